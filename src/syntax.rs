@@ -9,6 +9,9 @@ use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, Parsed};
 
 use crate::platform::PythonVersion;
+use token_nesting::ExcessiveNesting;
+
+mod token_nesting;
 
 /// A line of a source file. Displayed as `PATH:LINE`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,13 +43,20 @@ pub struct PythonSyntaxError {
 /// they are nested too deeply to be visited recursively.
 ///
 /// # Errors
-/// The source has a syntax error, or uses syntax that is newer than the version.
+/// The source has a syntax error, uses syntax that is newer than the version, or has more brackets or blocks within each
+/// other than CPython allows.
 pub fn parse<T>(
     source: &[u8],
     python: PythonVersion,
     read: impl FnOnce(&str, &[Stmt]) -> T,
 ) -> Result<Option<T>, PythonSyntaxError> {
     let source = decode(source)?;
+    if let Some(excess) = ExcessiveNesting::find(&source) {
+        return match excess.message() {
+            Some(reason) => Err(PythonSyntaxError { line: ExcessiveNesting::line(&source), column: 1, reason }),
+            None => Ok(None),
+        };
+    }
     let version = ast::PythonVersion { major: python.major, minor: python.minor };
     let options = ParseOptions::from(Mode::Module).with_target_version(version);
     let parsed = ruff_python_parser::parse_unchecked(&source, options);

@@ -2,7 +2,6 @@
 //!
 //! An entry refers to its content, which stays in the wheels: the memory of a tree depends on the number of files alone.
 
-use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 use std::fmt;
 use std::fs::File;
@@ -18,89 +17,12 @@ use crate::digest::{HashingWriter, Sha256};
 use crate::name::DistributionName;
 
 pub(crate) mod access;
+mod path;
 #[cfg(test)]
 mod tests;
 
 pub use access::{FileAccess, FileMode, FileOwner, InvalidMode, InvalidOwner};
-
-/// A path in an artifact: relative, UTF-8, separated by `/`, without empty components, `.` or `..`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TreePath(Arc<str>);
-
-/// A string that is not a path in an artifact.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a valid path in an artifact: {reason}", .path.escape_debug())]
-pub struct InvalidPath {
-    /// The string.
-    pub path: String,
-    /// What is wrong with it.
-    pub reason: &'static str,
-}
-
-impl TreePath {
-    /// Checks a path.
-    ///
-    /// # Errors
-    /// The path is empty or absolute, has an empty component, `.`, `..`, a backslash or a control character.
-    pub fn new(path: &str) -> Result<Self, InvalidPath> {
-        let reason = if path.is_empty() {
-            "it is empty"
-        } else if path.starts_with('/') {
-            "it is absolute"
-        } else if path.contains('\\') {
-            "it contains a backslash"
-        } else if path.chars().any(char::is_control) {
-            "it contains a control character"
-        } else if path.split('/').any(str::is_empty) {
-            "it contains an empty component"
-        } else if path.split('/').any(|component| matches!(component, "." | "..")) {
-            "it contains the component `.` or `..`"
-        } else {
-            return Ok(Self(path.into()));
-        };
-        Err(InvalidPath { path: path.to_owned(), reason })
-    }
-
-    /// Returns the path below `prefix`, which may be empty.
-    ///
-    /// # Errors
-    /// The joined path is not valid.
-    pub fn below(prefix: &str, path: &str) -> Result<Self, InvalidPath> {
-        if prefix.is_empty() { Self::new(path) } else { Self::new(&format!("{prefix}/{path}")) }
-    }
-
-    /// Returns the path as a string.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Returns the directories above the path, nearest first.
-    pub fn parents(&self) -> impl Iterator<Item = &str> {
-        let mut rest = self.as_str();
-        std::iter::from_fn(move || {
-            rest = &rest[..rest.rfind('/')?];
-            Some(rest)
-        })
-    }
-}
-
-impl fmt::Display for TreePath {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for TreePath {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, formatter)
-    }
-}
-
-impl Borrow<str> for TreePath {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
+pub use path::{InvalidPath, TreePath};
 
 /// The compression method of a zip entry (APPNOTE 4.4.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -26,7 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("retry", &[]),
     ("temporary", &[]),
     ("digest", &[]),
-    ("git", &["digest", "hints"]),
+    ("git", &["limited_reader", "digest", "hints"]),
     ("tree", &["digest", "name"]),
     ("archive", &["hints", "digest", "report", "temporary", "tree"]),
     ("wheel::filename", &["name"]),
@@ -40,11 +40,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audit", &["hints", "name", "syntax", "platform", "tree"]),
     ("builder", &["archive", "hints", "redact", "platform"]),
     ("bytecode", &["hints", "platform"]),
-    ("project", &["hints", "constraint", "name", "platform", "redact", "syntax", "tree"]),
+    ("project", &["limited_reader", "hints", "constraint", "name", "platform", "redact", "syntax", "tree"]),
     ("lock", &["hints", "constraint", "digest", "marker", "name", "redact", "sdist", "platform", "wheel::filename"]),
     (
         "fetch",
         &[
+            "limited_reader",
             "hints",
             "http",
             "cache",
@@ -63,6 +64,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "index",
         &[
+            "limited_reader",
             "hints",
             "cache",
             "digest",
@@ -95,6 +97,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "pipeline",
         &[
+            "limited_reader",
             "hints",
             "archive",
             "audit",
@@ -147,6 +150,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "scaffold",
         &[
+            "limited_reader",
             "audit",
             "git",
             "hints",

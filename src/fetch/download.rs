@@ -80,6 +80,7 @@ impl PartialFile {
 pub(super) struct Download<'a, Name> {
     client: &'a HttpClient<'a>,
     retry: RetryPolicy,
+    largest_unsized: u64,
     reporter: &'a dyn Reporter,
     remote: &'a RemoteFile<'a, Name>,
     partial: PartialFile,
@@ -96,12 +97,24 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
     pub(crate) fn new(
         client: &'a HttpClient<'a>,
         retry: RetryPolicy,
+        largest_unsized: u64,
         reporter: &'a dyn Reporter,
         remote: &'a RemoteFile<'a, Name>,
         partial: PartialFile,
     ) -> Self {
         let (may_resume, is_resumed) = (partial.expected.len() == 1, partial.length > 0);
-        Self { client, retry, reporter, remote, partial, may_resume, is_resumed, reported: 0, attempts: 0 }
+        Self {
+            client,
+            retry,
+            largest_unsized,
+            reporter,
+            remote,
+            partial,
+            may_resume,
+            is_resumed,
+            reported: 0,
+            attempts: 0,
+        }
     }
 
     /// Downloads what is missing and verifies the whole.
@@ -160,7 +173,11 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
             self.partial.restart()?;
             self.is_resumed = false;
         }
+        let limit = if locked.size.is_some() { u64::MAX } else { self.largest_unsized };
         let expected = locked.size.or(body.size);
+        if expected.is_some_and(|expected| expected > limit) {
+            return Err(DownloadError::Unbounded { limit });
+        }
         if let (Some(expected), Some(actual)) = (expected, body.size)
             && expected != actual
         {
@@ -172,6 +189,9 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
                 && room < bytes.len() as u64
             {
                 return Err(DownloadError::Size { expected, actual: None });
+            }
+            if self.partial.length.saturating_add(bytes.len() as u64) > limit {
+                return Err(DownloadError::Unbounded { limit });
             }
             self.partial.append(&bytes)?;
             self.report();

@@ -109,6 +109,12 @@ pub enum DownloadError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// A file whose size is not known is too large.
+    #[error("the file has more than {limit} bytes, and neither the lock nor the index states its size")]
+    Unbounded {
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// A document is compressed in another way than it was asked for, or wrongly.
     #[error("cannot decode the content encoding `{}`", .encoding.escape_debug())]
     Encoding {
@@ -147,7 +153,7 @@ impl DownloadError {
 
     /// Returns whether the data is wrong, which may be because of data from an earlier attempt.
     pub(super) fn is_about_content(&self) -> bool {
-        matches!(self, Self::Range | Self::Size { .. } | Self::Digest { .. })
+        matches!(self, Self::Range | Self::Size { .. } | Self::Unbounded { .. } | Self::Digest { .. })
     }
 
     /// Returns the value of Retry-After.
@@ -176,6 +182,12 @@ impl Hints for DownloadError {
             ],
             Self::Size { .. } | Self::Digest { .. } => {
                 vec!["if you trust the file that is there now, lock it with `uv lock --refresh`".to_owned()]
+            }
+            Self::Unbounded { .. } => {
+                vec![
+                    "use a lock that contains sizes, such as uv.lock: a file whose size is known has no such limit"
+                        .to_owned(),
+                ]
             }
             Self::Read(error) if error.kind() == io::ErrorKind::NotFound => {
                 vec!["restore the file, or lock again with `uv lock`".to_owned()]

@@ -1,6 +1,5 @@
 //! Local files: path sources and flat indexes.
 
-use std::fs::File;
 use std::io::{Seek, Write};
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use super::error::DownloadError;
 use super::fetchable::Fetchable;
 use super::verify::Verifier;
 use crate::cache::{Cache, CacheError, copy};
+use crate::limited_reader;
 use crate::lock::LockedFile;
 
 /// Copies a file into the cache, so that builds use the verified data even if the file changes.
@@ -18,7 +18,7 @@ pub(super) fn take_in<Name: Fetchable>(
     path: &Path,
     cache: &Cache,
 ) -> Result<Name::Fetched, DownloadError> {
-    let mut file = File::open(path).map_err(DownloadError::Read)?;
+    let mut file = limited_reader::open_regular_file(path).map_err(DownloadError::Read)?;
     let (digest, digests) = (locked.digest(), &locked.digests);
     if digest.is_none() {
         let mut verifier = Verifier::new(digests);

@@ -42,6 +42,10 @@ pub use error::{DownloadError, FetchError};
 pub use fetchable::Fetchable;
 pub use keyring::{InvalidKeyringProvider, KeyringProvider};
 
+/// The largest file without a size in the lock or the index, in bytes. The largest wheels on PyPI have less than 1 GiB, those of
+/// PyTorch's index about 3 GiB.
+const LARGEST_UNSIZED: u64 = 4 << 30;
+
 /// The options of requests and downloads.
 #[derive(Debug, Clone)]
 pub struct DownloadOptions {
@@ -54,6 +58,8 @@ pub struct DownloadOptions {
     pub retry: RetryPolicy,
     /// How long servers may be silent. There is no limit for a whole file.
     pub silence: SilenceLimits,
+    /// The largest file that is downloaded if the lock and the index do not state its size, in bytes.
+    pub largest_unsized: u64,
     /// The credentials of the indexes.
     pub credentials: IndexCredentials,
     /// The connections, which clones share.
@@ -67,6 +73,7 @@ impl Default for DownloadOptions {
             offline: false,
             retry: RetryPolicy::default(),
             silence: SilenceLimits::of_index(NetworkTimeout::default()),
+            largest_unsized: LARGEST_UNSIZED,
             credentials: IndexCredentials::default(),
             connections: Connections::default(),
         }
@@ -148,7 +155,8 @@ impl Fetcher {
         let runtime = self.options.connections.runtime()?;
         let client = HttpClient::new(&self.options)?;
         rayon::in_place_scope(|scope| {
-            let downloads = Downloads { client: &client, retry: self.options.retry, cache, reporter, scope };
+            let (retry, largest_unsized) = (self.options.retry, self.options.largest_unsized);
+            let downloads = Downloads { client: &client, retry, largest_unsized, cache, reporter, scope };
             let run = downloads.run(missing, self.options.concurrency.max(1));
             runtime.block_on(self.options.attend(reporter, run))
         })
@@ -159,6 +167,7 @@ impl Fetcher {
 struct Downloads<'a, 'scope> {
     client: &'a HttpClient<'a>,
     retry: RetryPolicy,
+    largest_unsized: u64,
     cache: &'scope Cache,
     reporter: &'a dyn Reporter,
     scope: &'a Scope<'scope>,
@@ -219,7 +228,8 @@ impl<'scope> Downloads<'_, 'scope> {
             }
             StartedDownload::Partial(partial) => partial,
         };
-        let (partial, sha256) = Download::new(self.client, self.retry, self.reporter, remote, partial).run().await?;
+        let (partial, sha256) =
+            Download::new(self.client, self.retry, self.largest_unsized, self.reporter, remote, partial).run().await?;
         let stored = self.spawn(move || {
             let stored = locked.filename.keep(partial.staged(), sha256, locked.digest(), cache);
             if matches!(stored, Err(CacheError::Wheel(_))) {

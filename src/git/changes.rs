@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::work_tree::WorkTree;
 use crate::hints::Hints;
+use crate::limited_reader::{self, LARGEST_LOCK};
 
 /// The changes from a commit to the work tree, including untracked files that are not ignored.
 #[derive(Debug, Clone)]
@@ -106,7 +107,7 @@ impl GitChanges {
     pub(crate) fn text_before(&self, path: &Path) -> Result<Option<String>, GitChangesError> {
         let name = match (self.state(path), path.strip_prefix(self.work_tree.top())) {
             (ChangeState::Changed, Ok(name)) => name,
-            _ => return Ok(std::fs::read_to_string(path).ok()),
+            _ => return Ok(limited_reader::read_regular_text(path, LARGEST_LOCK).ok()),
         };
         let mut blob = OsString::from(format!("{}:", self.base));
         blob.push(name);

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::config::ImageConfig;
+use super::file::LARGEST_CONFIG;
 use super::{Blob, BlobContent, Layer, json};
 use crate::digest::Sha256;
 use crate::hints::Hints;
@@ -100,6 +101,12 @@ pub enum BaseError {
         /// The number of diff IDs.
         diff_ids: usize,
     },
+    /// The image config is larger than any that is read into memory.
+    #[error("the base's image config has {size} bytes, expected at most {LARGEST_CONFIG}")]
+    LargeConfig {
+        /// The size in the manifest.
+        size: u64,
+    },
     /// The image config does not match its descriptor in the manifest.
     #[error(
         "the base's image config should have {expected_size} bytes and the digest {expected}, but has {actual_size} bytes and {actual}"
@@ -132,6 +139,7 @@ impl Hints for BaseError {
             Self::UnsupportedLayer { .. } => vec!["choose a base whose layers are tar archives".to_owned()],
             Self::WrongConfig { .. } => vec!["the base is damaged: pull or copy it again".to_owned()],
             Self::Malformed { .. }
+            | Self::LargeConfig { .. }
             | Self::NotAnImage { .. }
             | Self::UnsupportedDigest { .. }
             | Self::LayerCount { .. } => vec![],
@@ -250,13 +258,16 @@ fn displayed(platform: &Platform) -> String {
 /// Returns the descriptor of the image config from an image manifest.
 ///
 /// # Errors
-/// The manifest is malformed, or is not an image's.
+/// The manifest is malformed, is not an image's, or its image config is too large to be read.
 pub fn configuration(manifest: &[u8]) -> Result<Descriptor, BaseError> {
     let BaseManifest { config, .. } = read(manifest, ManifestKind::Manifest, "image manifest")?;
     if !CONFIGURATIONS.contains(&config.media_type().as_ref()) {
         return Err(BaseError::NotAnImage { media_type: config.media_type().to_string() });
     }
     sha256(&config)?;
+    if config.size() > LARGEST_CONFIG {
+        return Err(BaseError::LargeConfig { size: config.size() });
+    }
     Ok(config)
 }
 

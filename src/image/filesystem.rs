@@ -33,11 +33,14 @@ pub(crate) struct FileSystem {
     executables: BTreeSet<String>,
     /// The files of the user database.
     account_files: BTreeMap<String, (FileAccess, Vec<u8>)>,
+    /// Those that are too large to be read.
+    #[serde(default)]
+    large_account_files: BTreeSet<String>,
 }
 
 impl FileSystem {
     /// The version of the cached data. Raise it whenever a field changes, or a scan finds more.
-    pub(crate) const FORMAT: u32 = 1;
+    pub(crate) const FORMAT: u32 = 2;
 
     /// Resolves the links above a path, and with `is_followed` also the path itself if it is a link. Returns `None` for a
     /// loop of links.
@@ -89,6 +92,11 @@ impl FileSystem {
         self.links.contains_key(path)
     }
 
+    /// Returns whether a file of the user database is too large to be read.
+    pub(crate) fn is_large_account_file(&self, path: &str) -> bool {
+        self.large_account_files.contains(path)
+    }
+
     /// Returns a file of the user database.
     pub(crate) fn account_file(&self, path: &str) -> Option<(FileAccess, &[u8])> {
         self.account_files.get(path).map(|(access, bytes)| (*access, bytes.as_slice()))
@@ -113,7 +121,7 @@ impl FileSystemScan {
     }
 
     /// Adds an entry that no whiteout of a higher layer removes. Returns whether its content is needed: then
-    /// [`FileSystemScan::add_account_file`] must be called.
+    /// [`FileSystemScan::add_account_file`] must be called, or [`FileSystemScan::add_large_account_file`].
     pub(super) fn add(&mut self, path: &str, header: &Header, target: Option<&str>) -> bool {
         let is_known = self.is_file(path) || self.found.directories.contains(path);
         if self.is_aborted || is_known || path.match_indices('/').any(|(at, _)| self.is_file(&path[..at])) {
@@ -147,6 +155,10 @@ impl FileSystemScan {
 
     pub(super) fn add_account_file(&mut self, path: String, access: FileAccess, bytes: Vec<u8>) {
         self.found.account_files.insert(path, (access, bytes));
+    }
+
+    pub(super) fn add_large_account_file(&mut self, path: String) {
+        self.found.large_account_files.insert(path);
     }
 
     fn is_file(&self, path: &str) -> bool {

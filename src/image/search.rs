@@ -116,7 +116,11 @@ impl LayerSearch {
                 let mut bytes = Vec::new();
                 entry.read_to_end(&mut bytes)?;
                 self.libc = Some(bytes);
-            } else if let Some(path) = account_file.filter(|_| stored <= LARGEST_ACCOUNT_FILE) {
+            } else if let Some(path) = account_file {
+                if stored > LARGEST_ACCOUNT_FILE {
+                    self.file_system.add_large_account_file(path);
+                    continue;
+                }
                 let access = filesystem::access(entry.header());
                 let mut bytes = Vec::new();
                 entry.read_to_end(&mut bytes)?;

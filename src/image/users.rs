@@ -8,7 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::filesystem::FileSystem;
+use super::filesystem::{FileSystem, LARGEST_ACCOUNT_FILE};
 use crate::archive::layer::LayerTree;
 use crate::hints::Hints;
 use crate::tree::access::id;
@@ -100,6 +100,13 @@ pub(crate) enum UserError {
         /// The file of the user database, relative to the root.
         file: &'static str,
     },
+    /// A file of the user database is too large to be read and replaced.
+    #[error("cannot add user {user}: the base's /{file} is larger than {} MiB", LARGEST_ACCOUNT_FILE >> 20)]
+    Large {
+        user: NewUser,
+        /// The file of the user database, relative to the root.
+        file: &'static str,
+    },
     /// The path of the home directory is invalid.
     #[error(transparent)]
     Path(#[from] InvalidPath),
@@ -114,7 +121,9 @@ impl Hints for UserError {
             Self::Conflict { .. } => {
                 vec!["choose another name and UID, or use the base's user with --user".to_owned()]
             }
-            Self::Link { .. } => vec!["use --user UID:GID, which needs no entry in these files".to_owned()],
+            Self::Link { .. } | Self::Large { .. } => {
+                vec!["use --user UID:GID, which needs no entry in these files".to_owned()]
+            }
             Self::Path(_) | Self::Tree(_) => Vec::new(),
         }
     }
@@ -156,15 +165,15 @@ impl AccountFile {
     }
 }
 
-/// Returns whether `/etc/passwd` has a user.
+/// Returns whether `/etc/passwd` has a user, or may have it because it is too large to be read.
 pub(crate) fn is_user(files: &FileSystem, name: &str) -> bool {
-    AccountFile::of(files, "etc/passwd").find(0, name).is_some()
+    files.is_large_account_file("etc/passwd") || AccountFile::of(files, "etc/passwd").find(0, name).is_some()
 }
 
 /// Returns the files that adding users changes. A user that exists with the same IDs is skipped.
 ///
 /// # Errors
-/// A name or an ID belongs to a different user, or a file of the user database is a symbolic link.
+/// A name or an ID belongs to a different user, or a file of the user database is a symbolic link or too large.
 pub(crate) fn add(users: &[NewUser], files: &FileSystem) -> Result<LayerTree, UserError> {
     let mut tree = LayerTree::default();
     let [mut passwd, mut group, mut shadow] =
@@ -172,6 +181,11 @@ pub(crate) fn add(users: &[NewUser], files: &FileSystem) -> Result<LayerTree, Us
     for user in users {
         if let Some(lines) = [&passwd, &group].into_iter().find(|lines| files.is_link(lines.file)) {
             return Err(UserError::Link { user: user.clone(), file: lines.file });
+        }
+        if let Some(lines) =
+            [&passwd, &group, &shadow].into_iter().find(|lines| files.is_large_account_file(lines.file))
+        {
+            return Err(UserError::Large { user: user.clone(), file: lines.file });
         }
         let NewUser { name, uid, gid } = user;
         let (uid_text, gid_text) = (uid.to_string(), gid.to_string());

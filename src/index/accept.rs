@@ -9,6 +9,7 @@ use super::cutoff::Cutoff;
 use super::page::IndexFile;
 use super::requires_python;
 use crate::digest::{Algorithm, Digest, Hasher};
+use crate::limited_reader;
 use crate::lock::AcceptedFiles;
 use crate::platform::PythonVersion;
 
@@ -138,7 +139,7 @@ fn hash(file: &IndexFile, wanted: &BTreeSet<Digest>) -> Result<Vec<Digest>, Inde
 
 fn digests(path: &Path, algorithms: BTreeSet<Algorithm>) -> io::Result<Vec<Digest>> {
     let mut hashers: Vec<Hasher> = algorithms.into_iter().map(Hasher::new).collect();
-    let mut content = std::fs::File::open(path)?;
+    let mut content = limited_reader::open_regular_file(path)?;
     let mut buffer = vec![0; 1 << 16];
     loop {
         let count = content.read(&mut buffer)?;

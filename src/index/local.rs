@@ -8,6 +8,7 @@ use url::Url;
 
 use super::IndexError;
 use super::page::{IndexFile, IndexPage, html};
+use crate::limited_reader::{self, LARGEST_LOCK};
 
 /// Reads the page of a distribution, the `index.html` in the directory of a file URL; `None` if it does not exist.
 ///
@@ -15,7 +16,7 @@ use super::page::{IndexFile, IndexPage, html};
 /// The page exists, but cannot be read.
 pub(super) fn simple(url: &Url) -> Result<Option<IndexPage>, IndexError> {
     let path = path(url)?.join("index.html");
-    match fs::read(&path) {
+    match limited_reader::read_regular_file(&path, LARGEST_LOCK) {
         Ok(bytes) => parse(&bytes, url).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(IndexError::Read { path, source }),
@@ -29,7 +30,7 @@ pub(super) fn simple(url: &Url) -> Result<Option<IndexPage>, IndexError> {
 pub(super) fn links(url: &Url) -> Result<IndexPage, IndexError> {
     let path = path(url)?;
     if path.is_file() {
-        return parse(&fs::read(&path).map_err(IndexError::read(&path))?, url);
+        return parse(&limited_reader::read_regular_file(&path, LARGEST_LOCK).map_err(IndexError::read(&path))?, url);
     }
     let mut page = IndexPage { files: files(&path).map_err(IndexError::read(&path))?, ..IndexPage::default() };
     page.files.sort_by(|a, b| a.name.cmp(&b.name));

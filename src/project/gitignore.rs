@@ -10,6 +10,8 @@ use std::path::Path;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
+
 /// The `.gitignore` files that apply in a directory, the outermost first.
 pub(super) struct GitIgnore {
     files: Vec<Gitignore>,
@@ -34,7 +36,7 @@ impl GitIgnore {
     /// Adds the file of a directory, which applies until [`leave`](Self::leave).
     pub(super) fn enter(&mut self, directory: &Path) -> io::Result<()> {
         let path = directory.join(".gitignore");
-        let text = match fs::read(&path) {
+        let text = match limited_reader::read_regular_file(&path, LARGEST_PROJECT_FILE) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {
                 String::new()

@@ -17,6 +17,7 @@ use url::Url;
 use super::document::TomlDocument;
 use super::error::ProjectError;
 use super::poetry::PoetrySettings;
+use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::redact;
 
@@ -73,8 +74,8 @@ impl PyprojectToml {
     /// The file cannot be read, is not TOML, or has a value that is not what its specification requires.
     pub fn read(directory: &Path) -> Result<Self, ProjectError> {
         let path = directory.join(FILENAME);
-        let text =
-            std::fs::read_to_string(&path).map_err(|source| ProjectError::Read { path: path.clone(), source })?;
+        let text = limited_reader::read_regular_text(&path, LARGEST_PROJECT_FILE)
+            .map_err(|source| ProjectError::Read { path: path.clone(), source })?;
         Self::parse(&text, path)
     }
 

@@ -4,7 +4,6 @@
 //! A `setup.py` is not run: the constants that it passes to `setup()` count.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use configparser::ini::{Ini, IniDefault};
 use pep440_rs::VersionSpecifiers;
 
 use super::setup_script;
+use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::name::DistributionName;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,7 +60,7 @@ fn configured(text: &str) -> BTreeMap<String, Option<String>> {
 }
 
 fn read_if_present(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+    match limited_reader::read_regular_file(path, LARGEST_PROJECT_FILE) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -69,6 +69,8 @@ fn read_if_present(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn read_files(files: &[(&str, &str)]) -> Option<SetuptoolsMetadata> {

@@ -2,7 +2,7 @@
 //!
 //! Specification: [uv, workspaces](https://docs.astral.sh/uv/concepts/projects/workspaces/).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -13,7 +13,12 @@ use globset::{GlobBuilder, GlobMatcher};
 use super::error::ProjectError;
 use super::gitignore::GitIgnore;
 use super::pyproject::{FILENAME, PyprojectToml, WorkspaceTable};
+use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::name::DistributionName;
+
+/// The most directories that a pattern may lead through: links between directories can make more paths than there are
+/// directories.
+const MOST_DIRECTORIES: usize = 100_000;
 
 /// The projects that are locked together.
 #[derive(Debug, Clone)]
@@ -128,7 +133,7 @@ pub fn python_version_file(directory: &Path, workspace_root: &Path) -> Result<Op
     let within = directory.ancestors().take_while(|ancestor| ancestor.starts_with(workspace_root));
     let candidates = within.flat_map(python_version_files);
     let Some(path) = candidates.into_iter().find(|path| path.is_file()) else { return Ok(None) };
-    let text = fs::read_to_string(&path).map_err(read_error(&path))?;
+    let text = limited_reader::read_regular_text(&path, LARGEST_PROJECT_FILE).map_err(read_error(&path))?;
     let version = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     Ok(version.map(|version| (path.clone(), version.to_owned())))
 }
@@ -269,64 +274,97 @@ impl MemberPattern {
     }
 
     fn matches(&self, path: &Path) -> bool {
-        let components: Option<Vec<&str>> = path.components().map(|component| component.as_os_str().to_str()).collect();
-        components.is_some_and(|components| matches(&self.parts, &components))
+        let mut reached = self.from_start();
+        for component in path.components() {
+            let Some(name) = component.as_os_str().to_str() else { return false };
+            reached = self.step(&reached, name, true);
+        }
+        reached.contains(&self.parts.len())
     }
 
     /// Returns the directories below `root` that match, relative to it and sorted.
     fn expand(&self, root: &Path) -> Result<Vec<PathBuf>, ProjectError> {
-        let mut found = Vec::new();
-        expand(&self.parts, root, Path::new(""), &mut found)?;
-        found.sort();
-        found.dedup();
-        Ok(found)
+        let mut search = MemberSearch { pattern: self, root, found: Vec::new(), left: MOST_DIRECTORIES };
+        search.visit(Path::new(""), &self.from_start())?;
+        search.found.sort();
+        Ok(search.found)
+    }
+
+    /// Returns the positions in the pattern before the first component. A set of positions, rather than one choice after the
+    /// other, keeps patterns with many `**` from taking exponential time.
+    fn from_start(&self) -> BTreeSet<usize> {
+        self.with_skipped(BTreeSet::from([0]))
+    }
+
+    /// Returns the positions after one more component, from those before it. `recurses` says whether `**` matches it.
+    fn step(&self, before: &BTreeSet<usize>, name: &str, recurses: bool) -> BTreeSet<usize> {
+        let after = before.iter().filter_map(|&position| match self.parts.get(position)? {
+            PatternPart::Literal(literal) => (literal == name).then_some(position + 1),
+            PatternPart::Wildcard(glob) => glob.is_match(name).then_some(position + 1),
+            PatternPart::Recursive => recurses.then_some(position),
+        });
+        self.with_skipped(after.collect())
+    }
+
+    /// Adds the positions behind each `**`, which matches no directory as well.
+    fn with_skipped(&self, mut positions: BTreeSet<usize>) -> BTreeSet<usize> {
+        for (position, part) in self.parts.iter().enumerate() {
+            if matches!(part, PatternPart::Recursive) && positions.contains(&position) {
+                positions.insert(position + 1);
+            }
+        }
+        positions
     }
 }
 
-fn matches(parts: &[PatternPart], components: &[&str]) -> bool {
-    match (parts, components) {
-        ([], []) => true,
-        ([PatternPart::Recursive, rest @ ..], _) => {
-            matches(rest, components) || components.split_first().is_some_and(|(_, deeper)| matches(parts, deeper))
-        }
-        ([PatternPart::Literal(name), rest @ ..], [component, deeper @ ..]) => {
-            name == component && matches(rest, deeper)
-        }
-        ([PatternPart::Wildcard(glob), rest @ ..], [component, deeper @ ..]) => {
-            glob.is_match(component) && matches(rest, deeper)
-        }
-        ([], [_, ..]) | ([_, ..], []) => false,
-    }
+/// The search for the directories that match a pattern.
+struct MemberSearch<'a> {
+    pattern: &'a MemberPattern,
+    root: &'a Path,
+    found: Vec<PathBuf>,
+    /// How many more directories may be visited.
+    left: usize,
 }
 
-fn expand(parts: &[PatternPart], root: &Path, path: &Path, found: &mut Vec<PathBuf>) -> Result<(), ProjectError> {
-    let directory = root.join(path);
-    let Some((part, rest)) = parts.split_first() else {
-        if directory.is_dir() {
-            found.push(path.to_owned());
+impl MemberSearch<'_> {
+    /// Visits a directory that is at these positions of the pattern.
+    fn visit(&mut self, path: &Path, positions: &BTreeSet<usize>) -> Result<(), ProjectError> {
+        let directory = self.root.join(path);
+        if !directory.is_dir() {
+            return Ok(());
         }
-        return Ok(());
-    };
-    match part {
-        PatternPart::Literal(name) => expand(rest, root, &path.join(name), found),
-        PatternPart::Wildcard(glob) => {
-            for name in subdirectories(&directory)? {
-                if glob.is_match(&name) {
-                    expand(rest, root, &path.join(name), found)?;
+        self.left = self.left.checked_sub(1).ok_or_else(|| ProjectError::MemberPattern {
+            path: self.root.join(FILENAME),
+            pattern: self.pattern.text.clone(),
+            reason: format!("it leads through more than {MOST_DIRECTORIES} directories"),
+        })?;
+        if positions.contains(&self.pattern.parts.len()) {
+            self.found.push(path.to_owned());
+        }
+        for name in self.next_names(&directory, positions)? {
+            let deeper = path.join(&name);
+            let positions = self.pattern.step(positions, &name, !leads_back(self.root, &deeper));
+            if !positions.is_empty() {
+                self.visit(&deeper, &positions)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the names that may match next. A directory is only listed for wildcards: it may not be readable.
+    fn next_names(&self, directory: &Path, positions: &BTreeSet<usize>) -> Result<BTreeSet<String>, ProjectError> {
+        let mut names = BTreeSet::new();
+        for part in positions.iter().filter_map(|position| self.pattern.parts.get(*position)) {
+            match part {
+                PatternPart::Literal(name) => {
+                    names.insert(name.clone());
+                }
+                PatternPart::Wildcard(_) | PatternPart::Recursive => {
+                    return Ok(subdirectories(directory)?.into_iter().collect());
                 }
             }
-            Ok(())
         }
-        PatternPart::Recursive => {
-            expand(rest, root, path, found)?;
-            for name in subdirectories(&directory)? {
-                let deeper = path.join(name);
-                if !leads_back(root, &deeper) {
-                    expand(parts, root, &deeper, found)?;
-                }
-            }
-            Ok(())
-        }
+        Ok(names)
     }
 }
 

@@ -8,6 +8,7 @@ use toml_edit::DocumentMut;
 
 use super::ScaffoldError;
 use super::targets::ProposedTarget;
+use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::temporary::TemporaryFile;
 
 /// A file to be created, or to be extended at its end.
@@ -34,7 +35,7 @@ impl PlannedFile {
     /// # Errors
     /// The file cannot be read, or its `tool` cannot be extended.
     pub(super) fn configuration(path: PathBuf, targets: &[ProposedTarget]) -> Result<Self, ScaffoldError> {
-        let before = match fs::read_to_string(&path) {
+        let before = match limited_reader::read_regular_text(&path, LARGEST_PROJECT_FILE) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(source) => return Err(ScaffoldError::Read { path, source }),

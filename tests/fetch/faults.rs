@@ -9,7 +9,7 @@ use pybundle::lock::LockedWheel;
 use pybundle::silence::SilenceLimits;
 
 use super::http::{Answer, Ranges};
-use super::{Place, Tally, forge::FILENAME, locked, options, told, wheel_bytes};
+use super::{Place, Tally, assert_arrived, forge::FILENAME, locked, options, told, wheel_bytes};
 
 const SIZE: usize = 50_000;
 
@@ -249,4 +249,29 @@ fn a_server_that_does_not_answer_is_named_and_given_up() {
     assert!(message.ends_with(&format!("attempts: {host} did not answer for 2 s")), "{message}");
     assert!(hints.contains("--network-timeout 10") && hints.contains("PYBUNDLE_NETWORK_TIMEOUT=10"), "{hints}");
     assert_eq!(tally.notes(), [format!("waiting for {host}: no answer for 0 s")]);
+}
+
+/// Returns options with a limit for files without a size.
+fn limited_to(largest_unsized: u64) -> DownloadOptions {
+    DownloadOptions { largest_unsized, ..options() }
+}
+
+#[test]
+fn a_file_of_unknown_size_does_not_fill_the_disk() {
+    let bytes = wheel_bytes(1, 200_000);
+    for answer in [Answer::file(&bytes), Answer::file(&bytes).without_length()] {
+        let place = Place::new();
+        let known = place.serve("/a", &bytes, [answer.clone(), answer]);
+        let wheel = LockedWheel { size: None, ..known };
+        let (message, hint) = told(&place.fetch_with(limited_to(100_000), std::slice::from_ref(&wheel)).unwrap_err());
+        let expected = "the file has more than 100000 bytes, and neither the lock nor the index states its size";
+        assert!(message.ends_with(expected), "{message}");
+        assert!(hint.starts_with("use a lock that contains sizes"), "{hint}");
+        assert_empty(&place);
+        assert_eq!(place.server.requests("/a").len(), 1);
+        assert_arrived(&place.fetch_with(limited_to(bytes.len() as u64), &[wheel]).unwrap()[0], &bytes);
+    }
+    let place = Place::new();
+    let wheel = place.serve("/a", &bytes, [Answer::file(&bytes)]);
+    assert_arrived(&place.fetch_with(limited_to(1), &[wheel]).unwrap()[0], &bytes);
 }

@@ -142,3 +142,13 @@ fn a_long_document_is_read() {
     let last = image("last", json!({ "architecture": "amd64", "os": "linux" }));
     assert_chosen(&format!(r#"{{"schemaVersion":2,"manifests":[{platforms}{last}]}}"#), X86_64, "last");
 }
+
+#[test]
+fn a_large_configuration_is_refused_before_it_is_downloaded() {
+    let (manifest, config) = documents(&json!({ "architecture": "amd64", "os": "linux" }), &[]);
+    let [largest, larger] = [8 << 20, (8 << 20) + 1]
+        .map(|size: u64| manifest.replace(&format!("\"size\":{}", config.len()), &format!("\"size\":{size}")));
+    assert_eq!(configuration(largest.as_bytes()).unwrap().size(), 8 << 20);
+    let error = configuration(larger.as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "the base's image config has 8388609 bytes, expected at most 8388608");
+}

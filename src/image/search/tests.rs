@@ -255,3 +255,18 @@ fn libraries_are_recognized_by_name() {
     assert_eq!(search.libstdcxx(), Some(Libstdcxx(30)));
     assert_eq!(search.libc(), Some(&[b'x'; 1000][..]));
 }
+
+#[test]
+fn account_files_that_are_too_large_are_noted() {
+    for (size, is_large) in [(1 << 20, false), ((1 << 20) + 1, true)] {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(size);
+        builder.append_data(&mut header, "etc/passwd", io::repeat(b'\n').take(size)).unwrap();
+        let mut search = LayerSearch::default();
+        search.in_layer(&MediaType::ImageLayer, builder.into_inner().unwrap().as_slice()).unwrap();
+        let files = search.file_system().unwrap();
+        assert_eq!(files.is_large_account_file("etc/passwd"), is_large);
+        assert_eq!(files.account_file("etc/passwd").is_some(), !is_large);
+    }
+}

@@ -107,3 +107,16 @@ fn a_name_or_an_id_in_use_is_an_error() {
         assert_eq!(error.hints().len(), 1);
     }
 }
+
+#[test]
+fn a_file_that_is_too_large_to_be_read_is_not_replaced() {
+    let mut base = serde_json::to_value(files(&[("etc/passwd", PASSWD), ("etc/group", GROUP)])).unwrap();
+    for file in ["etc/passwd", "etc/group", "etc/shadow"] {
+        base["large_account_files"] = serde_json::json!([file]);
+        let base: FileSystem = serde_json::from_value(base.clone()).unwrap();
+        let error = add(&users(&["app"]), &base).unwrap_err();
+        let expected = format!("cannot add user app:1000:1000: the base's /{file} is larger than 1 MiB");
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(is_user(&base, "anyone"), file == "etc/passwd");
+    }
+}

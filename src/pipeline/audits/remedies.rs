@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Audited;
 use crate::audit::imports::MissingModule;
+use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::lock::{Lock, SelectionRequest};
 use crate::name::DistributionName;
 
@@ -175,6 +176,6 @@ fn requirements_in(directory: &Path) -> Vec<PathBuf> {
 
 /// Tells whether a requirements file lists a distribution.
 fn lists(file: &Path, name: &DistributionName) -> bool {
-    std::fs::read_to_string(file)
+    limited_reader::read_regular_text(file, LARGEST_PROJECT_FILE)
         .is_ok_and(|text| text.lines().any(|line| DistributionName::of_requirement(line).as_ref() == Some(name)))
 }

@@ -11,6 +11,7 @@ use std::path::{self, Path, PathBuf};
 use toml::Table;
 
 use crate::git::changes::{ChangeState, GitChanges};
+use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::lock::{Dependent, DistributionSource, FileLocation, Lock, Selection};
 use crate::pipeline::plan::{LockedProject, lock};
 use crate::pipeline::targets::Target;
@@ -240,7 +241,9 @@ impl Reach<'_> {
                 return Ok(Some(self.changed(path)));
             }
         }
-        let table = std::fs::read_to_string(&pyproject).ok().and_then(|text| text.parse::<Table>().ok());
+        let table = limited_reader::read_regular_text(&pyproject, LARGEST_PROJECT_FILE)
+            .ok()
+            .and_then(|text| text.parse::<Table>().ok());
         self.tables(&pyproject, &table.unwrap_or_default(), declared::of_built)
     }
 

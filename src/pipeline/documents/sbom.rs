@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ArtifactDocument;
 use super::origin::origin;
 use crate::digest::Sha256;
+use crate::limited_reader::{self, LARGEST_LOCK};
 use crate::lock::requirements::{self, InstalledMetadata};
 use crate::lock::{Dependent, Lock, SelectedDistribution, SelectedSource};
 use crate::name::{DistributionName, ExtraName};
@@ -92,7 +93,7 @@ impl DocumentSources<'_> {
     /// Returns the name and the digest of the lock.
     fn lock(&self) -> Result<Option<LockFile>, BuildError> {
         let Some(path) = &self.plan.project.path else { return Ok(None) };
-        let bytes = std::fs::read(path).map_err(BuildError::reading(path))?;
+        let bytes = limited_reader::read_regular_file(path, LARGEST_LOCK).map_err(BuildError::reading(path))?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Some(LockFile { name, sha256: Sha256::of(&bytes) }))
     }

@@ -1,12 +1,13 @@
 //! Finds and reads the lock of a project, and compares it with the project.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::{fs, io};
 
 use crate::builder;
 use crate::git::GitChanges;
+use crate::limited_reader::{self, LARGEST_LOCK};
 use crate::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
 use crate::lock::{DistributionSet, FormatControl, Freshness, LocalProject, Lock, LockFormat};
 use crate::pipeline::{BuildError, ProjectCache};
@@ -84,7 +85,7 @@ fn is_empty(dependencies: &toml::Value) -> bool {
 /// # Errors
 /// It is not there, has no name of a lock, or cannot be read.
 pub(crate) fn read(path: &Path, references: &Variables, workspace: &Workspace) -> Result<Lock, BuildError> {
-    parse(path, references, workspace, &|path| fs::read_to_string(path))
+    parse(path, references, workspace, &|path| limited_reader::read_regular_text(path, LARGEST_LOCK))
 }
 
 /// Returns the lock that was at a path before the changes; `None` if there was none.
@@ -149,7 +150,7 @@ pub(crate) fn environment<'a>(
 ) -> RequirementsEnvironment<'a> {
     RequirementsEnvironment {
         project,
-        read: &|path| fs::read_to_string(path),
+        read: &|path| limited_reader::read_regular_text(path, LARGEST_LOCK),
         variable,
         name: &|directory| DeclaredDistribution::read(directory).ok()?.name,
     }

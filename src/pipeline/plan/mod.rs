@@ -14,6 +14,7 @@ use pep440_rs::Version;
 
 use crate::audit::handler::{self, Handler, ImportRoot};
 use crate::index::FileFinder;
+use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::lock::{SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
@@ -178,7 +179,7 @@ pub(crate) fn is_local_project(selected: &SelectedDistribution) -> bool {
 }
 
 pub(crate) fn read(path: &Path) -> Result<String, BuildError> {
-    std::fs::read_to_string(path).map_err(BuildError::reading(path))
+    limited_reader::read_regular_text(path, LARGEST_PROJECT_FILE).map_err(BuildError::reading(path))
 }
 
 /// Excludes the distributions that the runtime provides: the SDK and all its requirements, whose versions fit

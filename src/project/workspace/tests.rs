@@ -204,3 +204,39 @@ fn a_workspace_is_the_same_from_each_member() {
         assert!(workspace.seen_from(&root.join(path)).is_none(), "{path}");
     }
 }
+
+#[test]
+fn patterns_with_many_wildcards_are_matched_in_linear_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let deep = "a/".repeat(40);
+    write(root, &deep, "deep", "");
+    // Choosing a number of directories for each `**` would be 10^15 choices.
+    let pattern = MemberPattern::new(&format!("{}b", "**/a/".repeat(20))).unwrap();
+    assert_eq!(pattern.expand(root).unwrap(), Vec::<PathBuf>::new());
+    assert!(!pattern.matches(Path::new(&deep)));
+    let pattern = MemberPattern::new(&format!("{}a", "**/a/".repeat(39))).unwrap();
+    assert_eq!(pattern.expand(root).unwrap(), [Path::new(deep.trim_end_matches('/'))]);
+    assert!(pattern.matches(Path::new(&deep)));
+    assert!(!pattern.matches(Path::new(&deep[2..])));
+    assert!(MemberPattern::new(&"a/".repeat(100_000)).unwrap().expand(root).unwrap().is_empty());
+}
+
+#[test]
+fn links_between_directories_do_not_lead_on_forever() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    for name in ["a", "b", "c"] {
+        fs::create_dir(root.join(name)).unwrap();
+        for other in ["a", "b", "c"].into_iter().filter(|other| *other != name) {
+            std::os::unix::fs::symlink(root.join(other), root.join(name).join(other)).unwrap();
+        }
+    }
+    let pattern = MemberPattern::new("**").unwrap();
+    let mut search = MemberSearch { pattern: &pattern, root, found: Vec::new(), left: 15 };
+    let error = search.visit(Path::new(""), &pattern.from_start()).unwrap_err();
+    assert!(
+        error.to_string().contains("`**` in `tool.uv.workspace` is invalid: it leads through more than"),
+        "{error}"
+    );
+}
