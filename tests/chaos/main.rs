@@ -1,4 +1,5 @@
-//! Pushes through a proxy that breaks each request once, in a random way: each push succeeds, and nothing is lost.
+//! Pushes through a proxy that breaks each request once, pushes to a registry that is killed, and commands that are killed:
+//! what succeeds is whole, what is repeated succeeds, and nothing is left behind.
 //!
 //! Faults depend on a seed and on the request alone, not on the order of requests. `PYBUNDLE_CHAOS_SEED` sets another seed.
 #![cfg(unix)]
@@ -22,4 +23,6 @@ mod wheels;
 mod wire;
 
 mod fault_proxy;
+mod kills;
 mod pushes;
+mod restarts;

@@ -38,6 +38,19 @@ impl Drop for DockerRegistry {
     }
 }
 
+/// Starts a registry with the configuration in a directory, and waits until it answers.
+fn serve(folder: &Path, port: u16) -> Child {
+    let mut command = Command::new("docker-registry");
+    command.arg("serve").arg(folder.join("registry.yml")).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().unwrap_or_else(|error| panic!("docker-registry: {error}; run scripts/setup-tests"));
+    let start = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(30), "docker-registry does not answer");
+        thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
 impl DockerRegistry {
     /// Starts a registry without authentication.
     pub fn anonymous() -> Self {
@@ -86,18 +99,17 @@ impl DockerRegistry {
             "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n{auth}\nhttp: {{addr: \"127.0.0.1:{port}\", secret: x{tls}}}\n",
             storage.display()
         );
-        let path = folder.path().join("registry.yml");
-        fs::write(&path, configuration).unwrap();
-        let mut command = Command::new("docker-registry");
-        command.arg("serve").arg(path).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().unwrap_or_else(|error| panic!("docker-registry: {error}; run scripts/setup-tests"));
-        let registry = Self { port, folder, child, tokens };
-        let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(30), "docker-registry does not answer");
-            thread::sleep(Duration::from_millis(5));
-        }
-        registry
+        fs::write(folder.path().join("registry.yml"), configuration).unwrap();
+        let child = serve(folder.path(), port);
+        Self { port, folder, child, tokens }
+    }
+
+    /// Kills the registry, and starts it again after a pause, with what it has stored.
+    pub fn restart(&mut self, pause: Duration) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        thread::sleep(pause);
+        self.child = serve(self.folder.path(), self.port);
     }
 
     /// Returns the registry's host and port.

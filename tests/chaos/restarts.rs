@@ -1,0 +1,53 @@
+//! Pushes to a registry that is killed and started again meanwhile.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use pybundle::registry::credentials::Keychain;
+use pybundle::registry::{Registry, RegistryOptions};
+use pybundle::report::Silent;
+
+use super::pushing::{anonymous, assert_complete, image, layer, message_and_hints, reference};
+use super::registries::DockerRegistry;
+
+#[test]
+fn sixty_pushes_survive_a_registry_that_is_killed_three_times() {
+    let mut server = DockerRegistry::anonymous();
+    let host = server.host();
+    let images: Vec<_> =
+        (0..60).map(|number| image("app", vec![layer(number, 3_000_000), layer(1000 + number, 100_000)])).collect();
+    let (next, done, failures) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(image) = images.get(number as usize) else { break };
+                    // With the pauses that users get: the registry is gone for a while.
+                    let registry = Registry::new(RegistryOptions::new(Keychain::fixed([]))).unwrap();
+                    let to = reference(&host, &format!("restarts/{number}:1"));
+                    if let Err(error) = registry.push(image, std::slice::from_ref(&to), &Silent) {
+                        failures.lock().unwrap().push(format!("push {number}: {}", message_and_hints(&error).0));
+                    }
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for after in [8, 25, 45] {
+            while done.load(Ordering::Relaxed) < after {
+                thread::sleep(Duration::from_millis(1));
+            }
+            server.restart(Duration::from_millis(300));
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{} of 60 pushes failed:\n{}", failures.len(), failures.join("\n"));
+    let registry = anonymous();
+    for (number, image) in images.iter().enumerate() {
+        let at = reference(&host, &format!("restarts/{number}:1"));
+        assert_eq!(registry.find(&at).unwrap().unwrap().digest, image.manifest.digest);
+        assert_complete(&registry, &at, image);
+    }
+}
