@@ -14,6 +14,7 @@
 //! | 0 | success |
 //! | 1 | failure: standard error says what, where, and what to do about it. Also if `verify` found a problem, `diff --exit-code` a difference, or a target of `build` failed |
 //! | 2 | wrong usage: the request contradicts itself, or names something that does not exist. Nothing was done |
+//! | 129, 130, 143 | SIGHUP, SIGINT or SIGTERM. Temporary files were removed |
 //!
 //! Standard output contains only the result. With `--json` that is one document, whose schema is in `schemas/` and
 //! printed by `pybundle schema`; under one `format` no field is removed or changes its meaning. Everything else is

@@ -25,6 +25,9 @@ pub(crate) const EXIT_STATUSES: &[(u8, &str)] = &[
     (0, "success"),
     (1, "failure; or `verify` found a problem, or `diff --exit-code` a difference"),
     (2, "usage error: nothing was done"),
+    (129, "stopped by SIGHUP: temporary files were removed"),
+    (130, "stopped by SIGINT, as by Ctrl-C"),
+    (143, "stopped by SIGTERM"),
 ];
 
 /// The variables that every command reads.
