@@ -218,7 +218,7 @@ pub(crate) fn command() -> Command {
     let mut statuses = format!("{long}\n\n{}", heading("Exit status"));
     for (status, meaning) in EXIT_STATUSES {
         // It is a string that is written to.
-        let _ = write!(statuses, "\n  {status}  {meaning}");
+        let _ = write!(statuses, "\n  {status:>3}  {meaning}");
     }
     command
         .after_long_help(statuses)
