@@ -40,16 +40,15 @@ pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<Fi
         output: OutputFile::create(path, FileFormat::Zip)?,
         central_directory: Vec::new(),
         wheels: OpenWheels::default(),
+        reporter,
     };
     let entries: Vec<(&TreePath, &TreeEntry)> = tree.iter().collect();
     let mut entry_count = 0;
     for batch in entries.chunks(BATCH) {
         let prepared = prepare_batch(batch)?;
         for ((path, entry), prepared) in batch.iter().zip(prepared) {
-            let before = writer.output.position();
             writer.entry(path, entry, prepared)?;
             entry_count += 1;
-            reporter.advance(Phase::Write, writer.output.position() - before);
         }
     }
     writer.end(entry_count)
@@ -127,6 +126,7 @@ struct ZipWriter<'a> {
     output: OutputFile,
     central_directory: Vec<u8>,
     wheels: OpenWheels<'a>,
+    reporter: &'a dyn Reporter,
 }
 
 impl<'a> ZipWriter<'a> {
@@ -148,13 +148,19 @@ impl<'a> ZipWriter<'a> {
         }
         let offset = self.output.position();
         let headers = EntryHeaders { name, mode: entry.access.mode, compression, crc32, size, compressed_size, offset };
-        self.output.write(&headers.local_header())?;
+        self.write(&headers.local_header())?;
         headers.append_to_directory(&mut self.central_directory);
         match prepared {
             PreparedEntry::Copied { archive, extent } => self.copy(path, archive, extent),
-            PreparedEntry::Ready { bytes, .. } => self.output.write(&bytes),
+            PreparedEntry::Ready { bytes, .. } => self.write(&bytes),
             PreparedEntry::Streamed { path: file, expected } => self.stream(path, file, expected),
         }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
+        self.output.write(bytes)?;
+        self.reporter.advance(Phase::Write, bytes.len() as u64);
+        Ok(())
     }
 
     fn copy(&mut self, entry: &TreePath, archive: &'a Path, extent: &Extent) -> Result<(), ArchiveError> {
@@ -163,13 +169,14 @@ impl<'a> ZipWriter<'a> {
         self.output.write_with(extent.compressed_size, |portion, done| {
             file.read_exact_at(portion, extent.offset + done).map_err(ArchiveError::read(archive, entry))?;
             checksum.update(portion);
+            self.reporter.advance(Phase::Write, portion.len() as u64);
             Ok(())
         })?;
         if checksum.finalize() == extent.checksum { Ok(()) } else { Err(ArchiveError::damaged(archive, entry)) }
     }
 
     fn stream(&mut self, entry: &TreePath, path: &Path, expected: Deflated) -> Result<(), ArchiveError> {
-        let mut sink = OutputSink { output: &mut self.output, failure: None };
+        let mut sink = OutputSink { writer: self, failure: None };
         let mut file = File::open(path).map_err(ArchiveError::read(path, entry))?;
         let deflated = deflate::deflate(&mut file, &mut sink);
         if let Some(error) = sink.failure {
@@ -191,14 +198,14 @@ impl<'a> ZipWriter<'a> {
 }
 
 /// Passes deflated bytes on to the output, and keeps its error: [`io::Write`] has no room for an [`ArchiveError`].
-struct OutputSink<'a> {
-    output: &'a mut OutputFile,
+struct OutputSink<'a, 'b> {
+    writer: &'a mut ZipWriter<'b>,
     failure: Option<ArchiveError>,
 }
 
-impl io::Write for OutputSink<'_> {
+impl io::Write for OutputSink<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.output.write(bytes) {
+        match self.writer.write(bytes) {
             Ok(()) => Ok(bytes.len()),
             Err(error) => {
                 self.failure = Some(error);

@@ -56,7 +56,7 @@ impl Cache {
 
     /// Returns the file of a blob. The caller must verify its digest.
     pub fn blob(&self, digest: Sha256) -> Option<PathBuf> {
-        let path = self.blob_path(digest);
+        let path = self.readable(self.blob_path(digest));
         let found = path.is_file();
         if found {
             sweep::mark_as_used(&path);

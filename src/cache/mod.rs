@@ -47,6 +47,9 @@ const LAYOUT: &str = "v1";
 /// How often a claim of another process is tried again.
 pub(crate) const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 
+/// The errors of opening the lock of a cache that cannot be written to.
+const READ_ONLY: [io::ErrorKind; 2] = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem];
+
 /// Why the cache cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
@@ -96,6 +99,15 @@ pub struct Cache {
     dir: PathBuf,
     root: PathBuf,
     lock: File,
+    below: Option<ReadOnlyCache>,
+}
+
+/// A cache that this process cannot write to.
+#[derive(Debug)]
+struct ReadOnlyCache {
+    root: PathBuf,
+    /// Locked, so that no process that can write to it removes files. A cache that nobody can write to needs none.
+    _lock: Option<File>,
 }
 
 impl Cache {
@@ -111,7 +123,30 @@ impl Cache {
         let path = root.join("lock");
         let lock = open_lock(&path)?;
         lock.lock_shared().map_err(CacheError::io("lock", &path))?;
-        Ok(Self { dir: dir.to_owned(), root, lock })
+        Ok(Self { dir: dir.to_owned(), root, lock, below: None })
+    }
+
+    /// Opens the cache in a directory as [`open`](Self::open) does. One that exists but cannot be written to, for instance
+    /// because it is another user's, is only read; what it lacks is stored in a cache in the directory `spare`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_with_spare(dir: &Path, spare: &Path) -> Result<Self, CacheError> {
+        let root = dir.join(LAYOUT);
+        match Self::open(dir) {
+            Err(CacheError::Io { source, .. }) if READ_ONLY.contains(&source.kind()) && root.is_dir() => {
+                let lock = File::open(root.join("lock")).ok().filter(|lock| lock.lock_shared().is_ok());
+                Ok(Self { dir: dir.to_owned(), below: Some(ReadOnlyCache { root, _lock: lock }), ..Self::open(spare)? })
+            }
+            opened => opened,
+        }
+    }
+
+    /// Returns the path to read a file from: where it is written, unless only the read-only cache has it.
+    fn readable(&self, path: PathBuf) -> PathBuf {
+        let below = self.below.as_ref().filter(|_| !path.exists());
+        let found = below.and_then(|below| Some(below.root.join(path.strip_prefix(&self.root).ok()?)));
+        found.filter(|found| found.exists()).unwrap_or(path)
     }
 
     /// Returns the directory that was opened.
@@ -128,13 +163,13 @@ impl Cache {
     /// The cache cannot be read, or the wheel is not what `filename` says.
     pub fn wheel(&self, digest: &Digest, filename: &WheelFilename) -> Result<Option<Wheel>, CacheError> {
         let Some(sha256) = self.resolve(digest)? else { return Ok(None) };
-        let path = self.wheel_path(&sha256);
+        let path = self.readable(self.wheel_path(&sha256));
         let size = match fs::metadata(&path) {
             Ok(metadata) => metadata.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(CacheError::io("read", &path)(error)),
         };
-        let record_path = path.with_extension("record");
+        let record_path = self.readable(self.record_path_of(&sha256));
         if let Some(record) = record::read(&record_path).map_err(CacheError::io("read", &record_path))?
             && record.filename == filename.as_str()
             && record.size == size
@@ -205,7 +240,7 @@ impl Cache {
         create_parent(&path)?;
         file.sync_data().map_err(CacheError::io("write", staged))?;
         fs::rename(staged, &path).map_err(CacheError::io("write", &path))?;
-        self.write_record(&path, filename, size, &inventory)?;
+        self.write_record(&sha256, filename, size, &inventory)?;
         self.point(digest, sha256)?;
         Ok(Wheel { filename: filename.clone(), archive: Arc::new(path), sha256, size, inventory })
     }
@@ -260,7 +295,7 @@ impl Cache {
         if digest.algorithm() == Algorithm::Sha256 {
             return Ok(digest.as_bytes().try_into().ok().map(Sha256));
         }
-        let path = self.pointer_path(digest);
+        let path = self.readable(self.pointer_path(digest));
         match fs::read(&path) {
             Ok(text) => {
                 sweep::mark_as_used(&path);
@@ -284,18 +319,18 @@ impl Cache {
             return Ok(None);
         }
         let inventory = wheel::read(&file, filename)?;
-        self.write_record(path, filename, size, &inventory)?;
+        self.write_record(&sha256, filename, size, &inventory)?;
         Ok(Some(Wheel { filename: filename.clone(), archive: Arc::new(path.to_owned()), sha256, size, inventory }))
     }
 
     fn write_record(
         &self,
-        wheel: &Path,
+        wheel: &Sha256,
         filename: &WheelFilename,
         size: u64,
         inventory: &WheelInventory,
     ) -> Result<(), CacheError> {
-        let path = wheel.with_extension("record");
+        let path = self.record_path_of(wheel);
         let bytes = record::encode(filename, size, inventory).map_err(CacheError::io("write", &path))?;
         self.write(&path, &bytes)
     }
@@ -312,6 +347,10 @@ impl Cache {
     fn wheel_path(&self, sha256: &Sha256) -> PathBuf {
         let hex = sha256.hex();
         self.root.join("wheels").join(&hex[..2]).join(hex).with_extension("whl")
+    }
+
+    fn record_path_of(&self, wheel: &Sha256) -> PathBuf {
+        self.wheel_path(wheel).with_extension("record")
     }
 
     fn pointer_path(&self, digest: &Digest) -> PathBuf {

@@ -135,7 +135,7 @@ impl Cache {
 
     /// Returns a record, or `None` if it is missing, damaged or from another version.
     pub(crate) fn record<T: DeserializeOwned>(&self, kind: RecordKind, key: impl Into<RecordKey>) -> Option<T> {
-        let path = self.record_path(kind, key.into());
+        let path = self.readable(self.record_path(kind, key.into()));
         let value = record::unseal(&header(), &fs::read(&path).ok()?)?;
         sweep::mark_as_used(&path);
         Some(value)

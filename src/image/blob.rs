@@ -96,6 +96,14 @@ impl BlobError {
         move |source| Self::Read { path: path.to_owned(), source }
     }
 
+    /// Returns the error of the writer if that is what failed, and else the error itself. The caller knows what it wrote to.
+    pub(super) fn of_output(self) -> Result<io::Error, Self> {
+        match self {
+            Self::Write { source, .. } | Self::Archive(ArchiveError::Output(source)) => Ok(source),
+            other => Err(other),
+        }
+    }
+
     /// Returns the conversion of an I/O error, for `map_err(BlobError::write(digest))`.
     pub(super) fn write(digest: Sha256) -> impl Fn(io::Error) -> Self {
         move |source| Self::Write { digest, source }

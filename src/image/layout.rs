@@ -69,7 +69,7 @@ pub fn prepare(
     let root = temporary.path();
     write_documents(root, &index(artifact, names)).map_err(ImageFileError::write(directory))?;
     let blobs: Vec<&Blob> = blobs(artifact).into_values().collect();
-    let written: Vec<_> = blobs.par_iter().map(|blob| write_blob(blob, root, reporter)).collect();
+    let written: Vec<_> = blobs.par_iter().map(|blob| write_blob(blob, root, directory, reporter)).collect();
     written.into_iter().collect::<Result<(), _>>()?;
     Ok(PreparedLayout { temporary, directory: directory.to_owned(), destination })
 }
@@ -171,12 +171,15 @@ fn write_documents(root: &Path, index: &[u8]) -> io::Result<()> {
     fs::write(root.join(INDEX), index)
 }
 
-fn write_blob(blob: &Blob, root: &Path, reporter: &dyn Reporter) -> Result<(), ImageFileError> {
-    let path = root.join(blob_name(blob.digest));
-    let file = File::create(&path).map_err(ImageFileError::write(&path))?;
+/// Writes a blob below `root`. Errors name the directory that the user knows.
+fn write_blob(blob: &Blob, root: &Path, directory: &Path, reporter: &dyn Reporter) -> Result<(), ImageFileError> {
+    let file = File::create(root.join(blob_name(blob.digest))).map_err(ImageFileError::write(directory))?;
     let mut output = BufWriter::with_capacity(BUFFER, ProgressWriter { inner: file, reporter });
-    blob.copy_to(&mut output)?;
-    output.flush().map_err(ImageFileError::write(&path))
+    blob.copy_to(&mut output).map_err(|error| match error.of_output() {
+        Ok(source) => ImageFileError::write(directory)(source),
+        Err(error) => error.into(),
+    })?;
+    output.flush().map_err(ImageFileError::write(directory))
 }
 
 /// A file that reports how many bytes are written to it.

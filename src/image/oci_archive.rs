@@ -36,8 +36,12 @@ pub(super) fn prepare_with(
     file: &Path,
     reporter: &dyn Reporter,
 ) -> Result<FinishedFile, ImageFileError> {
-    let mut archive =
-        ArchiveWriter { output: OutputFile::create(file, FileFormat::Tar)?, path: file.to_owned(), reporter };
+    let mut archive = ArchiveWriter {
+        output: OutputFile::create(file, FileFormat::Tar)?,
+        path: file.to_owned(),
+        reporter,
+        failure: None,
+    };
     for (name, content) in more {
         archive.document(name, content)?;
     }
@@ -55,6 +59,8 @@ struct ArchiveWriter<'a> {
     output: OutputFile,
     path: PathBuf,
     reporter: &'a dyn Reporter,
+    /// Why the bytes of a blob could not be written: [`io::Write`] has no room for an [`ArchiveError`].
+    failure: Option<ArchiveError>,
 }
 
 impl ArchiveWriter<'_> {
@@ -69,7 +75,11 @@ impl ArchiveWriter<'_> {
         let name = blob_name(blob.digest);
         self.header(&name, TarMember::File { access: FileAccess::FILE, size: blob.size })?;
         let start = self.output.position();
-        blob.copy_to(self)?;
+        let copied = blob.copy_to(self);
+        if let Some(failure) = self.failure.take() {
+            return Err(failure.into());
+        }
+        copied?;
         let actual = self.output.position() - start;
         if actual != blob.size {
             let problem = InvalidEntry::Size { expected: blob.size, actual };
@@ -99,8 +109,13 @@ impl ArchiveWriter<'_> {
 /// Receives the bytes of a blob.
 impl Write for ArchiveWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.put(bytes).map_err(io::Error::other)?;
-        Ok(bytes.len())
+        match self.put(bytes) {
+            Ok(()) => Ok(bytes.len()),
+            Err(error) => {
+                self.failure = Some(error);
+                Err(io::ErrorKind::Other.into())
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -131,6 +146,7 @@ mod tests {
             output: OutputFile::create(&path, FileFormat::Tar).unwrap(),
             path: path.clone(),
             reporter: &Silent,
+            failure: None,
         };
         archive.document(MARKER, b"{}").unwrap();
         archive.header("large", TarMember::File { access: FileAccess::FILE, size }).unwrap();

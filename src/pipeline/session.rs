@@ -31,15 +31,16 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Opens the cache; with `--no-cache` it is in the temporary directory.
+    /// Opens the cache; with `--no-cache` it is in the temporary directory, and so is what a read-only cache lacks.
     ///
     /// # Errors
     /// A directory cannot be written to.
     pub(crate) fn open(choice: &CacheChoice) -> Result<Self, BuildError> {
         let temporary = TemporaryDirectory::new().map_err(BuildError::Temporary)?;
+        let own = temporary.path().join("cache");
         let cache = match choice {
-            CacheChoice::Directory(directory) => Cache::open(directory)?,
-            CacheChoice::Temporary => Cache::open(&temporary.path().join("cache"))?,
+            CacheChoice::Directory(directory) => Cache::open_with_spare(directory, &own)?,
+            CacheChoice::Temporary => Cache::open(&own)?,
         };
         Ok(Self { temporary, cache })
     }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::check::{CheckRun, interpreters, search_path};
 use crate::registries::{DockerRegistry, PASSWORD, USER};
-use crate::runner::{Runner, StepResult};
-use crate::support::command::{cache, succeed};
+use crate::runner::{Runner, StepResult, read_yaml};
+use crate::support::command::{cache, repository, succeed};
 use crate::support::uv::Project;
 use crate::support::wheel_with;
 
@@ -123,6 +123,20 @@ fn the_workflow_checks_and_bundles() {
     assert!(bundling.summary.starts_with("### pybundle: 2 of 2 targets\n"), "{}", bundling.summary);
     // Set only if there is exactly one target.
     assert_eq!(outcome.outputs["digest"], "");
+}
+
+/// A job without stated permissions has those of the job that calls the workflow.
+#[test]
+fn the_workflow_checks_with_read_permission_and_bundles_with_that_of_its_caller() {
+    let workflow = read_yaml(&repository().join(WORKFLOW));
+    assert_eq!(workflow["permissions"], Value::Null);
+    assert_eq!(workflow["jobs"]["check"]["permissions"], json!({"contents": "read"}));
+    assert_eq!(workflow["jobs"]["bundle"]["permissions"], Value::Null);
+    // So the examples of a caller state them.
+    let text = std::fs::read_to_string(repository().join(WORKFLOW)).unwrap();
+    assert!(text.contains("\n#     permissions:\n#       contents: read # and `packages: write` to push to ghcr.io"));
+    let documents = std::fs::read_to_string(repository().join("docs/ci-and-caching.md")).unwrap();
+    assert!(documents.contains("    permissions: { contents: read }\n    uses: OWNER/pybundle/"), "{documents}");
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn there_are_never_more_layers_than_can_be_run() {
 fn a_temporary_directory_that_is_missing_is_named() {
     let workshop = Workshop::new();
     let said = workshop.fail(workshop.command(&[]).env("TMPDIR", workshop.path("nowhere")));
-    assert!(said.contains("cannot write to the temporary directory") && said.contains("TMPDIR"), "{said}");
+    assert!(said.contains("cannot create a temporary directory") && said.contains("TMPDIR"), "{said}");
 }
 
 #[test]

@@ -73,6 +73,35 @@ fn documents_that_are_not_what_is_said_of_them_are_found() {
     assert!(run.status.code() == Some(1) && said.contains(&name(&top)), "{said}");
 }
 
+/// Readers skip the bytes between the members of an archive, so no digest covers them.
+#[test]
+fn changed_padding_of_an_archive_is_found() {
+    for archive in [artifacts().oci_archive(), artifacts().docker_archive()] {
+        let (format, path) = archive.split_once(':').unwrap();
+        let intact = fs::read(path).unwrap();
+        let mut gaps = Vec::new();
+        for entry in tar::Archive::new(intact.as_slice()).entries().unwrap() {
+            let entry = entry.unwrap();
+            let end = (entry.raw_file_position() + entry.size()) as usize;
+            gaps.extend(end..end.next_multiple_of(512));
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let copy = directory.path().join("copy.tar");
+        let name = format!("{format}:{}", copy.display());
+        for at in [gaps[0], gaps[gaps.len() / 2], gaps[gaps.len() - 1], intact.len() - 512, intact.len() - 1] {
+            let mut damaged = intact.clone();
+            damaged[at] = 1;
+            fs::write(&copy, damaged).unwrap();
+            found_in(&name, &[&["documents: ", &format!("`byte {at}` is padding, but not zero")]]);
+        }
+        fs::write(&copy, [&intact[..], &[0; 4096], b"hidden"].concat()).unwrap();
+        let at = intact.len() + 4096;
+        found_in(&name, &[&["documents: ", &format!("`byte {at}` is padding, but not zero")]]);
+        fs::write(&copy, &intact).unwrap();
+        assert!(verified(&name, &[]).0);
+    }
+}
+
 #[test]
 fn blobs_that_are_damaged_or_superfluous_are_found() {
     let layout = Layout::of(&artifacts().small_image());

@@ -56,3 +56,35 @@ fn one_flipped_bit_anywhere_in_the_cache_changes_no_artifact() {
     }
     assert!(found > 5, "{found} were noticed");
 }
+
+/// The reader of a pipe has the beginning of the first zip, so a second one would follow it.
+#[test]
+fn a_build_that_streams_its_zip_is_not_repeated() {
+    let directory = tempfile::tempdir().unwrap();
+    let cache = directory.path().join("cache");
+    let build = || {
+        let mut command = pybundle(&["lambda", "--runtime=python3.13", "--no-compile-bytecode", "-o", "-"]);
+        command.arg(repository().join("testdata/example")).env("PYBUNDLE_CACHE_DIR", &cache);
+        command.output().unwrap()
+    };
+    let expected = build();
+    assert!(expected.status.success());
+    let mut failed = 0;
+    for path in contents(&cache) {
+        let intact = fs::read(&path).unwrap();
+        let mut damaged = intact.clone();
+        damaged[100] ^= 4;
+        fs::write(&path, damaged).unwrap();
+        let output = build();
+        if output.status.success() {
+            assert!(output.stdout == expected.stdout, "{}", path.display());
+        } else {
+            failed += 1;
+            let said = String::from_utf8(output.stderr).unwrap();
+            let warning = format!("warning: {} was damaged: the next build makes or fetches it again", path.display());
+            assert!(said.contains(&warning), "{said}");
+            assert!(build().stdout == expected.stdout);
+        }
+    }
+    assert!(failed > 0);
+}

@@ -1,7 +1,7 @@
 //! The archives are read again by the zip crate, which shares no code with the writer.
 
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::digest::Sha256;
@@ -150,4 +150,39 @@ fn sizes_and_offsets_past_the_short_fields_move_to_zip64() {
     assert_eq!(directory[42..46], [0xff; 4]);
     assert_eq!(directory[49..53], [1, 0, 24, 0]);
     assert_eq!(directory[69..77], (6_u64 << 30).to_le_bytes());
+}
+
+/// The most bytes that are reported at once, and all of them.
+#[derive(Default)]
+struct LargestAdvance(Mutex<(u64, u64)>);
+
+impl Reporter for LargestAdvance {
+    fn start(&self, _: Phase, _: u64) {}
+    fn advance(&self, _: Phase, amount: u64) {
+        let mut seen = self.0.lock().unwrap();
+        *seen = (seen.0.max(amount), seen.1 + amount);
+    }
+    fn finish(&self, _: Phase) {}
+    fn warn(&self, _: &str) {}
+}
+
+#[test]
+fn progress_moves_within_a_large_file() {
+    const SIZE: u64 = 3 << 20;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("large");
+    let noise: Vec<u8> = (0..SIZE / 32).flat_map(|number| Sha256::of(&number.to_le_bytes()).0).collect();
+    std::fs::write(&path, &noise).unwrap();
+    let format = ExtentFormat::Stored;
+    let (crc32, sha256) = (crc32fast::hash(&noise), Sha256::of(&noise));
+    let extent = Extent { offset: 0, compressed_size: SIZE, size: SIZE, crc32, sha256, checksum: crc32, format };
+    for content in [
+        FileContent::File { path: path.clone(), size: SIZE },
+        FileContent::Archived { archive: Arc::new(path.clone()), extent },
+    ] {
+        let reporter = LargestAdvance::default();
+        write(&tree([("large".to_owned(), content)]), &directory.path().join("out.zip"), &reporter).unwrap();
+        let (largest, total) = *reporter.0.lock().unwrap();
+        assert!(largest <= 512 * 1024 && total >= SIZE, "{largest} of {total}");
+    }
 }

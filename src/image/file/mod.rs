@@ -171,9 +171,10 @@ pub fn open(file: &ImageFile) -> Result<OciArtifact, ImageFileError> {
 /// The file cannot be read or does not have its format, or its first document is invalid.
 pub(crate) fn check(file: &ImageFile) -> Result<ImageFileCheck, ImageFileError> {
     let source = ImageSource::open(file.format, &file.path)?;
+    let padding = source.changed_padding()?;
     if !source.is_oci()? {
         let artifact = docker_archive::read_source(&source, file.selector.as_ref())?.to_artifact();
-        return Ok(ImageFileCheck { artifact, problems: Vec::new(), unreferenced: Vec::new() });
+        return Ok(ImageFileCheck { artifact, problems: padding.into_iter().collect(), unreferenced: Vec::new() });
     }
     let (artifact, mut problems) = oci::check(&source, file.selector.as_ref())?;
     // `docker load` may read manifest.json instead of the layout: both must describe the same image.
@@ -192,6 +193,7 @@ pub(crate) fn check(file: &ImageFile) -> Result<ImageFileCheck, ImageFileError> 
         }
     }
     let unreferenced = if problems.is_empty() { oci::unreferenced_blobs(&source)? } else { Vec::new() };
+    problems.extend(padding);
     Ok(ImageFileCheck { artifact, problems, unreferenced })
 }
 

@@ -102,6 +102,19 @@ impl ImageSource {
         Ok(Self { path: path.to_owned(), kind: SourceKind::Archive { path: path.into(), index } })
     }
 
+    /// Returns the problem of an archive whose padding is not zero.
+    ///
+    /// # Errors
+    /// The archive cannot be read.
+    pub(super) fn changed_padding(&self) -> Result<Option<ImageFileError>, ImageFileError> {
+        let SourceKind::Archive { path, index } = &self.kind else { return Ok(None) };
+        let changed = File::open(path).and_then(|file| index.changed_padding(&file));
+        let position = changed.map_err(ImageFileError::read(path))?;
+        Ok(position.map(|position| {
+            self.invalid(&format!("byte {position}"), InvalidEntry::Malformed("is padding, but not zero"))
+        }))
+    }
+
     /// Returns whether the source is an OCI layout.
     pub(super) fn is_oci(&self) -> Result<bool, ImageFileError> {
         Ok(self.find(MARKER)?.is_some())

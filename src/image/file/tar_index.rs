@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -40,9 +41,17 @@ enum TarIndexEntry {
     Link(Option<TreePath>),
 }
 
-/// The files and links of an archive by path.
+/// How much padding is read at a time, in bytes. An archive may end with any amount of it.
+const PORTION: u64 = 64 << 10;
+
+/// What is where in an archive.
 #[derive(Debug)]
-pub(super) struct TarIndex(BTreeMap<TreePath, TarIndexEntry>);
+pub(super) struct TarIndex {
+    /// The files and links by path.
+    entries: BTreeMap<TreePath, TarIndexEntry>,
+    /// The bytes after the contents, up to a whole block, and those after the last entry.
+    padding: Vec<ByteRange>,
+}
 
 impl TarIndex {
     /// Reads the headers of an archive.
@@ -51,7 +60,7 @@ impl TarIndex {
     /// The file cannot be read, is not a tar archive, is truncated, or has an unsupported entry.
     pub(super) fn read(file: &File, path: &Path) -> Result<Self, ImageFileError> {
         let length = file.metadata().map_err(ImageFileError::read(path))?.len();
-        let mut scan = HeaderScanner { file, path, length, position: 0 };
+        let mut scan = HeaderScanner { file, path, length, position: 0, padding: Vec::new() };
         let mut entries = BTreeMap::new();
         while let Some(entry) = scan.next()? {
             insert(&entry, &mut entries).map_err(|problem| ImageFileError::Invalid {
@@ -60,19 +69,39 @@ impl TarIndex {
                 problem,
             })?;
         }
-        Ok(Self(entries))
+        let mut padding = scan.padding;
+        padding.push(ByteRange { offset: scan.position, size: length - scan.position });
+        Ok(Self { entries, padding })
+    }
+
+    /// Returns the position of the first byte of padding that is not zero. Readers skip it; a writer of archives leaves
+    /// none.
+    pub(super) fn changed_padding(&self, file: &File) -> io::Result<Option<u64>> {
+        let mut buffer = [0; PORTION as usize];
+        for range in &self.padding {
+            let mut done = 0;
+            while done < range.size {
+                let portion = &mut buffer[..PORTION.min(range.size - done) as usize];
+                file.read_exact_at(portion, range.offset + done)?;
+                if let Some(at) = portion.iter().position(|byte| *byte != 0) {
+                    return Ok(Some(range.offset + done + at as u64));
+                }
+                done += portion.len() as u64;
+            }
+        }
+        Ok(None)
     }
 
     /// Returns the paths of all files and links.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(TreePath::as_str)
+        self.entries.keys().map(TreePath::as_str)
     }
 
     /// Returns where the bytes of a file are, after following links; `None` if it does not exist.
     pub(super) fn find(&self, name: &str) -> Result<Option<ByteRange>, InvalidEntry> {
         let mut name = name;
         for _ in 0..MOST_LINKS {
-            match self.0.get(name) {
+            match self.entries.get(name) {
                 None => return Ok(None),
                 Some(TarIndexEntry::File(extent)) => return Ok(Some(*extent)),
                 Some(TarIndexEntry::Link(target)) => name = target.as_ref().ok_or(InvalidEntry::Path)?.as_str(),
@@ -100,6 +129,7 @@ struct HeaderScanner<'a> {
     path: &'a Path,
     length: u64,
     position: u64,
+    padding: Vec<ByteRange>,
 }
 
 /// A header, merged with the extension headers before it.
@@ -142,11 +172,11 @@ impl HeaderScanner<'_> {
                     let (Ok(name), Ok(link)) = (String::from_utf8(name), String::from_utf8(link)) else {
                         return Err(self.malformed(start, "has a name that is not UTF-8"));
                     };
-                    self.position = self.after(extent);
+                    self.skip(extent);
                     return Ok(Some(ScannedHeader { name, kind, link, extent }));
                 }
             }
-            self.position = self.after(extent);
+            self.skip(extent);
         }
     }
 
@@ -190,9 +220,13 @@ impl HeaderScanner<'_> {
         }
     }
 
-    /// Returns where the next header is. The padding of the last entry may be missing: some writers omit it.
-    fn after(&self, extent: ByteRange) -> u64 {
-        (extent.offset + extent.size).next_multiple_of(BLOCK).min(self.length)
+    /// Moves to the next header. The padding of the last entry may be missing: some writers omit it.
+    fn skip(&mut self, extent: ByteRange) {
+        let end = extent.offset + extent.size;
+        self.position = end.next_multiple_of(BLOCK).min(self.length);
+        if self.position > end {
+            self.padding.push(ByteRange { offset: end, size: self.position - end });
+        }
     }
 
     fn fill(&self, buffer: &mut [u8], offset: u64) -> Result<(), ImageFileError> {

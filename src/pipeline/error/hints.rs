@@ -64,7 +64,9 @@ impl Hints for BuildError {
             Self::NothingToPin => hint("set it in pyproject.toml, under [tool.pybundle]: base = \"python:3.13-slim\""),
             Self::CannotPin(_) => hint("name the image by its tag, for example python:3.13-slim"),
             Self::Write { .. } => Vec::new(),
-            Self::Temporary(_) => hint("free some disk space, or set TMPDIR to another directory"),
+            Self::Temporary(_) | Self::TemporaryFile { .. } => {
+                hint("free some disk space, or set TMPDIR to another directory")
+            }
             Self::Tree(InsertError::Content(_) | InsertError::Kind(_)) => {
                 hint("omit one of them with --no-install-package, or lock compatible versions")
             }

@@ -142,8 +142,11 @@ pub(crate) enum BuildError {
     CannotPin(String),
     #[error("cannot write {}", .path.display())]
     Write { path: PathBuf, source: std::io::Error },
-    #[error("cannot write to the temporary directory")]
+    #[error("cannot create a temporary directory")]
     Temporary(#[source] std::io::Error),
+    /// A file in the temporary directory cannot be written.
+    #[error("cannot write {}", .path.display())]
+    TemporaryFile { path: PathBuf, source: std::io::Error },
     #[error("lock file {} does not exist", .0.display())]
     NoLock(PathBuf),
     #[error("{} does not match pyproject.toml, according to `uv lock --check`", .0.display())]
@@ -196,6 +199,12 @@ impl BuildError {
     pub(crate) fn reading(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Read { path: path.clone(), source }
+    }
+
+    /// Returns the conversion of an I/O error of writing a file in the temporary directory.
+    pub(crate) fn temporary(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::TemporaryFile { path: path.clone(), source }
     }
 
     /// Returns the conversion of an I/O error of writing a file.

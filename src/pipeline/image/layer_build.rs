@@ -9,8 +9,9 @@ use std::sync::Arc;
 use oci_spec::image::MediaType;
 use rayon::prelude::*;
 
+use crate::archive::ArchiveError;
 use crate::archive::layer::{self, LayerTree};
-use crate::cache::{Cache, RecordKey, RecordKind};
+use crate::cache::{Cache, CacheError, RecordKey, RecordKind};
 use crate::digest::{HashingWriter, Sha256};
 use crate::image::{Blob, BlobContent, Layer};
 use crate::pipeline::BuildError;
@@ -78,12 +79,15 @@ fn spliced(tree: LayerTree, key: Sha256, cache: &Cache) -> Result<(Layer, bool),
 
 /// Returns a layer that is written to a file: deflating it again each time it is needed would be slow.
 fn written(tree: &LayerTree, path: &Path) -> Result<Layer, BuildError> {
-    let file = File::create(path).map_err(BuildError::Temporary)?;
+    let file = File::create(path).map_err(BuildError::temporary(path))?;
     let mut gzip = HashingWriter::new(io::BufWriter::new(file));
     let mut tar = HashingWriter::new(io::sink());
-    layer::gzip_and_tar(tree, &mut gzip, &mut tar)?;
+    layer::gzip_and_tar(tree, &mut gzip, &mut tar).map_err(|error| match error {
+        ArchiveError::Output(source) => BuildError::temporary(path)(source),
+        other => other.into(),
+    })?;
     let ((file, digest, size), (_, diff_id, _)) = (gzip.finish(), tar.finish());
-    file.into_inner().map_err(|error| BuildError::Temporary(error.into_error()))?;
+    file.into_inner().map_err(|error| BuildError::temporary(path)(error.into_error()))?;
     let content = BlobContent::File { path: path.into(), offset: 0 };
     let blob = Blob { media_type: MediaType::ImageLayerGzip, digest, size, content };
     Ok(Layer { blob, diff_id })
@@ -115,9 +119,14 @@ type LayerDigests = (Sha256, Sha256, u64);
 
 /// Compresses a layer into a blob of the cache.
 fn compress(tree: &LayerTree, cache: &Cache) -> Result<(LayerDigests, PathBuf), BuildError> {
-    let mut output = HashingWriter::new(io::BufWriter::new(cache.begin_blob()?));
-    let diff_id = layer::zstd(tree, &mut output)?;
+    let blob = cache.begin_blob()?;
+    let path = blob.path().to_owned();
+    let mut output = HashingWriter::new(io::BufWriter::new(blob));
+    let diff_id = layer::zstd(tree, &mut output).map_err(|error| match error {
+        ArchiveError::Output(source) => CacheError::io("write", &path)(source).into(),
+        other => BuildError::from(other),
+    })?;
     let (file, digest, size) = output.finish();
-    let file = file.into_inner().map_err(|error| BuildError::Temporary(error.into_error()))?;
+    let file = file.into_inner().map_err(|error| CacheError::io("write", &path)(error.into_error()))?;
     Ok(((digest, diff_id, size), cache.keep_blob(file, digest)?))
 }

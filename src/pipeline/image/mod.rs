@@ -76,7 +76,7 @@ fn build(
     let mut builds: Vec<PlatformBuild> = Vec::new();
     for ((platform, plan), wheels) in chosen.platforms.iter().zip(&plans).zip(wheels) {
         let directory = temporary.path().join(format!("layers-{}", platform.architecture));
-        std::fs::create_dir_all(&directory).map_err(BuildError::Temporary)?;
+        std::fs::create_dir_all(&directory).map_err(BuildError::temporary(&directory))?;
         let (target, bases) = (&chosen.target, &bases);
         let builder = PlatformBuilder { settings, target, platform, bases, plan, directory };
         builds.push(builder.build(wheels, cache, reporter)?);

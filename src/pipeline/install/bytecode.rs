@@ -137,7 +137,7 @@ impl<'a> Bytecode<'a> {
                     chunk.par_iter().map(|(_, source)| source.compile(compiler, origin)).collect::<Result<_, _>>()?;
                 for ((path, _), bytecode) in chunk.iter().zip(compiled) {
                     if let Some(bytecode) = bytecode {
-                        keep(path.clone(), &bytecode).map_err(BuildError::Temporary)?;
+                        keep(path.clone(), &bytecode)?;
                     }
                 }
             }

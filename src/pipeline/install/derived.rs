@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::archive::pack::Packer;
-use crate::cache::{Cache, RecordKey, RecordKind};
+use crate::cache::{Cache, CacheError, RecordKey, RecordKind};
 use crate::digest::Sha256;
 use crate::pipeline::BuildError;
 use crate::tree::Extent;
@@ -29,7 +29,7 @@ struct PackRecord {
 pub(crate) fn packed<E>(
     cache: &Cache,
     key: impl Into<RecordKey>,
-    make: impl FnOnce(&mut dyn FnMut(String, &[u8]) -> io::Result<()>) -> Result<(), E>,
+    make: impl FnOnce(&mut dyn FnMut(String, &[u8]) -> Result<(), CacheError>) -> Result<(), E>,
 ) -> Result<Vec<(String, DerivedFile)>, BuildError>
 where
     BuildError: From<E>,
@@ -39,14 +39,16 @@ where
         key,
         |pack| Ok(restored(cache, pack)),
         || {
-            let mut packer = Packer::new(io::BufWriter::new(cache.begin_blob()?));
+            let blob = cache.begin_blob()?;
+            let staged = blob.path().to_owned();
+            let mut packer = Packer::new(io::BufWriter::new(blob));
             let mut files = Vec::new();
             make(&mut |name, bytes| {
-                files.push((name, packer.add(bytes)?));
+                files.push((name, packer.add(bytes).map_err(CacheError::io("write", &staged))?));
                 Ok(())
             })?;
             let (file, digest, size) = packer.finish();
-            let file = file.into_inner().map_err(|error| BuildError::Temporary(error.into_error()))?;
+            let file = file.into_inner().map_err(|error| CacheError::io("write", &staged)(error.into_error()))?;
             let path = cache.keep_blob(file, digest)?;
             Ok::<_, BuildError>((PackRecord { digest, size, files: files.clone() }, (path, files)))
         },

@@ -164,7 +164,7 @@ impl Installer<'_> {
             for (position, file) in files.iter().enumerate().filter(|(_, file)| may_be_compiled(file)) {
                 let mut bytes = content(wheel, file)?;
                 if strip::strip(&mut bytes) {
-                    keep(position.to_string(), &bytes).map_err(BuildError::Temporary)?;
+                    keep(position.to_string(), &bytes)?;
                 }
             }
             Ok::<_, BuildError>(())

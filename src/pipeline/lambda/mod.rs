@@ -1,13 +1,12 @@
 //! Builds Lambda functions: the zip of a function, and of its layer.
 
 mod report;
+mod write;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use self::report::BuiltFunction;
-use crate::archive::output::FinishedFile;
-use crate::archive::zip;
 use crate::audit::handler::{Handler, ImportRoot};
 use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::index::FileFinder;
@@ -23,7 +22,7 @@ use crate::pipeline::wheels::completeness;
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::platform::{LambdaProfile, Profile, TargetPlatform, default_runtime};
 use crate::project::application;
-use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
+use crate::report::{ArtifactKind, BuildReport, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 use crate::tree::{FileTree, TreeEntry, TreePath};
 
@@ -182,8 +181,8 @@ fn build(
     if !settings.allow_oversize {
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
     }
-    let finished = write(&package, &outputs, reporter)?;
-    warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
+    let finished = write::write(&package, &outputs, reporter)?;
+    write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let documents = documents::beside_zip(settings, &plan, &distributions, &finished, &outputs)?;
     let built = BuiltFunction {
         plan: &plan,
@@ -193,7 +192,7 @@ fn build(
         package: &package,
         bytecode: bytecode.report(&distributions, &compiled),
         audit,
-        artifacts: persist(finished, &package)?,
+        artifacts: write::persist(finished, &package)?,
         documents: documents::persist(documents)?,
         elapsed: started.elapsed(),
     };
@@ -263,42 +262,4 @@ fn package<'a>(
         package.extend(ArtifactKind::Function, [(path, entry.clone())])?;
     }
     Ok(package)
-}
-
-fn write(
-    package: &DeploymentPackage,
-    outputs: &[(ArtifactKind, PathBuf)],
-    reporter: &dyn Reporter,
-) -> Result<Vec<(ArtifactKind, FinishedFile)>, BuildError> {
-    let total = package.trees().flat_map(|(_, tree)| tree.iter()).map(|(_, entry)| entry.content.stored_size()).sum();
-    reporter.start(Phase::Write, total);
-    let finished = package.trees().zip(outputs).map(|((kind, tree), (_, path))| {
-        let finished = zip::write(tree, path, reporter)?;
-        Ok((kind, finished))
-    });
-    let finished = finished.collect::<Result<_, BuildError>>();
-    reporter.finish(Phase::Write);
-    finished
-}
-
-fn warn_of_direct_upload(finished: &[(ArtifactKind, FinishedFile)], limit: u64, reporter: &dyn Reporter) {
-    for (kind, finished) in finished.iter().filter(|(_, finished)| finished.size > limit) {
-        let what = match kind {
-            ArtifactKind::Function => "the function's zip",
-            ArtifactKind::Layer => "the layer's zip",
-        };
-        reporter.warn(&format!(
-            "{what} has {} bytes, more than the {limit} that Lambda accepts in a direct upload: upload it to S3 and deploy it from there",
-            finished.size
-        ));
-    }
-}
-
-/// Moves the artifacts to their paths, now that all of them are complete.
-fn persist(
-    finished: Vec<(ArtifactKind, FinishedFile)>,
-    package: &DeploymentPackage,
-) -> Result<Vec<crate::report::ArtifactReport>, BuildError> {
-    let artifacts = finished.into_iter().zip(package.trees());
-    artifacts.map(|((kind, finished), (_, tree))| Ok(report::artifact(kind, finished, tree)?)).collect()
 }

@@ -56,7 +56,7 @@ impl WheelBuild<'_> {
     /// Builds the wheel; returns its path and its name, which is the one that the lock says.
     fn build(&self, archive: Option<&CachedSdist>) -> Result<(PathBuf, WheelFilename), BuildError> {
         let output = self.directory.join("wheel");
-        fs::create_dir_all(&output).map_err(BuildError::Temporary)?;
+        fs::create_dir_all(&output).map_err(BuildError::temporary(&output))?;
         let project = self.project(archive)?;
         let built = self.builder.build_wheel_of(&self.job.origin(), &project, &output)?;
         let name = built.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -85,7 +85,7 @@ impl WheelBuild<'_> {
         let source = self.directory.join("source");
         match (&self.job.selected.source, archive) {
             (SelectedSource::Sdist(sdist), Some(archive)) => {
-                fs::create_dir_all(&source).map_err(BuildError::Temporary)?;
+                fs::create_dir_all(&source).map_err(BuildError::temporary(&source))?;
                 let format = sdist.file.filename.format();
                 unpack::unpack(&archive.path, format, &source, UnpackLimits::default())
                     .and_then(|top| unpack::project_directory(&top, sdist.subdirectory.as_deref()))

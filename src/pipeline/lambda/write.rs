@@ -1,0 +1,56 @@
+//! Writes the zips of a function and its layer.
+
+use std::path::PathBuf;
+
+use super::report;
+use crate::archive::output::FinishedFile;
+use crate::archive::zip;
+use crate::lambda::DeploymentPackage;
+use crate::pipeline::BuildError;
+use crate::report::{ArtifactKind, ArtifactReport, Phase, Reporter};
+
+/// Writes the zips as complete files that [`persist`] moves to their paths.
+///
+/// # Errors
+/// A zip cannot be written, or a file cannot be read.
+pub(super) fn write(
+    package: &DeploymentPackage,
+    outputs: &[(ArtifactKind, PathBuf)],
+    reporter: &dyn Reporter,
+) -> Result<Vec<(ArtifactKind, FinishedFile)>, BuildError> {
+    let total = package.trees().flat_map(|(_, tree)| tree.iter()).map(|(_, entry)| entry.content.stored_size()).sum();
+    reporter.start(Phase::Write, total);
+    let finished = package.trees().zip(outputs).map(|((kind, tree), (_, path))| {
+        let finished = zip::write(tree, path, reporter)?;
+        Ok((kind, finished))
+    });
+    let finished = finished.collect::<Result<_, BuildError>>();
+    reporter.finish(Phase::Write);
+    finished
+}
+
+/// Warns of zips that Lambda accepts only from S3.
+pub(super) fn warn_of_direct_upload(finished: &[(ArtifactKind, FinishedFile)], limit: u64, reporter: &dyn Reporter) {
+    for (kind, finished) in finished.iter().filter(|(_, finished)| finished.size > limit) {
+        let what = match kind {
+            ArtifactKind::Function => "the function's zip",
+            ArtifactKind::Layer => "the layer's zip",
+        };
+        reporter.warn(&format!(
+            "{what} has {} bytes, more than the {limit} that Lambda accepts in a direct upload: upload it to S3 and deploy it from there",
+            finished.size
+        ));
+    }
+}
+
+/// Moves the artifacts to their paths, now that all of them are complete.
+///
+/// # Errors
+/// A file cannot be moved.
+pub(super) fn persist(
+    finished: Vec<(ArtifactKind, FinishedFile)>,
+    package: &DeploymentPackage,
+) -> Result<Vec<ArtifactReport>, BuildError> {
+    let artifacts = finished.into_iter().zip(package.trees());
+    artifacts.map(|((kind, finished), (_, tree))| Ok(report::artifact(kind, finished, tree)?)).collect()
+}
