@@ -60,7 +60,7 @@ fn success_is_0() {
     ];
     assert_status(0, &lines);
     let help = run(&mut studio().pybundle(&["--help"])).out;
-    for line in ["\nExamples:\n  # ", "\nExit status:\n  0  success\n", "\n  1  failure", "\n  2  usage error"] {
+    for line in ["\nExamples:\n  # ", "\nExit status:\n    0  success\n", "\n    1  failure", "\n    2  usage error"] {
         assert!(help.contains(line), "{help}");
     }
 }
