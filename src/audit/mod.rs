@@ -6,11 +6,13 @@ pub(crate) mod imports;
 pub(crate) mod libraries;
 mod names;
 mod search;
+pub(crate) mod startup;
 
 use std::fmt;
 
 use imports::ImportFinding;
 use libraries::LibraryFinding;
+use startup::ShadowedModule;
 
 use crate::hints::Hints;
 
@@ -21,6 +23,8 @@ pub(crate) enum AuditFinding {
     Library(#[from] LibraryFinding),
     #[error(transparent)]
     Import(#[from] ImportFinding),
+    #[error(transparent)]
+    Shadowed(#[from] ShadowedModule),
 }
 
 impl AuditFinding {
@@ -29,6 +33,7 @@ impl AuditFinding {
         match self {
             Self::Library(finding) => finding.is_error,
             Self::Import(finding) => finding.is_error(),
+            Self::Shadowed(_) => false,
         }
     }
 
@@ -37,6 +42,7 @@ impl AuditFinding {
         match self {
             Self::Library(finding) => finding.missing().iter().collect(),
             Self::Import(finding) => finding.missing().into_iter().collect(),
+            Self::Shadowed(_) => Vec::new(),
         }
     }
 }
@@ -46,6 +52,7 @@ impl Hints for AuditFinding {
         match self {
             Self::Library(finding) => finding.hints(),
             Self::Import(finding) => finding.hints(),
+            Self::Shadowed(_) => Vec::new(),
         }
     }
 }

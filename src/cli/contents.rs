@@ -1,7 +1,10 @@
 //! The parts that the summaries of zips and of images share.
 
 use super::printer::{TextPage, count, size};
-use crate::report::{AuditReport, BytecodeReport, TrimReport};
+use crate::report::{AuditReport, BytecodeReport, ImplicitCodeReport, TrimReport};
+
+/// How many files with implicit code are named.
+const SHOWN: usize = 4;
 
 /// Adds the findings of audits.
 pub(crate) fn audit(audit: &AuditReport, page: &mut TextPage) {
@@ -9,6 +12,20 @@ pub(crate) fn audit(audit: &AuditReport, page: &mut TextPage) {
         let unused = count(audit.unused.len() as u64, "distribution");
         page.field("unused", &format!("{unused} that nothing imports: {}", audit.unused.join(", ")));
     }
+    if !audit.implicit_code.is_empty() {
+        let files = count(audit.implicit_code.len() as u64, "file");
+        let mut named: Vec<String> = audit.implicit_code.iter().take(SHOWN).map(implicit_code).collect();
+        let others = audit.implicit_code.len() - named.len();
+        if others > 0 {
+            named.push(format!("{others} more, see `audit.implicit_code` with --json"));
+        }
+        page.field("implicit", &format!("{files} may run without being imported by name: {}", named.join(", ")));
+    }
+}
+
+fn implicit_code(code: &ImplicitCodeReport) -> String {
+    let of = code.distribution.as_ref().map(|distribution| format!(" of {distribution}"));
+    format!("{}{}", code.path, of.unwrap_or_default())
 }
 
 /// Adds what --slim and --strip saved.

@@ -215,6 +215,22 @@ pub(crate) struct AuditReport {
     pub(crate) warnings: Vec<String>,
     /// The distributions that nothing in the artifact imports or requires, as far as its sources tell.
     pub(crate) unused: Vec<String>,
+    /// The files whose code Python may run although nothing imports them by name, or in place of the standard library's.
+    pub(crate) implicit_code: Vec<ImplicitCodeReport>,
+}
+
+/// A file whose code Python may run although nothing imports it by name.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "ImplicitCode")]
+pub(crate) struct ImplicitCodeReport {
+    /// The path in the artifact; of bytecode that in the wheel.
+    pub(crate) path: String,
+    /// The distribution with its version; none for the application.
+    pub(crate) distribution: Option<String>,
+    /// What it is: `pth`, a file with lines that are executed at startup; `start`, a file of entry points that are called at
+    /// startup; `customization`, a module that is imported at startup; `shadow`, a module that precedes one of the standard
+    /// library; `bytecode`, a compiled file of a wheel, which may differ from its source.
+    pub(crate) kind: String,
 }
 
 /// How much less there is than in the wheels.

@@ -7,6 +7,7 @@ mod applications;
 mod defects;
 mod functions;
 mod locks;
+mod startup;
 mod unused;
 
 use std::path::{Path, PathBuf};

@@ -91,6 +91,11 @@ impl ApplicationModule<'_> {
     }
 }
 
+/// Returns whether the standard library of a version of Python has a top-level module.
+pub(super) fn is_standard(module: &str, python: PythonVersion) -> bool {
+    known_modules::StandardModule::get(module).is_some_and(|module| module.is_in(python))
+}
+
 /// Returns the top-level modules that a distribution provides, judged by its name.
 pub(crate) fn modules_of(distribution: &DistributionName) -> Vec<String> {
     known_modules::modules_of(distribution.as_str())

@@ -3,6 +3,7 @@
 mod imports;
 mod libraries;
 mod remedies;
+mod startup;
 mod unused;
 
 use std::collections::BTreeSet;
@@ -73,6 +74,7 @@ pub(super) fn audit(audited: &Audited, reporter: &dyn Reporter) -> Result<AuditR
     }
     let mut findings: Vec<AuditFinding> = libraries::audit(audited)?.into_iter().map(AuditFinding::from).collect();
     findings.extend(imports::audit(audited, &mut report).into_iter().map(AuditFinding::from));
+    findings.extend(startup::audit(audited, &mut report)?.into_iter().map(AuditFinding::from));
     let (errors, warnings): (Vec<AuditFinding>, Vec<AuditFinding>) =
         findings.into_iter().partition(AuditFinding::is_error);
     report.warnings = warnings.iter().map(ToString::to_string).collect();

@@ -1,0 +1,249 @@
+//! Code that Python runs although nothing imports it by name, and modules that take the place of the standard library's.
+//!
+//! Specification: [site](https://docs.python.org/3/library/site.html) and [PEP 829](https://peps.python.org/pep-0829/).
+
+use std::io;
+
+use super::handler::ImportRoot;
+use super::imports;
+use crate::platform::PythonVersion;
+use crate::tree::{FileOrigin, TreeEntry};
+
+/// The largest `.pth` file that is read, in bytes.
+const READ_LIMIT: u64 = 1 << 20;
+
+/// The first minor version of Python 3 that reads `.start` files.
+const FIRST_WITH_START_FILES: u8 = 15;
+
+/// Modules that are part of every interpreter (CPython, Modules/Setup.bootstrap.in), which no file can replace.
+const BUILT_IN: [&str; 34] = [
+    "_abc",
+    "_ast",
+    "_codecs",
+    "_collections",
+    "_functools",
+    "_imp",
+    "_io",
+    "_locale",
+    "_operator",
+    "_signal",
+    "_sre",
+    "_stat",
+    "_string",
+    "_symtable",
+    "_sysconfig",
+    "_thread",
+    "_tracemalloc",
+    "_types",
+    "_typing",
+    "_warnings",
+    "_weakref",
+    "atexit",
+    "builtins",
+    "errno",
+    "faulthandler",
+    "gc",
+    "itertools",
+    "marshal",
+    "nt",
+    "posix",
+    "pwd",
+    "sys",
+    "time",
+    "winreg",
+];
+
+/// Finds implicit code in one artifact.
+pub(crate) struct StartupAudit<'a> {
+    /// The trees, in the order of Python's search path.
+    pub(crate) roots: &'a [ImportRoot<'a>],
+    pub(crate) python: PythonVersion,
+    /// Whether the roots precede the standard library in the search path, as on Lambda.
+    pub(crate) precedes_standard_library: bool,
+    /// Whether a file belongs to the application or to one of the project's own distributions.
+    pub(crate) is_own: &'a dyn Fn(&FileOrigin) -> bool,
+}
+
+/// A file whose code runs although nothing imports it by its name.
+#[derive(Debug)]
+pub(crate) struct ImplicitCode {
+    /// The path in its tree.
+    pub(crate) path: String,
+    pub(crate) origin: FileOrigin,
+    pub(crate) kind: ImplicitCodeKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ImplicitCodeKind {
+    /// A `.pth` file with lines that are executed when Python starts.
+    PathFile,
+    /// A `.start` file, whose entry points are called when Python starts.
+    StartFile,
+    /// `sitecustomize` or `usercustomize`, which are imported when Python starts.
+    Customization,
+    /// A module with the name of one of the standard library, which it precedes.
+    Shadow(String),
+}
+
+impl ImplicitCodeKind {
+    /// Returns the name that reports use.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::PathFile => "pth",
+            Self::StartFile => "start",
+            Self::Customization => "customization",
+            Self::Shadow(_) => "shadow",
+        }
+    }
+}
+
+/// A module of a distribution that is imported in place of the standard library's.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} of {origin} replaces the module `{module}` of the standard library")]
+pub(crate) struct ShadowedModule {
+    pub(crate) path: String,
+    pub(crate) origin: FileOrigin,
+    pub(crate) module: String,
+}
+
+impl StartupAudit<'_> {
+    /// Returns the implicit code, in the order of the search path and of the files.
+    ///
+    /// # Errors
+    /// A `.pth` file cannot be read.
+    pub(crate) fn run(&self) -> io::Result<Vec<ImplicitCode>> {
+        let mut found = Vec::new();
+        for root in self.roots {
+            let directory =
+                if root.site_packages.is_empty() { String::new() } else { format!("{}/", root.site_packages) };
+            for (path, entry) in root.tree.starting_with(&directory) {
+                let path = path.as_str();
+                if let Some(kind) = self.kind(&path[directory.len()..], entry)? {
+                    found.push(ImplicitCode { path: path.to_owned(), origin: entry.origin.clone(), kind });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the kind of a file, whose path is relative to a directory of the search path.
+    fn kind(&self, path: &str, entry: &TreeEntry) -> io::Result<Option<ImplicitCodeKind>> {
+        let is_top_level = !path.contains('/');
+        // Python ignores hidden ones (since 3.13).
+        if is_top_level && path.ends_with(".pth") && !path.starts_with('.') {
+            return Ok(has_code(entry)?.then_some(ImplicitCodeKind::PathFile));
+        }
+        if is_top_level && path.ends_with(".start") && self.python.minor >= FIRST_WITH_START_FILES {
+            return Ok(Some(ImplicitCodeKind::StartFile));
+        }
+        let Some(module) = top_level_module(path) else { return Ok(None) };
+        if matches!(module, "sitecustomize" | "usercustomize") {
+            return Ok(Some(ImplicitCodeKind::Customization));
+        }
+        let shadows = self.precedes_standard_library
+            && !(self.is_own)(&entry.origin)
+            && !BUILT_IN.contains(&module)
+            && imports::is_standard(module, self.python);
+        Ok(shadows.then(|| ImplicitCodeKind::Shadow(module.to_owned())))
+    }
+}
+
+/// Returns whether Python executes a line of a `.pth` file (site.py, `addpackage`). A file that is too large may have one.
+fn has_code(entry: &TreeEntry) -> io::Result<bool> {
+    match entry.content.read(READ_LIMIT) {
+        Ok(bytes) => {
+            let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
+            Ok(lines.any(|line| line.starts_with(b"import ") || line.starts_with(b"import\t")))
+        }
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns the top-level module that a file is; `None` for other files, also for those of packages without `__init__`, which
+/// do not precede anything.
+fn top_level_module(path: &str) -> Option<&str> {
+    let (module, file) = match path.split_once('/') {
+        None => (path.split('.').next()?, path),
+        Some((package, file)) => (package, file.starts_with("__init__.").then_some(file)?),
+    };
+    let suffix = &file[file.find('.')?..];
+    (matches!(suffix, ".py" | ".pyc") || suffix.ends_with(".so")).then_some(module)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::{Distribution, FileContent, FileTree, TreePath};
+
+    fn tree(files: &[(&str, &str)]) -> FileTree {
+        let version = "1.0".parse().unwrap();
+        let origin = FileOrigin::Distribution(Distribution { name: "demo".parse().unwrap(), version }.into());
+        let mut tree = FileTree::default();
+        for (path, text) in files {
+            let content = FileContent::Bytes(text.as_bytes().into());
+            let entry = TreeEntry { access: crate::tree::FileAccess::FILE, content, origin: origin.clone() };
+            tree.insert(TreePath::new(path).unwrap(), entry).unwrap();
+        }
+        tree
+    }
+
+    fn found(files: &[(&str, &str)], site_packages: &str, minor: u8, precedes_standard_library: bool) -> Vec<String> {
+        let tree = tree(files);
+        let python = PythonVersion { major: 3, minor };
+        let roots = [ImportRoot { tree: &tree, site_packages }];
+        let audit = StartupAudit { roots: &roots, python, precedes_standard_library, is_own: &|_| false };
+        audit.run().unwrap().into_iter().map(|code| format!("{} {}", code.kind.name(), code.path)).collect()
+    }
+
+    #[test]
+    fn only_path_files_with_code_are_found() {
+        let files = [
+            ("distutils-precedence.pth", "import os; var = 'SETUPTOOLS_USE_DISTUTILS'"),
+            ("zope-nspkg.pth", "zope\nimport sys, types, os\n"),
+            ("tab.pth", "import\tos"),
+            ("paths.pth", "lib\nimportant\n# import os\n"),
+            (".hidden.pth", "import os"),
+            ("demo/inner.pth", "import os"),
+            ("large.pth", &" ".repeat(2 << 20)),
+        ];
+        let expected = ["pth distutils-precedence.pth", "pth large.pth", "pth tab.pth", "pth zope-nspkg.pth"];
+        assert_eq!(found(&files, "", 13, true), expected);
+    }
+
+    #[test]
+    fn start_files_run_since_python_3_15() {
+        let files = [("site/demo.start", "demo:run\n"), ("demo.start", ""), ("site/demo/x.start", "")];
+        assert_eq!(found(&files, "site", 14, false), <[&str; 0]>::default());
+        assert_eq!(found(&files, "site", 15, false), ["start site/demo.start"]);
+    }
+
+    #[test]
+    fn modules_that_python_imports_itself_are_found() {
+        let files = [("sitecustomize.py", ""), ("usercustomize/__init__.py", ""), ("demo/sitecustomize.py", "")];
+        for precedes_standard_library in [false, true] {
+            let expected = ["customization sitecustomize.py", "customization usercustomize/__init__.py"];
+            assert_eq!(found(&files, "", 12, precedes_standard_library), expected);
+        }
+    }
+
+    #[test]
+    fn modules_of_the_standard_library_are_only_replaced_by_what_precedes_them() {
+        let files = [
+            ("random.py", ""),
+            ("json/__init__.py", ""),
+            ("_json.cpython-312-x86_64-linux-gnu.so", ""),
+            // A backport under another name, a package without `__init__`, what this Python does not have, what no file can
+            // replace, and no module.
+            ("importlib_metadata/__init__.py", ""),
+            ("email/extra.py", ""),
+            ("distutils/__init__.py", ""),
+            ("time.py", ""),
+            ("random.txt", ""),
+        ];
+        let expected = ["shadow _json.cpython-312-x86_64-linux-gnu.so", "shadow json/__init__.py", "shadow random.py"];
+        assert_eq!(found(&files, "", 12, true), expected);
+        assert_eq!(found(&files, "", 12, false), <[&str; 0]>::default());
+        assert!(found(&files, "", 11, true).contains(&"shadow distutils/__init__.py".to_owned()));
+    }
+}

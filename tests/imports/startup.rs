@@ -1,0 +1,50 @@
+//! The report of code that starts by itself.
+
+use serde_json::{Value, json};
+
+use super::support::command::succeed;
+use super::support::uv::Project;
+use super::support::wheel_with;
+use super::{Files, lambda};
+
+#[test]
+fn code_that_starts_by_itself_is_listed_and_shadowing_is_a_warning() {
+    let project = Project::new(&[("src/app.py", "import hook, replaced\n")]);
+    let wheels: [(&str, Files); 2] = [
+        (
+            "hook",
+            &[
+                ("hook.py", b""),
+                ("__pycache__/hook.cpython-312.pyc", b""),
+                ("__pycache__/hook.cpython-311.pyc", b""),
+                ("hook-nspkg.pth", b"import hook\n"),
+                ("hook-paths.pth", b"hook\n"),
+                ("sitecustomize.py", b""),
+            ],
+        ),
+        ("replaced", &[("replaced.py", b""), ("random.py", b""), ("typing_extensions.py", b"")]),
+    ];
+    let mut requirements = String::new();
+    for (name, files) in wheels {
+        let path = format!("wheels/{name}-1.0-py3-none-any.whl");
+        project.write(&path, &wheel_with(name, "1.0", files));
+        requirements.push_str(&format!("./{path}\n"));
+    }
+    project.write("requirements.txt", requirements.as_bytes());
+    let flags = ["--include", "src:.", "--no-compile-bytecode"];
+    let report: Value = serde_json::from_str(&succeed(lambda(project.path(), "3.12", &flags).arg("--json"))).unwrap();
+    let expected = json!([
+        { "path": "hook-nspkg.pth", "distribution": "hook 1.0", "kind": "pth" },
+        { "path": "random.py", "distribution": "replaced 1.0", "kind": "shadow" },
+        { "path": "sitecustomize.py", "distribution": "hook 1.0", "kind": "customization" },
+        { "path": "__pycache__/hook.cpython-312.pyc", "distribution": "hook 1.0", "kind": "bytecode" },
+    ]);
+    assert_eq!(report["audit"]["implicit_code"], expected);
+    let warning = "random.py of replaced 1.0 replaces the module `random` of the standard library";
+    assert_eq!(report["audit"]["warnings"], json!([warning]));
+
+    let page = succeed(&mut lambda(project.path(), "3.12", &flags));
+    let line = "implicit  4 files may run without being imported by name: hook-nspkg.pth of hook 1.0, random.py of replaced 1.0, \
+                sitecustomize.py of hook 1.0, __pycache__/hook.cpython-312.pyc of hook 1.0\n";
+    assert!(page.contains(line), "{page}");
+}
