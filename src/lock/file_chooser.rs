@@ -144,7 +144,11 @@ impl<'a> FileChooser<'a> {
     /// Returns [`LockError::NoCompatibleFile`] if there is neither, or if neither may be used, and
     /// [`LockError::BuildNotAllowed`] for a repository or a directory that may not be built.
     pub fn choose(&self, selection: Selection) -> Result<Vec<SelectedDistribution>, LockError> {
-        selection.distributions.into_iter().map(|pinned| self.choose_one(pinned)).collect()
+        let mut selected = Vec::with_capacity(selection.distributions.len());
+        for pinned in selection.distributions {
+            selected.push(self.choose_one(pinned)?);
+        }
+        Ok(selected)
     }
 
     fn choose_one(&self, pinned: PinnedDistribution) -> Result<SelectedDistribution, LockError> {

@@ -274,7 +274,7 @@ impl MemberPattern {
     }
 
     fn matches(&self, path: &Path) -> bool {
-        let mut reached = self.from_start();
+        let mut reached = self.initial_positions();
         for component in path.components() {
             let Some(name) = component.as_os_str().to_str() else { return false };
             reached = self.step(&reached, name, true);
@@ -285,14 +285,14 @@ impl MemberPattern {
     /// Returns the directories below `root` that match, relative to it and sorted.
     fn expand(&self, root: &Path) -> Result<Vec<PathBuf>, ProjectError> {
         let mut search = MemberSearch { pattern: self, root, found: Vec::new(), left: MOST_DIRECTORIES };
-        search.visit(Path::new(""), &self.from_start())?;
+        search.visit(Path::new(""), &self.initial_positions())?;
         search.found.sort();
         Ok(search.found)
     }
 
     /// Returns the positions in the pattern before the first component. A set of positions, rather than one choice after the
     /// other, keeps patterns with many `**` from taking exponential time.
-    fn from_start(&self) -> BTreeSet<usize> {
+    fn initial_positions(&self) -> BTreeSet<usize> {
         self.with_skipped(BTreeSet::from([0]))
     }
 

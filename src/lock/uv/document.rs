@@ -188,6 +188,7 @@ impl UvDocument {
             document.packages.extend(part.packages);
             start = end;
         }
+        document.packages.shrink_to_fit();
         Some(document)
     }
 }

@@ -46,7 +46,11 @@ impl UvLocator<'_> {
     }
 
     fn files(&self, package: &UvPackage) -> Result<DistributionFiles, LockError> {
-        let wheels = package.wheels.iter().map(|wheel| self.wheel(package, wheel)).collect::<Result<_, _>>()?;
+        // Collecting results would reserve four elements for the one wheel that most distributions have.
+        let mut wheels = Vec::with_capacity(package.wheels.len());
+        for wheel in &package.wheels {
+            wheels.push(self.wheel(package, wheel)?);
+        }
         let Some(sdist) = &package.sdist else {
             return Ok(DistributionFiles { wheels, ..DistributionFiles::default() });
         };

@@ -156,7 +156,10 @@ impl<'a> EdgeResolver<'a> {
     }
 
     fn resolve_all(&self, dependencies: &[document::UvDependency]) -> Result<Vec<DependencyEdge>, Inconsistency> {
-        let edges = dependencies.iter().map(|dependency| self.resolve(dependency)).collect::<Result<Vec<_>, _>>()?;
+        let mut edges = Vec::with_capacity(dependencies.len());
+        for dependency in dependencies {
+            edges.push(self.resolve(dependency)?);
+        }
         let mut seen = HashSet::with_capacity(edges.len());
         for (edge, dependency) in edges.iter().zip(dependencies) {
             // Equal markers are displayed alike.

@@ -21,7 +21,8 @@ const MAX_ROUNDS: usize = 64;
 
 #[derive(Default)]
 struct ReachedPackages {
-    dependents: BTreeMap<UvPackageIndex, BTreeSet<Dependent>>,
+    /// Sorted, without repetition.
+    dependents: BTreeMap<UvPackageIndex, Vec<Dependent>>,
     /// The items that the traversal has made active.
     active: BTreeSet<ConflictItem>,
 }
@@ -55,11 +56,11 @@ impl UvLock {
             distributions.push(PinnedDistribution {
                 name: package.name.clone(),
                 version: package.version.clone(),
-                required_by: dependents.into_iter().collect(),
+                required_by: dependents,
                 source: locator.source(package)?,
             });
         }
-        distributions.sort_by(|left, right| left.name.cmp(&right.name));
+        distributions.sort_unstable_by(|left, right| left.name.cmp(&right.name));
         Ok(Selection { distributions })
     }
 
@@ -174,7 +175,7 @@ impl UvLock {
             let dependents = reached.dependents.entry(edge.to).or_default();
             // An extra may require other extras of its own project; that is not a new dependent.
             if is_new || !matches!(&by, Dependent::Distribution(own, _) if *own == package.name) {
-                dependents.insert(by);
+                dependents.push(by);
             }
             for extra in iter::once(None).chain(edge.extras.iter().map(Some)) {
                 if !seen.insert((edge.to, extra)) {
@@ -187,6 +188,11 @@ impl UvLock {
                 let by = Dependent::Distribution(package.name.clone(), extra.cloned());
                 queue.extend(edges.into_iter().flatten().map(|edge| (edge, by.clone())));
             }
+        }
+        for dependents in reached.dependents.values_mut() {
+            dependents.sort_unstable();
+            dependents.dedup();
+            dependents.shrink_to_fit();
         }
         reached
     }

@@ -234,7 +234,7 @@ fn links_between_directories_do_not_lead_on_forever() {
     }
     let pattern = MemberPattern::new("**").unwrap();
     let mut search = MemberSearch { pattern: &pattern, root, found: Vec::new(), left: 15 };
-    let error = search.visit(Path::new(""), &pattern.from_start()).unwrap_err();
+    let error = search.visit(Path::new(""), &pattern.initial_positions()).unwrap_err();
     assert!(
         error.to_string().contains("`**` in `tool.uv.workspace` is invalid: it leads through more than"),
         "{error}"
