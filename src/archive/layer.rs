@@ -23,7 +23,7 @@ use crate::tree::{Extent, FileContent, FileTree, TreeEntry, TreePath};
 mod tests;
 mod uncompressed;
 
-use uncompressed::{UncompressedEntry, UncompressedWriter};
+use uncompressed::UncompressedWriter;
 
 /// The zstd level. Part of the format: another level gives other bytes.
 const ZSTD_LEVEL: i32 = 3;
@@ -229,7 +229,7 @@ impl<'a> LayerWriter<'a> {
             Some(gzip) => gzip.extent(extent, fill)?,
             None => in_portions(extent.compressed_size, fill)?,
         }
-        let is_whole = checksum.finalize() == extent.checksum && tar.is_none_or(UncompressedEntry::is_whole);
+        let is_whole = checksum.finalize() == extent.checksum && tar.is_none_or(|tar| tar.is_whole());
         if is_whole { Ok(()) } else { Err(ArchiveError::damaged(archive, entry)) }
     }
 

@@ -22,14 +22,19 @@ pub(super) fn handle(command: String, printer: Printer) -> io::Result<()> {
     let handled = SIGNALS.into_iter().filter(|(signal, _)| !is_ignored(*signal));
     let mut signals = Signals::new(handled.map(|(signal, _)| signal))?;
     thread::spawn(move || {
-        for signal in signals.forever() {
-            let name = SIGNALS.iter().find(|(known, _)| *known == signal).map_or("a signal", |(_, name)| name);
-            let _held = temporary::remove_all();
-            printer.stopped(&format!("`pybundle {command}` was stopped by {name} before it was done"));
-            process::exit(128 + signal);
+        if let Some(signal) = signals.forever().next() {
+            stop(signal, &command, printer);
         }
     });
     Ok(())
+}
+
+#[expect(clippy::exit, reason = "a signal ends the process while other threads are at work")]
+fn stop(signal: i32, command: &str, printer: Printer) -> ! {
+    let name = SIGNALS.iter().find(|(known, _)| *known == signal).map_or("a signal", |(_, name)| name);
+    let _held = temporary::remove_all();
+    printer.stopped(&format!("`pybundle {command}` was stopped by {name} before it was done"));
+    process::exit(128 + signal)
 }
 
 /// Returns whether a signal is ignored, which processes inherit.

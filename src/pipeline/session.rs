@@ -70,7 +70,7 @@ pub(crate) fn repairing<'a, T>(
 ) -> Result<T, BuildError> {
     let result = build();
     let CacheChoice::Directory(directory) = choice else { return result };
-    let Some(path) = result.as_ref().err().and_then(|error| damaged_file(error)) else { return result };
+    let Some(path) = result.as_ref().err().and_then(damaged_file) else { return result };
     // What is in a read-only cache stays there.
     let Ok(cache) = Cache::open(directory) else { return result };
     if !cache.forget_damaged(&path)? {

@@ -68,7 +68,7 @@ fn every_output_names_its_path_and_leaves_nothing() {
 #[test]
 fn small_outputs_name_their_paths_too() {
     let disk = FullDisk::new();
-    succeed(&mut pybundle(&["lambda", "project", "--output=a.zip"]).current_dir(disk.0.path("")));
+    succeed(pybundle(&["lambda", "project", "--output=a.zip"]).current_dir(disk.0.path("")));
     for (arguments, path) in [
         (&["inspect", "a.zip", "--html=disk/page.html"][..], "disk/page.html"),
         (&["man", "disk"], "disk/pybundle.1"),

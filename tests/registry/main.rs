@@ -13,6 +13,7 @@ mod proxy;
 #[path = "../support/pushing.rs"]
 mod pushing;
 #[path = "../support/registries.rs"]
+#[allow(dead_code, reason = "each test binary uses a different part")]
 mod registries;
 #[path = "../support/mod.rs"]
 mod support;

@@ -78,7 +78,8 @@ impl UncompressedEntry<'_, '_> {
     }
 
     /// Returns whether all bytes were added, and are those that were verified.
-    pub(super) fn is_whole(self) -> bool {
-        self.is_ended && self.size == self.extent.size && self.crc32.finalize() == self.extent.crc32
+    pub(super) fn is_whole(&self) -> bool {
+        let is_intact = self.crc32.clone().finalize() == self.extent.crc32;
+        self.is_ended && self.size == self.extent.size && is_intact
     }
 }
