@@ -93,6 +93,8 @@ pub mod constraint;
 pub(crate) mod contents;
 pub mod digest;
 pub mod fetch;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod git;
 pub mod hints;
 pub(crate) mod http;

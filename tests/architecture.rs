@@ -148,6 +148,26 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "fuzzing",
+        &[
+            "audit",
+            "contents",
+            "digest",
+            "hints",
+            "image",
+            "index",
+            "marker",
+            "options",
+            "platform",
+            "project",
+            "sbom",
+            "settings",
+            "trim",
+            "wheel",
+            "wheel::filename",
+        ],
+    ),
+    (
         "scaffold",
         &[
             "limited_reader",

@@ -1,10 +1,11 @@
-//! What is fuzzed: each reader of what somebody else wrote, and the selection from it, ends with a result or an error.
+//! What is fuzzed: each reader of what somebody else wrote, and what follows from it, ends with a result or an error.
 //!
-//! The targets call these, and so does `tests/locks/corpus.rs`, which replays what was kept.
+//! The targets call these, and so does `tests/corpus.rs`, which replays what was kept.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use pybundle::fuzzing::{elf, image_config, image_manifest, metadata, pyproject};
 use pybundle::hints::Hints;
 use pybundle::index::page::{html, json};
 use pybundle::lock::requirements::{RequirementsEnvironment, RequirementsTxt};

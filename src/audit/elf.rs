@@ -4,7 +4,7 @@
 //! [Linux Standard Base, symbol versioning](https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/symversion.html).
 
 use std::fmt;
-use std::fs::File;
+use std::io::{Read, Seek};
 
 use object::elf::{
     DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, EM_386, EM_AARCH64, EM_X86_64, ET_DYN, ET_EXEC, FileHeader32,
@@ -124,7 +124,7 @@ pub(crate) fn is_platform_library(library: &str) -> bool {
 ///
 /// # Errors
 /// The file is not a valid ELF file.
-pub(crate) fn read(file: File) -> Result<Elf, MalformedElf> {
+pub(crate) fn read(file: impl Read + Seek) -> Result<Elf, MalformedElf> {
     let cache = ReadCache::new(file);
     match FileKind::parse(&cache)? {
         FileKind::Elf64 => read_tables::<FileHeader64<Endianness>, _>(&cache),
@@ -278,6 +278,8 @@ fn last_number(name: &str, family: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[test]

@@ -100,7 +100,10 @@ impl ProjectConfiguration {
     }
 
     /// Reads the files, the last of which is the project's, each from its document.
-    fn of_files(
+    ///
+    /// # Errors
+    /// A table of `[tool.pybundle]` is invalid.
+    pub(crate) fn of_files(
         member: String,
         files: Vec<(PathBuf, PathBuf)>,
         documents: Vec<TomlDocument>,

@@ -79,7 +79,11 @@ impl PyprojectToml {
         Self::parse(&text, path)
     }
 
-    fn parse(text: &str, path: PathBuf) -> Result<Self, ProjectError> {
+    /// Parses a text; `path` is the file that it is from.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), unless the file cannot be read.
+    pub(crate) fn parse(text: &str, path: PathBuf) -> Result<Self, ProjectError> {
         let (document, tables) =
             TomlDocument::parse_as::<PyprojectTables>(text).map_err(|error| invalid(text, &path, &error))?;
         let PyprojectToolTable { uv, poetry } = tables.tool.unwrap_or_default();

@@ -32,7 +32,7 @@ impl EntryPoint {
 
 /// Parses the console and GUI scripts in an `entry_points.txt`, ordered by name. Other groups are ignored: their syntax
 /// is up to the programs that read them.
-pub(super) fn parse(text: &[u8]) -> Result<Vec<EntryPoint>, WheelErrorKind> {
+pub(crate) fn parse(text: &[u8]) -> Result<Vec<EntryPoint>, WheelErrorKind> {
     let text = std::str::from_utf8(text).map_err(|_| WheelErrorKind::NotUtf8)?;
     let mut scripts: BTreeMap<String, EntryPoint> = BTreeMap::new();
     let mut in_scripts = false;

@@ -41,15 +41,15 @@ pub(super) fn check_dist_info(directory: &str, filename: &WheelFilename) -> Resu
 }
 
 /// What a distribution requires, as METADATA states it.
-pub(super) struct Requirements {
+pub(crate) struct Requirements {
     /// The values of Requires-Dist.
-    pub requires: Vec<String>,
+    pub(crate) requires: Vec<String>,
     /// The value of Requires-Python, unless it is missing or empty.
-    pub requires_python: Option<String>,
+    pub(crate) requires_python: Option<String>,
 }
 
 /// Checks that METADATA has the name and the version in the wheel's file name; returns the requirements.
-pub(super) fn check_metadata(text: &[u8], filename: &WheelFilename) -> Result<Requirements, WheelErrorKind> {
+pub(crate) fn check_metadata(text: &[u8], filename: &WheelFilename) -> Result<Requirements, WheelErrorKind> {
     let headers = MetadataHeaders::parse(text)?;
     check_identity(&headers.get("Name")?, &headers.get("Version")?, filename)?;
     let requires_python = headers.get("Requires-Python").ok().filter(|versions| !versions.is_empty());
@@ -76,7 +76,7 @@ fn check_identity(name: &str, version: &str, filename: &WheelFilename) -> Result
 }
 
 /// Checks the headers of WHEEL; returns Root-Is-Purelib.
-pub(super) fn check_wheel(text: &[u8]) -> Result<bool, WheelErrorKind> {
+pub(crate) fn check_wheel(text: &[u8]) -> Result<bool, WheelErrorKind> {
     let headers = MetadataHeaders::parse(text)?;
     let version = headers.get("Wheel-Version")?;
     // Only a greater major version is incompatible (binary distribution format, installing a wheel).

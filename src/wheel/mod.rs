@@ -11,14 +11,14 @@ pub(crate) mod archive;
 #[expect(unsafe_code, reason = "zlib-rs exposes block positions only through zlib's C interface")]
 mod blocks;
 mod directory;
-mod entry_points;
+pub(crate) mod entry_points;
 mod error;
 pub mod filename;
 mod inflate;
 mod install;
 mod inventory;
 mod local;
-mod metadata;
+pub(crate) mod metadata;
 pub(crate) mod record;
 mod source;
 

@@ -1,6 +1,5 @@
 //! Selection from locks of each format, compared with the tools that write and read them.
 
-mod corpus;
 mod formats;
 mod packaging;
 mod poetry;

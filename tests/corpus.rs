@@ -1,0 +1,85 @@
+//! Replays the inputs that fuzzing has kept (`fuzz/corpus`): reading each of them, and using what was read, never panics.
+
+use std::io::Read as _;
+use std::path::Path;
+
+#[path = "../fuzz/src/lib.rs"]
+mod fuzz;
+
+/// Returns the inputs of a fuzz target.
+fn inputs(target: &str) -> Vec<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target).with_extension("tar.zst");
+    let file = std::fs::File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut archive = tar::Archive::new(zstd::Decoder::new(file).unwrap());
+    let mut inputs = Vec::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        if entry.header().entry_type().is_file() {
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).unwrap();
+            inputs.push(bytes);
+        }
+    }
+    assert!(inputs.len() > 10, "{target}: {} inputs", inputs.len());
+    inputs
+}
+
+/// Replays every input of a fuzz target, some of which must be valid.
+fn replay(target: &str, read: impl Fn(&[u8]) -> bool) {
+    assert!(inputs(target).iter().filter(|input| read(input)).count() > 0, "{target}: no input is valid");
+}
+
+/// Replays every input of a fuzz target that is text, some of which must be valid.
+fn replay_texts(target: &str, read: impl Fn(&str) -> bool) {
+    replay(target, |input| std::str::from_utf8(input).is_ok_and(&read));
+}
+
+#[test]
+fn uv_locks() {
+    replay_texts("uv_lock", fuzz::uv_lock);
+}
+
+#[test]
+fn pylocks() {
+    replay_texts("pylock", fuzz::pylock);
+}
+
+#[test]
+fn poetry_locks() {
+    replay_texts("poetry_lock", fuzz::poetry_lock);
+}
+
+#[test]
+fn requirements_files() {
+    replay_texts("requirements", fuzz::requirements);
+}
+
+#[test]
+fn index_pages() {
+    replay("index_page", fuzz::index_page);
+}
+
+#[test]
+fn image_configs() {
+    replay("image_config", fuzz::image_config);
+}
+
+#[test]
+fn image_manifests() {
+    replay("image_manifest", fuzz::image_manifest);
+}
+
+#[test]
+fn elf_files() {
+    replay("elf", fuzz::elf);
+}
+
+#[test]
+fn metadata_files() {
+    replay("metadata", fuzz::metadata);
+}
+
+#[test]
+fn pyprojects() {
+    replay_texts("pyproject", fuzz::pyproject);
+}
