@@ -10,6 +10,7 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
+use super::BUILT_IN_MODULES;
 use super::names::{Binding, IncompleteNames, ModuleNames};
 use super::search::{self, ModuleLookup, module_name};
 use crate::hints::{self, Hints, did_you_mean};
@@ -24,23 +25,6 @@ const SIMILARITY: f64 = 0.8;
 
 /// How many similar handlers an error suggests.
 const SUGGESTIONS: usize = 3;
-
-/// Modules of CPython's `sys.builtin_module_names`, which awslambdaric refuses as handlers
-/// (`Runtime.BuiltInModuleConflict`).
-const BUILT_IN: [&str; 12] = [
-    "atexit",
-    "builtins",
-    "errno",
-    "faulthandler",
-    "gc",
-    "itertools",
-    "marshal",
-    "posix",
-    "pwd",
-    "sys",
-    "time",
-    "_thread",
-];
 
 /// A handler, `module.function`. The module is a dotted name or a path with slashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +68,7 @@ impl FromStr for Handler {
         if handler.components().any(|name| name.is_empty() || name.contains(is_invalid_in_module)) {
             return Err(InvalidHandler::new(text, "the module name has an empty component or an invalid character"));
         }
-        if handler.components().next().is_some_and(|first| BUILT_IN.contains(&first)) {
+        if handler.components().next().is_some_and(|first| BUILT_IN_MODULES.contains(&first)) {
             return Err(InvalidHandler::new(text, "Lambda does not run modules that are built into the interpreter"));
         }
         Ok(handler)

@@ -94,3 +94,40 @@ impl fmt::Display for AuditFailures {
 }
 
 impl std::error::Error for AuditFailures {}
+
+/// Modules that every interpreter on Linux contains (CPython, Modules/Setup.bootstrap.in; `sys.builtin_module_names`). No
+/// file can replace them, and awslambdaric refuses them as handlers (`Runtime.BuiltInModuleConflict`).
+const BUILT_IN_MODULES: [&str; 32] = [
+    "_abc",
+    "_ast",
+    "_codecs",
+    "_collections",
+    "_functools",
+    "_imp",
+    "_io",
+    "_locale",
+    "_operator",
+    "_signal",
+    "_sre",
+    "_stat",
+    "_string",
+    "_symtable",
+    "_sysconfig",
+    "_thread",
+    "_tracemalloc",
+    "_types",
+    "_typing",
+    "_warnings",
+    "_weakref",
+    "atexit",
+    "builtins",
+    "errno",
+    "faulthandler",
+    "gc",
+    "itertools",
+    "marshal",
+    "posix",
+    "pwd",
+    "sys",
+    "time",
+];

@@ -4,6 +4,7 @@
 
 use std::io;
 
+use super::BUILT_IN_MODULES;
 use super::handler::ImportRoot;
 use super::imports;
 use crate::platform::PythonVersion;
@@ -14,44 +15,6 @@ const READ_LIMIT: u64 = 1 << 20;
 
 /// The first minor version of Python 3 that reads `.start` files.
 const FIRST_WITH_START_FILES: u8 = 15;
-
-/// Modules that are part of every interpreter (CPython, Modules/Setup.bootstrap.in), which no file can replace.
-const BUILT_IN: [&str; 34] = [
-    "_abc",
-    "_ast",
-    "_codecs",
-    "_collections",
-    "_functools",
-    "_imp",
-    "_io",
-    "_locale",
-    "_operator",
-    "_signal",
-    "_sre",
-    "_stat",
-    "_string",
-    "_symtable",
-    "_sysconfig",
-    "_thread",
-    "_tracemalloc",
-    "_types",
-    "_typing",
-    "_warnings",
-    "_weakref",
-    "atexit",
-    "builtins",
-    "errno",
-    "faulthandler",
-    "gc",
-    "itertools",
-    "marshal",
-    "nt",
-    "posix",
-    "pwd",
-    "sys",
-    "time",
-    "winreg",
-];
 
 /// Finds implicit code in one artifact.
 pub(crate) struct StartupAudit<'a> {
@@ -142,7 +105,7 @@ impl StartupAudit<'_> {
         }
         let shadows = self.precedes_standard_library
             && !(self.is_own)(&entry.origin)
-            && !BUILT_IN.contains(&module)
+            && !BUILT_IN_MODULES.contains(&module)
             && imports::is_standard(module, self.python);
         Ok(shadows.then(|| ImplicitCodeKind::Shadow(module.to_owned())))
     }

@@ -233,19 +233,25 @@ fn resolve<O: TargetOptions>(
 
 fn list(targets: &[ListedTarget], format: ListFormat, printer: &Printer) -> Result<(), CliError> {
     let listed: Vec<ListedReport> = targets.iter().map(|named| named.listed.clone()).collect();
-    if format == ListFormat::GithubMatrix {
-        let include: Vec<_> = listed.iter().filter(|listed| listed.changed).map(matrix_entry).collect();
-        return printer.raw(format!("{}\n", serde_json::json!({ "include": include })).as_bytes());
+    match format {
+        ListFormat::GithubMatrix => {
+            let include: Vec<_> = listed.iter().filter(|listed| listed.changed).map(matrix_entry).collect();
+            printer.raw(format!("{}\n", serde_json::json!({ "include": include })).as_bytes())
+        }
+        ListFormat::Text => {
+            let report = TargetListReport { format: FORMAT_VERSION, targets: listed };
+            printer.result(&report, |page| page.table(&rows_of(&report), &[]))
+        }
     }
-    let report = TargetListReport { format: FORMAT_VERSION, targets: listed };
-    printer.result(&report, |page| {
-        let mut rows = vec![["target", "kind", "project", ""].map(str::to_owned)];
-        rows.extend(report.targets.iter().map(|listed| {
-            let reason = listed.reason.clone().unwrap_or_default();
-            [listed.name.clone(), listed.kind.clone(), listed.project.display().to_string(), reason]
-        }));
-        page.table(&rows, &[]);
-    })
+}
+
+fn rows_of(report: &TargetListReport) -> Vec<[String; 4]> {
+    let mut rows = vec![["target", "kind", "project", ""].map(str::to_owned)];
+    rows.extend(report.targets.iter().map(|listed| {
+        let reason = listed.reason.clone().unwrap_or_default();
+        [listed.name.clone(), listed.kind.clone(), listed.project.display().to_string(), reason]
+    }));
+    rows
 }
 
 /// Returns the entry of a target in `strategy.matrix.include`.

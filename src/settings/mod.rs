@@ -207,7 +207,8 @@ impl FromStr for BaseChoice {
 
     fn from_str(text: &str) -> Result<Self, InvalidBase> {
         // A host may have any name, but a colon after it is followed by a port or a tag, so these are no references.
-        let is_file = ["oci:", "oci-archive:", "docker-archive:"].iter().any(|prefix| text.starts_with(prefix));
+        let prefix = text.split_once(':').map(|(prefix, _)| prefix);
+        let is_file = ImageFormat::ALL.iter().any(|format| prefix == Some(format.prefix()));
         match text {
             "scratch" => Ok(Self::Scratch),
             _ if is_file => Ok(Self::File(text.parse()?)),

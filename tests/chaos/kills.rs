@@ -1,13 +1,14 @@
 //! Commands that are killed at random moments.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::registries::DockerRegistry;
 use super::support::command::{pybundle, repository, succeed};
+use super::support::leftovers::leftovers;
 
 /// How many commands are killed.
 const KILLS: u64 = 200;
@@ -53,23 +54,6 @@ impl Workplace {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
-}
-
-/// Returns the temporary files and directories of pybundle below a directory, and makes them look an hour old.
-fn leftovers(directory: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy();
-        if name.starts_with(".pybundle-") || name.starts_with("pybundle-") {
-            let old = SystemTime::now() - Duration::from_secs(3600);
-            fs::File::open(&path).unwrap().set_modified(old).unwrap();
-            found.push(path);
-        } else if path.is_dir() {
-            found.extend(leftovers(&path));
-        }
-    }
-    found
 }
 
 #[test]

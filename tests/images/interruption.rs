@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::built;
 use crate::projects;
 use crate::support::artifact::sha256;
 use crate::support::command::succeed;
+use crate::support::leftovers::leftovers;
 use crate::workshop::Workshop;
 
 const OUTPUTS: [&str; 3] =
@@ -70,23 +71,6 @@ fn a_kill_leaves_the_old_outputs_or_the_new_ones() {
     assert!(seen.contains(&(0, false)), "no kill came in time");
     succeed(&mut build(0));
     assert_eq!(state(&out), expected[0]);
-}
-
-/// Returns the temporary files and directories of pybundle below a directory, and makes them look an hour old.
-fn leftovers(directory: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy();
-        if name.starts_with(".pybundle-") || name.starts_with("pybundle-") {
-            let old = SystemTime::now() - Duration::from_secs(3600);
-            fs::File::open(&path).unwrap().set_modified(old).unwrap();
-            found.push(path);
-        } else if path.is_dir() {
-            found.extend(leftovers(&path));
-        }
-    }
-    found
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod command;
 pub mod docker;
 pub mod golden;
 pub mod lambda;
+pub mod leftovers;
 pub mod sandbox;
 pub mod schema;
 pub mod uv;
