@@ -196,7 +196,8 @@ fn concurrent_builds_with_one_cold_cache() {
 fn earlier_files_leave_no_trace() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("function.zip");
-    fs::write(&output, vec![b'x'; 1 << 20]).unwrap();
+    // A longer zip of an earlier build.
+    fs::write(&output, [b"PK\x03\x04", &[b'x'; 1 << 20][..]].concat()).unwrap();
     succeed(pybundle(&["lambda", "--runtime", TARGET.0, "--arch", TARGET.1, "-o"]).arg(&output).arg(example()));
     assert_eq!(sha256(&fs::read(&output).unwrap()), golden()["function"]);
     let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
