@@ -103,6 +103,7 @@ pub mod index;
 pub(crate) mod lambda;
 pub(crate) mod limited_reader;
 pub mod lock;
+pub(crate) mod mail_headers;
 pub mod marker;
 pub mod name;
 pub(crate) mod options;

@@ -20,7 +20,7 @@ fn inputs(target: &str) -> Vec<Vec<u8>> {
             inputs.push(bytes);
         }
     }
-    assert!(inputs.len() > 10, "{target}: {} inputs", inputs.len());
+    assert!(inputs.len() > 100, "{target}: {} inputs", inputs.len());
     inputs
 }
 

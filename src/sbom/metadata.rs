@@ -8,6 +8,7 @@ use mailparse::{MailAddr, MailHeader, MailHeaderMap};
 use url::Url;
 
 use super::license::License;
+use crate::mail_headers;
 
 /// The fields of METADATA that SBOMs contain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,10 +47,14 @@ impl DistributionMetadata {
         let expression = value(&headers, "License-Expression");
         Self {
             summary: value(&headers, "Summary").map(|summary| one_line(&summary)),
-            license: License::declared(expression.as_deref(), license.as_deref(), &values(&headers, "Classifier")),
+            license: License::declared(
+                expression.as_deref(),
+                license.as_deref(),
+                &mail_headers::all_values(&headers, "Classifier"),
+            ),
             authors: people(value(&headers, "Author"), value(&headers, "Author-email")),
             maintainers: people(value(&headers, "Maintainer"), value(&headers, "Maintainer-email")),
-            links: links(value(&headers, "Home-page"), &values(&headers, "Project-URL")),
+            links: links(value(&headers, "Home-page"), &mail_headers::all_values(&headers, "Project-URL")),
         }
     }
 
@@ -63,15 +68,10 @@ impl DistributionMetadata {
     }
 }
 
-fn values(headers: &[MailHeader], name: &str) -> Vec<String> {
-    headers.get_all_values(name).into_iter().map(|value| value.trim().to_owned()).collect()
-}
-
 /// Returns the first value of a field, unless it is empty or `UNKNOWN`, which distutils and old setuptools write for
 /// missing fields.
 fn value(headers: &[MailHeader], name: &str) -> Option<String> {
-    let first = values(headers, name).into_iter().next();
-    first.filter(|value| !value.is_empty() && !value.eq_ignore_ascii_case("unknown"))
+    mail_headers::first_value(headers, name).filter(|value| !value.is_empty() && !value.eq_ignore_ascii_case("unknown"))
 }
 
 /// Unfolds a header: each line but the first is indented, by some tools with 7 spaces and a pipe (core metadata,

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use mailparse::MailHeaderMap;
 use pep440_rs::Version;
 
 use super::archive::ArchiveEntry;
 use super::error::WheelErrorKind;
+use crate::mail_headers;
 use crate::name::DistributionName;
 use crate::wheel::filename::WheelFilename;
 
@@ -106,13 +106,12 @@ impl<'a> MetadataHeaders<'a> {
 
     /// Returns the first value of a header, as other installers do where a wheel has the header twice.
     fn get(&self, name: &'static str) -> Result<String, WheelErrorKind> {
-        let value = self.0.get_first_value(name).ok_or(WheelErrorKind::MissingHeader(name))?;
-        Ok(value.trim().to_owned())
+        mail_headers::first_value(&self.0, name).ok_or(WheelErrorKind::MissingHeader(name))
     }
 
     /// Returns the values of a header that may occur several times.
     fn all(&self, name: &str) -> Vec<String> {
-        self.0.get_all_values(name).iter().map(|value| value.trim().to_owned()).collect()
+        mail_headers::all_values(&self.0, name)
     }
 }
 
