@@ -93,6 +93,9 @@ fn flags(command: &str) -> BTreeSet<String> {
         "no-compile-bytecode",
         "pin",
         "output-format",
+        "network-timeout",
+        // A project's file cannot set it: it would send the user's login unencrypted.
+        "insecure-registry",
     ];
     words.map(name).filter(|name| !others.contains(&name.as_str())).collect()
 }
