@@ -41,6 +41,8 @@ fn credentials_are_not_inherited() {
     let place = Place::new();
     place.lock(&[], "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]");
     place.write("app/backend.py", BACKEND);
+    // Git is asked about projects in a repository only.
+    crate::git(&place.path("app"), &["init", "--quiet"]);
     let real = which("git");
     let git = place.program("git", &format!("env >>\"$NAMES_OF_GIT\"\nexec '{}' \"$@\"\n", real.display()));
     let mut command = place.bundle("2.34", &["--provenance"]);

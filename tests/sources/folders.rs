@@ -91,6 +91,8 @@ fn with_no_build_no_back_end_runs_not_even_for_dynamic_metadata() {
         let _ = fs::remove_file(place.path("app/marker"));
         let mut plan = Command::new(env!("CARGO_BIN_EXE_pybundle"));
         plan.args(["plan", "--no-build-package", "other"]).args(arguments).current_dir(place.path("app"));
+        // uv keeps the metadata of a directory that has not changed.
+        plan.env("UV_NO_CACHE", "1");
         let output = plan.env("PYBUNDLE_CACHE_DIR", place.path("cache")).output().unwrap();
         (String::from_utf8(output.stderr).unwrap(), place.path("app/marker").exists())
     };
