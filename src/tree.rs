@@ -46,7 +46,7 @@ pub struct Extent {
     pub crc32: u32,
     /// The SHA-256 of the uncompressed bytes.
     pub sha256: Sha256,
-    /// The CRC-32 of the compressed bytes, which is compared whenever they are copied: a disk or another program may have
+    /// The CRC-32C of the compressed bytes, which is compared whenever they are copied: a disk or another program may have
     /// changed them since.
     pub checksum: u32,
     /// The compression, with the position of the last deflate block.

@@ -218,18 +218,18 @@ impl<'a> LayerWriter<'a> {
         }
         let file = self.wheels.open(archive).map_err(ArchiveError::read(archive, entry))?;
         let mut tar = self.tar.as_mut().map(|tar| tar.extent(extent));
-        let mut checksum = crc32fast::Hasher::new();
+        let mut checksum = 0;
         let fill = |portion: &mut [u8], done: u64| {
             let offset = extent.offset.saturating_add(done);
             file.read_exact_at(portion, offset).map_err(ArchiveError::read(archive, entry))?;
-            checksum.update(portion);
+            checksum = crc32c::crc32c_append(checksum, portion);
             tar.as_mut().map_or(Ok(()), |tar| tar.push(portion, || ArchiveError::damaged(archive, entry)))
         };
         match &mut self.gzip {
             Some(gzip) => gzip.extent(extent, fill)?,
             None => in_portions(extent.compressed_size, fill)?,
         }
-        let is_whole = checksum.finalize() == extent.checksum && tar.is_none_or(|tar| tar.is_whole());
+        let is_whole = checksum == extent.checksum && tar.is_none_or(|tar| tar.is_whole());
         if is_whole { Ok(()) } else { Err(ArchiveError::damaged(archive, entry)) }
     }
 

@@ -42,7 +42,7 @@ impl<W: Write> Packer<W> {
             size: deflated.size,
             crc32: deflated.crc32,
             sha256: Sha256::of(bytes),
-            checksum: crc32fast::hash(&stream),
+            checksum: crc32c::crc32c(&stream),
             format: ExtentFormat::Deflated { final_block: deflated.compressed_size * 8, end: stream.len() as u64 * 8 },
         };
         self.offset += extent.compressed_size;

@@ -165,14 +165,14 @@ impl<'a> ZipWriter<'a> {
 
     fn copy(&mut self, entry: &TreePath, archive: &'a Path, extent: &Extent) -> Result<(), ArchiveError> {
         let file = self.wheels.open(archive).map_err(ArchiveError::read(archive, entry))?;
-        let mut checksum = crc32fast::Hasher::new();
+        let mut checksum = 0;
         self.output.write_with(extent.compressed_size, |portion, done| {
             file.read_exact_at(portion, extent.offset + done).map_err(ArchiveError::read(archive, entry))?;
-            checksum.update(portion);
+            checksum = crc32c::crc32c_append(checksum, portion);
             self.reporter.advance(Phase::Write, portion.len() as u64);
             Ok(())
         })?;
-        if checksum.finalize() == extent.checksum { Ok(()) } else { Err(ArchiveError::damaged(archive, entry)) }
+        if checksum == extent.checksum { Ok(()) } else { Err(ArchiveError::damaged(archive, entry)) }
     }
 
     fn stream(&mut self, entry: &TreePath, path: &Path, expected: Deflated) -> Result<(), ArchiveError> {

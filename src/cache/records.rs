@@ -1,6 +1,6 @@
 //! Records: what was costly to find out, kept by everything that decides it.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::fs;
 use std::path::PathBuf;
 
@@ -73,6 +73,12 @@ impl RecordKey {
             text.push_str(&part.to_string());
         }
         Self(Sha256::of(text.as_bytes()))
+    }
+}
+
+impl Display for RecordKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.hex())
     }
 }
 

@@ -43,7 +43,7 @@ impl Inflater {
     }
 
     /// Inflates an entry and passes its bytes to `sink`, in chunks of which all but the last fill a buffer. Stops as
-    /// soon as the output exceeds the declared size, so that a zip bomb costs no time. Returns the format, and the CRC-32 of
+    /// soon as the output exceeds the declared size, so that a zip bomb costs no time. Returns the format, and the CRC-32C of
     /// the compressed bytes.
     pub(super) fn run(
         &mut self,
@@ -78,7 +78,7 @@ impl Inflater {
         while input.left > 0 {
             sink(input.next(source, &mut self.input)?);
         }
-        Ok((ExtentFormat::Stored, input.checksum.finalize()))
+        Ok((ExtentFormat::Stored, input.checksum))
     }
 
     /// Inflates a deflated entry (RFC 1951).
@@ -125,7 +125,7 @@ impl Inflater {
         if size != declared.size {
             return Err(WheelErrorKind::TooShort { expected: declared.size, actual: size });
         }
-        Ok((ExtentFormat::Deflated { final_block, end }, input.checksum.finalize()))
+        Ok((ExtentFormat::Deflated { final_block, end }, input.checksum))
     }
 }
 
@@ -134,13 +134,13 @@ struct EntryReader {
     offset: u64,
     /// The number of bytes left to read.
     left: u64,
-    /// The CRC-32 of the bytes that were read.
-    checksum: crc32fast::Hasher,
+    /// The CRC-32C of the bytes that were read.
+    checksum: u32,
 }
 
 impl EntryReader {
     fn new(declared: &DeclaredExtent) -> Self {
-        Self { offset: declared.offset, left: declared.compressed_size, checksum: crc32fast::Hasher::new() }
+        Self { offset: declared.offset, left: declared.compressed_size, checksum: 0 }
     }
 
     /// Reads the next bytes into `buffer`; an empty slice is the end.
@@ -148,7 +148,7 @@ impl EntryReader {
         let size = self.left.min(buffer.len() as u64);
         let chunk = &mut buffer[..size as usize];
         source.fill(self.offset, chunk)?;
-        self.checksum.update(chunk);
+        self.checksum = crc32c::crc32c_append(self.checksum, chunk);
         self.offset += size;
         self.left -= size;
         Ok(chunk)

@@ -45,7 +45,7 @@ pub struct WheelInventory {
 
 impl WheelInventory {
     /// The version of the cached form, to be raised whenever the form changes or reading becomes stricter.
-    pub const FORMAT: u32 = 6;
+    pub const FORMAT: u32 = 7;
 }
 
 /// A file of a wheel.

@@ -59,8 +59,8 @@ fn the_form_of_records_is_pinned() {
     let place = Place::new();
     filled(&place, &wheel_bytes(1, 100));
     let record = fs::read(&place.files(".record")[0]).unwrap();
-    assert!(record.starts_with(b"pybundle record 1.6\n"));
-    assert_eq!(Sha256::of(&record).hex(), "4014eb9b0bfa1d1b095c6bc14c6005d156b9e4de0178322f4d1238c404498208");
+    assert!(record.starts_with(b"pybundle record 1.7\n"));
+    assert_eq!(Sha256::of(&record).hex(), "57411e10b66d0aa03225097f227c92743b03be9c1cbca0cd674c4806c4d0ee3c");
 }
 
 #[test]

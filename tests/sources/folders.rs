@@ -80,7 +80,7 @@ fn with_no_build_no_back_end_runs_not_even_for_dynamic_metadata() {
     place.lock(&[], "");
     place.write(
         "app/pyproject.toml",
-        "[project]\nname = \"app\"\nrequires-python = \">=3.9\"\ndynamic = [\"version\"]\n\
+        "[project]\nname = \"app\"\nrequires-python = \">=3.9\"\ndynamic = [\"version\", \"dependencies\"]\n\
          [build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n",
     );
     place.write("app/backend.py", BACK_END);

@@ -69,7 +69,7 @@ impl Archive {
         let (size, crc32, sha256) = (original.len() as u64, crc32fast::hash(original), Sha256::of(original));
         let stored = fs::read(&*self.path).unwrap();
         let stored = stored.get(offset as usize..).and_then(|rest| rest.get(..compressed_size as usize));
-        let checksum = crc32fast::hash(stored.unwrap_or_default());
+        let checksum = crc32c::crc32c(stored.unwrap_or_default());
         let extent = Extent { offset, compressed_size, size, crc32, sha256, checksum, format };
         FileContent::Archived { archive: self.path.clone(), extent }
     }

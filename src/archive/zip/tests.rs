@@ -75,7 +75,7 @@ fn entries_of_wheels_are_copied() {
         size: deflated.size,
         crc32: deflated.crc32,
         sha256: Sha256::of(&original),
-        checksum: crc32fast::hash(&std::fs::read(wheel.path()).unwrap()[6..6 + deflated.compressed_size as usize]),
+        checksum: crc32c::crc32c(&std::fs::read(wheel.path()).unwrap()[6..6 + deflated.compressed_size as usize]),
         format: ExtentFormat::Deflated { final_block: 0, end: deflated.compressed_size * 8 },
     };
     let tree = tree([("m.py".to_owned(), FileContent::Archived { archive: archive.clone(), extent })]);
@@ -175,7 +175,15 @@ fn progress_moves_within_a_large_file() {
     std::fs::write(&path, &noise).unwrap();
     let format = ExtentFormat::Stored;
     let (crc32, sha256) = (crc32fast::hash(&noise), Sha256::of(&noise));
-    let extent = Extent { offset: 0, compressed_size: SIZE, size: SIZE, crc32, sha256, checksum: crc32, format };
+    let extent = Extent {
+        offset: 0,
+        compressed_size: SIZE,
+        size: SIZE,
+        crc32,
+        sha256,
+        checksum: crc32c::crc32c(&noise),
+        format,
+    };
     for content in [
         FileContent::File { path: path.clone(), size: SIZE },
         FileContent::Archived { archive: Arc::new(path.clone()), extent },

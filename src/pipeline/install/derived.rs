@@ -13,6 +13,9 @@ use crate::pipeline::BuildError;
 use crate::tree::Extent;
 use crate::wheel::DerivedFile;
 
+/// The version of [`PackRecord`], to be raised whenever it or [`Extent`] changes.
+const FORMAT: u32 = 2;
+
 /// The cached record of a pack.
 #[derive(Serialize, Deserialize)]
 struct PackRecord {
@@ -36,7 +39,7 @@ where
 {
     let (path, files) = cache.remember_with(
         RecordKind::Pack,
-        key,
+        RecordKey::new(format!("pack {FORMAT}"), &[&key.into()]),
         |pack| Ok(restored(cache, pack)),
         || {
             let blob = cache.begin_blob()?;
