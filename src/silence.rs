@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::hints::Hints;
 use crate::report::Reporter;
 
 /// The interval at which waiting requests are checked.
@@ -67,20 +68,31 @@ impl SilenceLimits {
 }
 
 /// A server was silent for too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TooSilent {
-    /// How long it was silent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", if *.is_final {
+    format!("{server} did not answer for {} s", .limit.as_secs())
+} else {
+    format!("the connection to {server} stalled for {} seconds", .limit.as_secs())
+})]
+pub struct TooSilent {
+    /// The server, with its port.
+    pub server: String,
+    /// The limit, for one attempt or for all of them.
     pub limit: Duration,
     /// Whether all attempts together took too long, so that another one is useless.
     pub is_final: bool,
 }
 
-/// Returns the hint for a server that did not answer within a limit.
-pub(crate) fn hint(limit: Duration) -> String {
-    let longer = limit.as_secs().max(1) * 5;
-    format!(
-        "check that the server can be reached; to wait longer, add --network-timeout {longer} or set PYBUNDLE_NETWORK_TIMEOUT={longer}"
-    )
+impl Hints for TooSilent {
+    fn hints(&self) -> Vec<String> {
+        if !self.is_final {
+            return vec!["try again later".to_owned()];
+        }
+        let longer = self.limit.as_secs().max(1) * 5;
+        vec![format!(
+            "check that the server can be reached; to wait longer, add --network-timeout {longer} or set PYBUNDLE_NETWORK_TIMEOUT={longer}"
+        )]
+    }
 }
 
 /// What is known about the silence of servers. Requests wait with [`wait`](Self::wait), on any thread.
@@ -156,9 +168,9 @@ impl SilenceWatch {
         state.checked = now;
         let silent = *state.silent.get_or_insert(state.heard.map_or(moved, |heard| heard.max(moved)));
         if now - silent >= limits.total {
-            Err(TooSilent { limit: limits.total, is_final: true })
+            Err(TooSilent { server: server.to_owned(), limit: limits.total, is_final: true })
         } else if now - moved >= limits.request {
-            Err(TooSilent { limit: limits.request, is_final: false })
+            Err(TooSilent { server: server.to_owned(), limit: limits.request, is_final: false })
         } else {
             Ok(())
         }

@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("redact", &[]),
     ("sdist", &["limited_reader", "name"]),
     ("report", &["hints", "redact"]),
-    ("silence", &["report"]),
+    ("silence", &["hints", "report"]),
     ("retry", &[]),
     ("temporary", &[]),
     ("digest", &[]),

@@ -135,10 +135,7 @@ impl<'a> HttpClient<'a> {
         answer: impl Future<Output = Result<T, reqwest::Error>>,
     ) -> Result<T, DownloadError> {
         let server = &url[Position::BeforeHost..Position::AfterPort];
-        match self.watch.wait(server, self.silence, answer, || 0).await {
-            Ok(answer) => answer.map_err(transport),
-            Err(silence) => Err(DownloadError::silent(server, silence)),
-        }
+        self.watch.wait(server, self.silence, answer, || 0).await?.map_err(transport)
     }
 }
 

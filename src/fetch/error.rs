@@ -9,7 +9,7 @@ use super::credentials::variable_name;
 use crate::cache::CacheError;
 use crate::digest::Digest;
 use crate::hints::Hints;
-use crate::silence::{self, TooSilent};
+use crate::silence::TooSilent;
 
 /// Why files cannot be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -61,21 +61,8 @@ pub enum DownloadError {
     #[error("the connection failed")]
     Transport(#[source] reqwest::Error),
     /// The server sent nothing for too long.
-    #[error("the connection to {host} stalled for {} seconds", .limit.as_secs())]
-    Stalled {
-        /// The server, with its port.
-        host: String,
-        /// The limit for one attempt.
-        limit: Duration,
-    },
-    /// The server sent nothing for too long, over all attempts.
-    #[error("{host} did not answer for {} s", .limit.as_secs())]
-    Unanswered {
-        /// The server, with its port.
-        host: String,
-        /// The limit.
-        limit: Duration,
-    },
+    #[error(transparent)]
+    Silent(#[from] TooSilent),
     /// The server gave another part of the file than it was asked for.
     #[error("the server returned another range than requested")]
     Range,
@@ -141,14 +128,10 @@ impl DownloadError {
         match self {
             Self::Status { status, .. } => status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429),
             Self::Transport(error) => !error.is_redirect() && !error.is_builder() && !is_about_certificates(error),
-            Self::Stalled { .. } | Self::Truncated { .. } => true,
+            Self::Silent(silence) => !silence.is_final,
+            Self::Truncated { .. } => true,
             _ => false,
         }
-    }
-
-    pub(super) fn silent(host: &str, TooSilent { limit, is_final }: TooSilent) -> Self {
-        let host = host.to_owned();
-        if is_final { Self::Unanswered { host, limit } } else { Self::Stalled { host, limit } }
     }
 
     /// Returns whether the data is wrong, which may be because of data from an earlier attempt.
@@ -169,8 +152,8 @@ impl Hints for DownloadError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Status { status, .. } if matches!(status.as_u16(), 401 | 403 | 404 | 410) => self.refusal_hints(),
-            Self::Status { .. } | Self::Truncated { .. } | Self::Stalled { .. } => vec!["try again later".to_owned()],
-            Self::Unanswered { limit, .. } => vec![silence::hint(*limit)],
+            Self::Status { .. } | Self::Truncated { .. } => vec!["try again later".to_owned()],
+            Self::Silent(silence) => silence.hints(),
             Self::Transport(error) if is_about_certificates(error) => {
                 vec![
                     "if a proxy signs the certificates, set SSL_CERT_FILE to the certificate file of its authority"

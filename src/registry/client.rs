@@ -292,11 +292,10 @@ impl RegistryClient {
     ) -> Result<RegistryResponse, RequestError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let (host, silence) = (authority(url), self.options.silence);
-        match self.watch.wait(&host, silence, builder.send(), progress).await {
-            Ok(Ok(response)) => Ok(RegistryResponse::new(response, identity, Arc::clone(&self.watch), silence)),
+        match self.watch.wait(&host, silence, builder.send(), progress).await? {
+            Ok(response) => Ok(RegistryResponse::new(response, identity, Arc::clone(&self.watch), silence)),
             // Without the URL, which may contain a signature.
-            Ok(Err(error)) => Err(RequestError::Transport { host, source: error.without_url() }),
-            Err(silence) => Err(RequestError::silent(host, silence)),
+            Err(error) => Err(RequestError::Transport { host, source: error.without_url() }),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::ecr::is_ecr;
 use crate::digest::Sha256;
 use crate::hints::Hints;
 use crate::image::BlobError;
-use crate::silence::{self, TooSilent};
+use crate::silence::TooSilent;
 
 /// Why one attempt at a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -51,21 +51,8 @@ pub enum RequestError {
         source: reqwest::Error,
     },
     /// No bytes were transferred for too long.
-    #[error("the connection to {host} stalled for {} seconds", .limit.as_secs())]
-    Stalled {
-        /// The server.
-        host: String,
-        /// The limit.
-        limit: Duration,
-    },
-    /// No bytes were transferred for too long, over all attempts.
-    #[error("{host} did not answer for {} s", .limit.as_secs())]
-    Unanswered {
-        /// The server.
-        host: String,
-        /// The limit.
-        limit: Duration,
-    },
+    #[error(transparent)]
+    Silent(#[from] TooSilent),
     /// The registry asks for credentials in an unsupported way, or in one that would expose them.
     #[error("cannot authenticate to {registry}: {reason}")]
     Challenge {
@@ -252,10 +239,6 @@ fn field(error: &Value, name: &str) -> String {
 }
 
 impl RequestError {
-    pub(super) fn silent(host: String, TooSilent { limit, is_final }: TooSilent) -> Self {
-        if is_final { Self::Unanswered { host, limit } } else { Self::Stalled { host, limit } }
-    }
-
     /// Returns whether another attempt may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -265,7 +248,8 @@ impl RequestError {
                     || self.is_about_content()
             }
             Self::Transport { source, .. } => !source.is_builder() && !is_about_certificates(source),
-            Self::Stalled { .. } | Self::Truncated { .. } => true,
+            Self::Silent(silence) => !silence.is_final,
+            Self::Truncated { .. } => true,
             _ => self.is_about_content(),
         }
     }
@@ -329,8 +313,8 @@ impl Hints for RequestError {
             Self::Transport { host, .. } => vec![format!(
                 "check the connection and, behind a proxy, HTTPS_PROXY; if {host} uses plain HTTP, add --insecure-registry {host}"
             )],
-            Self::Stalled { .. } | Self::Truncated { .. } => vec!["try again later".to_owned()],
-            Self::Unanswered { limit, .. } => vec![silence::hint(*limit)],
+            Self::Truncated { .. } => vec!["try again later".to_owned()],
+            Self::Silent(silence) => silence.hints(),
             Self::Credentials(error) => error.hints(),
             _ => Vec::new(),
         }

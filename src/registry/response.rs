@@ -87,11 +87,8 @@ impl RegistryResponse {
 
     /// Returns the next chunk of the body, or `None` at its end.
     pub(super) async fn chunk(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, RequestError> {
-        match self.watch.wait(&self.host, self.silence, self.response.chunk(), || 0).await {
-            Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(RequestError::Transport { host: self.host.clone(), source: error.without_url() }),
-            Err(silence) => Err(RequestError::silent(self.host.clone(), silence)),
-        }
+        let chunk = self.watch.wait(&self.host, self.silence, self.response.chunk(), || 0).await?;
+        chunk.map_err(|error| RequestError::Transport { host: self.host.clone(), source: error.without_url() })
     }
 
     /// Returns the whole body, of at most `limit` bytes.
