@@ -130,7 +130,7 @@ impl TemporaryFile {
         // Reduced by the umask, as for any new file. tempfile's default is 0600.
         let builder = builder.prefix(PREFIX).suffix(SUFFIX).permissions(Permissions::from_mode(0o666));
         let file = builder.tempfile_in(directory)?;
-        file.as_file().lock_shared()?;
+        hold(file.as_file());
         let registration = inventory.register(file.path());
         inventory.sweep(file.path(), PREFIX, SUFFIX);
         Ok(Self { file, _registration: registration })
@@ -152,7 +152,7 @@ impl TemporaryFile {
         let (file, temporary) = self.file.into_parts();
         temporary.persist(path).map_err(|PathPersistError { error, .. }| error)?;
         // Nobody waits for the lock of a permanent file.
-        file.unlock()?;
+        let _ = file.unlock();
         Ok(file)
     }
 
@@ -184,7 +184,7 @@ impl Inventory {
 
     fn directory(&mut self, directory: TempDir, prefix: &str, suffix: &str) -> io::Result<TemporaryDirectory> {
         let lock = File::open(directory.path())?;
-        lock.lock_shared()?;
+        hold(&lock);
         let registration = self.register(directory.path());
         self.sweep(directory.path(), prefix, suffix);
         Ok(TemporaryDirectory { directory, _registration: registration, _lock: lock })
@@ -204,6 +204,11 @@ impl Inventory {
             }
         }
     }
+}
+
+/// Locks a file or a directory while it is open. On a file system without locks that fails, and nothing counts as abandoned.
+fn hold(file: &File) {
+    let _ = file.lock_shared();
 }
 
 /// Returns whether a name is one that tempfile makes: six letters and digits between prefix and suffix.
