@@ -1,7 +1,9 @@
 //! Digests of files and artifacts, and a writer that computes one.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 use std::str::FromStr;
 
 use sha2::Digest as _;
@@ -111,6 +113,16 @@ impl Sha256 {
     /// Computes the digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// Computes the digest of a file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn of_file(path: &Path) -> io::Result<Self> {
+        let mut writer = HashingWriter::new(io::sink());
+        io::copy(&mut File::open(path)?, &mut writer)?;
+        Ok(writer.finish().1)
     }
 
     /// Returns the digest in lower-case hexadecimal, without the algorithm's name.

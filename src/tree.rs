@@ -13,7 +13,7 @@ use std::sync::Arc;
 use flate2::read::DeflateDecoder;
 use pep440_rs::Version;
 
-use crate::digest::{HashingWriter, Sha256};
+use crate::digest::Sha256;
 use crate::name::DistributionName;
 
 pub(crate) mod access;
@@ -187,7 +187,7 @@ impl FileContent {
         match self {
             Self::Archived { extent, .. } => Ok(extent.sha256),
             Self::Bytes(bytes) => Ok(Sha256::of(bytes)),
-            Self::File { path, .. } => sha256_of_file(path).map_err(|error| InsertError::Read(path.clone(), error)),
+            Self::File { path, .. } => Sha256::of_file(path).map_err(|error| InsertError::Read(path.clone(), error)),
         }
     }
 }
@@ -220,12 +220,6 @@ impl Read for ExtentReader<'_> {
         };
         if is_damaged { Err(DamagedFile { path: self.archive.to_owned() }.into()) } else { read }
     }
-}
-
-fn sha256_of_file(path: &Path) -> io::Result<Sha256> {
-    let mut writer = HashingWriter::new(io::sink());
-    io::copy(&mut File::open(path)?, &mut writer)?;
-    Ok(writer.finish().1)
 }
 
 /// An installed distribution.

@@ -10,7 +10,7 @@ use std::path::Path;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use crate::digest::HashingWriter;
+use crate::digest;
 
 /// Files up to this size in bytes are compared once more with other line ends, for which they are held in memory.
 const LARGEST_TEXT: u64 = 16 << 20;
@@ -25,7 +25,7 @@ pub(super) fn is_checked_out_of(path: &Path, object: &str) -> io::Result<bool> {
     if name_like(object, size, File::open(path)?)? == object {
         return Ok(true);
     }
-    let pointer = lfs_pointer(path)?;
+    let pointer = lfs_pointer(path, size)?;
     if name_like(object, pointer.len() as u64, pointer.as_bytes())? == object {
         return Ok(true);
     }
@@ -73,10 +73,8 @@ impl<D: Digest> Write for DigestWriter<D> {
 /// Returns what git LFS commits in place of a file.
 ///
 /// Specification: [git LFS, the pointer](https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md#the-pointer).
-fn lfs_pointer(path: &Path) -> io::Result<String> {
-    let mut writer = HashingWriter::new(io::sink());
-    io::copy(&mut File::open(path)?, &mut writer)?;
-    let (_, sha256, size) = writer.finish();
+fn lfs_pointer(path: &Path, size: u64) -> io::Result<String> {
+    let sha256 = digest::Sha256::of_file(path)?;
     Ok(format!("version https://git-lfs.github.com/spec/v1\noid {sha256}\nsize {size}\n"))
 }
 

@@ -1,10 +1,11 @@
 //! The commit of a project's files, according to git.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::work_tree::WorkTree;
+use super::work_tree::{self, WorkTree};
 
 /// A commit, and the repository that has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct GitRevision {
 pub fn revision(directory: &Path) -> Option<GitRevision> {
     let work_tree = WorkTree::containing(directory).ok()??;
     let commit = work_tree.commit("HEAD").ok()??;
-    let is_committed = work_tree.differences(&commit, &directory.canonicalize().ok()?).ok()?.is_empty();
+    let is_committed = work_tree.differences(&commit, &[&directory.canonicalize().ok()?]).ok()?.is_empty();
     is_committed.then(|| GitRevision { commit, source: remote_of(&work_tree) })
 }
 
@@ -30,12 +31,30 @@ pub fn source(directory: &Path) -> Option<String> {
     remote_of(&WorkTree::containing(directory).ok()??)
 }
 
-/// Returns whether files in a directory differ from HEAD or are untracked; `None` if the directory is not in a repository,
-/// the repository has no commit, or git is not installed. Ignored files do not count.
-pub fn has_changes(directory: &Path) -> Option<bool> {
-    let work_tree = WorkTree::containing(directory).ok()??;
-    let commit = work_tree.commit("HEAD").ok()??;
-    Some(!work_tree.differences(&commit, &directory.canonicalize().ok()?).ok()?.is_empty())
+/// Returns for each directory whether files in it differ from HEAD or are untracked; `None` if it is not in a repository, the
+/// repository has no commit, or git is not installed. Ignored files do not count. Each repository is asked once.
+pub fn has_changes(directories: &[&Path]) -> Vec<Option<bool>> {
+    let directories: Vec<Option<PathBuf>> = directories.iter().map(|directory| directory.canonicalize().ok()).collect();
+    let mut of_repositories: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
+    for directory in directories.iter().flatten() {
+        if let Some(top) = work_tree::top_above(directory) {
+            of_repositories.entry(top).or_default().push(directory);
+        }
+    }
+    let differences: BTreeMap<&Path, BTreeSet<PathBuf>> =
+        of_repositories.iter().filter_map(|(top, within)| Some((*top, uncommitted(top, within)?))).collect();
+    let changed = directories.iter().map(|directory| {
+        let directory = directory.as_deref()?;
+        let paths = differences.get(work_tree::top_above(directory)?)?;
+        Some(paths.iter().any(|path| path.starts_with(directory)))
+    });
+    changed.collect()
+}
+
+/// Returns the files in directories of a repository that differ from HEAD or are untracked.
+fn uncommitted(top: &Path, directories: &[&Path]) -> Option<BTreeSet<PathBuf>> {
+    let work_tree = WorkTree::containing(top).ok()??;
+    work_tree.differences(&work_tree.commit("HEAD").ok()??, directories).ok()
 }
 
 fn remote_of(work_tree: &WorkTree) -> Option<String> {
@@ -88,6 +107,10 @@ mod tests {
         }
     }
 
+    fn is_changed(directory: &Path) -> Option<bool> {
+        has_changes(&[directory])[0]
+    }
+
     fn git(directory: &Path, arguments: &[&str]) {
         let identity = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"];
         let output = Command::new("git").arg("-C").arg(directory).args(identity).args(arguments).output().unwrap();
@@ -98,7 +121,7 @@ mod tests {
     fn only_files_that_are_committed_have_a_revision() {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path();
-        assert_eq!((revision(directory), has_changes(directory)), (None, None));
+        assert_eq!((revision(directory), is_changed(directory)), (None, None));
         git(directory, &["init", "-q"]);
         assert_eq!(revision(directory), None);
         std::fs::write(directory.join("app.py"), "").unwrap();
@@ -111,9 +134,9 @@ mod tests {
         assert_eq!(revision(directory).unwrap().source.as_deref(), Some("https://example.org/o/n"));
         std::fs::write(directory.join("new.py"), "").unwrap();
         assert_eq!(revision(directory), None);
-        assert_eq!(has_changes(directory), Some(true));
+        assert_eq!(is_changed(directory), Some(true));
         git(directory, &["add", "new.py"]);
-        assert_eq!(has_changes(directory), Some(true));
+        assert_eq!(is_changed(directory), Some(true));
     }
 
     #[test]
@@ -133,7 +156,7 @@ mod tests {
         // As a sparse checkout has it.
         git(directory, &["update-index", "--skip-worktree", "sparse.py"]);
         std::fs::remove_file(directory.join("sparse.py")).unwrap();
-        assert_eq!(has_changes(directory), Some(false));
+        assert_eq!(is_changed(directory), Some(false));
 
         let (app, link) = (directory.join("app.py"), directory.join("link.py"));
         let changes: [(&dyn Fn(), bool); 5] = [
@@ -146,8 +169,8 @@ mod tests {
         ];
         for (at, (change, is_change)) in changes.into_iter().enumerate() {
             change();
-            assert_eq!(has_changes(directory), Some(is_change), "{at}");
-            assert_eq!(has_changes(&directory.join("sub")), Some(false), "{at}");
+            assert_eq!(is_changed(directory), Some(is_change), "{at}");
+            assert_eq!(is_changed(&directory.join("sub")), Some(false), "{at}");
             git(directory, &["checkout", "-q", "--", "app.py", "link.py"]);
         }
     }
@@ -178,7 +201,7 @@ mod tests {
         // Written after the index, so that git has to compare the content.
         std::fs::write(directory.join("app.py"), "b\n").unwrap();
 
-        assert_eq!((revision(&directory), has_changes(&directory), source(&directory)), (None, Some(true), None));
+        assert_eq!((revision(&directory), is_changed(&directory), source(&directory)), (None, Some(true), None));
         let changes = GitChanges::since(&directory, "HEAD").unwrap();
         let path = directory.canonicalize().unwrap().join("app.py");
         assert_eq!(changes.paths().collect::<Vec<_>>(), [path.as_path()]);
@@ -196,9 +219,9 @@ mod tests {
         std::fs::create_dir(&bare).unwrap();
         git(&bare, &["init", "-q", "--bare"]);
         git(&bare, &["config", "remote.origin.url", "https://example.org/a"]);
-        assert_eq!((source(&bare), has_changes(&bare)), (None, None));
+        assert_eq!((source(&bare), is_changed(&bare)), (None, None));
         // Nor with a `.git` that is no repository.
         std::fs::create_dir(bare.join(".git")).unwrap();
-        assert_eq!((source(&bare), has_changes(&bare)), (None, None));
+        assert_eq!((source(&bare), is_changed(&bare)), (None, None));
     }
 }

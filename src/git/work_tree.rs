@@ -1,7 +1,7 @@
 //! A work tree, compared with a commit.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -41,12 +41,10 @@ impl WorkTree {
     /// # Errors
     /// git cannot be started.
     pub(super) fn containing(directory: &Path) -> io::Result<Option<Self>> {
-        let Ok(directory) = directory.canonicalize() else { return Ok(None) };
-        let Some(top) = directory.ancestors().find(|directory| directory.join(".git").symlink_metadata().is_ok())
-        else {
+        let Some(top) = directory.canonicalize().ok().as_deref().and_then(top_above).map(Path::to_owned) else {
             return Ok(None);
         };
-        let work_tree = Self { top: top.to_owned() };
+        let work_tree = Self { top };
         // An invalid `.git` makes git go on to look for a repository in its own way.
         let found = work_tree.line(&["rev-parse", "--show-toplevel"])?;
         Ok(found.filter(|found| OsStr::from_bytes(found) == work_tree.top).map(|_| work_tree))
@@ -110,16 +108,17 @@ impl WorkTree {
         Ok(found.map(|hash| String::from_utf8_lossy(&hash).into_owned()))
     }
 
-    /// Returns the files at or below a path that differ from a commit: changed, added, removed, and untracked ones that are
-    /// not ignored. A directory that is a repository itself is one path.
+    /// Returns the files at or below these paths that differ from a commit: changed, added, removed, and untracked ones that
+    /// are not ignored. A directory that is a repository itself is one path.
     ///
     /// # Errors
     /// As [`list`](Self::list).
-    pub(super) fn differences(&self, commit: &str, path: &Path) -> io::Result<BTreeSet<PathBuf>> {
-        let committed = self.committed(commit, path)?;
-        let list = ["ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--"].map(OsStr::new);
+    pub(super) fn differences(&self, commit: &str, paths: &[&Path]) -> io::Result<BTreeSet<PathBuf>> {
+        let committed = self.committed(commit, paths)?;
+        let list = ["ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--"].map(OsString::from);
+        let pathspecs: Vec<OsString> = paths.iter().map(|path| literal(path)).collect();
         let (mut differences, mut absent) = (BTreeSet::new(), BTreeSet::new());
-        for item in self.list(&[&list[..], &[literal(path).as_os_str()]].concat())? {
+        for item in self.list(&[&list[..], &pathspecs].concat())? {
             let Some((tag, name)) = item.split_at_checked(2) else { continue };
             let name = PathBuf::from(OsStr::from_bytes(name));
             match tag {
@@ -155,12 +154,16 @@ impl WorkTree {
         self.top.join(name).components().collect()
     }
 
-    /// Returns the files of a commit at or below a path, relative to the top.
-    fn committed(&self, commit: &str, path: &Path) -> io::Result<BTreeMap<PathBuf, CommittedEntry>> {
+    /// Returns the files of a commit at or below these paths, relative to the top.
+    fn committed(&self, commit: &str, paths: &[&Path]) -> io::Result<BTreeMap<PathBuf, CommittedEntry>> {
         let list = ["ls-tree", "-r", "-z", "--full-tree", commit, "--"].map(OsStr::new);
-        let within = path.strip_prefix(&self.top).unwrap_or(Path::new(""));
-        let within: &[&OsStr] = if within == Path::new("") { &[] } else { &[within.as_os_str()] };
-        let items = self.list(&[&list[..], within].concat())?;
+        let within = paths.iter().map(|path| path.strip_prefix(&self.top).unwrap_or(Path::new("")).as_os_str());
+        let mut within: Vec<&OsStr> = within.collect();
+        // No path names the top.
+        if within.contains(&OsStr::new("")) {
+            within.clear();
+        }
+        let items = self.list(&[&list[..], &within].concat())?;
         Ok(items.iter().filter_map(|item| CommittedEntry::parse(item)).collect())
     }
 
@@ -199,6 +202,11 @@ impl CommittedEntry {
     }
 }
 
+/// Returns the nearest directory at or above another that contains `.git`.
+pub(super) fn top_above(directory: &Path) -> Option<&Path> {
+    directory.ancestors().find(|directory| directory.join(".git").symlink_metadata().is_ok())
+}
+
 /// Returns whether a submodule has a commit checked out and nothing else, or is not checked out at all.
 fn is_checked_out(path: &Path, commit: &str) -> bool {
     if path.join(".git").symlink_metadata().is_err() {
@@ -206,12 +214,12 @@ fn is_checked_out(path: &Path, commit: &str) -> bool {
     }
     let Ok(Some(work_tree)) = WorkTree::containing(path) else { return false };
     work_tree.commit("HEAD").is_ok_and(|head| head.as_deref() == Some(commit))
-        && work_tree.differences(commit, &work_tree.top).is_ok_and(|differences| differences.is_empty())
+        && work_tree.differences(commit, &[&work_tree.top]).is_ok_and(|differences| differences.is_empty())
 }
 
 /// Returns a pathspec for exactly this path (gitglossary, pathspec).
-fn literal(path: &Path) -> std::ffi::OsString {
-    let mut pathspec = std::ffi::OsString::from(":(literal)");
+fn literal(path: &Path) -> OsString {
+    let mut pathspec = OsString::from(":(literal)");
     pathspec.push(path);
     pathspec
 }

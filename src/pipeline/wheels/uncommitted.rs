@@ -14,8 +14,9 @@ pub(super) fn warn_of_changes(plans: &[Plan], reporter: &dyn Reporter) {
     let projects = plans.iter().flat_map(Plan::projects).filter(|(selected, _)| !selected.is_root());
     let directories: BTreeMap<&Path, &SelectedDistribution> =
         projects.map(|(selected, directory)| (directory, selected)).collect();
-    for (directory, selected) in directories {
-        if revision::has_changes(directory) == Some(true) {
+    let changes = revision::has_changes(&directories.keys().copied().collect::<Vec<_>>());
+    for ((directory, selected), has_changes) in directories.into_iter().zip(changes) {
+        if has_changes == Some(true) {
             let directory = directory.display();
             reporter.warn(&format!("{} is built from {directory}, which has uncommitted changes", selected.name));
         }
