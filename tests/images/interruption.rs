@@ -73,6 +73,13 @@ fn a_kill_leaves_the_old_outputs_or_the_new_ones() {
     assert_eq!(state(&out), expected[0]);
 }
 
+/// Returns a command that sends a signal: the shell's own `kill`, since the program is not part of every system.
+fn kill(signal: &str, process: u32) -> Command {
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "kill -s \"$0\" \"$1\"", signal, &process.to_string()]);
+    kill
+}
+
 #[test]
 fn a_signal_that_is_ignored_stays_ignored() {
     let workshop = Workshop::empty();
@@ -85,7 +92,7 @@ fn a_signal_that_is_ignored_stays_ignored() {
     ignoring.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let mut child = ignoring.spawn().unwrap();
     std::thread::sleep(Duration::from_millis(100));
-    succeed(Command::new("kill").args(["-s", "HUP", &child.id().to_string()]));
+    succeed(&mut kill("HUP", child.id()));
     assert!(child.wait().unwrap().success());
 }
 
@@ -101,7 +108,7 @@ fn a_signal_leaves_nothing_behind_and_a_kill_nothing_for_long() {
         let child = command.env("TMPDIR", &temporary).stderr(Stdio::piped()).spawn().unwrap();
         if let Some((name, delay)) = signal {
             std::thread::sleep(Duration::from_millis(delay.into()));
-            succeed(Command::new("kill").args(["-s", name, &child.id().to_string()]));
+            succeed(&mut kill(name, child.id()));
         }
         let output = child.wait_with_output().unwrap();
         (output.status, String::from_utf8(output.stderr).unwrap())
