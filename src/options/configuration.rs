@@ -77,7 +77,7 @@ impl ProjectConfiguration {
         for member in workspace.members.iter() {
             let configuration = Self::of_member(project, &workspace, member)?;
             if !configuration.targets.is_empty() {
-                let directory = shown(project, &workspace.folder(member));
+                let directory = shown(project, &workspace.directory(member));
                 let directory = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory };
                 configurations.push((directory, configuration));
             }
@@ -89,9 +89,9 @@ impl ProjectConfiguration {
         let root = workspace.members.first().filter(|root| root.path != member.path);
         let members = root.into_iter().chain([member]);
         let files =
-            members.clone().map(|member| (member.pyproject.path.clone(), shown(project, &workspace.folder(member))));
+            members.clone().map(|member| (member.pyproject.path.clone(), shown(project, &workspace.directory(member))));
         let documents = members.map(|member| member.pyproject.document.clone());
-        let directory = workspace.folder(member);
+        let directory = workspace.directory(member);
         let name = match &member.pyproject.name {
             Some(name) => name.to_string(),
             None => directory.file_name().unwrap_or_default().to_string_lossy().into_owned(),

@@ -117,7 +117,7 @@ impl BuildInputs {
             note(plan.project.path.as_deref(), "the lock file", &mut files);
             let workspace = &plan.project.workspace;
             for member in workspace.members.iter() {
-                let directory = workspace.folder(member);
+                let directory = workspace.directory(member);
                 let python = python_version_files(&directory);
                 let declared = PROJECT_FILES.map(|name| directory.join(name));
                 note(python.iter().chain(&declared).map(PathBuf::as_path), "a file of the project", &mut files);

@@ -19,11 +19,11 @@ pub(crate) struct Application {
     /// Below the application directory, ordered by path, without duplicates.
     pub(crate) files: Vec<(TreePath, TreeEntry)>,
     /// The directories with an owner, below the application directory; the empty path is that directory.
-    pub(crate) folders: Vec<(String, FileAccess)>,
+    pub(crate) directories: Vec<(String, FileAccess)>,
     /// The files elsewhere in an image, by their paths from the root of its file system.
     pub(crate) placed_files: Vec<(TreePath, TreeEntry)>,
     /// The directories with an owner elsewhere in an image, by their paths from the root of its file system.
-    pub(crate) placed_folders: Vec<(TreePath, FileAccess)>,
+    pub(crate) placed_directories: Vec<(TreePath, FileAccess)>,
     /// The included paths, relative to the project if they are inside it; directories end in a slash.
     pub(crate) taken: Vec<String>,
     /// In the order in which they were found.
@@ -36,7 +36,7 @@ impl Application {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.all_files().next().is_none() && self.folders.is_empty() && self.placed_folders.is_empty()
+        self.all_files().next().is_none() && self.directories.is_empty() && self.placed_directories.is_empty()
     }
 
     /// Adds the files of another application, unless this one has the same.
@@ -59,8 +59,8 @@ impl Application {
             }
         }
         // Of several owners of a directory, the last counts.
-        self.folders.extend(other.folders);
-        self.placed_folders.extend(other.placed_folders);
+        self.directories.extend(other.directories);
+        self.placed_directories.extend(other.placed_directories);
         let new: Vec<String> = other.taken.into_iter().filter(|taken| !self.taken.contains(taken)).collect();
         self.taken.extend(new);
         self.left_out.extend(other.left_out);

@@ -143,10 +143,10 @@ impl<'a> Collector<'a> {
         }
         for ((start, path), access) in self.directories {
             match start {
-                DestinationRoot::Application => application.folders.push((path, access)),
+                DestinationRoot::Application => application.directories.push((path, access)),
                 // The root directory of an image is always owned by root.
                 DestinationRoot::Root => {
-                    application.placed_folders.extend(TreePath::new(&path).ok().map(|path| (path, access)))
+                    application.placed_directories.extend(TreePath::new(&path).ok().map(|path| (path, access)))
                 }
             }
         }

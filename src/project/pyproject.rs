@@ -138,7 +138,7 @@ impl PyprojectToml {
     }
 
     /// Returns the project's directory.
-    pub fn folder(&self) -> &Path {
+    pub fn directory(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 

@@ -97,7 +97,7 @@ impl Workspace {
     /// any other directory.
     pub fn seen_from(&self, directory: &Path) -> Option<Self> {
         let directory = fs::canonicalize(directory).ok()?;
-        let current = self.members.iter().position(|member| self.folder(member) == directory)?;
+        let current = self.members.iter().position(|member| self.directory(member) == directory)?;
         let between = directory.ancestors().skip(1).take_while(|above| **above != *self.root);
         // Discovery would find a project between the member and the root first.
         let is_hidden = current > 0 && between.into_iter().any(|above| above.join(FILENAME).is_file());
@@ -115,7 +115,7 @@ impl Workspace {
     }
 
     /// Returns the absolute path of a member's directory.
-    pub fn folder(&self, member: &WorkspaceMember) -> PathBuf {
+    pub fn directory(&self, member: &WorkspaceMember) -> PathBuf {
         // Joining an empty path would leave a trailing separator.
         member.path.components().fold(self.root.clone(), |directory, component| directory.join(component))
     }
@@ -124,7 +124,7 @@ impl Workspace {
 /// Finds the Python version that a project is pinned to: the first line that is not a comment in the nearest
 /// `.python-version`, or else `.python-versions`, from `directory` up to `workspace_root`. As in uv, the nearest file
 /// counts even if it is empty; unlike in uv, a file in the user's configuration directory does not, so that all machines
-/// build the same. `directory` is below `workspace_root` by its path, as [`Workspace::folder`] is below
+/// build the same. `directory` is below `workspace_root` by its path, as [`Workspace::directory`] is below
 /// [`Workspace::root`].
 ///
 /// # Errors

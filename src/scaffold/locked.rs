@@ -63,7 +63,7 @@ impl DetectedLock {
         references: &Variables,
         target: &TargetPlatform,
     ) -> Result<Self, ScaffoldError> {
-        let directory = workspace.folder(workspace.current());
+        let directory = workspace.directory(workspace.current());
         let found = lock::find(workspace);
         let needs_setting = found.is_none();
         let path =

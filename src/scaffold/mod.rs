@@ -87,7 +87,7 @@ impl DetectedProject {
     /// A file cannot be read, or no runtime has the project's version of Python.
     fn read(workspace: &Workspace, references: &Variables) -> Result<Self, ScaffoldError> {
         let member = workspace.current();
-        let directory = workspace.folder(member);
+        let directory = workspace.directory(member);
         let declared = DeclaredDistribution::of(&member.pyproject)
             .map_err(|source| ScaffoldError::Read { path: directory.clone(), source })?;
         let file = workspace::python_version_file(&directory, &workspace.root)?.map(|(_, text)| text);
@@ -161,7 +161,7 @@ pub(crate) fn scaffold(
     } else {
         vec![DetectedProject::read(&workspace, references)?]
     };
-    let root = &workspace.folder(workspace.current());
+    let root = &workspace.directory(workspace.current());
     // In a workspace, --kind and --handler do not make every library deployable.
     let is_requested = !is_workspace && (requested.kinds.is_some() || requested.handler.is_some());
     let is_package = projects.iter().all(|project| project.is_package);
@@ -214,7 +214,7 @@ fn read_members(workspace: &Workspace, references: &Variables) -> Result<Vec<Det
     let members = workspace.members.iter().filter(|member| !member.path.as_os_str().is_empty());
     members
         .map(|member| {
-            let workspace = Workspace::discover(&workspace.folder(member), &LockFormat::NAMES)?;
+            let workspace = Workspace::discover(&workspace.directory(member), &LockFormat::NAMES)?;
             DetectedProject::read(&workspace, references)
         })
         .collect()

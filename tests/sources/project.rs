@@ -68,7 +68,7 @@ fn a_package_is_read_in_full() {
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/valid/pyproject/package.toml");
     fs::copy(case, project.path().join("pyproject.toml")).unwrap();
     let pyproject = PyprojectToml::read(project.path()).unwrap();
-    assert_eq!(pyproject.folder(), project.path());
+    assert_eq!(pyproject.directory(), project.path());
     assert_eq!(pyproject.requires_python.as_ref().unwrap().to_string(), ">=3.9, <4");
     assert_eq!(pyproject.scripts.get("run").map(String::as_str), Some("my_package:main"));
     assert_eq!(pyproject.table()["tool"]["ruff"]["line-length"].as_integer(), Some(120));

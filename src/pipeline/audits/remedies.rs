@@ -55,7 +55,7 @@ impl<'a> Remedies<'a> {
     /// Suggests how to include a module whose file is in the project.
     fn in_project(&self, module: &str) -> Option<String> {
         let workspace = &self.audited.plan.project.workspace;
-        let directories = workspace.members.iter().map(|member| (member, workspace.folder(member)));
+        let directories = workspace.members.iter().map(|member| (member, workspace.directory(member)));
         let below = module.replace('.', "/");
         for (member, directory) in directories {
             for source in ["", "src"] {

@@ -84,7 +84,7 @@ impl Reach<'_> {
         };
         if !is_pinned {
             let workspace = &self.project.workspace;
-            let directory = workspace.folder(self.project.member(settings));
+            let directory = workspace.directory(self.project.member(settings));
             let within = directory.ancestors().take_while(|directory| directory.starts_with(&workspace.root));
             inputs.extend(within.flat_map(python_version_files).filter(|path| {
                 // A file that never existed is not a change.
@@ -218,7 +218,7 @@ impl Reach<'_> {
         match default.filter(|_| settings.includes.is_empty()) {
             Some(directory) => self.application(directory, settings),
             None if settings.includes.is_empty() => Ok(None),
-            None => self.application(&workspace.folder(workspace.current()), settings),
+            None => self.application(&workspace.directory(workspace.current()), settings),
         }
     }
 
@@ -232,7 +232,7 @@ impl Reach<'_> {
         }
         let pyproject = directory.join(FILENAME);
         let judged = [pyproject.clone(), directory.join("uv.lock"), directory.join("poetry.lock")];
-        let others: Vec<PathBuf> = workspace.members.iter().map(|member| workspace.folder(member)).collect();
+        let others: Vec<PathBuf> = workspace.members.iter().map(|member| workspace.directory(member)).collect();
         // `dist` contains artifacts, which no build reads.
         let artifacts = directory.join("dist");
         for path in self.changes.paths().filter(|path| path.starts_with(&directory) && !path.starts_with(&artifacts)) {

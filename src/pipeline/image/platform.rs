@@ -135,11 +135,11 @@ impl<'a> PlatformBuilder<'a> {
         base_files: &BaseFiles,
     ) -> Result<ApplicationFiles, BuildError> {
         let application = &plan.application;
-        let mut own = base_files.put(&application.placed_files, &application.placed_folders)?;
+        let mut own = base_files.put(&application.placed_files, &application.placed_directories)?;
         for (path, entry) in bytecode::beside(&application.files, compiled) {
             own.files.push((TreePath::below(&self.target.application, path.as_str())?, entry.clone()));
         }
-        for (path, access) in &application.folders {
+        for (path, access) in &application.directories {
             let path = match path.as_str() {
                 "" => TreePath::new(&self.target.application)?,
                 path => TreePath::below(&self.target.application, path)?,

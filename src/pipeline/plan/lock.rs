@@ -31,7 +31,7 @@ pub(crate) fn open(
         return if requires_nothing(workspace) {
             Ok((None, Arc::new(Lock::Requirements(RequirementsTxt::empty(&workspace.root)))))
         } else {
-            Err(BuildError::NoLock(workspace.folder(workspace.current()).join(LockFormat::NAMES[0])))
+            Err(BuildError::NoLock(workspace.directory(workspace.current()).join(LockFormat::NAMES[0])))
         };
     };
     // The content of a requirements file and of an old poetry.lock depends on the project that reads it.
@@ -52,7 +52,7 @@ pub(crate) fn open(
 
 /// Returns the first lock in the project's directory or its workspace's.
 pub(crate) fn find(workspace: &Workspace) -> Option<PathBuf> {
-    let directories = [workspace.folder(workspace.current()), workspace.root.clone()];
+    let directories = [workspace.directory(workspace.current()), workspace.root.clone()];
     let mut candidates =
         LockFormat::NAMES.iter().flat_map(|name| directories.iter().map(move |directory| directory.join(name)));
     candidates.find(|path| path.is_file())
@@ -61,7 +61,7 @@ pub(crate) fn find(workspace: &Workspace) -> Option<PathBuf> {
 /// Tells whether a project declares no dependency, as far as its files tell; the requirements of its wheel are checked
 /// later.
 pub(crate) fn requires_nothing(workspace: &Workspace) -> bool {
-    let directory = workspace.folder(workspace.current());
+    let directory = workspace.directory(workspace.current());
     let is_declared =
         ["requirements.in", "Pipfile", "environment.yml"].iter().any(|name| directory.join(name).exists());
     let table = workspace.current().pyproject.table();
@@ -122,7 +122,7 @@ fn parse(
         LockFormat::Poetry => Lock::parse_poetry(&content(path, text)?, path, &local_project(workspace.current()))?,
         LockFormat::Requirements if !path.exists() => return Err(BuildError::NoLock(path.to_owned())),
         LockFormat::Requirements => {
-            let project = workspace.folder(workspace.current());
+            let project = workspace.directory(workspace.current());
             Lock::Requirements(RequirementsTxt::read(
                 path,
                 &RequirementsEnvironment {

@@ -47,7 +47,7 @@ impl LockedProject {
         let (path, lock) = lock::open(settings, &workspace, projects, reporter)?;
         let member = member(&workspace, settings);
         let declared =
-            DeclaredDistribution::of(&member.pyproject).map_err(BuildError::reading(&workspace.folder(member)))?;
+            DeclaredDistribution::of(&member.pyproject).map_err(BuildError::reading(&workspace.directory(member)))?;
         let uv = workspace.members.first().map(|root| UvOptions::of(&root.pyproject)).transpose()?.unwrap_or_default();
         let connections = projects.connections().clone();
         Ok(Self { workspace, noted, connections, path, lock, declared, uv })
@@ -66,7 +66,7 @@ impl LockedProject {
     /// Returns the declared name of the project, or one derived from its directory's.
     fn name(&self) -> Option<DistributionName> {
         self.declared.name.clone().or_else(|| {
-            let name = self.workspace.folder(self.workspace.current()).file_name()?.to_string_lossy().into_owned();
+            let name = self.workspace.directory(self.workspace.current()).file_name()?.to_string_lossy().into_owned();
             let name = name.replace(|character| !DistributionName::may_contain(character), "-");
             name.trim_matches(|character: char| !character.is_ascii_alphanumeric()).parse().ok()
         })
@@ -124,7 +124,7 @@ impl LockedProject {
         if is_known || is_excluded {
             return Ok(Selection { distributions });
         }
-        let directory = self.workspace.folder(self.workspace.current());
+        let directory = self.workspace.directory(self.workspace.current());
         let Some(name) = self.name() else { return Ok(Selection { distributions }) };
         if let (Some(asked), Some(path)) = (request.package.as_ref().filter(|asked| **asked != name), &self.path) {
             let (path, members) = (path.clone(), vec![name.to_string()]);
@@ -152,7 +152,7 @@ impl LockedProject {
     /// # Errors
     /// It cannot be read.
     pub(crate) fn python_version_file(&self, member: &WorkspaceMember) -> Result<Option<String>, BuildError> {
-        let file = workspace::python_version_file(&self.workspace.folder(member), &self.workspace.root)?;
+        let file = workspace::python_version_file(&self.workspace.directory(member), &self.workspace.root)?;
         Ok(file.map(|(_, text)| text))
     }
 

@@ -204,7 +204,7 @@ fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, B
     if settings.includes.is_empty() {
         return Ok(Application::default());
     }
-    collect(settings, workspace, &workspace.folder(workspace.current()))
+    collect(settings, workspace, &workspace.directory(workspace.current()))
 }
 
 /// Collects the included files of a directory, or its default files.

@@ -21,7 +21,7 @@ pub(crate) fn resolve(
     target: &TargetPlatform,
 ) -> Result<Lock, BuildError> {
     let path = project.path.as_deref().ok_or(BuildError::NothingToResolve)?;
-    let directory = project.workspace.folder(project.workspace.current());
+    let directory = project.workspace.directory(project.workspace.current());
     let (uv, _) = builder::find_uv(settings.environment.search_path()).ok_or(BuildError::NoUv)?;
     let path = std::path::absolute(path).map_err(BuildError::reading(path))?;
     let mut command = Command::new(uv);

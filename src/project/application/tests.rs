@@ -330,10 +330,10 @@ fn modes_and_owners_are_those_that_are_stated() {
     );
     let access = FileAccess { owner: FileOwner { uid: 1000, gid: 50 }, ..FileAccess::DIRECTORY };
     let expected = ["etc/app", "etc/app/sub", "etc/app/var"].map(|path| (path.to_owned(), access));
-    assert_eq!(application.folders, expected);
+    assert_eq!(application.directories, expected);
     let access = FileAccess { owner: FileOwner { uid: 7, gid: 7 }, ..FileAccess::DIRECTORY };
     let expected = ["srv", "srv/sub", "srv/var"].map(|path| (TreePath::new(path).unwrap(), access));
-    assert_eq!(application.placed_folders, expected);
+    assert_eq!(application.placed_directories, expected);
 }
 
 fn with_access(files: &[(TreePath, TreeEntry)]) -> Vec<String> {
@@ -348,7 +348,7 @@ fn what_is_said_once_of_a_file_holds() {
         let application = collect_tables(directory.path(), &tables).unwrap();
         let access: Vec<_> = application.files.iter().map(|(_, entry)| entry.access.to_string()).collect();
         assert_eq!(access, ["0755 5:5", "0644 0:0"]);
-        assert!(application.folders.is_empty());
+        assert!(application.directories.is_empty());
     }
 }
 
@@ -357,13 +357,13 @@ fn an_empty_directory_is_there_if_somebody_owns_it() {
     let directory = directory(&["var/", "app.py"]);
     assert!(matches!(collect_tables(directory.path(), &["var".into()]), Err(ApplicationError::NothingIncluded(_))));
     let application = collect_tables(directory.path(), &[json!({ "path": "var", "owner": "9" })]).unwrap();
-    assert_eq!((application.folders[0].0.as_str(), application.files.len()), ("var", 0));
+    assert_eq!((application.directories[0].0.as_str(), application.files.len()), ("var", 0));
     assert!(!application.is_empty());
     // The project's directory is the place of the application itself; the root of the file system is nobody's.
     let whole = collect_tables(directory.path(), &[json!({ "path": ".", "owner": "9" })]).unwrap();
-    assert_eq!(whole.folders.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["", "var"]);
+    assert_eq!(whole.directories.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["", "var"]);
     let root = collect_tables(directory.path(), &[json!({ "path": ".", "to": "/", "owner": "9" })]).unwrap();
-    assert_eq!(root.placed_folders.len(), 1);
+    assert_eq!(root.placed_directories.len(), 1);
 }
 
 #[test]

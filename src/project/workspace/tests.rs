@@ -42,7 +42,7 @@ fn a_project_finds_its_workspace_and_itself() {
     let workspace = Workspace::discover(&root.join("packages/b/src"), &[]).unwrap();
     assert_eq!(paths(&workspace), expected);
     assert_eq!(workspace.current().path, Path::new("packages/b"));
-    assert_eq!(workspace.folder(workspace.current()), fs::canonicalize(root.join("packages/b")).unwrap());
+    assert_eq!(workspace.directory(workspace.current()), fs::canonicalize(root.join("packages/b")).unwrap());
     assert!(workspace.member(&"two".parse().unwrap()).is_some());
     assert!(workspace.member(&"xyz".parse().unwrap()).is_none());
 }
