@@ -120,7 +120,7 @@ impl GlobalArguments {
 /// The project, and its target.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ProjectArguments {
-    /// Directory of the project
+    /// Directory of the project, or name of a target of [tool.pybundle]
     #[arg(default_value = ".", value_name = "PROJECT", value_hint = ValueHint::DirPath)]
     pub(crate) project: PathBuf,
     /// Build this target of [tool.pybundle]
@@ -149,12 +149,13 @@ impl ProjectArguments {
     /// # Errors
     /// As [`resolve`](Self::resolve), or an option is invalid.
     pub(crate) fn settings<O: TargetOptions>(
-        &self,
+        self,
         flags: &O,
         global: &GlobalArguments,
         projects: &ProjectCache,
     ) -> Result<O::Settings, CliError> {
-        let invocation = global.invocation(&self.project)?;
-        Ok(self.resolve(flags, &invocation, projects)?.settings::<O>(&invocation)?)
+        let located = self.locate(flags.common().selection.package.as_ref(), projects)?;
+        let invocation = global.invocation(&located.project)?;
+        Ok(located.resolve(flags, &invocation, projects)?.settings::<O>(&invocation)?)
     }
 }

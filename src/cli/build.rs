@@ -10,7 +10,7 @@ use super::arguments::GlobalArguments;
 use super::error::CliError;
 use super::printer::{Printer, TextPage, count, size};
 use super::targets_progress::TargetsProgress;
-use super::{image, plan};
+use super::{image, located_project, plan};
 use crate::git::GitChanges;
 use crate::options::{
     CommonOptions, ConfigurationError, ImageOptions, Invocation, LambdaOptions, ProjectConfiguration,
@@ -83,12 +83,13 @@ impl ListedTarget {
 /// # Errors
 /// A configuration is invalid, or there is no such target. If only some targets fail, the exit status is a failure.
 pub(crate) fn run(
-    arguments: BuildArguments,
+    mut arguments: BuildArguments,
     global: &GlobalArguments,
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
     let started = Instant::now();
     let projects = ProjectCache::default();
+    arguments.project = located_project::locate(&arguments.project, &projects)?;
     let changes = arguments.changed_since.as_deref().map(|revision| GitChanges::since(&arguments.project, revision));
     let targets = arguments.targets(global, changes.transpose()?.as_ref(), &projects)?;
     if arguments.list {
@@ -119,6 +120,31 @@ pub(crate) fn run(
     errors.iter().for_each(|(name, error)| printer.failure(name, error));
     printer.result(&report, |page| summary(&report, page))?;
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints the plans of all targets of a project.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn plan(
+    project: PathBuf,
+    common: CommonOptions,
+    global: &GlobalArguments,
+    printer: &Printer,
+) -> Result<ExitCode, CliError> {
+    let arguments = BuildArguments {
+        names: Vec::new(),
+        push: false,
+        dry_run: true,
+        project,
+        workspace: false,
+        changed_since: None,
+        list: false,
+        format: ListFormat::Text,
+        registry: RegistryAccessOptions::default(),
+        common,
+    };
+    run(arguments, global, printer)
 }
 
 impl BuildArguments {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::located_project::InvalidProject;
 use super::printer::count;
 use crate::archive::ArchiveError;
 use crate::cache::CacheError;
@@ -34,6 +35,8 @@ pub(crate) enum CliError {
     Configuration(#[from] ConfigurationError),
     #[error(transparent)]
     Option(#[from] InvalidOption),
+    #[error(transparent)]
+    Project(#[from] InvalidProject),
     /// An artifact has problems, which were printed.
     #[error("verification of {name} failed: {}", count(*.findings as u64, "problem"))]
     NotVerified { name: String, findings: usize },
@@ -76,6 +79,7 @@ impl Hints for CliError {
             Self::Changes(error) => error.hints(),
             Self::Configuration(error) => error.hints(),
             Self::Option(error) => error.hints(),
+            Self::Project(error) => error.hints(),
             Self::ArtifactAndJson => vec!["write the artifact to a file, or omit --json".to_owned()],
             Self::Terminal => vec!["redirect standard output, or write to a file with --output".to_owned()],
             Self::Output(_) | Self::NotVerified { .. } => Vec::new(),

@@ -43,8 +43,9 @@ impl ImageArguments {
 /// See [`pipeline::image`].
 pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let ImageArguments { project, options, dry_run, pin } = arguments;
-    let invocation = global.invocation(&project.project)?;
     let projects = ProjectCache::default();
+    let project = project.locate(options.common.selection.package.as_ref(), &projects)?;
+    let invocation = global.invocation(&project.project)?;
     let resolved = project.resolve(&options, &invocation, &projects)?;
     let settings = resolved.settings::<ImageOptions>(&invocation)?;
     let progress = ProgressReporter::new(printer);
@@ -88,10 +89,7 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut TextPage) {
     for platform in &report.platforms {
         of_platform(platform, verbose, page);
     }
-    if !report.application.taken.is_empty() {
-        let files = report.application.taken.join(", ");
-        page.field("code", &format!("{files} ({})", count(report.application.files as u64, "file")));
-    }
+    contents::application(&report.application, verbose, page);
     if let Some(report) = report.platforms.first().and_then(|platform| platform.bytecode.as_ref()) {
         contents::bytecode(report, page);
     }

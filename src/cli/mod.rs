@@ -19,6 +19,7 @@ mod image;
 mod init;
 mod inspect;
 mod lambda;
+mod located_project;
 mod man;
 mod plain;
 mod plan;
@@ -118,7 +119,7 @@ pub fn main() -> ExitCode {
         Command::Image(arguments) => image::run(*arguments, &cli.global, &printer),
         Command::Build(arguments) => return exit(build::run(*arguments, &cli.global, &printer), &printer),
         Command::Push(arguments) => push::run(arguments, &cli.global, &printer),
-        Command::Plan(arguments) => plan::run(*arguments, &cli.global, &printer),
+        Command::Plan(arguments) => return exit(plan::run(*arguments, &cli.global, &printer), &printer),
         Command::Inspect(arguments) => inspect::run(arguments, &cli.global, &printer),
         Command::Diff(arguments) => return exit(diff::run(arguments, &cli.global, &printer), &printer),
         Command::Verify(arguments) => return exit(verify::run(arguments, &cli.global), &Printer::unparsed()),

@@ -1,12 +1,14 @@
 //! `pybundle plan`: shows which distributions would be bundled, and why.
 
+use std::process::ExitCode;
+
 use clap::Args;
 
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
-use super::image;
 use super::printer::{Printer, TextPage, count, size};
 use super::progress::ProgressReporter;
+use super::{build, contents, image};
 use crate::options::{ImageOptions, LambdaOptions, ProjectConfiguration, TargetKind};
 use crate::pipeline::{self, ProjectCache};
 use crate::report::PlanReport;
@@ -21,27 +23,32 @@ pub(crate) struct PlanArguments {
     options: LambdaOptions,
 }
 
-/// Prints the plan of a function, or of the named target. No file is downloaded or written.
+/// Prints the plan of the named target, or of all targets, or of a function if the project has no targets or a flag says
+/// what function is meant. No file is downloaded or written.
 ///
 /// # Errors
 /// See [`pipeline::plan_lambda`] and [`pipeline::plan_image`].
-pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
     let PlanArguments { project, options } = arguments;
     let projects = ProjectCache::default();
+    let package = options.common.selection.package.clone();
+    let project = project.locate(package.as_ref(), &projects)?;
+    let configuration = ProjectConfiguration::read(&project.project, package.as_ref(), projects.workspaces())?;
     let kind = match &project.target {
-        Some(name) => {
-            let package = options.common.selection.package.as_ref();
-            ProjectConfiguration::read(&project.project, package, projects.workspaces())?.kind(name)?
+        Some(name) => configuration.kind(name)?,
+        None if configuration.targets().next().is_some() && !options.describes_function() => {
+            return build::plan(project.project, options.common, global, printer);
         }
         None => TargetKind::Lambda,
     };
     match kind {
-        TargetKind::Lambda => show(&project.settings(&options, global, &projects)?, &projects, printer),
+        TargetKind::Lambda => show(&project.settings(&options, global, &projects)?, &projects, printer)?,
         TargetKind::Image => {
             let options = ImageOptions { common: options.common, ..ImageOptions::default() };
-            image::show_plan(&project.settings(&options, global, &projects)?, &projects, printer)
+            image::show_plan(&project.settings(&options, global, &projects)?, &projects, printer)?;
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the plan of a build.
@@ -82,6 +89,10 @@ pub(crate) fn table(report: &PlanReport, runtime: &str, page: &mut TextPage) {
     }
     if !report.application.is_empty() {
         page.line(&format!("application: {}", report.application.join(", ")));
+    }
+    if !report.omitted.is_empty() {
+        let omitted: Vec<String> = report.omitted.iter().map(contents::omitted).collect();
+        page.line(&format!("omitted: {}", omitted.join(", ")));
     }
     let known: u64 = report.distributions.iter().filter_map(|distribution| distribution.size).sum();
     let unknown = report.distributions.iter().filter(|distribution| distribution.size.is_none()).count() as u64;

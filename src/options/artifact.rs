@@ -10,7 +10,7 @@ use crate::image::InvalidTimestamp;
 use crate::settings::{DocumentSettings, Environment, RegistrySettings};
 
 /// The documents that are written about an artifact.
-#[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Output")]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct DocumentOptions {

@@ -30,7 +30,7 @@ pub(crate) struct LambdaOptions {
 }
 
 /// What the function runs, where it goes and what it is built for.
-#[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct FunctionOptions {
     /// Check that the artifact contains this handler: MODULE.FUNCTION
@@ -62,7 +62,7 @@ pub(crate) struct FunctionOptions {
 }
 
 /// What the zip contains, and what goes with it.
-#[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Output")]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct PackageOptions {
@@ -75,6 +75,13 @@ pub(crate) struct PackageOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) documents: DocumentOptions,
+}
+
+impl LambdaOptions {
+    /// Returns whether an option says what function is meant, so that the targets of the project are not.
+    pub(crate) fn describes_function(&self) -> bool {
+        self.function != FunctionOptions::default() || self.package != PackageOptions::default()
+    }
 }
 
 impl TargetOptions for LambdaOptions {
@@ -97,7 +104,8 @@ impl TargetOptions for LambdaOptions {
     ) -> Result<LambdaSettings, InvalidOption> {
         let profile = self.profile();
         let Self { function, common, package } = self;
-        let common = common.settings(profile, extends, invocation)?;
+        let mut common = common.settings(profile, extends, invocation)?;
+        common.started.extend(function.handler.iter().map(ToString::to_string));
         Ok(LambdaSettings {
             documents: package.documents.settings(&common.environment)?,
             common,

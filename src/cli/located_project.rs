@@ -1,0 +1,104 @@
+//! The project that a command is about: the argument PROJECT, which is a directory or the name of a target.
+
+use std::path::{Path, PathBuf};
+
+use super::arguments::ProjectArguments;
+use super::error::CliError;
+use crate::hints::{Hints, did_you_mean, nearest};
+use crate::lock::LockFormat;
+use crate::name::DistributionName;
+use crate::options::{ConfigurationError, ProjectConfiguration};
+use crate::pipeline::ProjectCache;
+use crate::trim::SlimRule;
+
+/// The working directory.
+const HERE: &str = ".";
+
+/// Why the argument PROJECT is not usable.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvalidProject {
+    /// As a name that is neither.
+    #[error("`{name}` is neither a directory nor a target of this project")]
+    Unknown { name: String, targets: Vec<String> },
+    /// A directory inside a project.
+    #[error("{} is not a project: it contains no pyproject.toml and no lock", directory.display())]
+    InsideProject {
+        directory: PathBuf,
+        /// The project that contains it.
+        project: PathBuf,
+        /// Its path in the project.
+        path: PathBuf,
+    },
+}
+
+impl Hints for InvalidProject {
+    fn hints(&self) -> Vec<String> {
+        let (name, hint) = match self {
+            Self::Unknown { name, targets } => {
+                let hint = match nearest(name, targets.iter().map(String::as_str)) {
+                    Some(nearest) => did_you_mean(nearest),
+                    None => format!("the targets are {}", targets.join(", ")),
+                };
+                (name.as_str(), hint)
+            }
+            Self::InsideProject { directory, project, path } => (
+                directory.to_str().unwrap_or_default(),
+                format!(
+                    "pass {} to bundle the project that contains it; add --include {}:. to bundle only these files, with the \
+                     dependencies of that project",
+                    project.display(),
+                    path.display()
+                ),
+            ),
+        };
+        // A value of --slim is optional, so it needs the equals sign.
+        let slim = name.parse::<SlimRule>().ok().map(|rule| format!("if it is meant for --slim, write --slim={rule}"));
+        slim.into_iter().chain([hint]).collect()
+    }
+}
+
+impl ProjectArguments {
+    /// Finds the project, and the target if PROJECT is the name of one. The working directory may be anywhere in a project;
+    /// a directory that is named must be one.
+    ///
+    /// # Errors
+    /// The directory is not a project, or cannot be read.
+    pub(super) fn locate(self, package: Option<&DistributionName>, projects: &ProjectCache) -> Result<Self, CliError> {
+        let named = self.project.to_str().filter(|text| !text.contains('/') && !matches!(*text, "." | ".."));
+        if let Some(name) = named
+            && self.target.is_none()
+        {
+            // Whether the working directory is a project does not matter to a directory that is named.
+            let configuration = ProjectConfiguration::read(Path::new(HERE), package, projects.workspaces());
+            let targets: Vec<String> = configuration
+                .map(|configuration| configuration.targets().map(|(name, _)| name.to_owned()).collect())
+                .unwrap_or_default();
+            if targets.iter().any(|target| target == name) {
+                return Self { project: HERE.into(), target: Some(name.to_owned()) }.locate(package, projects);
+            }
+            if !targets.is_empty() && !self.project.exists() {
+                return Err(InvalidProject::Unknown { name: name.to_owned(), targets }.into());
+            }
+        }
+        Ok(Self { project: locate(&self.project, projects)?, ..self })
+    }
+}
+
+/// Returns the directory of the project that a directory belongs to, as the user would name it.
+///
+/// # Errors
+/// The directory is named, but not a project itself, or cannot be read.
+pub(super) fn locate(directory: &Path, projects: &ProjectCache) -> Result<PathBuf, CliError> {
+    let workspace =
+        projects.workspaces().discover(directory, &LockFormat::NAMES).map_err(ConfigurationError::Project)?;
+    let project = workspace.directory(workspace.current());
+    let Ok(canonical) = directory.canonicalize() else { return Ok(directory.to_owned()) };
+    let Some(path) = canonical.strip_prefix(&project).ok().filter(|path| !path.as_os_str().is_empty()) else {
+        return Ok(directory.to_owned());
+    };
+    if directory != Path::new(HERE) {
+        let (directory, path) = (directory.to_owned(), path.to_owned());
+        return Err(InvalidProject::InsideProject { directory, project, path }.into());
+    }
+    Ok(path.components().map(|_| "..").collect())
+}
