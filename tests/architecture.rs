@@ -41,7 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audit", &["hints", "name", "syntax", "platform", "tree"]),
     ("builder", &["archive", "hints", "redact", "platform"]),
     ("bytecode", &["hints", "platform"]),
-    ("project", &["limited_reader", "hints", "constraint", "name", "platform", "redact", "syntax", "tree"]),
+    ("project", &["archive", "limited_reader", "hints", "constraint", "name", "platform", "redact", "syntax", "tree"]),
     ("lock", &["hints", "constraint", "digest", "marker", "name", "redact", "sdist", "platform", "wheel::filename"]),
     (
         "fetch",

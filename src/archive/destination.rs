@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::{ArchiveError, EPOCH};
@@ -18,6 +19,14 @@ const START: u64 = 512;
 /// Returns whether the path of an output names standard output.
 pub(crate) fn is_standard_output(path: &Path) -> bool {
     STANDARD_OUTPUT.iter().any(|name| path == Path::new(name))
+}
+
+/// Returns the devices and inodes of what standard output and standard error are redirected to. Files of the project may be
+/// among them, and change while it is built.
+pub(crate) fn redirected_streams() -> Vec<(u64, u64)> {
+    let streams = [io::stdout().as_fd().try_clone_to_owned(), io::stderr().as_fd().try_clone_to_owned()];
+    let metadata = streams.into_iter().flatten().filter_map(|stream| File::from(stream).metadata().ok());
+    metadata.map(|metadata| (metadata.dev(), metadata.ino())).collect()
 }
 
 /// The format of an output. A file that does not begin like it is not replaced: it is not an earlier output.
@@ -50,20 +59,6 @@ impl FileFormat {
             Self::Json => start.trim_ascii_start().starts_with(b"{"),
             Self::Html => start.trim_ascii_start().starts_with(b"<"),
             Self::ManPage => start.starts_with(b"."),
-        }
-    }
-
-    /// Returns whether the first entry of an archive has the time that pybundle gives to all of them, as hardly another
-    /// program does.
-    fn is_own(self, start: &[u8]) -> bool {
-        match self {
-            // The time and the date of a local file header: 1980-01-01T00:00:00.
-            Self::Zip => start.get(10..14) == Some(&[0, 0, 0x21, 0]),
-            Self::Tar => {
-                let digits = start.get(136..147).and_then(|digits| str::from_utf8(digits).ok());
-                digits.and_then(|digits| u64::from_str_radix(digits, 8).ok()) == Some(EPOCH)
-            }
-            Self::Json | Self::Html | Self::ManPage => true,
         }
     }
 }
@@ -132,9 +127,34 @@ pub(crate) fn check_replaceable(path: &Path, format: FileFormat) -> Result<(), A
     }
 }
 
-/// Returns whether pybundle has written the archive at a path, as far as its beginning tells.
+/// Returns whether pybundle has written the archive at a path, as far as its first entry tells: it has the time that pybundle
+/// gives to all of them, as hardly another program does.
 pub(crate) fn is_own(path: &Path, format: FileFormat) -> bool {
-    start(path).ok().flatten().is_some_and(|start| format.matches(&start) && format.is_own(&start))
+    let Some(start) = start(path).ok().flatten().filter(|start| format.matches(start)) else { return false };
+    match format {
+        FileFormat::Zip => is_own_zip(path).unwrap_or(false),
+        FileFormat::Tar => {
+            let digits = start.get(136..147).and_then(|digits| str::from_utf8(digits).ok());
+            digits.and_then(|digits| u64::from_str_radix(digits, 8).ok()) == Some(EPOCH)
+        }
+        FileFormat::Json | FileFormat::Html | FileFormat::ManPage => true,
+    }
+}
+
+/// Returns whether the first entry in the central directory of a zip is dated 1980-01-01, made by Unix in version 2.0, and a
+/// regular file. Others give that date to entries, too, such as `zipfile.ZipInfo` (CPython 3.14), but without a file type.
+fn is_own_zip(path: &Path) -> io::Result<bool> {
+    const END: u64 = 22;
+    const ENTRY: usize = 46;
+    let file = File::open(path)?;
+    let (mut end, mut entry) = ([0; END as usize], [0; ENTRY]);
+    file.read_exact_at(&mut end, file.metadata()?.len().saturating_sub(END))?;
+    let offset = u32::from_le_bytes([end[16], end[17], end[18], end[19]]);
+    file.read_exact_at(&mut entry, offset.into())?;
+    // The headers of APPNOTE 6.3.10, 4.3.16 and 4.3.12.
+    let is_entry = end.starts_with(b"PK\x05\x06") && entry.starts_with(b"PK\x01\x02");
+    let (made_by, time_and_date, file_type) = (&entry[4..6], &entry[12..16], entry[41] >> 4);
+    Ok(is_entry && made_by == [20, 3] && time_and_date == [0, 0, 0x21, 0] && file_type == 0o10)
 }
 
 /// Returns the first bytes of a regular file; `None` if there is none at the path itself.

@@ -1,10 +1,43 @@
 //! The parts that the summaries of zips and of images share.
 
 use super::printer::{TextPage, count, size};
-use crate::report::{AuditReport, BytecodeReport, ImplicitCodeReport, TrimReport};
+use crate::report::{ApplicationReport, AuditReport, BytecodeReport, ImplicitCodeReport, OmittedReport, TrimReport};
 
 /// How many files with implicit code are named.
 const SHOWN: usize = 4;
+
+/// How many paths of the application are named.
+const SHOWN_PATHS: usize = 6;
+
+/// Adds the application's files, and those that are excluded. Unless `verbose`, what belongs to development in almost every
+/// project is not mentioned.
+pub(crate) fn application(application: &ApplicationReport, verbose: bool, page: &mut TextPage) {
+    let shown = if verbose { usize::MAX } else { SHOWN_PATHS };
+    if !application.taken.is_empty() {
+        let paths = abridged(application.taken.clone(), shown);
+        page.field("code", &format!("{paths} ({})", count(application.files as u64, "file")));
+    }
+    let omitted = application.omitted.iter().filter(|omitted| verbose || !omitted.routine);
+    let omitted: Vec<String> = omitted.map(self::omitted).collect();
+    if !omitted.is_empty() {
+        page.field("omitted", &abridged(omitted, shown));
+    }
+}
+
+/// Describes a path that is excluded, with the rule.
+pub(crate) fn omitted(omitted: &OmittedReport) -> String {
+    format!("{} ({})", omitted.path, omitted.rule)
+}
+
+/// Joins the first texts of a list.
+fn abridged(mut texts: Vec<String>, shown: usize) -> String {
+    let others = texts.len().saturating_sub(shown);
+    if others > 0 {
+        texts.truncate(shown);
+        texts.push(format!("{others} more, see -v"));
+    }
+    texts.join(", ")
+}
 
 /// Adds the findings of audits.
 pub(crate) fn audit(audit: &AuditReport, page: &mut TextPage) {

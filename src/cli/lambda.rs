@@ -81,10 +81,7 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
         &format!("{} on {}, glibc {} ({})", target.runtime, target.architecture, target.glibc, target.reason),
     );
     page.field("contains", &count(report.distributions.len() as u64, "distribution"));
-    if !report.application.taken.is_empty() {
-        let files = report.application.taken.join(", ");
-        page.field("code", &format!("{files} ({})", count(report.application.files as u64, "file")));
-    }
+    contents::application(&report.application, verbose, page);
     if let Some(handler) = &report.handler {
         page.field("handler", &format!("{handler}, found"));
     }

@@ -155,6 +155,8 @@ pub struct LocalProject {
     pub path: PathBuf,
     /// The parsed pyproject.toml.
     pub table: toml::Table,
+    /// Whether it is built and installed as a distribution.
+    pub is_package: bool,
 }
 
 /// Whether a lock is up to date with its projects.

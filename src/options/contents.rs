@@ -15,13 +15,15 @@ use crate::trim::SlimRule;
 #[command(next_help_heading = "Application")]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct ApplicationOptions {
-    /// Include these application files [default: modules and packages, or src/]
+    /// Include exactly these application files [default: all but development files]
     ///
     /// PATH is a file or a directory, DEST where it goes in the artifact. Paths on the command line are relative to the
     /// project.
     #[arg(long, value_name = "PATH[:DEST]")]
     pub(crate) include: Vec<Include>,
     /// Exclude application files that match a .gitignore pattern
+    ///
+    /// A pattern that begins with `!` includes files that are excluded by default.
     #[arg(long, value_name = "GLOB")]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]

@@ -181,7 +181,9 @@ impl TargetOptions for ImageOptions {
     fn settings(self, extends: Option<Box<Settings>>, invocation: &Invocation) -> Result<ImageSettings, InvalidOption> {
         let profile = self.profile();
         let Self { image, container, common, output, registry } = self;
-        let common = common.settings(profile, extends, invocation)?;
+        let mut common = common.settings(profile, extends, invocation)?;
+        let words = image.entrypoint.iter().chain(&image.cmd).flat_map(|CommandArguments(arguments)| arguments);
+        common.started.extend(words.cloned());
         let created = common.environment.source_date_epoch.clone().transpose()?.unwrap_or_default();
         let platforms: BTreeSet<_> =
             image.platform.into_iter().map(|ImagePlatform(architecture)| architecture).collect();

@@ -158,6 +158,7 @@ impl CommonOptions {
             profile,
             includes: self.application.include,
             excludes: self.application.exclude,
+            started: Vec::new(),
             contents: self.contents.settings(),
             audit: self.audit.settings(),
             formats: self.build.formats(),

@@ -140,9 +140,11 @@ impl BuildInputs {
         found.copied().or_else(|| is_in_base().then_some("a part of the base image"))
     }
 
+    /// Returns whether an output would replace a file of the application. An empty one, as from `mktemp`, is no loss.
     fn has_application_file(&self, path: &Path) -> bool {
-        let metadata = path.symlink_metadata();
-        metadata.is_ok_and(|metadata| self.application.contains_key(&(metadata.dev(), metadata.ino())))
+        path.symlink_metadata().is_ok_and(|metadata| {
+            metadata.len() > 0 && self.application.contains_key(&(metadata.dev(), metadata.ino()))
+        })
     }
 }
 

@@ -7,8 +7,12 @@ use crate::lock::{FileLocation, SelectedDistribution, SelectedSource};
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
 use crate::platform::TargetPlatform;
+use crate::project::application::Application;
 use crate::redact;
-use crate::report::{ArtifactKind, DistributionReport, ExcludedReport, FORMAT_VERSION, PlanReport, TargetReport};
+use crate::report::{
+    ApplicationReport, ArtifactKind, DistributionReport, ExcludedReport, FORMAT_VERSION, OmittedReport, PlanReport,
+    TargetReport,
+};
 use crate::wheel::Wheel;
 
 /// Reports a plan; `dependencies` is the artifact that dependencies go into, for functions.
@@ -36,8 +40,28 @@ pub(super) fn plan(
         distributions,
         excluded: excluded(plan),
         application: plan.application.taken.clone(),
+        omitted: omitted(&plan.application),
         outputs,
     }
+}
+
+/// Reports the application's files, whose uncompressed size is given in bytes.
+pub(super) fn application(application: &Application, unzipped_size: u64) -> ApplicationReport {
+    ApplicationReport {
+        taken: application.taken.clone(),
+        files: application.all_files().count(),
+        unzipped_size,
+        omitted: omitted(application),
+    }
+}
+
+fn omitted(application: &Application) -> Vec<OmittedReport> {
+    let reports = application.left_out.iter().map(|excluded| OmittedReport {
+        path: excluded.path.clone(),
+        rule: excluded.rule.to_string(),
+        routine: excluded.rule.is_routine(),
+    });
+    reports.collect()
 }
 
 /// Reports the distributions that are selected, but excluded.

@@ -1,8 +1,9 @@
 //! The files of an application that is not a package.
 //!
-//! By default these are the project's top-level modules and packages, or the contents of `src` if that contains Python
-//! files and is not a package itself. Otherwise they are the paths that the user includes. Either way, paths that an
-//! [`ExclusionRule`] describes are excluded. The order of files, their modes and their bytes depend on the project alone.
+//! By default these are all files of the project that do not belong to development; the contents of `src` are put at the
+//! root if it contains modules and is not a package itself. Otherwise they are the paths that the user includes. Either way,
+//! paths that an [`ExclusionRule`] describes are excluded. The order of files, their modes and their bytes depend on the
+//! project alone.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::collector::Collector;
 use super::include::DestinationRoot;
 pub(crate) use super::include::Include;
-pub(crate) use super::rules::{Excludes, ExclusionRule, InvalidExclude};
+pub(crate) use super::rules::{Excludes, ExclusionRule, InvalidExclude, is_module};
 use crate::hints::Hints;
 use crate::tree::{FileAccess, FileContent, InvalidPath, TreeEntry, TreePath};
 
@@ -100,7 +101,12 @@ pub(crate) enum ApplicationError {
     #[error("the symbolic link {} forms a loop", .0.display())]
     LinkLoop(PathBuf),
     #[error("the symbolic link {} points outside the workspace, to {}", link.display(), target.display())]
-    LinkOutside { link: PathBuf, target: PathBuf },
+    LinkOutside {
+        link: PathBuf,
+        /// The link, relative to the project.
+        path: String,
+        target: PathBuf,
+    },
     #[error("{} is neither a file nor a directory", .0.display())]
     Special(PathBuf),
     #[error("cannot put {} at `{to}`: a zip is extracted into a single directory", path.display())]
@@ -122,7 +128,7 @@ impl Hints for ApplicationError {
         let hint = match self {
             Self::Read(..) | Self::Missing(_) => return Vec::new(),
             Self::NothingIncluded(_) => {
-                "hidden files, caches, virtual environments, tests and files that git ignores are excluded, \
+                "hidden files, caches, virtual environments, tests, artifacts and files that git ignores are excluded, \
                  unless a file is named itself"
             }
             Self::NothingFound(_) => {
@@ -134,8 +140,12 @@ impl Hints for ApplicationError {
             Self::BrokenLink(_) | Self::LinkLoop(_) | Self::Special(_) | Self::NotUtf8(_) | Self::Path(..) => {
                 "exclude it with --exclude, or remove it"
             }
-            Self::LinkOutside { .. } => {
-                "include its target with --include PATH:DEST, and exclude the link with --exclude"
+            Self::LinkOutside { path, target, .. } => {
+                let target = target.display();
+                return vec![format!(
+                    "exclude it with --exclude /{path}, or include its target in its place with --include . \
+                     --include {target}:{path} --exclude /{path}"
+                )];
             }
             Self::Conflict { .. } => "move one of them with --include PATH:DEST, or exclude it with --exclude",
         };
@@ -173,44 +183,50 @@ pub(crate) fn check_for_lambda(includes: &[Include]) -> Result<(), ApplicationEr
     Ok(())
 }
 
-/// Collects the application's files from the project in a directory. Symbolic links are followed if their targets are in
-/// the workspace or in an included directory.
-///
-/// A path that the user includes is collected even if a rule excludes it; the rules apply below it, except for the one for
-/// tests if the path is a test itself. `excludes` have precedence over everything else.
-///
-/// # Errors
-/// A file cannot be read or bundled, an included path does not exist, or there are no files.
-pub(crate) fn collect(
-    project: &Path,
-    workspace: &Path,
-    includes: &[Include],
-    excludes: &Excludes,
-) -> Result<Application, ApplicationError> {
-    let mut collector = Collector::new(project, workspace, excludes)?;
-    if includes.is_empty() {
-        collector.take_default()?;
-    } else {
-        for include in includes {
-            collector.take_include(include)?;
-        }
-    }
-    collector.finish()
+/// Where the files of an application come from, and which of them it has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ApplicationSource<'a> {
+    /// The project's directory.
+    pub(crate) project: &'a Path,
+    /// The workspace root.
+    pub(crate) workspace: &'a Path,
+    /// What the user includes; empty for the default.
+    pub(crate) includes: &'a [Include],
+    /// Patterns that have precedence over everything else.
+    pub(crate) excludes: &'a Excludes,
+    /// The handler, or the arguments of the image's command: if they name `src`, it is kept as a package.
+    pub(crate) started: &'a [String],
 }
 
-/// Returns whether [`collect`] includes a file, which need not exist; `path` is absolute and has no symbolic links. In doubt
-/// it does.
-///
-/// # Errors
-/// The project cannot be read.
-pub(crate) fn takes(
-    project: &Path,
-    workspace: &Path,
-    includes: &[Include],
-    excludes: &Excludes,
-    path: &Path,
-) -> Result<bool, ApplicationError> {
-    Collector::new(project, workspace, excludes)?.would_take(includes, path)
+impl ApplicationSource<'_> {
+    /// Collects the application's files. Symbolic links are followed if their targets are in the git repository or the
+    /// workspace, or in an included directory.
+    ///
+    /// A path that the user includes is collected even if a rule excludes it; the rules apply below it, except for the one
+    /// for tests if the path is a test itself.
+    ///
+    /// # Errors
+    /// A file cannot be read or bundled, an included path does not exist, or there are no files.
+    pub(crate) fn collect(self) -> Result<Application, ApplicationError> {
+        let mut collector = Collector::new(self)?;
+        if self.includes.is_empty() {
+            collector.take_default()?;
+        } else {
+            for include in self.includes {
+                collector.take_include(include)?;
+            }
+        }
+        collector.finish()
+    }
+
+    /// Returns whether [`collect`](Self::collect) includes a file, which need not exist; `path` is absolute and has no
+    /// symbolic links. In doubt it does.
+    ///
+    /// # Errors
+    /// The project cannot be read.
+    pub(crate) fn takes(self, path: &Path) -> Result<bool, ApplicationError> {
+        Collector::new(self)?.would_take(path)
+    }
 }
 
 #[cfg(test)]

@@ -1,26 +1,28 @@
 //! Walks a project's directories to collect the files of its application.
 
 mod reach;
+mod source_root;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::application::{Application, ApplicationError, ExcludedPath};
+use super::application::{Application, ApplicationError, ApplicationSource, ExcludedPath};
 use super::gitignore::GitIgnore;
 use super::include::{DestinationRoot, Include};
-use super::rules::{CandidatePath, Excludes, ExclusionRule};
+use super::rules::{CandidatePath, ExclusionRule, is_module};
+use crate::archive::destination;
 use crate::tree::{FileAccess, FileContent, FileMode, FileOrigin, FileOwner, TreeEntry, TreePath};
 
 /// The files collected so far.
 pub(super) struct Collector<'a> {
+    source: ApplicationSource<'a>,
     /// Canonical.
     project: PathBuf,
     /// The workspace root, canonical.
     workspace: PathBuf,
-    excludes: &'a Excludes,
     files: BTreeMap<(DestinationRoot, TreePath), (PathBuf, TreeEntry)>,
     /// The directories with an owner.
     directories: BTreeMap<(DestinationRoot, String), FileAccess>,
@@ -28,6 +30,8 @@ pub(super) struct Collector<'a> {
     count: usize,
     taken: Vec<String>,
     left_out: Vec<ExcludedPath>,
+    /// The devices and inodes of standard output and standard error.
+    streams: Vec<(u64, u64)>,
 }
 
 /// The state of a walk, and its rules.
@@ -38,7 +42,8 @@ struct DirectoryWalk {
     /// The canonical paths of the directories that are being walked, the innermost last.
     directories: Vec<PathBuf>,
     excludes_tests: bool,
-    excludes_projects: bool,
+    /// Whether the user included nothing, so that everything is collected that does not belong to development.
+    is_default: bool,
     /// Where the paths in the artifact start.
     start: DestinationRoot,
     mode: Option<FileMode>,
@@ -46,51 +51,52 @@ struct DirectoryWalk {
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(project: &Path, workspace: &Path, excludes: &'a Excludes) -> Result<Self, ApplicationError> {
+    pub(super) fn new(source: ApplicationSource<'a>) -> Result<Self, ApplicationError> {
         Ok(Self {
-            project: canonical(project)?,
-            workspace: canonical(workspace)?,
-            excludes,
+            project: canonical(source.project)?,
+            workspace: canonical(source.workspace)?,
+            source,
             files: BTreeMap::new(),
             directories: BTreeMap::new(),
             count: 0,
             taken: Vec::new(),
             left_out: Vec::new(),
+            streams: destination::redirected_streams(),
         })
     }
 
-    /// Collects the contents of `src`, or the top-level modules and packages.
+    /// Collects everything in the project that does not belong to development. The contents of `src` are put at the root,
+    /// unless it is a package.
     pub(super) fn take_default(&mut self) -> Result<(), ApplicationError> {
         let project = self.project.clone();
         let mut walk = self.walk(&project)?;
+        walk.is_default = true;
         walk.enter(&project, project.clone())?;
         let top_level = self.list(&walk, &project)?;
-        let mut source = None;
-        if let Some(directory) = top_level.iter().find(|candidate| candidate.is_directory && candidate.name == "src")
-            && !directory.path.join("__init__.py").exists()
-            && self.has_modules(&mut walk, &directory.path)?
-        {
-            source = Some(directory.path.clone());
-            self.take(&mut walk, &directory.path, "")?;
+        let source = self.source_root(&mut walk, &top_level)?;
+        let mut in_source = BTreeSet::new();
+        if let Some(source) = &source {
+            self.take(&mut walk, &source.path, "")?;
             self.taken.push("src/".to_owned());
+            in_source
+                .extend(self.files.keys().filter_map(|(_, path)| Some(path.as_str().split('/').next()?.to_owned())));
         }
         for candidate in &top_level {
-            let is_wanted = if candidate.is_directory {
-                candidate.is_importable_directory() && self.has_modules(&mut walk, &candidate.path)?
-            } else {
-                candidate.is_module()
-            };
-            if !is_wanted || source.as_ref() == Some(&candidate.path) {
+            if source.as_ref().is_some_and(|source| source.path == candidate.path) {
                 continue;
             }
-            if let Some(rule) = candidate.top_level_rule().or(source.is_some().then_some(ExclusionRule::BesideSource)) {
-                self.exclude(candidate, rule);
-            } else {
-                self.take(&mut walk, &candidate.path, &candidate.name)?;
+            if in_source.contains(&candidate.name) {
+                self.exclude(candidate, ExclusionRule::BesideSource);
+                continue;
+            }
+            let before = self.count;
+            self.take(&mut walk, &candidate.path, &candidate.name)?;
+            if self.count > before {
                 self.taken.push(self.shown(&candidate.path, candidate.is_directory));
             }
         }
-        if self.files.is_empty() { Err(ApplicationError::NothingFound(project)) } else { Ok(()) }
+        let has_module = self.files.keys().any(|(_, path)| is_module(path.as_str()));
+        if has_module { Ok(()) } else { Err(ApplicationError::NothingFound(project)) }
     }
 
     pub(super) fn take_include(&mut self, include: &Include) -> Result<(), ApplicationError> {
@@ -108,12 +114,11 @@ impl<'a> Collector<'a> {
         let destination = if is_into { joined(&to.path, &name) } else { to.path.clone() };
         let candidate = CandidatePath { path: named.clone(), name, is_directory };
         let before = self.count;
-        if self.excludes.matches(&named, is_directory) {
+        if self.source.excludes.matches(&named, is_directory) {
             self.exclude(&candidate, ExclusionRule::Excluded);
         } else {
             let mut walk = self.walk(&path)?;
             walk.excludes_tests = !candidate.is_test();
-            walk.excludes_projects = false;
             (walk.start, walk.mode, walk.owner) = (to.start, include.mode, include.owner);
             walk.within.push(path.clone());
             self.take(&mut walk, &path, &destination)?;
@@ -157,10 +162,10 @@ impl<'a> Collector<'a> {
     fn walk(&self, path: &Path) -> Result<DirectoryWalk, ApplicationError> {
         Ok(DirectoryWalk {
             ignore: GitIgnore::above(path, &self.workspace).map_err(read_error(path))?,
-            within: vec![self.workspace.clone(), self.project.clone()],
+            within: vec![repository(&self.workspace).to_owned(), self.project.clone()],
             directories: Vec::new(),
             excludes_tests: true,
-            excludes_projects: true,
+            is_default: false,
             start: DestinationRoot::Application,
             mode: None,
             owner: None,
@@ -170,7 +175,7 @@ impl<'a> Collector<'a> {
     /// Collects a file, or a directory recursively.
     fn take(&mut self, walk: &mut DirectoryWalk, path: &Path, destination: &str) -> Result<(), ApplicationError> {
         let target = match (walk.directories.last(), path.file_name()) {
-            _ if path.is_symlink() => walk.follow(path)?,
+            _ if path.is_symlink() => self.follow(walk, path)?,
             (Some(directory), Some(name)) => directory.join(name),
             _ => path.to_owned(),
         };
@@ -243,7 +248,9 @@ impl<'a> Collector<'a> {
             let is_directory = kind.is_dir() || (kind.is_symlink() && path.is_dir());
             match entry.file_name().into_string() {
                 Ok(name) => candidates.push(CandidatePath { path, name, is_directory }),
-                Err(_) if self.excludes.matches(&path, is_directory) || walk.ignore.ignores(&path, is_directory) => {}
+                Err(_)
+                    if self.source.excludes.matches(&path, is_directory)
+                        || walk.ignore.ignores(&path, is_directory) => {}
                 Err(_) => return Err(ApplicationError::NotUtf8(path)),
             }
         }
@@ -253,21 +260,33 @@ impl<'a> Collector<'a> {
 
     fn rule(&self, walk: &DirectoryWalk, candidate: &CandidatePath) -> Option<ExclusionRule> {
         let CandidatePath { path, name, is_directory } = candidate;
-        if self.excludes.matches(path, *is_directory) {
+        if self.source.excludes.matches(path, *is_directory) {
             return Some(ExclusionRule::Excluded);
+        }
+        if self.source.excludes.keeps(path, *is_directory) {
+            return None;
         }
         if let Some(rule) = candidate.rule() {
             return Some(rule);
         }
-        let is_build_directory = *is_directory && matches!(name.as_str(), "dist" | "build");
-        if is_build_directory && path.parent() == Some(self.project.as_path()) {
+        let is_top_level = path.parent() == Some(self.project.as_path());
+        let is_stream = || {
+            let metadata = path.metadata();
+            metadata.is_ok_and(|metadata| self.streams.contains(&(metadata.dev(), metadata.ino())))
+        };
+        let is_build_directory = *is_directory && matches!(name.as_str(), "dist" | "build" | "cdk.out");
+        if (is_top_level && is_build_directory) || candidate.is_build_output() || is_stream() {
             Some(ExclusionRule::BuildOutput)
         } else if walk.excludes_tests && candidate.is_test() {
             Some(ExclusionRule::Test)
-        } else if walk.excludes_projects && *is_directory && path.join("pyproject.toml").exists() {
+        } else if walk.is_default && *is_directory && path.join("pyproject.toml").exists() {
             Some(ExclusionRule::Project)
+        } else if walk.ignore.ignores(path, *is_directory) {
+            Some(ExclusionRule::GitIgnored)
+        } else if walk.is_default {
+            is_top_level.then(|| candidate.top_level_rule()).flatten().or_else(|| candidate.default_rule())
         } else {
-            walk.ignore.ignores(path, *is_directory).then_some(ExclusionRule::GitIgnored)
+            None
         }
     }
 
@@ -288,6 +307,20 @@ impl<'a> Collector<'a> {
         }
         walk.leave();
         Ok(found)
+    }
+
+    /// Resolves a symbolic link.
+    fn follow(&self, walk: &DirectoryWalk, link: &Path) -> Result<PathBuf, ApplicationError> {
+        let target = fs::canonicalize(link).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ApplicationError::BrokenLink(link.to_owned()),
+            io::ErrorKind::PermissionDenied => ApplicationError::Read(link.to_owned(), error),
+            _ => ApplicationError::LinkLoop(link.to_owned()),
+        })?;
+        if walk.within.iter().any(|directory| target.starts_with(directory)) {
+            Ok(target)
+        } else {
+            Err(ApplicationError::LinkOutside { link: link.to_owned(), path: self.shown(link, false), target })
+        }
     }
 
     fn exclude(&mut self, candidate: &CandidatePath, rule: ExclusionRule) {
@@ -311,20 +344,11 @@ impl DirectoryWalk {
         self.directories.pop();
         self.ignore.leave();
     }
+}
 
-    /// Resolves a symbolic link.
-    fn follow(&self, link: &Path) -> Result<PathBuf, ApplicationError> {
-        let target = fs::canonicalize(link).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ApplicationError::BrokenLink(link.to_owned()),
-            io::ErrorKind::PermissionDenied => ApplicationError::Read(link.to_owned(), error),
-            _ => ApplicationError::LinkLoop(link.to_owned()),
-        })?;
-        if self.within.iter().any(|directory| target.starts_with(directory)) {
-            Ok(target)
-        } else {
-            Err(ApplicationError::LinkOutside { link: link.to_owned(), target })
-        }
-    }
+/// Returns the root of the git repository that contains a directory, or else the directory.
+fn repository(directory: &Path) -> &Path {
+    directory.ancestors().find(|ancestor| ancestor.join(".git").exists()).unwrap_or(directory)
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, ApplicationError> {

@@ -4,6 +4,7 @@
 //! [package sources](https://python-poetry.org/docs/repositories/#package-sources).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use pep440_rs::{Version, VersionSpecifiers};
 use serde::Deserialize;
@@ -24,6 +25,7 @@ pub(super) struct PoetrySettings {
     #[serde(deserialize_with = "parsed")]
     pub(super) version: Option<Version>,
     package_mode: Option<bool>,
+    packages: Option<toml::Value>,
     dependencies: DependenciesTable,
     scripts: BTreeMap<String, PoetryScript>,
     source: Vec<PoetrySource>,
@@ -76,9 +78,19 @@ enum PoetrySourcePriority {
 }
 
 impl PoetrySettings {
-    /// Returns whether the project is built and installed as a distribution.
-    pub(super) fn is_package(&self) -> bool {
-        self.package_mode.unwrap_or(true)
+    /// Returns whether the project in a directory is built and installed as a distribution. By default it is, but many
+    /// applications leave the default although they have no package, and are installed with `--no-root`: poetry-core finds a
+    /// package or module by the project's name in the directory or in `src` (2.1, `Builder._module`). Other build backends
+    /// have other rules.
+    pub(super) fn is_package(&self, name: &DistributionName, directory: &Path, build_backend: Option<&str>) -> bool {
+        let module = name.as_str().replace('-', "_");
+        let is_found = || {
+            [directory.to_owned(), directory.join("src")]
+                .iter()
+                .any(|directory| directory.join(&module).is_dir() || directory.join(format!("{module}.py")).is_file())
+        };
+        let is_built_by_poetry = build_backend.is_none_or(|backend| backend.starts_with("poetry."));
+        self.package_mode.unwrap_or_else(|| !is_built_by_poetry || self.packages.is_some() || is_found())
     }
 
     pub(super) fn requires_python(&self) -> Option<VersionSpecifiers> {

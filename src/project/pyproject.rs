@@ -40,6 +40,7 @@ pub struct PyprojectToml {
     /// The whole file.
     pub(crate) document: TomlDocument,
     has_build_system: bool,
+    build_backend: Option<String>,
     uv: ToolUvTable,
     poetry: Option<PoetrySettings>,
     indexes: Vec<DeclaredIndex>,
@@ -98,6 +99,7 @@ impl PyprojectToml {
             indexes.extend(sources);
         }
         let has_build_system = tables.build_system.is_some();
+        let build_backend = tables.build_system.and_then(|table| table.build_backend);
         let (mut name, mut version, mut requires_python, mut scripts) = match tables.project {
             None => (None, None, None, BTreeMap::new()),
             Some(project) => (Some(project.name), project.version, project.requires_python, project.scripts),
@@ -113,7 +115,19 @@ impl PyprojectToml {
                 scripts = poetry.scripts();
             }
         }
-        Ok(Self { path, name, version, requires_python, scripts, document, has_build_system, uv, poetry, indexes })
+        Ok(Self {
+            path,
+            name,
+            version,
+            requires_python,
+            scripts,
+            document,
+            has_build_system,
+            build_backend,
+            uv,
+            poetry,
+            indexes,
+        })
     }
 
     /// Returns the `pyproject.toml` of a directory without the file: an empty one.
@@ -126,6 +140,7 @@ impl PyprojectToml {
             scripts: BTreeMap::new(),
             document: TomlDocument::default(),
             has_build_system: false,
+            build_backend: None,
             uv: ToolUvTable::default(),
             poetry: None,
             indexes: Vec::new(),
@@ -143,11 +158,14 @@ impl PyprojectToml {
     }
 
     /// Returns whether the project is built and installed as a distribution, as `tool.uv.package` decides, or else
-    /// `tool.poetry.package-mode` if there is a `[tool.poetry]` table, or else whether there is a `[build-system]` table. A
-    /// project without a name is never a package.
+    /// `tool.poetry` if there is such a table, or else whether there is a `[build-system]` table. A project without a name is
+    /// never a package.
     pub fn is_package(&self) -> bool {
-        let by_tables = self.poetry.as_ref().map_or(self.has_build_system, PoetrySettings::is_package);
-        self.name.is_some() && self.uv.package.unwrap_or(by_tables)
+        let Some(name) = &self.name else { return false };
+        self.uv.package.unwrap_or_else(|| match &self.poetry {
+            Some(poetry) => poetry.is_package(name, self.directory(), self.build_backend.as_deref()),
+            None => self.has_build_system,
+        })
     }
 
     /// Returns whether `tool.uv.package` allows the project to be a package.
@@ -187,8 +205,7 @@ struct PyprojectTables {
 struct BuildSystemTable {
     #[serde(rename = "requires")]
     _requires: Vec<String>,
-    #[serde(rename = "build-backend")]
-    _build_backend: Option<String>,
+    build_backend: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -351,6 +368,8 @@ impl IndexTable {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn parse(text: &str) -> Result<PyprojectToml, ProjectError> {
@@ -370,10 +389,29 @@ mod tests {
             assert_eq!(parse(&format!("{project}{rest}")).unwrap().is_package(), is_package, "{rest}");
         }
         assert!(!parse(build).unwrap().is_package(), "nothing that has no name can be installed");
-        let poetry = "[tool.poetry]\nname = \"a\"\nversion = \"1\"\n";
-        assert!(parse(poetry).unwrap().is_package());
+        let poetry = "[tool.poetry]\nname = \"A.b\"\nversion = \"1\"\n";
+        assert!(parse(&format!("{poetry}package-mode = true")).unwrap().is_package());
+        assert!(parse(&format!("{poetry}packages = [{{ include = 'x' }}]")).unwrap().is_package());
         assert!(!parse(&format!("{poetry}package-mode = false")).unwrap().is_package());
         assert!(!parse(&format!("{project}{build}[tool.poetry]\npackage-mode = false")).unwrap().is_package());
+    }
+
+    #[test]
+    fn a_poetry_project_is_a_package_if_it_has_one() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(FILENAME), "[tool.poetry]\nname = \"A.b\"\nversion = \"1\"\n").unwrap();
+        let is_package = || PyprojectToml::read(directory.path()).unwrap().is_package();
+        assert!(!is_package());
+        for path in ["a_b/__init__.py", "src/a_b/__init__.py", "a_b.py"] {
+            let path = directory.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+            assert!(is_package(), "{}", path.display());
+            fs::remove_file(&path).unwrap();
+            if path.parent() != Some(directory.path()) {
+                fs::remove_dir(path.parent().unwrap()).unwrap();
+            }
+        }
     }
 
     #[test]

@@ -115,6 +115,8 @@ pub(crate) struct PlanReport {
     pub(crate) excluded: Vec<ExcludedReport>,
     /// What is taken as the application, when it is not a package.
     pub(crate) application: Vec<String>,
+    /// The files and directories of the project that are excluded from the application.
+    pub(crate) omitted: Vec<OmittedReport>,
     /// The files that would be written.
     pub(crate) outputs: Vec<PathBuf>,
 }
@@ -184,12 +186,25 @@ pub(crate) struct LimitsReport {
 /// The application's files in the artifact.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ApplicationReport {
-    /// What was taken: modules, folders, or the project's own wheel.
+    /// The included files and directories of the project.
     pub(crate) taken: Vec<String>,
     /// The number of files.
     pub(crate) files: usize,
     /// Their size, uncompressed, in bytes.
     pub(crate) unzipped_size: u64,
+    /// The excluded files and directories.
+    pub(crate) omitted: Vec<OmittedReport>,
+}
+
+/// A file or directory of the project that is excluded from the application.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct OmittedReport {
+    /// Relative to the project; a directory ends in a slash.
+    pub(crate) path: String,
+    /// The rule, for instance `a test`.
+    pub(crate) rule: String,
+    /// Whether such files belong to development in almost every project.
+    pub(crate) routine: bool,
 }
 
 /// The bytecode of an artifact.

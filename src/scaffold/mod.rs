@@ -36,9 +36,6 @@ use crate::project::pyproject::FILENAME;
 use crate::project::workspace::{self, Workspace};
 use crate::settings::Variables;
 
-/// Directories of data files that applications conventionally read.
-const DATA: [&str; 6] = ["templates", "static", "staticfiles", "locale", "translations", "assets"];
-
 /// A project, and what was detected in it.
 #[derive(Debug)]
 pub(crate) struct DetectedProject {
@@ -53,8 +50,6 @@ pub(crate) struct DetectedProject {
     pub(crate) lock: DetectedLock,
     pub(crate) sources: DetectedSources,
     pub(crate) tests: Option<Result<TestSuite, MissingTestRunner>>,
-    /// Directories of data files that are included with the modules.
-    data: Vec<String>,
     /// Whether it already has a `[tool.pybundle]` table.
     is_configured: bool,
 }
@@ -99,7 +94,6 @@ impl DetectedProject {
         }
         let tests = TestSuite::find(&directory, &member.pyproject, &lock, sources.entry_points.django.as_ref());
         let name = declared.name.map(|name| name.to_string());
-        let data = DATA.into_iter().filter(|name| directory.join(name).is_dir()).map(str::to_owned).collect();
         Ok(Self {
             name: name.unwrap_or_else(|| {
                 directory.file_name().map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().to_lowercase())
@@ -110,7 +104,6 @@ impl DetectedProject {
             lock,
             sources,
             tests,
-            data,
             is_configured: files::is_configured(member.pyproject.table()),
             directory,
         })

@@ -9,7 +9,7 @@ use super::entry_points::{DetectedApplication, DetectedCommand, DetectedHandler,
 use super::frameworks::Framework;
 use super::module::{ApplicationDefinition, ScannedModule};
 use crate::platform::PythonVersion;
-use crate::project::application::{self, ApplicationError, Excludes};
+use crate::project::application::{ApplicationError, ApplicationSource, Excludes};
 use crate::tree::FileContent;
 
 /// The largest module that is scanned, in bytes.
@@ -28,8 +28,6 @@ const RUNNABLE_NAMES: [&str; 5] = ["main", "app", "run", "server", "cli"];
 #[derive(Debug, Default)]
 pub(crate) struct DetectedSources {
     pub(crate) entry_points: EntryPoints,
-    /// The files and directories that are included by default, relative to the project.
-    pub(super) default_files: Vec<String>,
     /// The directory, relative to the project, that has to be included as the root, because its modules import each other
     /// from there.
     pub(super) root: Option<String>,
@@ -43,7 +41,8 @@ impl DetectedSources {
     pub(super) fn read(project: &Path, workspace: &Path, python: PythonVersion) -> Result<Self, ApplicationError> {
         // Without patterns, none is invalid.
         let Ok(excludes) = Excludes::new(project, &[]) else { return Ok(Self::default()) };
-        let application = match application::collect(project, workspace, &[], &excludes) {
+        let source = ApplicationSource { project, workspace, includes: &[], excludes: &excludes, started: &[] };
+        let application = match source.collect() {
             Err(ApplicationError::NothingFound(_)) => return Ok(Self::default()),
             other => other?,
         };
@@ -66,7 +65,7 @@ impl DetectedSources {
         if let Some(root) = &root {
             modules.iter_mut().for_each(|module| module.make_relative(root));
         }
-        Ok(Self { entry_points: entry_points(&modules), default_files: application.taken, root })
+        Ok(Self { entry_points: entry_points(&modules), root })
     }
 }
 

@@ -255,22 +255,12 @@ fn add_files(project: &DetectedProject, table: &mut TargetTable, files: &[&str])
 
 /// Returns the files and directories to include, if the default does not include everything that the application needs.
 fn includes(project: &DetectedProject, files: &[&str]) -> Option<Vec<String>> {
-    let sources = &project.sources;
     let files: Vec<String> = files.iter().map(|&file| file.to_owned()).collect();
-    if project.is_package {
-        return (!files.is_empty()).then_some(files);
+    match &project.sources.root {
+        _ if project.is_package => (!files.is_empty()).then_some(files),
+        Some(root) => Some([vec![format!("{root}:.")], files].concat()),
+        None => None,
     }
-    if let Some(root) = &sources.root {
-        return Some([vec![format!("{root}:.")], files].concat());
-    }
-    let others = [project.data.clone(), files].concat();
-    let others: Vec<String> = others.into_iter().filter(|path| !sources.default_files.contains(path)).collect();
-    let defaults = sources.default_files.iter().map(|path| match path.as_str() {
-        // By default, the content of `src` is put at the root; `--include src` would keep the directory.
-        "src/" => "src:.".to_owned(),
-        path => path.trim_end_matches('/').to_owned(),
-    });
-    (!others.is_empty()).then(|| defaults.chain(others).collect())
 }
 
 impl MissingTestRunner {

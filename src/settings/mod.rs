@@ -117,6 +117,8 @@ pub(crate) struct Settings {
     pub(crate) includes: Vec<Include>,
     /// Patterns of application files that are excluded.
     pub(crate) excludes: Vec<String>,
+    /// The handler of a function, or the arguments of an image's entrypoint and command.
+    pub(crate) started: Vec<String>,
     pub(crate) contents: ContentSettings,
     pub(crate) audit: AuditSettings,
     /// Whether wheels and source distributions may be used.

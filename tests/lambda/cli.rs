@@ -34,7 +34,7 @@ fn assert_fails(folder: &Path, arguments: &[&str], expected: &[&str]) {
     for part in expected {
         assert!(message.contains(part), "{arguments:?}: `{part}` is not in: {message}");
     }
-    assert!(message.starts_with("error: ") && !message.contains("panicked"), "{message}");
+    assert!(message.lines().any(|line| line.starts_with("error: ")) && !message.contains("panicked"), "{message}");
     assert_eq!(text(&run.stdout), "");
     let left = fs::read_dir(output.parent().unwrap()).map_or(0, Iterator::count);
     assert_eq!(left, 0, "{arguments:?} left a file behind");

@@ -204,7 +204,7 @@ fn only_a_zip_is_replaced_and_the_hint_helps() {
     let example = Example::new();
     for (output, arguments) in [
         ("README.md", &["-o", "README.md"][..]),
-        ("layer.zip", &["--layer", "layer.zip"]),
+        ("Makefile", &["--layer", "Makefile"]),
         ("out.zip.cdx.json", &["--sbom=cyclonedx", "-o", "out.zip"]),
     ] {
         fs::write(example.path(output), "precious").unwrap();
@@ -241,6 +241,7 @@ fn a_path_with_a_control_character_is_refused() {
     let directory = example.path("line\nbreak");
     fs::create_dir(&directory).unwrap();
     fs::write(directory.join("app.py"), "").unwrap();
+    fs::write(directory.join("requirements.txt"), "").unwrap();
     let said = example.refused(1, &["line\nbreak"]);
     assert!(said.contains("has a control character: `line\\nbreak/dist/"), "{said}");
 }

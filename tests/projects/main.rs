@@ -5,8 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod applications;
 mod catalogue;
 mod example;
 mod journal;
+mod locations;
 mod sampleproject;
 mod ticket;

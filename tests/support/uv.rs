@@ -73,6 +73,7 @@ impl Project {
         let project = |folder: &&str| LocalProject {
             path: folder.into(),
             table: self.read(format!("{folder}/pyproject.toml").trim_start_matches('/')).parse().unwrap(),
+            is_package: true,
         };
         self.lock().check_locked(&folders.iter().map(project).collect::<Vec<_>>())
     }

@@ -7,7 +7,8 @@ use std::os::unix::net::UnixListener;
 use super::*;
 use crate::archive::output::OutputFile;
 use crate::archive::tar::{self, TarFormat, TarMember};
-use crate::tree::FileAccess;
+use crate::archive::zip::headers::{self, EntryHeaders};
+use crate::tree::{FileAccess, FileMode, ZipCompression};
 
 /// Writes an output, and returns its error message.
 fn written(path: &Path, format: FileFormat) -> Result<(), String> {
@@ -133,11 +134,28 @@ fn an_archive_of_pybundle_is_told_by_its_times() {
     tar::append_header(TarFormat::ImageArchive, "a", TarMember::Directory(FileAccess::DIRECTORY), &mut own);
     let mut other = own.clone();
     other[136..147].copy_from_slice(b"14752635203");
+    let header = EntryHeaders {
+        name: "a",
+        mode: FileMode::from_permissions(0o644),
+        compression: ZipCompression::Stored,
+        crc32: 0,
+        size: 0,
+        compressed_size: 0,
+        offset: 0,
+    };
+    let mut zip = header.local_header();
+    let offset = zip.len();
+    header.append_to_directory(&mut zip);
+    zip.extend(headers::end(1, (zip.len() - offset) as u64, offset as u64));
+    // Without a file type.
+    let mut another_zip = zip.clone();
+    another_zip[offset + 41] &= 0x0f;
     for (content, format, expected) in [
         (&own[..], FileFormat::Tar, true),
         (&other, FileFormat::Tar, false),
-        (b"PK\x03\x04\x14\0\0\0\x08\0\0\0\x21\0", FileFormat::Zip, true),
-        (b"PK\x03\x04\x14\0\0\0\x08\0\0\0\x21\x5c", FileFormat::Zip, false),
+        (&zip, FileFormat::Zip, true),
+        (&another_zip, FileFormat::Zip, false),
+        (&zip[..zip.len() - 1], FileFormat::Zip, false),
     ] {
         fs::write(&path, content).unwrap();
         assert_eq!(is_own(&path, format), expected, "{content:?}");

@@ -74,7 +74,7 @@ impl PoetryLock {
         };
         let document: PoetryDocument = from_toml(text, path)?;
         let directory = path.parent().map(Path::to_owned).unwrap_or_default();
-        let project = PoetryProject::new(&project.table).map_err(|reason| LockError::InvalidProject {
+        let project = PoetryProject::new(project).map_err(|reason| LockError::InvalidProject {
             path: join(&directory, &project.path.to_string_lossy()).join(PYPROJECT),
             reason: redact::text(&reason),
         })?;

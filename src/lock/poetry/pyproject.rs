@@ -10,6 +10,7 @@ use pep440_rs::Version;
 
 use super::document::FromString;
 use super::requirement::{Alternatives, PoetryRequirement};
+use crate::lock::LocalProject;
 use crate::marker;
 use crate::name::{DistributionName, ExtraName, GroupName};
 
@@ -49,9 +50,9 @@ pub(super) struct PoetryGroup {
 
 impl PoetryProject {
     /// Reads a pyproject.toml, or returns why it is invalid.
-    pub(super) fn new(table: &toml::Table) -> Result<Self, String> {
+    pub(super) fn new(local: &LocalProject) -> Result<Self, String> {
         let PoetryPyproject { project, dependency_groups, tool } =
-            table.clone().try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+            local.table.clone().try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
         let poetry = tool.poetry;
         let mut groups = BTreeMap::<GroupName, PoetryGroup>::new();
         for (name, entries) in dependency_groups {
@@ -77,7 +78,7 @@ impl PoetryProject {
         Ok(Self {
             name: project.name.or(poetry.name),
             version: project.version.or(poetry.version).and_then(|version| version.parse().ok()),
-            is_package: poetry.package_mode.unwrap_or(true),
+            is_package: local.is_package,
             main,
             groups,
         })
@@ -199,7 +200,8 @@ struct PoetryToolTable {
 struct ToolPoetryTable {
     name: Option<DistributionName>,
     version: Option<String>,
-    package_mode: Option<bool>,
+    #[serde(rename = "package-mode")]
+    _package_mode: Option<bool>,
     dependencies: BTreeMap<DistributionName, Alternatives>,
     dev_dependencies: BTreeMap<DistributionName, Alternatives>,
     group: BTreeMap<GroupName, PoetryGroupTable>,

@@ -17,7 +17,7 @@ use crate::pipeline::plan::{LockedProject, lock};
 use crate::pipeline::targets::Target;
 use crate::pipeline::{BuildError, ProjectCache, image, lambda};
 use crate::platform;
-use crate::project::application::{self, Excludes, ExclusionRule};
+use crate::project::application::{ApplicationSource, Excludes, ExclusionRule};
 use crate::project::pyproject::FILENAME;
 use crate::project::workspace::python_version_files;
 use crate::report::Silent;
@@ -249,9 +249,14 @@ impl Reach<'_> {
 
     /// Finds changes of the collected files, and of what decides which files are collected.
     fn application(&self, directory: &Path, settings: &Settings) -> Result<Option<String>, BuildError> {
-        let root = &self.project.workspace.root;
-        let excludes = Excludes::new(directory, &settings.excludes)?;
-        let collected = application::collect(directory, root, &settings.includes, &excludes)?;
+        let source = ApplicationSource {
+            project: directory,
+            workspace: &self.project.workspace.root,
+            includes: &settings.includes,
+            excludes: &Excludes::new(directory, &settings.excludes)?,
+            started: &settings.started,
+        };
+        let collected = source.collect()?;
         let mut files = collected.all_files().filter_map(|entry| match &entry.content {
             FileContent::File { path, .. } => Some(path.as_ref()),
             FileContent::Archived { .. } | FileContent::Bytes(_) => None,
@@ -260,7 +265,7 @@ impl Reach<'_> {
             return Ok(Some(self.changed(path)));
         }
         for path in self.changes.paths() {
-            if application::takes(directory, root, &settings.includes, &excludes, path)? {
+            if source.takes(path)? {
                 return Ok(Some(self.changed(path)));
             }
         }

@@ -7,11 +7,10 @@ use crate::image::config::Entrypoint;
 use crate::pipeline::image::chosen::{ChosenPlatform, ImageChoice};
 use crate::pipeline::image::platform::PlatformBuild;
 use crate::pipeline::install::trim_report;
-use crate::pipeline::report::{distributions, excluded};
+use crate::pipeline::report::{self, distributions, excluded};
 use crate::registry::PushSummary;
 use crate::report::{
-    ApplicationReport, DocumentReport, FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport,
-    PushedReport, StartReport,
+    DocumentReport, FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport, PushedReport, StartReport,
 };
 
 /// An image that was built.
@@ -43,11 +42,10 @@ impl BuiltImage<'_> {
             media_type: artifact.manifest.media_type.to_string(),
             platforms: builds.iter().map(platform).collect(),
             excluded: excluded(first),
-            application: ApplicationReport {
-                taken: application.taken.clone(),
-                files: application.all_files().count(),
-                unzipped_size: application.all_files().map(|entry| entry.content.size()).sum(),
-            },
+            application: report::application(
+                application,
+                application.all_files().map(|entry| entry.content.size()).sum(),
+            ),
             start: start(&builds[0]),
             outputs,
             documents,

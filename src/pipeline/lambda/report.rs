@@ -12,11 +12,11 @@ use crate::lambda::{DeploymentPackage, limits};
 use crate::name::DistributionName;
 use crate::pipeline::install::{InstalledDistribution, trim_report};
 use crate::pipeline::plan::Plan;
-use crate::pipeline::report::{distributions, excluded, target};
+use crate::pipeline::report::{self, distributions, excluded, target};
 use crate::platform::LambdaProfile;
 use crate::report::{
-    ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DocumentReport,
-    FORMAT_VERSION, LimitsReport,
+    ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DocumentReport, FORMAT_VERSION,
+    LimitsReport,
 };
 use crate::settings::LambdaSettings;
 use crate::tree::{FileOrigin, FileTree};
@@ -62,11 +62,10 @@ impl BuiltFunction<'_> {
                 size_by_name.get(&installed.selected.name).copied().unwrap_or(0)
             }),
             excluded: excluded(plan),
-            application: ApplicationReport {
-                taken: plan.application.taken.clone(),
-                files: plan.application.files.len(),
-                unzipped_size: sizes.get(&FileOrigin::Application).copied().unwrap_or(0),
-            },
+            application: report::application(
+                &plan.application,
+                sizes.get(&FileOrigin::Application).copied().unwrap_or(0),
+            ),
             handler: settings.handler.as_ref().map(ToString::to_string),
             trim: trim_report(self.distributions),
             bytecode: self.bytecode,

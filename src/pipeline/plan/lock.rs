@@ -50,11 +50,15 @@ pub(crate) fn open(
     Ok((Some(path), lock))
 }
 
-/// Returns the first lock in the project's directory or its workspace's.
+/// Returns the first lock in the project's directory or its workspace's. A workspace has one uv.lock, at its root: one in a
+/// member's directory is left over from before it was a member, and uv does not read it.
 pub(crate) fn find(workspace: &Workspace) -> Option<PathBuf> {
     let directories = [workspace.directory(workspace.current()), workspace.root.clone()];
-    let mut candidates =
-        LockFormat::NAMES.iter().flat_map(|name| directories.iter().map(move |directory| directory.join(name)));
+    let mut candidates = LockFormat::NAMES.iter().flat_map(|name| {
+        let member_first = directories.iter().map(move |directory| directory.join(name));
+        let skipped = usize::from(LockFormat::of(Path::new(name)) == Some(LockFormat::Uv));
+        member_first.skip(skipped)
+    });
     candidates.find(|path| path.is_file())
 }
 
@@ -157,7 +161,11 @@ pub(crate) fn environment<'a>(
 }
 
 fn local_project(member: &WorkspaceMember) -> LocalProject {
-    LocalProject { path: member.path.clone(), table: member.pyproject.table().clone() }
+    LocalProject {
+        path: member.path.clone(),
+        table: member.pyproject.table().clone(),
+        is_package: member.pyproject.is_package(),
+    }
 }
 
 fn may_build(member: &WorkspaceMember, formats: &FormatControl) -> bool {

@@ -6,7 +6,8 @@ pub(crate) mod lock;
 mod locked_project;
 pub(crate) mod resolve;
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub(crate) use locked_project::LockedProject;
@@ -19,11 +20,14 @@ use crate::lock::{SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::platform::TargetPlatform;
-use crate::project::application::{self, Application, Excludes};
+use crate::project::application::{self, Application, ApplicationSource, Excludes};
 use crate::project::workspace::Workspace;
 use crate::report::{Reporter, Silent};
 use crate::settings::Settings;
 use crate::tree::FileContent;
+
+/// How many data files or directories a warning names.
+const LARGEST_DATA: usize = 3;
 
 /// What is built for one target platform.
 pub(crate) struct Plan<'a> {
@@ -209,8 +213,14 @@ fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, B
 
 /// Collects the included files of a directory, or its default files.
 fn collect(settings: &Settings, workspace: &Workspace, directory: &Path) -> Result<Application, BuildError> {
-    let excludes = Excludes::new(directory, &settings.excludes)?;
-    Ok(application::collect(directory, &workspace.root, &settings.includes, &excludes)?)
+    let source = ApplicationSource {
+        project: directory,
+        workspace: &workspace.root,
+        includes: &settings.includes,
+        excludes: &Excludes::new(directory, &settings.excludes)?,
+        started: &settings.started,
+    };
+    Ok(source.collect()?)
 }
 
 /// Collects the application's files: the included ones, or the default files of a root project that is not a package.
@@ -233,7 +243,37 @@ fn application(
         }
     }
     match virtual_root.filter(|_| settings.includes.is_empty()) {
-        Some(directory) => collect(settings, workspace, directory),
+        Some(directory) => {
+            let application = collect(settings, workspace, directory)?;
+            if let Some(warning) = data_warning(&application) {
+                reporter.warn(&warning);
+            }
+            Ok(application)
+        }
         None => included(settings, workspace),
     }
+}
+
+/// The size of data files in bytes that is not worth a remark.
+const USUAL_DATA: u64 = 50 << 20;
+
+/// Returns what to say about data files that are large together: which they are, by top-level path.
+fn data_warning(application: &Application) -> Option<String> {
+    let mut by_path = BTreeMap::<&str, u64>::new();
+    for (path, entry) in application.files.iter().filter(|(path, _)| !application::is_module(path.as_str())) {
+        let top_level = path.as_str().split('/').next().unwrap_or_default();
+        *by_path.entry(top_level).or_default() += entry.content.size();
+    }
+    let total: u64 = by_path.values().sum();
+    let mut largest: Vec<(&str, u64)> = by_path.into_iter().collect();
+    largest.sort_by_key(|(_, size)| Reverse(*size));
+    let largest: Vec<String> =
+        largest.iter().take(LARGEST_DATA).map(|(path, size)| format!("{path} {} MiB", size >> 20)).collect();
+    (total > USUAL_DATA).then(|| {
+        format!(
+            "the application contains {} MiB of data files: {}; omit what it does not read with --exclude",
+            total >> 20,
+            largest.join(", ")
+        )
+    })
 }

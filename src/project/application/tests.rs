@@ -8,6 +8,8 @@ use serde_json::json;
 use super::*;
 use crate::tree::{FileAccess, FileContent, FileOwner};
 
+mod defaults;
+
 /// Makes a directory with files of these paths, each with its own path as content; directories end in a slash.
 fn directory(paths: &[&str]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
@@ -33,7 +35,16 @@ fn collect_in(
     let includes: Vec<Include> = includes.iter().map(|include| include.parse().unwrap()).collect();
     let excludes: Vec<String> = excludes.iter().map(|&exclude| exclude.to_owned()).collect();
     let excludes = Excludes::new(&fs::canonicalize(&project).unwrap(), &excludes).unwrap();
-    collect(&project, root, &includes, &excludes)
+    source_of(&project, root, &includes, &excludes).collect()
+}
+
+fn source_of<'a>(
+    project: &'a Path,
+    workspace: &'a Path,
+    includes: &'a [Include],
+    excludes: &'a Excludes,
+) -> ApplicationSource<'a> {
+    ApplicationSource { project, workspace, includes, excludes, started: &[] }
 }
 
 fn paths(application: &Application) -> Vec<&str> {
@@ -42,95 +53,6 @@ fn paths(application: &Application) -> Vec<&str> {
 
 fn left_out(application: &Application) -> Vec<(&str, ExclusionRule)> {
     application.left_out.iter().map(|left_out| (left_out.path.as_str(), left_out.rule)).collect()
-}
-
-#[test]
-fn modules_and_packages_are_taken_by_default() {
-    let directory = directory(&[
-        "lambda_function.py",
-        "native.abi3.so",
-        "setup.py",
-        "noxfile.py",
-        "conftest.py",
-        "test_a.py",
-        "README.md",
-        "pyproject.toml",
-        "uv.lock",
-        "app/__init__.py",
-        "app/data/schema.json",
-        "app/tests/test_b.py",
-        "app/.env",
-        "app/__pycache__/x.pyc",
-        "app/build/model.py",
-        "namespace/inner/deep.py",
-        "static/page.html",
-        "not-a-package/x.py",
-        "docs/conf.py",
-        "examples/x.py",
-        "tests/test_c.py",
-        "tests/helper.py",
-        "env/pyvenv.cfg",
-        "env/lib/x.py",
-        ".venv/lib/x.py",
-        "node_modules/x.py",
-        "dist/x.py",
-        "build/lib/app/__init__.py",
-        "app.egg-info/x.py",
-        "packages/a/pyproject.toml",
-        "packages/a/a.py",
-        "generated/x.py",
-        "app/secret.pem",
-        ".gitignore",
-    ]);
-    fs::write(directory.path().join(".gitignore"), "generated/\n*.pem\n").unwrap();
-    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
-    assert_eq!(
-        paths(&application),
-        [
-            "app/__init__.py",
-            "app/build/model.py",
-            "app/data/schema.json",
-            "lambda_function.py",
-            "namespace/inner/deep.py",
-            "native.abi3.so"
-        ]
-    );
-    assert_eq!(application.taken, ["app/", "lambda_function.py", "namespace/", "native.abi3.so"]);
-    for expected in [
-        ("generated/", ExclusionRule::GitIgnored),
-        ("app/secret.pem", ExclusionRule::GitIgnored),
-        ("app/tests/", ExclusionRule::Test),
-        ("test_a.py", ExclusionRule::Test),
-        ("env/", ExclusionRule::Environment),
-        ("dist/", ExclusionRule::BuildOutput),
-        ("setup.py", ExclusionRule::Tool),
-        ("docs/", ExclusionRule::Documentation),
-        ("app/.env", ExclusionRule::Hidden),
-        ("app/__pycache__/", ExclusionRule::Cache),
-    ] {
-        assert!(left_out(&application).contains(&expected), "{expected:?}: {:?}", application.left_out);
-    }
-}
-
-#[test]
-fn what_is_in_src_lands_at_the_root() {
-    let directory = directory(&[
-        "src/app/main.py",
-        "src/handler.py",
-        "src/app/data.json",
-        "src/test_x.py",
-        "main.py",
-        "tests/x.py",
-    ]);
-    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
-    assert_eq!(paths(&application), ["app/data.json", "app/main.py", "handler.py"]);
-    assert_eq!(application.taken, ["src/"]);
-    assert!(left_out(&application).contains(&("main.py", ExclusionRule::BesideSource)));
-
-    fs::write(directory.path().join("src/__init__.py"), "").unwrap();
-    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
-    assert_eq!(paths(&application)[0], "main.py", "src is a package itself");
-    assert_eq!(application.taken, ["main.py", "src/"]);
 }
 
 #[test]
@@ -214,7 +136,7 @@ fn links_are_written_as_what_they_lead_to() {
     symlink("../data.json", directory.path().join("p/app/data.json")).unwrap();
     symlink("../libs/shared", directory.path().join("p/linked")).unwrap();
     let application = collect_in(directory.path(), "p", &[], &[]).unwrap();
-    assert_eq!(paths(&application), ["app/a.py", "app/data.json", "app/shared/s.py", "linked/s.py"]);
+    assert_eq!(paths(&application), ["app/a.py", "app/data.json", "app/shared/s.py", "data.json", "linked/s.py"]);
     let FileContent::File { path, size } = &application.files[1].1.content else { panic!("it is a file") };
     assert_eq!(*path, fs::canonicalize(directory.path().join("p/data.json")).unwrap());
     assert_eq!(*size, fs::metadata(path).unwrap().len());
@@ -266,7 +188,9 @@ fn what_cannot_be_bundled_is_refused() {
         fs::remove_file(file).unwrap();
     }
     let socket = std::os::unix::net::UnixListener::bind(directory.path().join("app/socket")).unwrap();
-    let error = collect_in(directory.path(), "", &[], &[]).unwrap_err().to_string();
+    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
+    assert!(left_out(&application).contains(&("app/socket", ExclusionRule::Special)));
+    let error = collect_in(directory.path(), "", &["app"], &[]).unwrap_err().to_string();
     assert!(error.contains("app/socket is neither a file nor a directory"), "{error}");
     drop(socket);
 
@@ -299,7 +223,7 @@ fn only_the_executable_bit_of_the_mode_counts() {
 fn collect_tables(root: &Path, tables: &[serde_json::Value]) -> Result<Application, ApplicationError> {
     let includes = includes(tables);
     let excludes = Excludes::new(&fs::canonicalize(root).unwrap(), &[]).unwrap();
-    collect(root, root, &includes, &excludes)
+    source_of(root, root, &includes, &excludes).collect()
 }
 
 fn includes(tables: &[serde_json::Value]) -> Vec<Include> {
@@ -409,24 +333,28 @@ fn what_is_taken_can_be_told_of_files_that_are_gone() {
         "dist/module.py",
         "other/pyproject.toml",
         "other/module.py",
+        "templates/page.html",
+        "notes.ipynb",
     ]);
     let root = fs::canonicalize(directory.path()).unwrap();
     fs::write(root.join(".gitignore"), "ignored/\n").unwrap();
     let files = ["app/__init__.py", "app/data.json", "app/.env", "app/test_app.py", "app/tests/data.json"];
     let files = files.iter().chain(&["app/__pycache__/a.pyc", "docs/conf.py", "setup.py", "main.py", "README.md"]);
-    let files: Vec<_> = files.chain(&["ignored/module.py", "dist/module.py", "other/module.py"]).collect();
+    let files = files.chain(&["ignored/module.py", "dist/module.py", "other/module.py"]);
+    let files: Vec<_> = files.chain(&["templates/page.html", "notes.ipynb"]).collect();
     for includes in [&[][..], &["app"], &["app/tests", "other"], &["main.py", "ignored"], &["."]] {
         let named: Vec<Include> = includes.iter().map(|include| include.parse().unwrap()).collect();
         let excludes = Excludes::new(&root, &["/app/data.json".to_owned()]).unwrap();
-        let collected = collect(&root, &root, &named, &excludes).unwrap().files;
+        let application_source = source_of(&root, &root, &named, &excludes);
+        let collected = application_source.collect().unwrap().files;
         for file in &files {
             let path = root.join(file);
             let expected = includes.contains(file) || collected.iter().any(|(_, entry)| source(entry) == path);
-            let found = takes(&root, &root, &named, &excludes, &path).unwrap();
+            let found = application_source.takes(&path).unwrap();
             assert_eq!(found, expected, "{file} of {includes:?}");
             let away = root.join("away");
             fs::rename(&path, &away).unwrap();
-            let found = takes(&root, &root, &named, &excludes, &path).unwrap();
+            let found = application_source.takes(&path).unwrap();
             assert_eq!(found, expected, "{file} of {includes:?}, which is gone");
             fs::rename(&away, &path).unwrap();
         }

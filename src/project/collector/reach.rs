@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use super::{CandidatePath, Collector, Include};
+use super::{CandidatePath, Collector};
 use crate::project::application::ApplicationError;
 
 impl Collector<'_> {
     /// Returns whether a file at a path would be included, or leads to one that is, as far as the rules tell.
-    pub(in crate::project) fn would_take(&self, includes: &[Include], path: &Path) -> Result<bool, ApplicationError> {
+    pub(in crate::project) fn would_take(&self, path: &Path) -> Result<bool, ApplicationError> {
+        let includes = self.source.includes;
         if includes.is_empty() {
             let is_above = self.project.starts_with(path);
             return Ok(is_above || self.keeps(&self.project, path, true)?);
@@ -17,22 +18,21 @@ impl Collector<'_> {
             let named = self.project.join(&include.source);
             let root = fs::canonicalize(&named).unwrap_or_else(|_| named.clone());
             let is_above = root.starts_with(path) || path == named;
-            if !self.excludes.matches(&named, root.is_dir()) && (is_above || self.keeps(&root, path, false)?) {
+            if !self.source.excludes.matches(&named, root.is_dir()) && (is_above || self.keeps(&root, path, false)?) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Returns whether no rule excludes a path below a directory. By default, the entries of the project's directory must be
-    /// modules or packages.
+    /// Returns whether no rule excludes a path below a directory.
     fn keeps(&self, root: &Path, path: &Path, by_default: bool) -> Result<bool, ApplicationError> {
         let Ok(below) = path.strip_prefix(root) else { return Ok(false) };
         let mut walk = self.walk(root)?;
         walk.excludes_tests = by_default || CandidatePath::new(root, true).is_some_and(|root| !root.is_test());
-        walk.excludes_projects = by_default;
+        walk.is_default = by_default;
         let mut directory = root.to_owned();
-        for (depth, component) in below.components().enumerate() {
+        for component in below.components() {
             // A directory that was replaced by a file has no rules of its own.
             if directory.is_dir() && walk.enter(&directory, directory.clone()).is_err() {
                 return Ok(true);
@@ -41,9 +41,7 @@ impl Collector<'_> {
             // What cannot be named is refused when it is collected.
             let is_directory = directory != path || directory.is_dir();
             let Some(candidate) = CandidatePath::new(&directory, is_directory) else { return Ok(true) };
-            let is_wanted = candidate.is_importable_directory() || candidate.is_module();
-            let is_excluded = by_default && depth == 0 && (!is_wanted || candidate.top_level_rule().is_some());
-            if is_excluded || self.rule(&walk, &candidate).is_some() {
+            if self.rule(&walk, &candidate).is_some() {
                 return Ok(false);
             }
         }

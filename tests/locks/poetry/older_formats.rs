@@ -52,8 +52,12 @@ fn query(package: &str, metadata: &str) -> IndexQuery {
          [metadata]\nlock-version = '1.0'\npython-versions = '*'\n{metadata}"
     );
     let table = "[tool.poetry]\npackage-mode = false\ndependencies = { foo = '1' }".parse().unwrap();
-    let lock =
-        Lock::parse_poetry(&text, Path::new("poetry.lock"), &LocalProject { path: PathBuf::new(), table }).unwrap();
+    let lock = Lock::parse_poetry(
+        &text,
+        Path::new("poetry.lock"),
+        &LocalProject { path: PathBuf::new(), table, is_package: false },
+    )
+    .unwrap();
     let mut selection = lock.select(&Case::default().0, Path::new(""), &targets(&["3.12"])[0]).unwrap();
     let pinned = selection.distributions.iter_mut().find(|pinned| pinned.name.as_str() == "foo").unwrap();
     match std::mem::replace(&mut pinned.source, DistributionSource::Virtual(PathBuf::new())) {

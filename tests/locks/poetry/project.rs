@@ -53,7 +53,9 @@ impl Project {
 
     /// Returns the parsed pyproject.toml.
     pub fn declared(&self) -> LocalProject {
-        LocalProject { path: PathBuf::new(), table: self.read("pyproject.toml").parse().unwrap() }
+        let text = self.read("pyproject.toml");
+        let is_package = !text.contains("package-mode = false");
+        LocalProject { path: PathBuf::new(), table: text.parse().unwrap(), is_package }
     }
 
     /// Compares the lock with the project.

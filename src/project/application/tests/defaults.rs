@@ -1,0 +1,232 @@
+//! What is included by default.
+
+use super::*;
+use crate::archive::tar::{self, TarFormat, TarMember};
+use crate::archive::zip::headers::{self, EntryHeaders};
+use crate::tree::{FileMode, ZipCompression};
+
+#[test]
+fn everything_but_what_belongs_to_development_is_included_by_default() {
+    let directory = directory(&[
+        "lambda_function.py",
+        "native.abi3.so",
+        "config.json",
+        "schema.sql",
+        "app/__init__.py",
+        "app/data/schema.json",
+        "app/build/model.py",
+        "app/Makefile",
+        "app/requirements.txt",
+        "app/README.md",
+        "certs/ca.pem",
+        "compose/settings.yml",
+        "locale/de/LC_MESSAGES/app.mo",
+        "models/model.ubj",
+        "namespace/inner/deep.py",
+        "not-a-package/x.js",
+        "scripts/run.js",
+        "static/page.html",
+        "templates/page.html",
+        "template.yaml",
+        // Not part of it.
+        "setup.py",
+        "noxfile.py",
+        "conftest.py",
+        "test_a.py",
+        "app/tests/test_b.py",
+        "app/.env",
+        "app/__pycache__/x.pyc",
+        "README.md",
+        "LICENSE-MIT.txt",
+        "CHANGELOG.rst",
+        "pyproject.toml",
+        "uv.lock",
+        "requirements-dev.txt",
+        "requirements/base.txt",
+        "Dockerfile",
+        "Dockerfile.dev",
+        "docker-compose.override.yml",
+        "Makefile",
+        "tox.ini",
+        "serverless.yml",
+        "sam/template.yaml",
+        "main.tf",
+        "terraform.tfstate",
+        "package.json",
+        "docs/conf.py",
+        "examples/x.py",
+        "tests/test_c.py",
+        "tests/helper.py",
+        "env/pyvenv.cfg",
+        "env/lib/x.py",
+        ".venv/lib/x.py",
+        ".env",
+        ".env.production",
+        ".env.example",
+        ".github/workflows/ci.yml",
+        "node_modules/x.py",
+        "dist/x.py",
+        "build/lib/app/__init__.py",
+        "cdk.out/asset.py",
+        "app.egg-info/x.py",
+        "packages/a/pyproject.toml",
+        "packages/a/a.py",
+        "generated/x.py",
+        "app/secret.pem",
+        "analysis.ipynb",
+        "production.env",
+        ".gitignore",
+    ]);
+    fs::write(directory.path().join(".gitignore"), "generated/\n*.pem\n!ca.pem\n").unwrap();
+    fs::write(directory.path().join("template.yml"), "AWSTemplateFormatVersion: 2010-09-09\n").unwrap();
+    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
+    assert_eq!(
+        paths(&application),
+        [
+            "app/Makefile",
+            "app/README.md",
+            "app/__init__.py",
+            "app/build/model.py",
+            "app/data/schema.json",
+            "app/requirements.txt",
+            "certs/ca.pem",
+            "compose/settings.yml",
+            "config.json",
+            "lambda_function.py",
+            "locale/de/LC_MESSAGES/app.mo",
+            "models/model.ubj",
+            "namespace/inner/deep.py",
+            "native.abi3.so",
+            "not-a-package/x.js",
+            "sam/template.yaml",
+            "schema.sql",
+            "scripts/run.js",
+            "static/page.html",
+            "template.yaml",
+            "templates/page.html",
+        ]
+    );
+    assert_eq!(application.taken[..3], ["app/", "certs/", "compose/"]);
+    for expected in [
+        ("generated/", ExclusionRule::GitIgnored),
+        ("app/secret.pem", ExclusionRule::GitIgnored),
+        ("app/tests/", ExclusionRule::Test),
+        ("test_a.py", ExclusionRule::Test),
+        ("env/", ExclusionRule::Environment),
+        ("dist/", ExclusionRule::BuildOutput),
+        ("cdk.out/", ExclusionRule::BuildOutput),
+        ("setup.py", ExclusionRule::Tool),
+        ("requirements/", ExclusionRule::Tool),
+        ("template.yml", ExclusionRule::Tool),
+        ("docs/", ExclusionRule::Documentation),
+        ("LICENSE-MIT.txt", ExclusionRule::Documentation),
+        ("app/.env", ExclusionRule::Secret),
+        (".env.production", ExclusionRule::Secret),
+        (".env.example", ExclusionRule::Hidden),
+        ("production.env", ExclusionRule::Secret),
+        ("analysis.ipynb", ExclusionRule::Notebook),
+        ("packages/a/", ExclusionRule::Project),
+        ("app/__pycache__/", ExclusionRule::Cache),
+    ] {
+        assert!(left_out(&application).contains(&expected), "{expected:?}: {:?}", application.left_out);
+    }
+
+    // A pattern with `!` includes what a rule excludes.
+    let patterns = ["!docs/", "!production.env", "!README.md", "!.env.example"];
+    let application = collect_in(directory.path(), "", &[], &patterns).unwrap();
+    let more = [".env.example", "README.md", "docs/conf.py", "production.env"];
+    assert!(more.iter().all(|path| paths(&application).contains(path)), "{:?}", paths(&application));
+}
+
+#[test]
+fn what_an_earlier_build_wrote_is_no_input() {
+    let directory =
+        directory(&["app.py", "data.zip", "image/oci-layout", "image/blobs/x", "fn.zip.cdx.json", "a.cdx.json"]);
+    let header = EntryHeaders {
+        name: "app.py",
+        mode: FileMode::from_permissions(0o644),
+        compression: ZipCompression::Stored,
+        crc32: 0,
+        size: 0,
+        compressed_size: 0,
+        offset: 0,
+    };
+    let (mut zip, mut entries) = (header.local_header(), Vec::new());
+    header.append_to_directory(&mut entries);
+    let offset = zip.len() as u64;
+    zip.extend(&entries);
+    zip.extend(headers::end(1, entries.len() as u64, offset));
+    fs::write(directory.path().join("fn.zip"), zip).unwrap();
+    for (name, first) in [("image.tar", "oci-layout"), ("data.tar", "data/x")] {
+        let mut blocks = Vec::new();
+        let member = TarMember::File { access: FileAccess::FILE, size: 0 };
+        tar::append_header(TarFormat::ImageArchive, first, member, &mut blocks);
+        if name == "data.tar" {
+            blocks[136..147].copy_from_slice(b"14752635203");
+        }
+        fs::write(directory.path().join(name), blocks).unwrap();
+    }
+    for includes in [&[][..], &["."]] {
+        let application = collect_in(directory.path(), "", includes, &[]).unwrap();
+        assert_eq!(paths(&application), ["a.cdx.json", "app.py", "data.tar", "data.zip"], "{includes:?}");
+    }
+}
+
+#[test]
+fn what_is_in_src_lands_at_the_root() {
+    let directory = directory(&[
+        "src/app/main.py",
+        "src/handler.py",
+        "src/app/data.json",
+        "src/test_x.py",
+        "main.py",
+        "handler.py",
+        "config.json",
+        "tests/x.py",
+    ]);
+    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
+    assert_eq!(paths(&application), ["app/data.json", "app/main.py", "config.json", "handler.py", "main.py"]);
+    assert_eq!(application.taken, ["src/", "config.json", "main.py"]);
+    assert!(left_out(&application).contains(&("handler.py", ExclusionRule::BesideSource)));
+
+    fs::write(directory.path().join("src/__init__.py"), "").unwrap();
+    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
+    assert!(paths(&application).contains(&"src/handler.py"), "src is a package itself");
+}
+
+#[test]
+fn src_is_kept_as_the_package_that_it_is_used_as() {
+    let directory = directory(&["main.py", "src/handler.py", "src/core/db.py"]);
+    let (main, handler) = (directory.path().join("main.py"), directory.path().join("src/handler.py"));
+    for (text, is_package) in [
+        ("from src.core import db", true),
+        ("from src.core.db import x", true),
+        ("    import src.handler as handler", true),
+        ("from src import core", true),
+        ("import src", true),
+        ("uvicorn.run('src.handler:app')", true),
+        ("include = [\"src.core\"]", true),
+        ("from src.missing import x", false),
+        ("from srcs.core import x", false),
+        ("import srcs", false),
+        ("x = 'src.missing'", false),
+        ("# see src.core", false),
+    ] {
+        for module in [&main, &handler] {
+            fs::write(module, text).unwrap();
+            let application = collect_in(directory.path(), "", &[], &[]).unwrap();
+            let is_kept = paths(&application).contains(&"src/core/db.py");
+            assert_eq!(is_kept, is_package, "{text} in {}", module.display());
+            fs::write(module, "").unwrap();
+        }
+    }
+    let excludes = Excludes::new(directory.path(), &[]).unwrap();
+    for (started, is_package) in
+        [("src.handler.handler", true), ("src/handler.py", true), ("src", true), ("handler.handler", false)]
+    {
+        let started = [started.to_owned()];
+        let source = source_of(directory.path(), directory.path(), &[], &excludes);
+        let application = ApplicationSource { started: &started, ..source }.collect().unwrap();
+        assert_eq!(paths(&application).contains(&"src/core/db.py"), is_package, "{started:?}");
+    }
+}

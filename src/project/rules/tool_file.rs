@@ -1,0 +1,149 @@
+//! Files at the top level of a project that only tools read.
+
+use std::fs::File;
+use std::io::Read;
+
+use super::CandidatePath;
+
+/// How much of a file is searched for what tells its kind, in bytes.
+const READ_LIMIT: u64 = 1 << 16;
+
+/// Names in lower case.
+const NAMES: &[&str] = &[
+    // Packaging and locks.
+    "conda-lock.yml",
+    "environment.yaml",
+    "environment.yml",
+    "hatch.toml",
+    "manifest.in",
+    "pdm.lock",
+    "pdm.toml",
+    "pipfile",
+    "pipfile.lock",
+    "pixi.lock",
+    "pixi.toml",
+    "poetry.lock",
+    "poetry.toml",
+    "pyproject.toml",
+    "runtime.txt",
+    "setup.cfg",
+    "setup.py",
+    "uv.lock",
+    "uv.toml",
+    // Tests, linters and type checkers.
+    "codecov.yaml",
+    "codecov.yml",
+    "coverage.xml",
+    "mypy.ini",
+    "noxfile.py",
+    "pylintrc",
+    "pyrightconfig.json",
+    "pytest.ini",
+    "ruff.toml",
+    "sonar-project.properties",
+    "tox.ini",
+    "toxfile.py",
+    // Task runners.
+    "conanfile.py",
+    "dodo.py",
+    "fabfile.py",
+    "gnumakefile",
+    "justfile",
+    "makefile",
+    "pavement.py",
+    "procfile",
+    "taskfile.yaml",
+    "taskfile.yml",
+    "tiltfile",
+    "vagrantfile",
+    // Containers and continuous integration.
+    "appveyor.yml",
+    "cloudbuild.yaml",
+    "cloudbuild.yml",
+    "containerfile",
+    "docker-bake.hcl",
+    "docker-bake.json",
+    "dockerfile",
+    "jenkinsfile",
+    "renovate.json",
+    "skaffold.yaml",
+    // Documentation generators.
+    "mkdocs.yaml",
+    "mkdocs.yml",
+    // Deployment.
+    "cdk.context.json",
+    "cdk.json",
+    "fly.toml",
+    "netlify.toml",
+    "render.yaml",
+    "samconfig.toml",
+    "samconfig.yaml",
+    "samconfig.yml",
+    "serverless.js",
+    "serverless.json",
+    "serverless.ts",
+    "serverless.yaml",
+    "serverless.yml",
+    "vercel.json",
+    "zappa_settings.json",
+    "zappa_settings.toml",
+    "zappa_settings.yaml",
+    "zappa_settings.yml",
+    // Node.js, for Serverless, CDK and front ends.
+    "package-lock.json",
+    "package.json",
+    "pnpm-lock.yaml",
+    "tsconfig.json",
+    "yarn.lock",
+];
+
+/// Beginnings of names, with the extensions that such files have.
+const FAMILIES: &[(&str, &[&str])] = &[
+    ("azure-pipelines", &[".yml", ".yaml"]),
+    ("bitbucket-pipelines", &[".yml", ".yaml"]),
+    ("buildspec", &[".yml", ".yaml"]),
+    ("compose", &[".yml", ".yaml"]),
+    ("constraints", &[".txt", ".in"]),
+    ("docker-compose", &[".yml", ".yaml"]),
+    ("dockerfile.", &[""]),
+    ("pylock", &[".toml"]),
+    ("requirements", &[".txt", ".in", ".lock"]),
+];
+
+/// The extensions of container files, and of Terraform's configuration, variables and state.
+const EXTENSIONS: &[&str] =
+    &[".dockerfile", ".tf", ".tf.json", ".tfvars", ".tfvars.json", ".tfstate", ".tfstate.backup"];
+
+/// What the templates of CloudFormation and SAM contain.
+const TEMPLATE: [&str; 2] = ["AWSTemplateFormatVersion", "AWS::"];
+
+/// Returns whether a file or directory at the top level is for tools only.
+pub(super) fn is_tool_file(candidate: &CandidatePath) -> bool {
+    let name = candidate.name.to_lowercase();
+    if candidate.is_directory {
+        return name == "requirements" && contains_only_requirements(candidate);
+    }
+    NAMES.contains(&name.as_str())
+        || EXTENSIONS.iter().any(|extension| name.ends_with(extension))
+        || FAMILIES.iter().any(|(prefix, extensions)| {
+            name.starts_with(prefix) && extensions.iter().any(|extension| name.ends_with(extension))
+        })
+        || is_template(candidate, &name)
+}
+
+/// Returns whether a file is a template of CloudFormation. Applications may have a `template.yaml` of their own.
+fn is_template(candidate: &CandidatePath, name: &str) -> bool {
+    if !name.starts_with("template") || ![".yaml", ".yml", ".json"].iter().any(|extension| name.ends_with(extension)) {
+        return false;
+    }
+    let mut text = Vec::new();
+    let read = File::open(&candidate.path).and_then(|file| file.take(READ_LIMIT).read_to_end(&mut text));
+    let text = String::from_utf8_lossy(&text);
+    read.is_ok() && TEMPLATE.iter().any(|mark| text.contains(mark))
+}
+
+fn contains_only_requirements(candidate: &CandidatePath) -> bool {
+    let Ok(entries) = candidate.path.read_dir() else { return false };
+    let mut names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.all(|name| name.starts_with('.') || [".txt", ".in"].iter().any(|extension| name.ends_with(extension)))
+}

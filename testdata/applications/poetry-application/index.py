@@ -1,0 +1,5 @@
+import pathlib
+
+
+def handler(event, context):
+    return pathlib.Path("query.sql").read_text().strip()

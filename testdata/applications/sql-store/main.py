@@ -1,0 +1,5 @@
+from store import database
+
+
+def handler(event, context):
+    return database.names()

@@ -1,0 +1,5 @@
+from src.core.settings import SETTINGS
+
+
+def handler(event, context):
+    return SETTINGS["name"]
