@@ -1,16 +1,18 @@
-//! Checks, before anything is deployed, that an artifact will run: its handler, its imports and its compiled files.
+//! Checks, before anything is deployed, that an artifact will run: its handler, its imports, its
+//! compiled files and its data files.
 
 pub(crate) mod elf;
 pub(crate) mod handler;
 pub(crate) mod imports;
 pub(crate) mod libraries;
+mod literal_path;
 mod names;
 mod search;
 pub(crate) mod startup;
 
 use std::fmt;
 
-use imports::ImportFinding;
+use imports::{ImportFinding, UnreachedModules};
 use libraries::LibraryFinding;
 use startup::ShadowedModule;
 
@@ -25,6 +27,8 @@ pub(crate) enum AuditFinding {
     Import(#[from] ImportFinding),
     #[error(transparent)]
     Shadowed(#[from] ShadowedModule),
+    #[error(transparent)]
+    Unreached(#[from] UnreachedModules),
 }
 
 impl AuditFinding {
@@ -33,7 +37,7 @@ impl AuditFinding {
         match self {
             Self::Library(finding) => finding.is_error,
             Self::Import(finding) => finding.is_error(),
-            Self::Shadowed(_) => false,
+            Self::Shadowed(_) | Self::Unreached(_) => false,
         }
     }
 
@@ -42,7 +46,7 @@ impl AuditFinding {
         match self {
             Self::Library(finding) => finding.missing().iter().collect(),
             Self::Import(finding) => finding.missing().into_iter().collect(),
-            Self::Shadowed(_) => Vec::new(),
+            Self::Shadowed(_) | Self::Unreached(_) => Vec::new(),
         }
     }
 }
@@ -52,7 +56,7 @@ impl Hints for AuditFinding {
         match self {
             Self::Library(finding) => finding.hints(),
             Self::Import(finding) => finding.hints(),
-            Self::Shadowed(_) => Vec::new(),
+            Self::Shadowed(_) | Self::Unreached(_) => Vec::new(),
         }
     }
 }

@@ -228,6 +228,8 @@ pub(crate) struct BytecodeReport {
 pub(crate) struct AuditReport {
     /// What may fail at run time.
     pub(crate) warnings: Vec<String>,
+    /// The problems of modules that what is started does not import. One warning counts them.
+    pub(crate) unreached: Vec<String>,
     /// The distributions that nothing in the artifact imports or requires, as far as its sources tell.
     pub(crate) unused: Vec<String>,
     /// The files whose code Python may run although nothing imports them by name, or in place of the standard library's.

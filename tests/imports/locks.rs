@@ -116,3 +116,55 @@ fn a_workspace_member_is_suggested() {
         &[],
     );
 }
+
+/// A module that nothing knows: whoever registers its name could be installed by a hint.
+const UNKNOWN: &str = "helpers_of_ours";
+
+#[test]
+fn no_distribution_is_suggested_whose_name_is_guessed() {
+    let pyproject = "[project]\nname = \"a\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = []\n\
+                     [tool.uv]\npackage = false\nno-index = true\n";
+    let project = Project::new(&[("pyproject.toml", pyproject)]);
+    project.uv(&["lock", "--quiet"]);
+    let said = |module: &str| {
+        project.write("app.py", format!("import {module}\n").as_bytes());
+        fail(&mut lambda(project.path(), "3.12", &["--include", "app.py"]))
+    };
+    let unknown = said(UNKNOWN);
+    let hint = format!(
+        "hint: if another distribution provides `{UNKNOWN}`, add it to the project's dependencies, and lock again\n"
+    );
+    assert!(unknown.contains(&hint), "{unknown}");
+    assert!(!unknown.contains("uv add") && !unknown.contains("helpers-of-ours"), "{unknown}");
+    let known = said("yaml");
+    assert!(known.contains("hint: if it belongs to the distribution pyyaml, add it with `uv add pyyaml`\n"), "{known}");
+
+    // A module of the project is suggested instead, wherever it is, even if its name is that of a distribution.
+    project.write("shared/deep/requests/api.py", b"");
+    let own = said("requests");
+    let hint = "hint: shared/deep/requests is not in the artifact: include it with --include shared/deep/requests\n";
+    assert!(own.contains(hint) && !own.contains("uv add"), "{own}");
+    succeed(&mut lambda(project.path(), "3.12", &["--include", "app.py", "--include", "shared/deep/requests"]));
+
+    // Without uv.lock, a requirements file.
+    std::fs::remove_file(project.path().join("uv.lock")).unwrap();
+    project.write("requirements.txt", b"");
+    let unknown = said(UNKNOWN);
+    let hint = format!("hint: if another distribution provides `{UNKNOWN}`, add it to requirements.txt\n");
+    assert!(unknown.contains(&hint) && !unknown.contains("helpers-of-ours"), "{unknown}");
+}
+
+#[test]
+fn a_distribution_that_another_requires_for_an_extra_is_suggested() {
+    let project = Project::new(&[("app.py", &format!("import solid\nimport {UNKNOWN}\n"))]);
+    let metadata =
+        b"Metadata-Version: 2.1\nName: solid\nVersion: 1.0\nRequires-Dist: helpers-of-ours; extra == 'more'\n";
+    let files: &[(&str, &[u8])] = &[("solid.py", b""), ("solid-1.0.dist-info/METADATA", metadata)];
+    project.write("wheels/solid-1.0-py3-none-any.whl", &wheel_with("solid", "1.0", files));
+    project.write("requirements.txt", b"./wheels/solid-1.0-py3-none-any.whl\n");
+    let said = fail(&mut lambda(project.path(), "3.12", &["--include", "app.py"]));
+    assert!(
+        said.contains("hint: if it belongs to the distribution helpers-of-ours, add it to requirements.txt\n"),
+        "{said}"
+    );
+}

@@ -7,6 +7,8 @@ mod applications;
 mod defects;
 mod functions;
 mod locks;
+mod reach;
+mod search_path;
 mod startup;
 mod unused;
 

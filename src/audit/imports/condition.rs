@@ -8,7 +8,7 @@ use crate::audit::names::never_runs;
 use crate::platform::PythonVersion;
 
 /// Evaluates a condition for Linux and a version of Python; `None` if it depends on anything else.
-pub(super) fn evaluate(condition: &Expr, python: PythonVersion) -> Option<bool> {
+pub(in crate::audit) fn evaluate(condition: &Expr, python: PythonVersion) -> Option<bool> {
     if never_runs(condition) {
         return Some(false);
     }
@@ -108,7 +108,7 @@ fn is_version(expression: &Expr) -> bool {
 }
 
 /// Returns the last component of a dotted name in source code.
-pub(super) fn last_name(expression: &Expr) -> Option<&str> {
+pub(in crate::audit) fn last_name(expression: &Expr) -> Option<&str> {
     match expression {
         Expr::Name(name) => Some(&name.id),
         Expr::Attribute(attribute) => Some(&attribute.attr),
@@ -117,7 +117,7 @@ pub(super) fn last_name(expression: &Expr) -> Option<&str> {
 }
 
 /// Returns the text of a string literal.
-pub(super) fn text(expression: &Expr) -> Option<&str> {
+pub(in crate::audit) fn text(expression: &Expr) -> Option<&str> {
     Some(expression.as_string_literal_expr()?.value.to_str())
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+pub(crate) use super::known_modules::Providers;
 use crate::hints::{Hints, did_you_mean};
 use crate::platform::PythonVersion;
 pub(crate) use crate::syntax::SourceLine;
@@ -45,6 +46,34 @@ pub(crate) enum ImportFinding {
     Read { path: String, source: io::Error },
 }
 
+/// Problems of modules that nothing leads to from what is started: scripts, examples and the like.
+#[derive(Debug, thiserror::Error)]
+pub(crate) struct UnreachedModules {
+    /// The number of the modules.
+    pub(crate) modules: usize,
+    /// The number of their problems.
+    pub(crate) findings: usize,
+    /// The first problem.
+    pub(crate) first: String,
+    /// The module that is started; `None` if it is not known.
+    pub(crate) started: Option<String>,
+}
+
+impl fmt::Display for UnreachedModules {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { modules, findings, first, started } = self;
+        let modules = if *modules == 1 { "1 module".to_owned() } else { format!("{modules} modules") };
+        match started {
+            Some(started) => write!(formatter, "problems in {modules} that `{started}` does not import: {first}")?,
+            None => write!(formatter, "problems in {modules} that nothing imports: {first}")?,
+        }
+        match findings - 1 {
+            0 => Ok(()),
+            others => write!(formatter, " (and {others} more, see `audit.unreached` with --json)"),
+        }
+    }
+}
+
 /// A module that neither the artifact nor the standard library has.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) struct MissingModule {
@@ -56,8 +85,7 @@ pub(crate) struct MissingModule {
     pub(crate) python: PythonVersion,
     /// Whether one of the imports is certainly executed.
     pub(crate) is_certain: bool,
-    /// The distributions that may provide it, the likeliest first.
-    pub(crate) distributions: Vec<String>,
+    pub(crate) providers: Providers,
     /// Hints, the most helpful first.
     pub(crate) remedies: Vec<String>,
 }
@@ -84,6 +112,19 @@ impl ImportFinding {
             | Self::BeyondTopLevel { is_certain, .. } => *is_certain,
             Self::MissingModule(missing) => missing.is_certain,
             Self::Read { .. } => true,
+        }
+    }
+
+    /// Returns the paths of the modules that have the problem.
+    pub(crate) fn paths(&self) -> Vec<&str> {
+        match self {
+            Self::Syntax { location, .. }
+            | Self::MissingName { location, .. }
+            | Self::BeyondTopLevel { location, .. } => {
+                vec![&location.path]
+            }
+            Self::MissingModule(missing) => missing.locations.iter().map(|location| &*location.path).collect(),
+            Self::Read { path, .. } => vec![path],
         }
     }
 

@@ -52,14 +52,37 @@ pub(super) fn is_shared(top: &str) -> bool {
     SHARED.contains(&top)
 }
 
+/// The distributions that may provide a module, the likeliest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Providers {
+    /// From the table.
+    Known(Vec<String>),
+    /// Guessed from the module's name. They may not exist, or be something else.
+    Guessed(Vec<String>),
+}
+
+impl Providers {
+    pub(crate) fn names(&self) -> &[String] {
+        match self {
+            Self::Known(names) | Self::Guessed(names) => names,
+        }
+    }
+
+    pub(super) fn names_mut(&mut self) -> &mut Vec<String> {
+        match self {
+            Self::Known(names) | Self::Guessed(names) => names,
+        }
+    }
+}
+
 /// Returns the distributions that provide a module, from the table or guessed from its name.
-pub(super) fn distributions(module: &str) -> Vec<String> {
+pub(super) fn distributions(module: &str) -> Providers {
     // The longest name takes precedence: `google.cloud.storage` over `google.cloud`.
     let mut name = module;
     loop {
         let found = lines(DISTRIBUTIONS).find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         if let Some(found) = found {
-            return found.split_ascii_whitespace().map(str::to_owned).collect();
+            return Providers::Known(found.split_ascii_whitespace().map(str::to_owned).collect());
         }
         match name.rsplit_once('.') {
             Some((parent, _)) => name = parent,
@@ -68,7 +91,8 @@ pub(super) fn distributions(module: &str) -> Vec<String> {
     }
     let dashed = module.replace(['.', '_'], "-").to_lowercase();
     let first = module.split('.').next().unwrap_or(module).replace('_', "-").to_lowercase();
-    if first == dashed || first.is_empty() || is_shared(&first) { vec![dashed] } else { vec![dashed, first] }
+    let is_one = first == dashed || first.is_empty() || is_shared(&first);
+    Providers::Guessed(if is_one { vec![dashed] } else { vec![dashed, first] })
 }
 
 /// Returns the top-level modules that a distribution provides, from the table and guessed from its name.
@@ -135,10 +159,12 @@ mod tests {
             ("google.cloud.storage", "google-cloud-storage"),
             ("google.protobuf.json_format", "protobuf"),
             ("azure.storage.blob", "azure-storage-blob"),
-            ("requests", "requests"),
-            ("my_module", "my-module"),
+            ("requests.sessions", "requests"),
         ] {
-            assert_eq!(distributions(module)[0], expected);
+            assert!(matches!(distributions(module), Providers::Known(names) if names[0] == expected), "{module}");
+        }
+        for (module, expected) in [("my_module", "my-module"), ("google.cloud.unknown", "google-cloud-unknown")] {
+            assert!(matches!(distributions(module), Providers::Guessed(names) if names[0] == expected), "{module}");
         }
     }
 

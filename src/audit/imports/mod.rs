@@ -4,7 +4,7 @@
 //! A false error stops a deployment, so everything that the files alone do not decide passes: packages that create modules
 //! at run time, names that are defined dynamically, and imports whose failure is handled.
 
-mod condition;
+pub(in crate::audit) mod condition;
 mod finding;
 mod known_modules;
 mod reachable;
@@ -17,11 +17,13 @@ use std::io;
 
 use rayon::prelude::*;
 
-pub(crate) use finding::{ImportFinding, MissingModule, SourceLine};
+pub(crate) use finding::{ImportFinding, MissingModule, Providers, SourceLine, UnreachedModules};
+use reachable::ModuleReach;
 use resolve::{ModuleResolution, ModuleResolver};
 use source::{Import, ImportCondition, ModuleSource};
 
 use super::handler::ImportRoot;
+use super::literal_path::PathStart;
 use super::search::{self, SearchDirectory};
 use crate::name::DistributionName;
 use crate::platform::PythonVersion;
@@ -32,9 +34,9 @@ use crate::tree::{FileOrigin, TreeEntry};
 const READ_LIMIT: u64 = 4 << 20;
 
 /// The audit of the imports of one artifact.
-pub(crate) struct ImportAudit<'a> {
+pub(crate) struct ImportAudit<'a, 't> {
     /// The trees, in the order of Python's search path.
-    pub(crate) roots: &'a [ImportRoot<'a>],
+    pub(crate) roots: &'a [ImportRoot<'t>],
     pub(crate) python: PythonVersion,
     /// Whether a file belongs to the application or to one of the project's own distributions.
     pub(crate) is_own: &'a (dyn Fn(&FileOrigin) -> bool + Sync),
@@ -49,14 +51,30 @@ pub(crate) struct ImportAudit<'a> {
 }
 
 /// The result of an audit of imports.
-#[derive(Debug, Default)]
-pub(crate) struct AuditedImports {
-    /// In the order of the files.
+#[derive(Debug)]
+pub(crate) struct AuditedImports<'a> {
+    /// The problems of modules that what is started reaches, in the order of the files.
     pub(crate) findings: Vec<ImportFinding>,
-    /// The number of the application's modules.
-    pub(crate) modules: usize,
+    /// The problems of the other modules.
+    pub(crate) unreached: Vec<ImportFinding>,
+    /// Whether one of the modules that are started is the application's. If not, any of its modules may be.
+    pub(crate) is_entry_known: bool,
+    /// The application's modules.
+    pub(crate) modules: Vec<OwnModule<'a>>,
     /// The distributions that the application imports from.
     pub(crate) used: BTreeSet<DistributionName>,
+}
+
+/// A module of the application.
+#[derive(Debug)]
+pub(crate) struct OwnModule<'a> {
+    /// The path in its tree.
+    pub(crate) path: &'a str,
+    /// The path as a dotted name, whether or not the module can be imported by it.
+    pub(crate) name: String,
+    pub(crate) entry: &'a TreeEntry,
+    /// Whether what is started may import it, as far as the sources tell.
+    pub(crate) is_reached: bool,
 }
 
 struct ApplicationModule<'a> {
@@ -68,8 +86,11 @@ struct ApplicationModule<'a> {
     is_root: bool,
     /// Whether it was installed as part of a distribution.
     is_packaged: bool,
+    entry: &'a TreeEntry,
     /// Empty if the module is too large or not valid Python.
     source: ModuleSource,
+    /// Why it cannot be parsed.
+    problem: Option<ImportFinding>,
 }
 
 impl ApplicationModule<'_> {
@@ -114,29 +135,31 @@ enum ImportOutcome {
     BeyondTopLevel,
 }
 
-impl ImportAudit<'_> {
-    pub(crate) fn run(&self) -> AuditedImports {
+impl<'t> ImportAudit<'_, 't> {
+    pub(crate) fn run(&self) -> AuditedImports<'t> {
         let files = self.own_files();
         let sources: Vec<_> = files.par_iter().map(|(path, name, entry)| self.read(path, name, entry)).collect();
-        let mut audit = AuditedImports::default();
         let mut modules = Vec::new();
         for ((path, name, entry), source) in files.into_iter().zip(sources) {
-            let source = source.unwrap_or_else(|finding| {
-                audit.findings.push(finding);
-                ModuleSource::unknown()
-            });
+            let (source, problem) = match source {
+                Ok(source) => (source, None),
+                Err(problem) => (ModuleSource::unknown(), Some(problem)),
+            };
             modules.push(ApplicationModule {
                 path,
                 name,
                 is_package: path.ends_with("/__init__.py"),
                 is_root: (self.is_root)(&entry.origin),
                 is_packaged: matches!(entry.origin, FileOrigin::Distribution(_)),
+                entry,
                 source,
+                problem,
             });
         }
+        let added = self.added_directories(&modules);
         let mut checker = ImportChecker {
             imports: self,
-            resolver: ModuleResolver::new(self.roots, self.python, self.provided),
+            resolver: ModuleResolver::new(self.roots, self.python, self.provided, added),
             set_attributes: modules
                 .iter()
                 .flat_map(|module| module.source.set_attributes.iter().map(String::as_str))
@@ -146,10 +169,44 @@ impl ImportAudit<'_> {
             used: BTreeSet::new(),
         };
         let outcomes: Vec<Vec<ImportOutcome>> = modules.iter().map(|module| checker.outcomes(module)).collect();
-        let is_executed = reachable::certainly_executed(&mut checker, &outcomes, self.started);
-        (audit.modules, audit.used) = (modules.len(), checker.used);
-        audit.findings.extend(self.findings(&modules, outcomes, &is_executed));
-        audit
+        let entries = reachable::entries(&mut checker, self.started);
+        let is_entry_known = !entries.is_empty();
+        let reach = reachable::reach(&mut checker, &outcomes, entries);
+        let used = std::mem::take(&mut checker.used);
+        let (mut findings, mut unreached) = (Vec::new(), Vec::new());
+        for (module, reach) in modules.iter_mut().zip(&reach) {
+            if let Some(problem) = module.problem.take() {
+                if *reach == ModuleReach::None { &mut unreached } else { &mut findings }.push(problem);
+            }
+        }
+        findings.extend(self.findings(&modules, &outcomes, &reach, false));
+        unreached.extend(self.findings(&modules, &outcomes, &reach, true));
+        let own = modules.into_iter().zip(reach).map(|(module, reach)| OwnModule {
+            path: module.path,
+            name: module.name,
+            entry: module.entry,
+            is_reached: reach != ModuleReach::None,
+        });
+        AuditedImports { findings, unreached, is_entry_known, modules: own.collect(), used }
+    }
+
+    /// Returns the directories that the application adds to the search path.
+    fn added_directories(&self, modules: &[ApplicationModule]) -> Vec<SearchDirectory<'t>> {
+        let mut added = Vec::new();
+        for module in modules {
+            for directory in &module.source.search_directories {
+                let starts = self.roots.iter().map(|root| match directory.start {
+                    PathStart::Module(_) => module.path,
+                    _ => root.site_packages,
+                });
+                let paths = starts.zip(self.roots).filter_map(|(start, root)| {
+                    let path = directory.in_tree(start)?;
+                    root.tree.is_directory(&path).then_some(SearchDirectory { tree: root.tree, path })
+                });
+                added.extend(paths);
+            }
+        }
+        added
     }
 
     fn read(&self, path: &str, name: &str, entry: &TreeEntry) -> Result<ModuleSource, ImportFinding> {
@@ -161,7 +218,7 @@ impl ImportAudit<'_> {
     }
 
     /// Returns the paths and dotted names of the application's modules, in the order of their paths.
-    fn own_files(&self) -> Vec<(&str, String, &TreeEntry)> {
+    fn own_files(&self) -> Vec<(&'t str, String, &'t TreeEntry)> {
         let mut seen = BTreeSet::new();
         let mut sources = Vec::new();
         for root in self.roots {
@@ -185,25 +242,31 @@ impl ImportAudit<'_> {
             column: error.column,
             python: self.python,
             reason: error.reason,
-            is_certain: source::is_dotted(name) && !reachable::is_development_only(name) && !path.contains("template"),
+            is_certain: source::is_dotted(name) && !path.contains("template"),
         }
     }
 
-    /// Converts the outcomes of all imports to findings. A missing module is one finding, however often it is imported.
+    /// Converts the outcomes of the imports of the modules that are reached, or of those that are not, to findings. A missing
+    /// module is one finding, however often it is imported.
     fn findings(
         &self,
         modules: &[ApplicationModule],
-        outcomes: Vec<Vec<ImportOutcome>>,
-        is_executed: &[bool],
+        outcomes: &[Vec<ImportOutcome>],
+        reach: &[ModuleReach],
+        of_unreached: bool,
     ) -> Vec<ImportFinding> {
+        let searches_elsewhere = modules.iter().any(|module| module.source.searches_elsewhere);
         let mut findings = Vec::new();
         let mut missing: BTreeMap<String, (Vec<SourceLine>, bool)> = BTreeMap::new();
-        for (at, (module, outcomes)) in modules.iter().zip(outcomes).enumerate() {
-            let optional = optional(module, &outcomes);
-            for (import, outcome) in applicable(module, &outcomes) {
-                let is_certain = is_executed[at] && import.when == ImportCondition::Always;
+        for ((module, outcomes), reach) in modules.iter().zip(outcomes).zip(reach) {
+            if (*reach == ModuleReach::None) != of_unreached {
+                continue;
+            }
+            let optional = optional(module, outcomes);
+            for (import, outcome) in applicable(module, outcomes) {
+                let is_certain = *reach == ModuleReach::Certain && import.when == ImportCondition::Always;
                 let is_silent = import.when == ImportCondition::Guarded
-                    || (!is_executed[at] && reachable::is_development_only(&module.name));
+                    || (*reach != ModuleReach::Certain && reachable::is_development_only(&module.name));
                 if is_silent {
                     continue;
                 }
@@ -216,6 +279,7 @@ impl ImportAudit<'_> {
                         if is_minor || self.is_allowed(name) {
                             continue;
                         }
+                        let is_certain = is_certain && !(searches_elsewhere && top(name) == name);
                         let (locations, certain) = missing.entry(name.clone()).or_default();
                         if is_certain && !*certain {
                             // The message names the first location: one that certainly fails.
@@ -292,7 +356,7 @@ fn optional<'m>(module: &ApplicationModule, outcomes: &'m [ImportOutcome]) -> BT
 
 /// Resolves the imports of the application.
 struct ImportChecker<'a> {
-    imports: &'a ImportAudit<'a>,
+    imports: &'a ImportAudit<'a, 'a>,
     resolver: ModuleResolver<'a>,
     modules: &'a [ApplicationModule<'a>],
     /// The positions in `modules` by path.

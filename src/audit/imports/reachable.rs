@@ -1,4 +1,4 @@
-//! Which modules of the application are certainly executed.
+//! Which modules of the application what is started leads to, and which of them are certainly executed.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -27,7 +27,18 @@ const ENTRY_MODULES: [&str; 9] =
     ["__main__", "app", "asgi", "handler", "lambda_function", "lambda_handler", "main", "manage", "wsgi"];
 
 /// Top-level modules that people run by hand, perhaps with more distributions installed than in production.
-const RUN_BY_HAND: [&str; 4] = ["bin", "locustfile", "scripts", "tools"];
+const RUN_BY_HAND: [&str; 5] = ["bin", "dev", "locustfile", "scripts", "tools"];
+
+/// How what is started leads to a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ModuleReach {
+    /// Not at all, as far as the sources tell.
+    None,
+    /// By an import that is executed under a condition, or by its name in a string.
+    Possible,
+    /// By imports that are always executed.
+    Certain,
+}
 
 /// Returns whether a module is a test, a script for developers or an example, by its dotted name.
 pub(super) fn is_development_only(name: &str) -> bool {
@@ -36,37 +47,63 @@ pub(super) fn is_development_only(name: &str) -> bool {
     })
 }
 
-/// Returns for each module whether it is certainly executed: the imports without a condition are followed from the modules
-/// that are started.
-pub(super) fn certainly_executed(
+/// Returns the positions of the modules that are started; empty if they are not known.
+pub(super) fn entries(checker: &mut ImportChecker, started: &[String]) -> Vec<usize> {
+    started.iter().flat_map(|name| checker.executed_by_import(name)).collect()
+}
+
+/// Returns how what is started leads to each module. If that is not known, every module that may be started is.
+pub(super) fn reach(
     checker: &mut ImportChecker,
     outcomes: &[Vec<ImportOutcome>],
-    started: &[String],
-) -> Vec<bool> {
+    known: Vec<usize>,
+) -> Vec<ModuleReach> {
     let modules = checker.modules;
-    let mut executed = vec![false; modules.len()];
-    let mut queue: VecDeque<usize> = VecDeque::new();
-    let tops: HashSet<&str> = modules.iter().map(|module| top(&module.name)).collect();
-    for name in started {
-        queue.extend(checker.executed_by_import(name));
-    }
-    if queue.is_empty() {
+    let (certain, possible) = if known.is_empty() {
         // A module that others import only under a condition is not started by itself.
         let conditional = imported_conditionally(checker);
-        for (at, module) in modules.iter().enumerate() {
-            let is_own = module.is_root && !is_development_only(&module.name);
-            if is_own && may_be_started(module) && !conditional.contains(&at) {
-                queue.push_back(at);
-            }
-        }
-    }
+        let is_used = |module: &ApplicationModule| !is_development_only(&module.name) && !is_run_by_hand(&module.name);
+        let used = modules.iter().enumerate().filter(|(_, module)| is_used(module));
+        let certain =
+            used.clone().filter(|(at, module)| module.is_root && may_be_started(module) && !conditional.contains(at));
+        (certain.map(|(at, _)| at).collect(), used.map(|(at, _)| at).collect())
+    } else {
+        (known.clone(), known)
+    };
+    let certain = followed(checker, outcomes, certain, ModuleReach::Certain);
+    let possible = followed(checker, outcomes, possible, ModuleReach::Possible);
+    let reach = certain.into_iter().zip(possible).map(|reached| match reached {
+        (true, _) => ModuleReach::Certain,
+        (false, true) => ModuleReach::Possible,
+        (false, false) => ModuleReach::None,
+    });
+    reach.collect()
+}
+
+/// Follows imports from these modules: those that are certainly executed, or all of them. Returns for each module whether it
+/// is reached.
+fn followed(
+    checker: &mut ImportChecker,
+    outcomes: &[Vec<ImportOutcome>],
+    from: Vec<usize>,
+    reach: ModuleReach,
+) -> Vec<bool> {
+    let modules = checker.modules;
+    let follows_all = reach == ModuleReach::Possible;
+    let tops: HashSet<&str> = modules.iter().map(|module| top(&module.name)).collect();
+    // A single word such as `dev` is rarely the name of such a module.
+    let is_module =
+        |mention: &&String| tops.contains(top(mention)) && (mention.contains('.') || !is_run_by_hand(mention));
+    let mut reached = vec![false; modules.len()];
+    let mut queue = VecDeque::from(from);
     while let Some(at) = queue.pop_front() {
-        if std::mem::replace(&mut executed[at], true) {
+        if std::mem::replace(&mut reached[at], true) {
             continue;
         }
         let module = &modules[at];
         for (import, outcome) in applicable(module, &outcomes[at]) {
-            if import.when != ImportCondition::Always || !matches!(outcome, ImportOutcome::Resolved) {
+            let is_executed = import.when == ImportCondition::Always && matches!(outcome, ImportOutcome::Resolved);
+            if !is_executed && !follows_all {
                 continue;
             }
             let Some(name) = module.absolute(import) else { continue };
@@ -75,19 +112,32 @@ pub(super) fn certainly_executed(
                 queue.extend(checker.executed_by_import(&format!("{name}.{below}")));
             }
         }
-        if !loads_mentioned_modules(module) {
+        if follows_all {
+            module.source.computed_imports.iter().for_each(|package| queue.extend(below(modules, package)));
+        }
+        if !follows_all && !loads_mentioned_modules(module) {
             continue;
         }
-        for mention in module.source.mentions.iter().filter(|mention| tops.contains(top(mention))) {
+        for mention in module.source.mentions.iter().filter(is_module) {
             queue.extend(checker.executed_by_import(mention));
         }
-        for package in module.source.mentions_in_lists.iter().filter(|package| tops.contains(top(package))) {
-            let prefix = format!("{package}.");
-            let submodules = modules.iter().enumerate().filter(|(_, module)| module.name.starts_with(&prefix));
-            queue.extend(submodules.filter(|(_, module)| !is_development_only(&module.name)).map(|(at, _)| at));
+        for package in module.source.mentions_in_lists.iter().filter(is_module) {
+            queue.extend(below(modules, package));
         }
     }
-    executed
+    reached
+}
+
+/// Returns the positions of the modules below a package, except for tests.
+fn below(modules: &[ApplicationModule], package: &str) -> Vec<usize> {
+    let prefix = format!("{package}.");
+    let submodules = modules.iter().enumerate().filter(|(_, module)| module.name.starts_with(&prefix));
+    submodules.filter(|(_, module)| !is_development_only(&module.name)).map(|(at, _)| at).collect()
+}
+
+/// Returns whether people run a module by hand, by its dotted name.
+fn is_run_by_hand(name: &str) -> bool {
+    RUN_BY_HAND.contains(&top(name))
 }
 
 /// Returns whether a process may start with a module, where nothing says which one it starts with. That is any module of an
@@ -95,8 +145,7 @@ pub(super) fn certainly_executed(
 /// only some users of the package install.
 fn may_be_started(module: &ApplicationModule) -> bool {
     let last = module.name.rsplit('.').next().unwrap_or_default();
-    let is_run_by_hand = RUN_BY_HAND.contains(&top(&module.name));
-    !is_run_by_hand && (!module.is_packaged || !module.name.contains('.') || ENTRY_MODULES.contains(&last))
+    !module.is_packaged || !module.name.contains('.') || ENTRY_MODULES.contains(&last)
 }
 
 /// Returns whether the strings of a module name modules that are certainly loaded, as in settings. Those of a package may

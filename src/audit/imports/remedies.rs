@@ -22,10 +22,10 @@ pub(super) fn missing<'n>(
 ) -> MissingModule {
     let python = imports.python;
     let mut remedies = Vec::new();
-    let mut distributions = known_modules::distributions(&module);
+    let mut providers = known_modules::distributions(&module);
     if let Some(standard) = StandardModule::get(top(&module)) {
         let name = top(&module);
-        let provider = distributions.first().filter(|provider| **provider != name.replace('_', "-"));
+        let provider = providers.names().first().filter(|provider| **provider != name.replace('_', "-"));
         match (standard.until, standard.since, provider) {
             (Some(until), _, Some(provider)) if until < python.minor => remedies.push(format!(
                 "`{name}` was removed in Python 3.{}: add the distribution {provider}, which provides it",
@@ -40,16 +40,16 @@ pub(super) fn missing<'n>(
             (_, Some(since), _) => remedies.push(format!("`{name}` was added in Python 3.{since}")),
             _ => {}
         }
-        distributions.retain(|distribution| *distribution != name);
+        providers.names_mut().retain(|distribution| *distribution != name);
     }
     if let Some(other) = in_another_case(imports.roots, &module) {
         remedies.push(format!("did you mean `{other}`? Names of modules are case-sensitive"));
-        distributions.clear();
+        providers.names_mut().clear();
     } else {
         let similar = similar(&module, own);
         remedies.extend(similar.first().map(|similar| hints::did_you_mean(similar)));
     }
-    MissingModule { module, locations, python, is_certain, distributions, remedies }
+    MissingModule { module, locations, python, is_certain, providers, remedies }
 }
 
 /// Returns the names that are similar to one that was not found, the likeliest first.

@@ -38,11 +38,18 @@ pub(super) struct ModuleResolver<'a> {
 }
 
 impl<'a> ModuleResolver<'a> {
-    pub(super) fn new(roots: &[ImportRoot<'a>], python: PythonVersion, provided: &'a BTreeSet<String>) -> Self {
+    /// `added` are the directories that the application adds to the search path.
+    pub(super) fn new(
+        roots: &[ImportRoot<'a>],
+        python: PythonVersion,
+        provided: &'a BTreeSet<String>,
+        added: Vec<SearchDirectory<'a>>,
+    ) -> Self {
         let mut directories: Vec<SearchDirectory> = roots.iter().map(SearchDirectory::of).collect();
         for root in roots {
             directories.extend(added_by_path_files(root));
         }
+        directories.extend(added);
         Self { directories, python, provided, resolved: HashMap::new() }
     }
 

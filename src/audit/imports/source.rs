@@ -8,6 +8,7 @@ use ruff_python_ast::{self as ast, Expr, ExprContext, Stmt};
 
 use super::condition::{self, last_name, text};
 use crate::audit::handler::is_identifier;
+use crate::audit::literal_path::{Constants, LiteralPath, PathEvaluator};
 use crate::audit::names::ModuleNames;
 use crate::platform::PythonVersion;
 use crate::syntax::{self, PythonSyntaxError};
@@ -26,8 +27,14 @@ pub(super) struct ModuleSource {
     /// Those of them in lists and tuples, which may name packages whose modules a framework discovers, as Django does
     /// with `INSTALLED_APPS`.
     pub(super) mentions_in_lists: BTreeSet<String>,
+    /// The packages whose modules it imports by a computed name: `import_module(f"plugins.{name}")`.
+    pub(super) computed_imports: BTreeSet<String>,
     /// Attributes that it sets on other objects, which may be modules.
     pub(super) set_attributes: BTreeSet<String>,
+    /// The directories that it adds to `sys.path`.
+    pub(super) search_directories: Vec<LiteralPath>,
+    /// Whether it adds a directory to `sys.path` that only running it tells.
+    pub(super) searches_elsewhere: bool,
 }
 
 /// An import of one module, or of one name from it.
@@ -67,8 +74,15 @@ impl ModuleSource {
     fn collect(text: &str, body: &[Stmt], python: PythonVersion) -> Self {
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
         let source = Self { names: ModuleNames::of(body), ..Self::default() };
-        let mut collector =
-            ImportCollector { source, newlines, python, when: ImportCondition::Always, fallback_for: Vec::new() };
+        let constants = Constants::new();
+        let mut collector = ImportCollector {
+            source,
+            newlines,
+            python,
+            when: ImportCondition::Always,
+            fallback_for: Vec::new(),
+            paths: PathEvaluator::of_module(0, "", body, &constants),
+        };
         collector.visit_body(body);
         collector.source
     }
@@ -80,16 +94,17 @@ impl ModuleSource {
 }
 
 /// Visits the statements of a module and keeps track of the condition under which each is executed.
-struct ImportCollector {
+struct ImportCollector<'a> {
     source: ModuleSource,
     /// The offsets of line breaks.
     newlines: Vec<usize>,
     python: PythonVersion,
     when: ImportCondition,
     fallback_for: Vec<Range<usize>>,
+    paths: PathEvaluator<'a>,
 }
 
-impl ImportCollector {
+impl ImportCollector<'_> {
     fn within(&mut self, when: ImportCondition, visit: impl FnOnce(&mut Self)) {
         let outer = self.when;
         self.when = outer.max(when);
@@ -162,16 +177,49 @@ impl ImportCollector {
     fn add_import_call(&mut self, call: &ast::ExprCall) {
         let function = last_name(&call.func).unwrap_or_default();
         let arguments = &call.arguments.args;
-        let Some(module) = arguments.first().and_then(text) else { return };
         if !matches!(function, "import_module" | "__import__") || (function == "__import__" && arguments.len() > 4) {
             return;
         }
+        let Some(module) = arguments.first().and_then(text) else {
+            self.source.computed_imports.extend(arguments.first().and_then(package_of_computed_name));
+            return;
+        };
         let name = module.trim_start_matches('.');
         let level = u32::try_from(module.len() - name.len()).unwrap_or(u32::MAX);
         let package = arguments.get(1).or_else(|| Some(&call.arguments.find_keyword("package")?.value));
         let is_known = level == 0 || package.and_then(last_name) == Some("__package__");
         if is_known && is_dotted(name) {
             self.add_import(call.arguments.range.start().to_usize(), level, name, None);
+        }
+    }
+
+    /// Adds the directories that `sys.path.append`, `insert` and `extend`, and `site.addsitedir` add to the search path.
+    fn add_search_directories(&mut self, call: &ast::ExprCall) {
+        let arguments = &call.arguments.args;
+        let added = match self.paths.function(&call.func).as_deref() {
+            Some("sys.path.append" | "site.addsitedir") => arguments.first(),
+            Some("sys.path.insert") => arguments.get(1),
+            Some("sys.path.extend") => {
+                return arguments.first().into_iter().for_each(|added| self.add_all_search_directories(added));
+            }
+            _ => return,
+        };
+        added.into_iter().for_each(|added| self.add_search_directory(added));
+    }
+
+    fn add_all_search_directories(&mut self, added: &Expr) {
+        match added {
+            Expr::List(ast::ExprList { elts, .. }) | Expr::Tuple(ast::ExprTuple { elts, .. }) => {
+                elts.iter().for_each(|added| self.add_search_directory(added));
+            }
+            _ => self.source.searches_elsewhere = true,
+        }
+    }
+
+    fn add_search_directory(&mut self, directory: &Expr) {
+        match self.paths.path(directory) {
+            Some(path) => self.source.search_directories.push(path),
+            None => self.source.searches_elsewhere = true,
         }
     }
 
@@ -186,7 +234,7 @@ impl ImportCollector {
     }
 }
 
-impl<'a> Visitor<'a> for ImportCollector {
+impl<'a> Visitor<'a> for ImportCollector<'_> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
             Stmt::Import(import) => {
@@ -205,6 +253,9 @@ impl<'a> Visitor<'a> for ImportCollector {
                 function.decorator_list.iter().for_each(|decorator| self.visit_decorator(decorator));
                 self.visit_parameters(&function.parameters);
                 self.within(ImportCondition::Conditional, |collector| collector.visit_body(&function.body));
+            }
+            Stmt::AugAssign(assignment) if self.paths.function(&assignment.target).as_deref() == Some("sys.path") => {
+                self.add_all_search_directories(&assignment.value);
             }
             Stmt::If(branches) => self.visit_branches(branches),
             Stmt::While(_) | Stmt::For(_) | Stmt::Match(_) => {
@@ -230,7 +281,10 @@ impl<'a> Visitor<'a> for ImportCollector {
             Expr::Attribute(attribute) if attribute.ctx == ExprContext::Store => {
                 self.source.set_attributes.insert(attribute.attr.to_string());
             }
-            Expr::Call(call) => self.add_import_call(call),
+            Expr::Call(call) => {
+                self.add_import_call(call);
+                self.add_search_directories(call);
+            }
             Expr::Lambda(_) => {
                 return self
                     .within(ImportCondition::Conditional, |collector| visitor::walk_expr(collector, expression));
@@ -239,6 +293,19 @@ impl<'a> Visitor<'a> for ImportCollector {
         }
         visitor::walk_expr(self, expression);
     }
+}
+
+/// Returns the package that a computed name of a module begins with: `f"plugins.{name}"`, `"plugins." + name` or
+/// `"plugins.%s" % name`.
+fn package_of_computed_name(name: &Expr) -> Option<String> {
+    let beginning = match name {
+        Expr::FString(name) => name.value.elements().next()?.as_literal()?.value.to_string(),
+        Expr::BinOp(operation) => text(&operation.left)?.to_owned(),
+        Expr::Call(call) => text(&call.func.as_attribute_expr()?.value)?.to_owned(),
+        _ => return None,
+    };
+    let (package, _) = beginning.rsplit_once('.')?;
+    is_dotted(package).then(|| package.to_owned())
 }
 
 /// Returns whether an `except` handles a failing import, rather than raising again.
@@ -359,6 +426,35 @@ mod tests {
         let imports: Vec<_> =
             source.imports.iter().map(|import| (import.level, &*import.module, import.name.as_deref())).collect();
         assert_eq!(imports, [(1, "", Some("a")), (1, "", Some("b")), (2, "x.y", None), (1, "z", None)]);
+    }
+
+    #[test]
+    fn directories_that_are_added_to_the_search_path_are_collected() {
+        for (source, added, elsewhere) in [
+            ("import sys\nsys.path.append('lib')", 1, false),
+            ("import sys, os\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))", 1, false),
+            ("import sys\nsys.path.extend(['a', 'b'])", 2, false),
+            ("import sys\nsys.path += ['a', os.environ['LIB']]", 1, true),
+            ("import site\ndef f():\n    site.addsitedir('vendor')", 1, false),
+            ("from sys import path\npath.append('/mnt/efs')", 0, true),
+            ("path = []\npath.append('lib')", 0, false),
+        ] {
+            let source_of = read(source);
+            assert_eq!(
+                (source_of.search_directories.len(), source_of.searches_elsewhere),
+                (added, elsewhere),
+                "{source}"
+            );
+        }
+    }
+
+    #[test]
+    fn packages_of_computed_imports_are_collected() {
+        for source in ["f'plugins.{name}'", "'plugins.' + name", "'plugins.%s' % name", "'plugins.{}'.format(name)"] {
+            let source = read(&format!("importlib.import_module({source})"));
+            assert_eq!(source.computed_imports.iter().collect::<Vec<_>>(), ["plugins"]);
+        }
+        assert!(read("importlib.import_module(name)").computed_imports.is_empty());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::remedies::Remedies;
 use super::{Audited, unused};
-use crate::audit::imports::{ImportAudit, ImportFinding, modules_of};
+use crate::audit::AuditFinding;
+use crate::audit::imports::{ImportAudit, ImportFinding, OwnModule, UnreachedModules, modules_of};
 use crate::name::DistributionName;
 use crate::report::AuditReport;
 
@@ -12,9 +13,9 @@ use crate::report::AuditReport;
 /// metadata), and the modules that the service starts it with.
 const OF_RUNTIME: [&str; 5] = ["awslambdaric", "bootstrap", "runtime_client", "simplejson", "snapshot_restore_py"];
 
-/// Returns the problems with the application's imports and syntax, and adds the distributions that nothing imports to
-/// the report.
-pub(super) fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFinding> {
+/// Returns the problems with the application's imports and syntax, and its modules. Adds the distributions that nothing
+/// imports to the report, and the problems of modules that are not reached.
+pub(super) fn audit<'a>(audited: &Audited<'a>, report: &mut AuditReport) -> (Vec<AuditFinding>, Vec<OwnModule<'a>>) {
     let plan = audited.plan;
     let projects = plan.project_names();
     let root = plan.selected.iter().find(|selected| selected.is_root()).map(|root| BTreeSet::from([&root.name]));
@@ -34,10 +35,23 @@ pub(super) fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFi
             remedies.add(missing);
         }
     }
-    if audit.modules > 0 {
+    if !audit.modules.is_empty() {
         report.unused = unused::unused(audited, &audit.used, &projects);
     }
-    audit.findings
+    report.unreached = audit.unreached.iter().map(ToString::to_string).collect();
+    let mut findings: Vec<AuditFinding> = audit.findings.into_iter().map(AuditFinding::from).collect();
+    if let Some(first) = report.unreached.first() {
+        let modules: BTreeSet<&str> = audit.unreached.iter().flat_map(ImportFinding::paths).collect();
+        let started = audited.started.first().map(|started| started.trim_end_matches(".__main__").to_owned());
+        let unreached = UnreachedModules {
+            modules: modules.len(),
+            findings: report.unreached.len(),
+            first: first.clone(),
+            started: started.filter(|_| audit.is_entry_known),
+        };
+        findings.push(unreached.into());
+    }
+    (findings, audit.modules)
 }
 
 /// Returns the top-level modules that the runtime provides.

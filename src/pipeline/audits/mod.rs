@@ -1,6 +1,7 @@
 //! Audits an artifact before it is written: what they find would fail in production.
 
 mod imports;
+mod inclusion;
 mod libraries;
 mod remedies;
 mod startup;
@@ -32,6 +33,8 @@ pub(super) struct Audited<'a> {
     pub roots: &'a [ImportRoot<'a>],
     /// The modules that are started; empty if they are not known.
     pub started: &'a [String],
+    /// The directory of the application's files in the tree; empty for the root.
+    pub application: &'a str,
     /// The distributions that the runtime provides.
     pub provided: &'a [DistributionName],
     pub deployment: &'a Deployment<'a>,
@@ -42,6 +45,11 @@ impl Audited<'_> {
     /// Tells whether the artifact is a Lambda function, where console scripts do not run.
     fn runs_on_lambda(&self) -> bool {
         !self.provided.is_empty()
+    }
+
+    /// Returns the path in the tree of a file of the application.
+    fn in_application(&self, path: &str) -> String {
+        if self.application.is_empty() { path.to_owned() } else { format!("{}/{path}", self.application) }
     }
 }
 
@@ -73,7 +81,8 @@ pub(super) fn audit(audited: &Audited, reporter: &dyn Reporter) -> Result<AuditR
         return Ok(report);
     }
     let mut findings: Vec<AuditFinding> = libraries::audit(audited)?.into_iter().map(AuditFinding::from).collect();
-    findings.extend(imports::audit(audited, &mut report).into_iter().map(AuditFinding::from));
+    let (of_imports, _) = imports::audit(audited, &mut report);
+    findings.extend(of_imports);
     findings.extend(startup::audit(audited, &mut report)?.into_iter().map(AuditFinding::from));
     let (errors, warnings): (Vec<AuditFinding>, Vec<AuditFinding>) =
         findings.into_iter().partition(AuditFinding::is_error);

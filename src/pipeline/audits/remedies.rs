@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::Audited;
-use crate::audit::imports::MissingModule;
+use super::{Audited, inclusion};
+use crate::audit::imports::{MissingModule, Providers};
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::lock::{Lock, SelectionRequest};
 use crate::name::DistributionName;
@@ -33,12 +33,13 @@ impl<'a> Remedies<'a> {
 
     /// Adds a suggestion for a missing module.
     pub(super) fn add(&mut self, missing: &mut MissingModule) {
-        if let Some(remedy) = self.in_project(&missing.module) {
+        let in_project = self.in_project(&missing.module).or_else(|| self.elsewhere_in_project(&missing.module));
+        if let Some(remedy) = in_project {
             missing.remedies.insert(0, remedy);
             return;
         }
-        let candidates: Vec<DistributionName> =
-            missing.distributions.iter().filter_map(|name| name.parse().ok()).collect();
+        let names = missing.providers.names().iter();
+        let candidates: Vec<DistributionName> = names.filter_map(|name| name.parse().ok()).collect();
         let found = candidates.iter().find_map(|name| self.excluded(name).or_else(|| self.offered(name)));
         let found = found.or_else(|| candidates.iter().find_map(|name| self.in_other_files(name)));
         let found = found.or_else(|| candidates.iter().find_map(|name| self.installed(name, &missing.module)));
@@ -46,7 +47,11 @@ impl<'a> Remedies<'a> {
             Some(remedy) => missing.remedies.insert(0, remedy),
             // An earlier suggestion already says what the module is likely to be.
             None if missing.remedies.is_empty() => {
-                missing.remedies.extend(candidates.first().map(|name| self.add_it(name)))
+                let is_known = matches!(missing.providers, Providers::Known(_));
+                let known = candidates.iter().find(|name| is_known || self.is_in_metadata(name));
+                missing
+                    .remedies
+                    .push(known.map_or_else(|| self.add_unknown(&missing.module), |name| self.add_it(name)));
             }
             None => {}
         }
@@ -59,25 +64,37 @@ impl<'a> Remedies<'a> {
         let below = module.replace('.', "/");
         for (member, directory) in directories {
             for source in ["", "src"] {
-                let stem = directory.join(source).join(&below);
-                let is_there = stem.with_added_extension("py").is_file() || stem.join("__init__.py").is_file();
-                if !is_there {
-                    continue;
-                }
+                let Some(path) = module_file(&directory.join(source).join(&below)) else { continue };
                 let is_current = member.path == workspace.current().path;
                 return Some(match &member.pyproject.name {
                     Some(name) if !is_current => format!(
                         "`{module}` belongs to the workspace member {name}, which no selected distribution requires: add it to the dependencies"
                     ),
-                    _ => {
-                        let path = Path::new(source).join(&below);
-                        let path = if stem.is_dir() { path } else { path.with_added_extension("py") };
-                        format!("{} is not in the artifact: include it with --include", path.display())
-                    }
+                    _ => self.include(module, &path),
                 });
             }
         }
         None
+    }
+
+    /// Suggests how to include a top-level module whose file is somewhere else in the project.
+    fn elsewhere_in_project(&self, module: &str) -> Option<String> {
+        let workspace = &self.audited.plan.project.workspace;
+        let path = inclusion::directories_below(&workspace.directory(workspace.current()))
+            .into_iter()
+            .find_map(|directory| module_file(&directory.join(module)))?;
+        Some(self.include(module, &path))
+    }
+
+    /// Suggests how to include a file or a package as a module.
+    fn include(&self, module: &str, path: &Path) -> String {
+        let suffix = if path.is_dir() { "" } else { ".py" };
+        let destination = self.audited.in_application(&format!("{}{suffix}", module.replace('.', "/")));
+        format!(
+            "{} is not in the artifact: include it with {}",
+            inclusion::shown(self.audited, path),
+            inclusion::flags(self.audited, path, &destination)
+        )
     }
 
     /// Explains that the user excluded the distribution.
@@ -119,6 +136,27 @@ impl<'a> Remedies<'a> {
         Some(format!("{name}{version} is in the artifact, but does not contain `{module}`"))
     }
 
+    /// Returns whether an installed distribution requires a distribution, perhaps for an extra.
+    fn is_in_metadata(&self, name: &DistributionName) -> bool {
+        let inventories = self.audited.distributions.iter().map(|distribution| &distribution.wheel.inventory);
+        let mut required = inventories.flat_map(|inventory| &inventory.requires);
+        required.any(|requirement| DistributionName::of_requirement(requirement).as_ref() == Some(name))
+    }
+
+    /// Suggests to add the distribution of a module, without a name: one that is merely guessed may belong to anybody.
+    fn add_unknown(&self, module: &str) -> String {
+        let place = match &*self.audited.plan.project.lock {
+            Lock::Requirements(_) => self.requirements_file(),
+            _ => "the project's dependencies, and lock again".to_owned(),
+        };
+        format!("if another distribution provides `{module}`, add it to {place}")
+    }
+
+    fn requirements_file(&self) -> String {
+        let file = self.audited.plan.project.path.as_deref().and_then(Path::file_name);
+        file.map_or("requirements.txt".into(), OsStr::to_string_lossy).into_owned()
+    }
+
     /// Suggests how to add a distribution to the lock.
     fn add_it(&self, name: &DistributionName) -> String {
         let plan = self.audited.plan;
@@ -129,12 +167,20 @@ impl<'a> Remedies<'a> {
                 format!("if it belongs to the distribution {name}, add it to the dependencies and lock again")
             }
             Lock::Requirements(_) => {
-                let file = plan.project.path.as_deref().and_then(Path::file_name);
-                let file = file.map_or("requirements.txt".into(), OsStr::to_string_lossy);
-                format!("if it belongs to the distribution {name}, add it to {file}")
+                format!("if it belongs to the distribution {name}, add it to {}", self.requirements_file())
             }
         }
     }
+}
+
+/// Returns the file or package that is a module, given its path without a suffix.
+fn module_file(stem: &Path) -> Option<PathBuf> {
+    let file = stem.with_added_extension("py");
+    if file.is_file() {
+        return Some(file);
+    }
+    let mut entries = std::fs::read_dir(stem).ok()?.filter_map(Result::ok);
+    entries.any(|entry| entry.path().extension().is_some_and(|extension| extension == "py")).then(|| stem.to_owned())
 }
 
 /// Computes what each extra and each group of the lock would select in addition.

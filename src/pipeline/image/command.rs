@@ -77,15 +77,19 @@ pub(super) fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec
     directories
 }
 
-/// Returns the modules that a container starts, as far as its command tells: a handler, `module:object`, the argument
-/// of `-m`, a Python script, and console scripts of local projects.
+/// Programs that take the dotted name of a module without a colon.
+const SERVERS: [&str; 7] = ["celery", "daphne", "flask", "granian", "gunicorn", "hypercorn", "uvicorn"];
+
+/// Returns the modules that a container starts, as far as its command and its environment tell: a handler, `module:object`,
+/// the argument of `-m`, a Python script, console scripts of local projects, what a server is given, and variables such as
+/// `DJANGO_SETTINGS_MODULE` and `FLASK_APP`. `.__main__` is appended to those that run as scripts.
 pub(super) fn modules(
     settings: &ImageSettings,
     target: &ImageTarget,
     plan: &Plan,
     distributions: &[InstalledDistribution],
 ) -> Vec<String> {
-    let words: Vec<&str> = words(settings).collect();
+    let words: Vec<&str> = words(settings).flat_map(str::split_whitespace).collect();
     let mut modules = Vec::new();
     if target.handler {
         modules.extend(words.iter().filter_map(|word| Some(word.parse::<Handler>().ok()?.module())));
@@ -93,15 +97,28 @@ pub(super) fn modules(
     }
     let only = only_script(target, plan, distributions).filter(|_| settings.container.entrypoint.is_none());
     let scripts: Vec<_> = local_projects(distributions).flat_map(|wheel| &wheel.inventory.entry_points).collect();
+    let has_server = words.iter().any(|word| SERVERS.contains(&word.rsplit('/').next().unwrap_or(word)));
     for (at, word) in words.iter().copied().chain(only.as_deref()).enumerate() {
         let name = word.rsplit('/').next().unwrap_or(word);
+        let follows_option = at > 0 && matches!(words[at - 1], "-A" | "--app");
+        if has_server && (follows_option || (word.contains('.') && !word.ends_with(".py"))) {
+            // Celery looks for an application in `MODULE.celery`, too.
+            modules.extend([word.to_owned(), format!("{word}.celery")]);
+        }
+        modules.extend(word.strip_prefix("--app=").map(str::to_owned));
         modules.extend(scripts.iter().filter(|script| script.name == name).map(|script| script.module.clone()));
-        modules.extend(name.strip_suffix(".py").map(str::to_owned));
+        modules.extend(name.strip_suffix(".py").map(|module| format!("{module}.__main__")));
         modules.extend(word.split_once(':').map(|(module, _)| module.to_owned()));
         if word == "-m" {
             modules.extend(words.get(at + 1).map(|module| format!("{module}.__main__")));
         }
     }
+    if modules.is_empty() {
+        return modules;
+    }
+    let variables = settings.container.env.iter().chain(&target.env);
+    let named = variables.filter(|(name, _)| name.ends_with("_MODULE") || name.ends_with("_APP"));
+    modules.extend(named.filter_map(|(_, value)| value.split(':').next()).map(str::to_owned));
     modules
 }
 

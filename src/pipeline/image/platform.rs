@@ -196,12 +196,14 @@ impl<'a> PlatformBuilder<'a> {
             schemes: self.schemes(),
             system: &|wanted| self.system(wanted),
         };
+        let application = self.target.application.trim_matches('/');
         let audited = Audited {
             plan: self.plan,
             settings: &self.settings.common,
             distributions,
             roots: &roots,
             started: &command::modules(self.settings, self.target, self.plan, distributions),
+            application,
             provided: runtime.map_or(&[], |profile| &profile.runtime_distributions),
             deployment: &deployment,
             cache,

@@ -173,6 +173,7 @@ fn build(
         distributions: &distributions,
         roots: &roots,
         started: &settings.handler.iter().map(Handler::module).collect::<Vec<_>>(),
+        application: &profile.function.site_packages,
         provided: &profile.runtime_distributions,
         deployment: &deployment,
         cache,

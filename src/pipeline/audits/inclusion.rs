@@ -1,0 +1,113 @@
+//! The flags that add a file of the project to the artifact.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Audited;
+use crate::project::application::ExclusionRule;
+
+/// How many directories of a project are searched.
+const SEARCHED_DIRECTORIES: usize = 2000;
+
+/// Directories that contain no code of the project's own.
+const NOT_SEARCHED: [&str; 4] = ["node_modules", "site-packages", "__pycache__", "venv"];
+
+/// Returns the flags that add a file or a directory at a path in the artifact, when they are appended to the command line.
+pub(super) fn flags(audited: &Audited, source: &Path, in_artifact: &str) -> String {
+    let path = relative(audited, source);
+    if let Some(pattern) = excluded(audited, &path) {
+        return format!("--exclude {}", quoted(&format!("!/{pattern}")));
+    }
+    let destination = destination(audited, in_artifact);
+    let is_own_name = !destination.contains('/') && path.rsplit('/').next() == Some(&*destination);
+    let include = if is_own_name { path } else { format!("{path}:{destination}") };
+    let mut includes = default_includes(audited);
+    includes.push(include);
+    let flags: Vec<String> = includes.iter().map(|include| format!("--include {}", quoted(include))).collect();
+    flags.join(" ")
+}
+
+/// Returns a path as messages name it.
+pub(super) fn shown(audited: &Audited, path: &Path) -> String {
+    relative(audited, path)
+}
+
+/// Returns the directories of a project that may contain its code, level by level.
+pub(super) fn directories_below(project: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut queue = VecDeque::from([project.to_owned()]);
+    while let Some(directory) = queue.pop_front() {
+        if found.len() == SEARCHED_DIRECTORIES {
+            break;
+        }
+        let entries = fs::read_dir(&directory).into_iter().flatten().filter_map(Result::ok);
+        let inner = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let mut inner: Vec<PathBuf> = inner.map(|entry| entry.path()).filter(|path| may_contain_code(path)).collect();
+        inner.sort();
+        queue.extend(inner);
+        found.push(directory);
+    }
+    found
+}
+
+fn may_contain_code(directory: &Path) -> bool {
+    let name = directory.file_name().unwrap_or_default().to_string_lossy();
+    !name.starts_with('.') && !NOT_SEARCHED.contains(&&*name) && !directory.join("pyvenv.cfg").exists()
+}
+
+/// Returns the path of a file relative to the project, with slashes.
+fn relative(audited: &Audited, source: &Path) -> String {
+    let workspace = &audited.plan.project.workspace;
+    let project = workspace.directory(workspace.current());
+    let canonical = project.canonicalize().unwrap_or_else(|_| project.clone());
+    let path = source.strip_prefix(&project).or_else(|_| source.strip_prefix(&canonical)).unwrap_or(source);
+    path.display().to_string()
+}
+
+/// Returns the pattern that excludes nothing but what the user's patterns exclude at a path; `None` if they do not. The
+/// contents of a directory that is excluded itself cannot be included again one by one, as in a `.gitignore`.
+fn excluded(audited: &Audited, path: &str) -> Option<String> {
+    let left_out = audited.plan.application.left_out.iter().filter(|excluded| excluded.rule == ExclusionRule::Excluded);
+    let mut left_out = left_out.map(|excluded| &*excluded.path);
+    left_out.find_map(|excluded| {
+        let inner = excluded.strip_prefix(path).and_then(|rest| rest.strip_prefix('/'));
+        match (excluded.trim_end_matches('/'), inner) {
+            (same, _) if same == path => Some(excluded.to_owned()),
+            (above, _) if path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/')) => {
+                Some(excluded.to_owned())
+            }
+            (_, Some(_)) => Some(format!("{path}/**")),
+            _ => None,
+        }
+    })
+}
+
+/// Returns the destination of an include for a path in the artifact.
+fn destination(audited: &Audited, in_artifact: &str) -> String {
+    let below = match audited.application {
+        "" => Some(in_artifact),
+        application => in_artifact.strip_prefix(application).and_then(|path| path.strip_prefix('/')),
+    };
+    below.map_or_else(|| format!("/{in_artifact}"), str::to_owned)
+}
+
+/// Returns includes that together have the files that are bundled by default: any include replaces the default.
+fn default_includes(audited: &Audited) -> Vec<String> {
+    let application = &audited.plan.application;
+    if !audited.settings.includes.is_empty() || application.files.is_empty() {
+        return Vec::new();
+    }
+    let has_source = application.files.iter().any(|(path, _)| path.as_str().starts_with("src/"));
+    if application.taken.iter().any(|taken| taken == "src/") && !has_source {
+        vec!["src:.".to_owned()]
+    } else {
+        vec![".".to_owned()]
+    }
+}
+
+/// Quotes a word for a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=+,@%".contains(character);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
