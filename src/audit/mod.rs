@@ -1,6 +1,7 @@
 //! Checks, before anything is deployed, that an artifact will run: its handler, its imports, its
 //! compiled files and its data files.
 
+pub(crate) mod data_files;
 pub(crate) mod elf;
 pub(crate) mod handler;
 pub(crate) mod imports;
@@ -12,6 +13,7 @@ pub(crate) mod startup;
 
 use std::fmt;
 
+use data_files::MissingDataFile;
 use imports::{ImportFinding, UnreachedModules};
 use libraries::LibraryFinding;
 use startup::ShadowedModule;
@@ -29,6 +31,8 @@ pub(crate) enum AuditFinding {
     Shadowed(#[from] ShadowedModule),
     #[error(transparent)]
     Unreached(#[from] UnreachedModules),
+    #[error(transparent)]
+    DataFile(#[from] MissingDataFile),
 }
 
 impl AuditFinding {
@@ -37,15 +41,17 @@ impl AuditFinding {
         match self {
             Self::Library(finding) => finding.is_error,
             Self::Import(finding) => finding.is_error(),
+            Self::DataFile(finding) => finding.is_error(),
             Self::Shadowed(_) | Self::Unreached(_) => false,
         }
     }
 
-    /// Returns the names that `--allow-missing` takes: shared libraries or a module.
+    /// Returns the names that `--allow-missing` takes: shared libraries, a module or a path.
     fn missing(&self) -> Vec<&String> {
         match self {
             Self::Library(finding) => finding.missing().iter().collect(),
             Self::Import(finding) => finding.missing().into_iter().collect(),
+            Self::DataFile(finding) => vec![&finding.path],
             Self::Shadowed(_) | Self::Unreached(_) => Vec::new(),
         }
     }
@@ -56,6 +62,7 @@ impl Hints for AuditFinding {
         match self {
             Self::Library(finding) => finding.hints(),
             Self::Import(finding) => finding.hints(),
+            Self::DataFile(finding) => finding.hints(),
             Self::Shadowed(_) | Self::Unreached(_) => Vec::new(),
         }
     }

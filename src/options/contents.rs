@@ -78,12 +78,12 @@ impl ContentOptions {
 #[command(next_help_heading = "Audits")]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct AuditOptions {
-    /// Allow this module or shared library to be missing from the artifact
+    /// Allow this module, shared library or data file to be missing from the artifact
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
     pub(crate) allow_missing: Vec<String>,
-    /// Do not check for missing modules and shared libraries
+    /// Do not check for missing modules, shared libraries and data files
     #[arg(long, hide_short_help = true)]
     pub(crate) no_audit: bool,
 }

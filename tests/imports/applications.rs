@@ -96,7 +96,7 @@ fn check((name, modules, warnings): (&str, &str, &[&str])) {
 }
 
 /// Returns a directory with all distributions of the lock. It is kept between runs, and with it the bytecode.
-fn distributions() -> &'static Path {
+pub(super) fn distributions() -> &'static Path {
     static DISTRIBUTIONS: LazyLock<PathBuf> = LazyLock::new(|| {
         let project = repository().join("testdata/imports");
         let lock = sha256(&std::fs::read(project.join("uv.lock")).unwrap());

@@ -1,5 +1,6 @@
 //! Audits an artifact before it is written: what they find would fail in production.
 
+mod data_files;
 mod imports;
 mod inclusion;
 mod libraries;
@@ -35,6 +36,8 @@ pub(super) struct Audited<'a> {
     pub started: &'a [String],
     /// The directory of the application's files in the tree; empty for the root.
     pub application: &'a str,
+    /// The working directory of the process in the tree; `None` if it is not known.
+    pub working_directory: Option<&'a str>,
     /// The distributions that the runtime provides.
     pub provided: &'a [DistributionName],
     pub deployment: &'a Deployment<'a>,
@@ -81,8 +84,9 @@ pub(super) fn audit(audited: &Audited, reporter: &dyn Reporter) -> Result<AuditR
         return Ok(report);
     }
     let mut findings: Vec<AuditFinding> = libraries::audit(audited)?.into_iter().map(AuditFinding::from).collect();
-    let (of_imports, _) = imports::audit(audited, &mut report);
+    let (of_imports, modules) = imports::audit(audited, &mut report);
     findings.extend(of_imports);
+    findings.extend(data_files::audit(audited, &modules).into_iter().map(AuditFinding::from));
     findings.extend(startup::audit(audited, &mut report)?.into_iter().map(AuditFinding::from));
     let (errors, warnings): (Vec<AuditFinding>, Vec<AuditFinding>) =
         findings.into_iter().partition(AuditFinding::is_error);

@@ -197,6 +197,7 @@ impl<'a> PlatformBuilder<'a> {
             system: &|wanted| self.system(wanted),
         };
         let application = self.target.application.trim_matches('/');
+        let workdir = self.settings.container.workdir.as_ref().unwrap_or(&self.target.workdir).trim_matches('/');
         let audited = Audited {
             plan: self.plan,
             settings: &self.settings.common,
@@ -204,6 +205,7 @@ impl<'a> PlatformBuilder<'a> {
             roots: &roots,
             started: &command::modules(self.settings, self.target, self.plan, distributions),
             application,
+            working_directory: Some(workdir).filter(|workdir| *workdir == application),
             provided: runtime.map_or(&[], |profile| &profile.runtime_distributions),
             deployment: &deployment,
             cache,

@@ -174,6 +174,8 @@ fn build(
         roots: &roots,
         started: &settings.handler.iter().map(Handler::module).collect::<Vec<_>>(),
         application: &profile.function.site_packages,
+        // The runtime starts in /var/task.
+        working_directory: Some(""),
         provided: &profile.runtime_distributions,
         deployment: &deployment,
         cache,

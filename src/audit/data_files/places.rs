@@ -1,0 +1,131 @@
+//! Where literal paths lead to, in the artifact and in the project.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::DataFileAudit;
+use crate::audit::imports::OwnModule;
+use crate::audit::literal_path::{LiteralPath, PathStart};
+use crate::audit::search::{self, ModuleLookup};
+
+/// The largest configuration file that is read, in bytes.
+const READ_LIMIT: u64 = 1 << 20;
+
+/// Where a path leads to.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// The path in the tree.
+    pub(super) in_artifact: String,
+    /// The file or directory of the project; `None` if the project does not have it.
+    pub(super) source: Option<PathBuf>,
+}
+
+/// Resolves literal paths.
+pub(super) struct Places<'a> {
+    audit: &'a DataFileAudit<'a>,
+    working_directory: Option<&'a str>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(audit: &'a DataFileAudit<'a>, changes_directory: bool) -> Self {
+        Self { audit, working_directory: audit.working_directory.filter(|_| !changes_directory) }
+    }
+
+    /// Returns where a path leads to; `None` if that is not known.
+    pub(super) fn of(&self, path: &LiteralPath) -> Option<Place> {
+        let audit = self.audit;
+        let (start, source) = match &path.start {
+            PathStart::Module(at) => (audit.modules.get(*at)?.path.to_owned(), audit.sources.get(*at)?.clone()),
+            PathStart::WorkingDirectory => (self.working_directory?.to_owned(), Some(audit.project.to_owned())),
+            PathStart::TaskRoot => (audit.application.to_owned(), Some(audit.project.to_owned())),
+            PathStart::Package(name) => return self.in_package(name, path),
+        };
+        self.place(path, &start, source.as_deref())
+    }
+
+    fn place(&self, path: &LiteralPath, start: &str, source: Option<&Path>) -> Option<Place> {
+        let in_artifact = path.in_tree(start)?;
+        let source = source.and_then(|source| path.on_disk(source));
+        let source = source.filter(|source| source.starts_with(self.audit.workspace) && source.exists());
+        Some(Place { in_artifact, source })
+    }
+
+    /// Returns where a path below a package leads to. A package without modules is a directory below another one.
+    fn in_package(&self, name: &str, path: &LiteralPath) -> Option<Place> {
+        let audit = self.audit;
+        let mut components: Vec<&str> = name.split('.').collect();
+        let mut below = path.below.clone();
+        while let Some(last) = components.last() {
+            let found = search::locate(components.iter().copied(), audit.roots, audit.python);
+            let (directory, is_package) = match &found {
+                ModuleLookup::Source(file) if (audit.is_own)(&file.entry.origin) => {
+                    (file.path.rsplit_once('/').map_or("", |(directory, _)| directory), true)
+                }
+                ModuleLookup::Source(_) | ModuleLookup::Compiled(_) => return None,
+                ModuleLookup::Namespace(directories) => (&*directories.first()?.path, false),
+                ModuleLookup::NotFound => ("", false),
+            };
+            let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
+            let module = audit.modules.iter().position(|module| module.path.starts_with(&prefix));
+            if let (Some(at), true) = (module, is_package || !directory.is_empty()) {
+                let depth = audit.modules[at].path[prefix.len()..].matches('/').count();
+                let start = PathStart::Module(at);
+                return self.of(&LiteralPath { start, up: depth + 1 + path.up, below });
+            }
+            below.insert(0, (*last).to_owned());
+            components.pop();
+        }
+        None
+    }
+
+    /// Returns the path in the artifact of a file that is beside a module rather than in the working directory.
+    pub(super) fn beside(&self, module: &OwnModule, path: &LiteralPath) -> Option<String> {
+        let is_relative = path.start == PathStart::WorkingDirectory;
+        let beside = LiteralPath { up: path.up + 1, ..path.clone() }.in_tree(module.path);
+        beside.filter(|beside| is_relative && self.audit.tree.get(beside).is_some())
+    }
+
+    /// Returns the compiled translations of a domain in a directory that the artifact has: those that the project has, or one
+    /// for any language if neither has any.
+    pub(super) fn catalogs(&self, directory: &Place, domain: &str) -> Vec<Place> {
+        let (prefix, suffix) = (format!("{}/", directory.in_artifact), format!("/LC_MESSAGES/{domain}.mo"));
+        let mut bundled = self.audit.tree.starting_with(&prefix);
+        let is_bundled = bundled.any(|(path, _)| path.as_str().ends_with(&suffix));
+        let languages = directory.source.iter().filter_map(|source| fs::read_dir(source).ok()).flatten();
+        let languages = languages.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut catalogs: Vec<Place> = languages
+            .filter_map(|language| {
+                let below = format!("{language}{suffix}");
+                let source = directory.source.as_ref()?.join(&below);
+                let in_artifact = format!("{}/{below}", directory.in_artifact);
+                source.is_file().then_some(Place { in_artifact, source: Some(source) })
+            })
+            .collect();
+        if catalogs.is_empty() && !is_bundled {
+            let in_artifact = format!("{}/*{suffix}", directory.in_artifact);
+            catalogs.push(Place { in_artifact, source: None });
+        }
+        catalogs
+    }
+
+    /// Returns the directory of migrations that a configuration of Alembic names
+    /// ([its documentation](https://alembic.sqlalchemy.org/en/latest/tutorial.html#editing-the-ini-file)).
+    pub(super) fn migrations(&self, path: &LiteralPath, config: &Place) -> Option<Place> {
+        let text = match self.audit.tree.get(&config.in_artifact) {
+            Some(entry) => entry.content.read(READ_LIMIT).ok()?,
+            None => fs::read(config.source.as_ref()?).ok()?,
+        };
+        let text = String::from_utf8_lossy(&text);
+        let location = text.lines().find_map(|line| {
+            line.strip_prefix("script_location")?.trim_start().strip_prefix('=').map(|value| value.trim().to_owned())
+        })?;
+        let here = location.strip_prefix("%(here)s/");
+        let directory = match here {
+            Some(below) => path.clone().parent().join(below)?,
+            // `package:directory` is a resource of a package.
+            None if location.contains(':') => return None,
+            None => LiteralPath::new(PathStart::WorkingDirectory).join(&location)?,
+        };
+        self.of(&directory)
+    }
+}

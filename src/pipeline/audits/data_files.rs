@@ -1,0 +1,54 @@
+//! Runs the audit of data files over an artifact.
+
+use std::path::PathBuf;
+
+use super::{Audited, inclusion};
+use crate::audit::data_files::{DataFileAudit, MissingDataFile, Whereabouts};
+use crate::audit::imports::OwnModule;
+use crate::tree::{FileContent, FileOrigin};
+
+/// Returns the files that the application names by literal paths and that are not in the artifact, with what to do about it.
+pub(super) fn audit(audited: &Audited, modules: &[OwnModule]) -> Vec<MissingDataFile> {
+    let projects = audited.plan.project_names();
+    let workspace = &audited.plan.project.workspace;
+    let directories = [workspace.directory(workspace.current()), workspace.root.clone()];
+    let [Ok(project), Ok(root)] = directories.map(|directory| directory.canonicalize()) else { return Vec::new() };
+    let audit = DataFileAudit {
+        tree: audited.deployment.trees[0].0,
+        roots: audited.roots,
+        python: audited.plan.target.python,
+        modules,
+        started: audited.started,
+        is_own: &|origin| origin.is_own(&projects),
+        application: audited.application,
+        working_directory: audited.working_directory,
+        project: &project,
+        workspace: &root,
+        sources: &modules.iter().map(|module| source_of(audited, module)).collect::<Vec<_>>(),
+        allowed: &audited.settings.audit.allow_missing,
+    };
+    let mut findings = audit.run();
+    for finding in &mut findings {
+        if let Whereabouts::Project { source, in_artifact } = &finding.whereabouts {
+            finding.remedies.push(format!("include it with {}", inclusion::flags(audited, source, in_artifact)));
+        }
+    }
+    findings
+}
+
+/// Returns the file of the project that a module was built from, canonical.
+fn source_of(audited: &Audited, module: &OwnModule) -> Option<PathBuf> {
+    if let FileContent::File { path, .. } = &module.entry.content {
+        return path.canonicalize().ok();
+    }
+    // A module of a wheel that was built from the project: its layout is flat, or below `src`.
+    let FileOrigin::Distribution(distribution) = &module.entry.origin else { return None };
+    let (_, directory) = audited.plan.projects().find(|(selected, _)| selected.name == distribution.name)?;
+    let sites = audited.roots.iter().map(|root| root.site_packages);
+    let below = sites
+        .filter_map(|site| module.path.strip_prefix(site))
+        .map(|path| path.trim_start_matches('/'))
+        .min_by_key(|path| path.len())?;
+    let candidates = [directory.join(below), directory.join("src").join(below)];
+    candidates.into_iter().find_map(|path| path.canonicalize().ok())
+}
