@@ -18,7 +18,7 @@ use super::client::{RegistryClient, RegistryRequest, RepositoryName};
 use super::payload::BlobSource;
 use super::push::{explained, put};
 use super::request_error::RequestError;
-use super::upload::BlobUpload;
+use super::upload::{BlobCheck, BlobUpload};
 use super::{ImageReference, RegistryAction, RegistryError, RemoteManifest, pull};
 use crate::digest::Sha256;
 use crate::image::{Blob, OciArtifact, listed};
@@ -142,7 +142,7 @@ impl ReferrerPush<'_> {
     /// Uploads a document or its empty configuration, which are too small to show progress.
     async fn send(&self, blob: &Blob) -> Result<(), RegistryError> {
         let source = BlobSource::new(self.client, blob, &Silent);
-        let upload = BlobUpload { source, repository: self.repository, from: None, check: true };
+        let upload = BlobUpload { source, repository: self.repository, from: None, check: BlobCheck::Always };
         let Err(failure) = upload.run().await else { return Ok(()) };
         let action = RegistryAction::PushBlob { repository: self.repository.to_string(), digest: blob.digest };
         Err(explained(failure, action, self.repository))

@@ -349,11 +349,12 @@ pub(super) fn is_loopback(registry: &str) -> bool {
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Returns where a response redirects its request, if that is followed. A redirect is answer enough to HEAD: the blob exists.
+/// Returns where a response redirects its request, if that is followed. A redirect of HEAD says nothing about the blob: some
+/// registries redirect to their storage whether it is there or not (distribution-spec issue 607).
 fn redirection(method: &Method, response: &RegistryResponse) -> Result<Option<Url>, RequestError> {
     let is_followed = match response.status().as_u16() {
-        301..=303 => method == Method::GET,
-        307 | 308 => method != Method::HEAD,
+        301..=303 => matches!(*method, Method::GET | Method::HEAD),
+        307 | 308 => true,
         _ => false,
     };
     if is_followed { response.location(LOCATION).map(Some) } else { Ok(None) }

@@ -19,7 +19,7 @@ use super::client::{RegistryClient, RegistryRequest, RepositoryName, RequestTarg
 use super::payload::{BlobSource, Payload};
 use super::remote_state::{RemoteState, remote_state};
 use super::request_error::RequestError;
-use super::upload::{BlobPlacement, BlobUpload, SMALL};
+use super::upload::{BlobCheck, BlobPlacement, BlobUpload, SMALL};
 use super::{ImageReference, RegistryAction, RegistryError, ecr, pull};
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent, OciArtifact};
@@ -103,6 +103,20 @@ pub(super) async fn push(
     Ok(PushSummary { digest, repositories: repositories?, requests: client.requests() - before })
 }
 
+/// What is believed about the blobs that a repository has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BlobEvidence {
+    /// What the registry answers.
+    Registry,
+    /// Nothing: all blobs are sent.
+    None,
+}
+
+/// Tells whether a request is worth less than the blob, or the blob is not here.
+fn is_worth_asking(blob: &Blob) -> bool {
+    blob.size > SMALL || matches!(blob.content, BlobContent::Registry { .. })
+}
+
 /// A repository to push to, and the references in it.
 struct PushDestination<'a> {
     repository: RepositoryName<'a>,
@@ -132,9 +146,11 @@ impl PushOperation<'_> {
             done.push(self.push_contents(destination, &state, source).await?);
             states.push(state);
         }
-        for (destination, state) in destinations.iter().zip(&states) {
+        for ((destination, state), done) in destinations.iter().zip(&states).zip(&mut done) {
             for reference in &destination.references {
-                self.tag(destination, reference, state).await?;
+                if let Some(again) = self.tag(destination, reference, state).await? {
+                    *done = again;
+                }
             }
         }
         for (destination, done) in destinations.iter().zip(&mut done) {
@@ -160,19 +176,21 @@ impl PushOperation<'_> {
     }
 
     /// Pushes everything except the manifest that is to be tagged. If the registry then reports missing blobs, the manifest
-    /// before was incomplete: all blobs are checked.
+    /// before was incomplete, and all blobs are checked; if it still does, its answers were wrong, and all are sent.
     async fn push_contents(
         &self,
         destination: &PushDestination<'_>,
         state: &RemoteState,
         source: Option<RepositoryName<'_>>,
     ) -> Result<RepositoryPush, RegistryError> {
-        match self.push_missing(destination, state, source).await {
-            Err(error) if state.found && misses_parts(&error) => {
-                self.push_missing(destination, &RemoteState::default(), source).await
-            }
-            pushed => pushed,
+        let mut pushed = self.push_missing(destination, state, source, BlobEvidence::Registry).await;
+        if state.found && pushed.as_ref().is_err_and(misses_parts) {
+            pushed = self.push_missing(destination, &RemoteState::default(), source, BlobEvidence::Registry).await;
         }
+        if pushed.as_ref().is_err_and(misses_parts) {
+            pushed = self.push_missing(destination, &RemoteState::default(), None, BlobEvidence::None).await;
+        }
+        pushed
     }
 
     async fn push_missing(
@@ -180,6 +198,7 @@ impl PushOperation<'_> {
         destination: &PushDestination<'_>,
         state: &RemoteState,
         source: Option<RepositoryName<'_>>,
+        evidence: BlobEvidence,
     ) -> Result<RepositoryPush, RegistryError> {
         let references = destination.references.iter().map(|reference| (*reference).clone()).collect();
         let [uploaded, mounted, present] = [BlobCount::default(); 3];
@@ -197,7 +216,11 @@ impl PushOperation<'_> {
                 source: BlobSource::new(self.client, blob, self.reporter),
                 repository: destination.repository,
                 from: mount_source(blob, destination.repository, source),
-                check: !state.found || blob.size > SMALL || matches!(blob.content, BlobContent::Registry { .. }),
+                check: match evidence {
+                    BlobEvidence::None => BlobCheck::Never,
+                    BlobEvidence::Registry if !state.found || is_worth_asking(blob) => BlobCheck::Always,
+                    BlobEvidence::Registry => BlobCheck::Again,
+                },
             };
             upload.run().await.map(|placed| (placed, blob)).map_err(|failure| (failure, blob.digest))
         });
@@ -225,22 +248,22 @@ impl PushOperation<'_> {
         put.map_err(|failure| explained(failure, RegistryAction::PushManifest(reference), destination.repository))
     }
 
-    /// Points a reference to the manifest.
+    /// Points a reference to the manifest. Returns the result of a push that had to be repeated for that.
     async fn tag(
         &self,
         destination: &PushDestination<'_>,
         reference: &ImageReference,
         state: &RemoteState,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<Option<RepositoryPush>, RegistryError> {
         let (manifest, target) = (&self.artifact.manifest, reference.destination());
         if state.current.contains(&target) {
-            return Ok(());
+            return Ok(None);
         }
         let action = RegistryAction::PushManifest(reference.clone());
-        let Err(failure) = self.put(destination.repository, &target, manifest).await else { return Ok(()) };
+        let Err(failure) = self.put(destination.repository, &target, manifest).await else { return Ok(None) };
         if failure.error.is_about_immutability() {
             return match pull::find(self.client, &target).await? {
-                Some(present) if present.digest == manifest.digest => Ok(()),
+                Some(present) if present.digest == manifest.digest => Ok(None),
                 Some(present) => Err(RegistryError::Immutable {
                     reference: Box::new(target),
                     present: present.digest,
@@ -249,13 +272,20 @@ impl PushOperation<'_> {
                 None => Err(failure.of(action)),
             };
         }
-        let error = explained(failure, action.clone(), destination.repository);
-        if !state.found || !misses_parts(&error) {
-            return Err(error);
+        let mut error = explained(failure, action.clone(), destination.repository);
+        // As in `push_contents`.
+        let checked = state.found.then_some(BlobEvidence::Registry);
+        for evidence in checked.into_iter().chain([BlobEvidence::None]) {
+            if !misses_parts(&error) {
+                break;
+            }
+            let pushed = self.push_missing(destination, &RemoteState::default(), None, evidence).await?;
+            match self.put(destination.repository, &target, manifest).await {
+                Ok(()) => return Ok(Some(pushed)),
+                Err(failure) => error = explained(failure, action.clone(), destination.repository),
+            }
         }
-        self.push_missing(destination, &RemoteState::default(), None).await?;
-        let put = self.put(destination.repository, &target, manifest).await;
-        put.map_err(|failure| explained(failure, action, destination.repository))
+        Err(error)
     }
 
     async fn put(

@@ -44,8 +44,18 @@ pub(super) struct BlobUpload<'a> {
     pub repository: RepositoryName<'a>,
     /// Another repository of the registry, to mount the blob from.
     pub from: Option<&'a str>,
-    /// Whether to check first if the blob exists.
-    pub check: bool,
+    pub check: BlobCheck,
+}
+
+/// Whether to ask the registry for a blob before it is uploaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BlobCheck {
+    /// Before the first attempt, and again before each other one, as the response to a successful upload may have been lost.
+    Always,
+    /// Before all but the first attempt.
+    Again,
+    /// Never: the registry has said that it has blobs which it then missed.
+    Never,
 }
 
 /// How far an attempt at an upload got.
@@ -109,8 +119,12 @@ impl BlobUpload<'_> {
                 None => {}
             }
         }
-        // The response to a successful upload may have been lost.
-        if (self.check || self.from.is_some() || is_again) && self.exists().await? {
+        let asks = match self.check {
+            BlobCheck::Always => true,
+            BlobCheck::Again => self.from.is_some() || is_again,
+            BlobCheck::Never => false,
+        };
+        if asks && self.exists().await? {
             return Ok(BlobPlacement::Present);
         }
         reached.set(UploadStep::Checked);
@@ -129,13 +143,18 @@ impl BlobUpload<'_> {
             scopes: Scopes::push(self.repository.name),
             ..RegistryRequest::read(self.repository, Method::HEAD, path)
         };
-        let response = self.source.client.send(&request).await?;
+        let response = match self.source.client.send(&request).await {
+            // A storage that only the registry reaches tells nothing.
+            Err(RequestError::Transport { host, .. }) if host != self.repository.registry => return Ok(false),
+            response => response?,
+        };
         let status = response.status();
-        if status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429 | 499) {
+        let is_own = response.is_from(self.repository.registry);
+        if is_own && (status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429 | 499)) {
             return Err(response.into_error().await);
         }
-        // Registries redirect to the storage of blobs that exist.
-        Ok(status.is_success() || status.is_redirection())
+        // A storage may have signed its URL for GET alone, and refuse this request for a blob that exists.
+        Ok(status.is_success())
     }
 
     /// Mounts the blob from another repository. A registry that refuses may have started an upload session instead.

@@ -234,3 +234,19 @@ fn the_digest_in_a_reference_must_match_the_artifact() {
     anonymous().push(&artifact, &[by_digest, to.with_digest(artifact.manifest.digest)], &Silent).unwrap();
     assert_eq!(anonymous().find(&to).unwrap().unwrap().digest, artifact.manifest.digest);
 }
+
+/// Answers to HEAD that say nothing, or something wrong, lose no blob.
+#[test]
+fn blobs_are_sent_although_the_registry_seems_to_have_them() {
+    for profile in [Profile::Cdn, Profile::Hopeful] {
+        let server = MemoryRegistry::start(profile);
+        let artifact = image("app", vec![layer(1, 10), layer(2, 2_000_000)]);
+        let at = reference(&server.host(), "team/app:1");
+        let first = anonymous().push(&artifact, std::slice::from_ref(&at), &Silent).unwrap();
+        assert_eq!(first.repositories[0].uploaded.blobs, 3, "{profile:?}");
+        // The next version has one more layer.
+        let artifact = image("app", vec![layer(1, 10), layer(2, 2_000_000), layer(3, 2_000_000)]);
+        anonymous().push(&artifact, &[at], &Silent).unwrap();
+        assert!(server.document("team/app", "1").unwrap()["layers"].as_array().unwrap().len() == 3);
+    }
+}

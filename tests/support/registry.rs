@@ -41,10 +41,14 @@ pub enum Profile {
     Referrers,
     /// Manifests with a subject are refused.
     NoSubjects,
+    /// Reads of blobs are redirected, whether the blob exists or not.
+    Cdn,
+    /// HEAD requests find every blob. Not in [`Self::ALL`]: blobs are counted twice.
+    Hopeful,
 }
 
 impl Profile {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Plain,
         Self::Ecr,
         Self::Ghcr,
@@ -58,6 +62,7 @@ impl Profile {
         Self::Silent,
         Self::Referrers,
         Self::NoSubjects,
+        Self::Cdn,
     ];
 }
 
@@ -107,6 +112,11 @@ impl MemoryRegistry {
 
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Returns another name of the same server.
+    fn cdn_host(&self) -> String {
+        format!("localhost:{}", self.port)
     }
 
     /// Redirects reads and uploads of blobs to another server with the same blobs.
@@ -288,6 +298,13 @@ impl MemoryRegistry {
     fn blob(&self, state: &State, request: &Message, repository: String, digest: String) -> Message {
         if request.query("signature").is_some() && request.header("authorization").is_some() {
             return Message::answer(400).with_body("<xml>only one authentication mechanism is allowed</xml>");
+        }
+        if self.profile == Profile::Cdn && request.query("signature").is_none() {
+            let location = format!("http://{}{}?signature={SIGNATURE}", self.cdn_host(), request.path());
+            return Message::answer(307).with("Location", location);
+        }
+        if self.profile == Profile::Hopeful && request.method() == "HEAD" {
+            return Message::answer(200);
         }
         let Some(bytes) = state.blobs.get(&(repository, digest)) else {
             return error(404, "BLOB_UNKNOWN", "blob unknown to registry");
