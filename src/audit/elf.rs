@@ -8,7 +8,7 @@ use std::io::{Read, Seek};
 
 use object::elf::{
     DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, EM_386, EM_AARCH64, EM_X86_64, ET_DYN, ET_EXEC, FileHeader32,
-    FileHeader64, PT_DYNAMIC, PT_INTERP, SHT_DYNSYM,
+    FileHeader64, PT_DYNAMIC, PT_INTERP, SHT_DYNSYM, VER_FLG_WEAK,
 };
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable};
 use object::{Endianness, FileKind, ReadCache, ReadRef};
@@ -200,7 +200,8 @@ where
 }
 
 /// Returns the newest versions of the symbols that a file uses from the libraries of the platform. Copies of these
-/// libraries in a wheel do not count: auditwheel renames them.
+/// libraries in a wheel do not count: auditwheel renames them. Nor do weak versions, which the dynamic linker does not
+/// require (glibc 2.41, `match_symbol` in elf/dl-version.c); rustc 1.99 and later produces them.
 fn used_versions<'data, Header, Data>(
     sections: &SectionTable<'data, Header, Data>,
     endian: Endianness,
@@ -216,6 +217,9 @@ where
     while let Some((needed, mut names)) = needs.next()? {
         let library = needed.file(endian, strings)?;
         while let Some(name) = names.next()? {
+            if name.vna_flags.get(endian) & VER_FLG_WEAK != 0 {
+                continue;
+            }
             let name = std::str::from_utf8(name.name(endian, strings)?).unwrap_or_default();
             versions.glibc = versions.glibc.max(glibc(name));
             let newest = match library {
@@ -299,6 +303,37 @@ mod tests {
         assert_eq!(elf.machine, ElfMachine::Known(own.unwrap()));
         assert!(elf.needed.contains(&"libc.so.6".to_owned()) && elf.role == ElfRole::Program, "{elf:?}");
         assert!(elf.versions.glibc.is_some_and(|glibc| glibc.minor >= 14), "{elf:?}");
+    }
+
+    #[test]
+    fn weak_versions_are_not_needed() {
+        let mut program = std::fs::read("/proc/self/exe").unwrap();
+        let header = object::elf::FileHeader64::<Endianness>::parse(&*program).unwrap();
+        let sections = header.sections(Endianness::Little, &*program).unwrap();
+        let (_, section) = sections.section_by_name(Endianness::Little, b".gnu.version_r").unwrap();
+        let start = section.sh_offset.get(Endianness::Little) as usize;
+        let number = |program: &[u8], at: usize| u32::from_le_bytes(program[at..at + 4].try_into().unwrap()) as usize;
+        // The chain of libraries, and for each the chain of its versions, by relative offsets.
+        let mut need = start;
+        loop {
+            let mut name = need + number(&program, need + 8);
+            loop {
+                program[name + 4] |= VER_FLG_WEAK as u8;
+                match number(&program, name + 12) {
+                    0 => break,
+                    next => name += next,
+                }
+            }
+            match number(&program, need + 12) {
+                0 => break,
+                next => need += next,
+            }
+        }
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, &program).unwrap();
+        let elf = read(file).unwrap();
+        assert_eq!(elf.versions, SymbolVersions::default());
+        assert!(elf.needed.contains(&"libc.so.6".to_owned()));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::values::profile;
 use super::{CommonOptions, DocumentOptions, InvalidOption, Invocation, TargetKind, TargetOptions, texts};
 use crate::audit::handler::Handler;
 use crate::index::InvalidIndexUrl;
-use crate::platform::Architecture;
+use crate::platform::{Architecture, PythonVersion};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 
 /// The options of `pybundle lambda`.
@@ -43,7 +43,7 @@ pub(crate) struct FunctionOptions {
     /// `-` is standard output; the summary is then printed on standard error. Only an earlier zip is replaced.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
-    /// Build for this Lambda runtime, such as python3.13 [default: the project's]
+    /// Build for this Lambda runtime, such as python3.13 or 3.13 [default: the project's]
     ///
     /// Without this option, .python-version decides, or else the newest runtime that requires-python allows.
     #[arg(long, value_name = "NAME")]
@@ -124,6 +124,8 @@ impl TargetOptions for LambdaOptions {
 
     fn profile(&self) -> ProfileChoice {
         match (&self.function.runtime, &self.function.profile) {
+            // `3.13` is a version, and python3.13 the runtime.
+            (Some(name), _) if name.parse::<PythonVersion>().is_ok() => ProfileChoice::BuiltIn(format!("python{name}")),
             (Some(name), _) => ProfileChoice::BuiltIn(name.clone()),
             (None, Some(text)) => profile(text),
             (None, None) => ProfileChoice::Default,

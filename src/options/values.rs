@@ -17,7 +17,7 @@ use crate::sbom;
 use crate::settings::{LayerCompression, ProfileChoice};
 use crate::trim::SlimRule;
 
-/// An OCI platform, `OS/ARCHITECTURE`.
+/// An OCI platform, `OS/ARCHITECTURE`; the operating system may be missing, as for Docker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ImagePlatform(pub(crate) Architecture);
 
@@ -25,10 +25,9 @@ impl FromStr for ImagePlatform {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let name = text.strip_prefix("linux/").unwrap_or_default();
+        let name = text.strip_prefix("linux/").unwrap_or(text);
         let name = name.strip_suffix("/v8").filter(|name| *name == "arm64").unwrap_or(name);
-        let found = Architecture::from_oci_name(name).map(Self);
-        found.ok_or("expected linux/amd64 or linux/arm64")
+        name.parse().map(Self).map_err(|_| "expected linux/amd64 or linux/arm64")
     }
 }
 

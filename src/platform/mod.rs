@@ -20,7 +20,7 @@ pub use profile::{LambdaLimits, LambdaProfile, ProfileError, ProfileKind, Scheme
 pub(crate) use runtime::{PythonChoiceError, PythonReason, default_python, default_runtime};
 pub use tags::{CompatibilityTag, CompatibilityTags};
 
-use crate::hints::Hints;
+use crate::hints::{Hints, did_you_mean};
 
 /// A minor version of CPython 3, for instance 3.13.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -77,7 +77,7 @@ pub enum Architecture {
     Arm64,
 }
 
-/// An unknown architecture, or one by another name than AWS's.
+/// An unknown architecture, or one by a name that no tool here uses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a supported architecture: expected x86_64 or arm64", .0.escape_debug())]
 pub struct InvalidArchitecture(String);
@@ -89,7 +89,7 @@ impl Hints for InvalidArchitecture {
             "aarch64" | "arm64" => Architecture::Arm64,
             _ => return vec![],
         };
-        vec![format!("use AWS's name `{known}`")]
+        vec![did_you_mean(known.aws_name())]
     }
 }
 
@@ -120,18 +120,15 @@ impl Architecture {
             Self::Arm64 => "arm64",
         }
     }
-
-    /// Returns the architecture with the given OCI name, if it is supported.
-    pub fn from_oci_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|architecture| architecture.oci_name() == name)
-    }
 }
 
+/// Takes the names of AWS, of platform tags and of OCI platforms.
 impl FromStr for Architecture {
     type Err = InvalidArchitecture;
 
     fn from_str(name: &str) -> Result<Self, InvalidArchitecture> {
-        let known = Self::ALL.into_iter().find(|architecture| architecture.aws_name() == name);
+        let names = |architecture: &Self| [architecture.aws_name(), architecture.wheel_name(), architecture.oci_name()];
+        let known = Self::ALL.into_iter().find(|architecture| names(architecture).contains(&name));
         known.ok_or_else(|| InvalidArchitecture(name.to_owned()))
     }
 }
@@ -297,8 +294,11 @@ mod tests {
     }
 
     #[test]
-    fn other_names_of_architectures_are_refused_with_a_hint() {
-        for (name, hint) in [("amd64", "`x86_64`"), ("aarch64", "`arm64`"), ("ARM64", "`arm64`")] {
+    fn architectures_have_the_names_of_aws_python_and_oci() {
+        for (name, architecture) in [("amd64", Architecture::X86_64), ("aarch64", Architecture::Arm64)] {
+            assert_eq!(name.parse(), Ok(architecture));
+        }
+        for (name, hint) in [("x64", "`x86_64`"), ("AMD64", "`x86_64`"), ("ARM64", "`arm64`")] {
             let error = name.parse::<Architecture>().unwrap_err();
             assert!(error.hints()[0].contains(hint), "{:?}", error.hints());
         }

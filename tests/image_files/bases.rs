@@ -44,7 +44,7 @@ fn search(base: &Base, wanted: PythonVersion) -> BasePython {
 }
 
 fn here() -> Architecture {
-    Architecture::from_oci_name(bases::platform().strip_prefix("linux/").unwrap()).unwrap()
+    bases::platform().strip_prefix("linux/").unwrap().parse().unwrap()
 }
 
 #[test]

@@ -267,7 +267,8 @@ fn data_warning(application: &Application) -> Option<String> {
     let total: u64 = by_path.values().sum();
     let mut largest: Vec<(&str, u64)> = by_path.into_iter().collect();
     largest.sort_by_key(|(_, size)| Reverse(*size));
-    let largest = largest.iter().take(LARGEST_DATA).map(|(path, size)| (path, size >> 20)).filter(|(_, size)| *size > 0);
+    let largest =
+        largest.iter().take(LARGEST_DATA).map(|(path, size)| (path, size >> 20)).filter(|(_, size)| *size > 0);
     let largest: Vec<String> = largest.map(|(path, size)| format!("{path} {size} MiB")).collect();
     (total > USUAL_DATA).then(|| {
         format!(
