@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::command::{pybundle, repository, succeed};
 use crate::support::lambda::{architecture, invoke, newest_python};
 
-/// Builds an application with nothing but its handler, and checks what it answers.
+/// Builds an application with nothing but its handler, without a warning, and checks what it answers.
 fn answers(name: &str, handler: &str, expected: &Value) {
     let directory = tempfile::tempdir().unwrap();
     let zip = directory.path().join("function.zip");
@@ -17,7 +17,9 @@ fn answers(name: &str, handler: &str, expected: &Value) {
     let project = repository().join("testdata/applications").join(name);
     let runtime = format!("python{python}");
     let mut command = pybundle(&["lambda", "--runtime", &runtime, "--arch", architecture(), "--handler", handler]);
-    succeed(command.arg("--output").arg(&zip).arg(&project));
+    let report: Value =
+        serde_json::from_str(&succeed(command.arg("--json").arg("--output").arg(&zip).arg(&project))).unwrap();
+    assert_eq!(report["warnings"], json!([]), "{name}");
     assert_eq!(invoke(&python, handler, &json!({}), &[&zip]).answer(), *expected, "{name}");
     for path in paths(&zip) {
         let top_level = path.split('/').next().unwrap();
