@@ -11,6 +11,12 @@ pub(crate) fn did_you_mean(name: &str) -> String {
     format!("did you mean `{name}`?")
 }
 
+/// Quotes a word for a POSIX shell, if it has to be.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=+,@%".contains(character);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
 /// Returns the known name that `name` is probably a misspelling of.
 ///
 /// A third of its characters may be wrong, as for rustc's own suggestions; two characters that changed places are one mistake.

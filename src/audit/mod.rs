@@ -18,7 +18,7 @@ use imports::{ImportFinding, UnreachedModules};
 use libraries::LibraryFinding;
 use startup::ShadowedModule;
 
-use crate::hints::Hints;
+use crate::hints::{self, Hints};
 
 /// A problem that an audit found.
 #[derive(Debug, thiserror::Error)]
@@ -81,8 +81,12 @@ impl Hints for AuditFailures {
                 hints.push(hint);
             }
         }
-        let flags: Vec<String> =
-            self.0.iter().flat_map(AuditFinding::missing).map(|name| format!("--allow-missing {name}")).collect();
+        let flags: Vec<String> = self
+            .0
+            .iter()
+            .flat_map(AuditFinding::missing)
+            .map(|name| format!("--allow-missing {}", hints::quoted(name)))
+            .collect();
         match &flags[..] {
             [] => {}
             [flag] => hints.push(format!("if it is provided at run time, pass {flag}")),

@@ -252,7 +252,7 @@ fn words(flags: &str) -> Vec<&str> {
 fn applications_have_their_data_files_or_fail_with_a_hint_that_helps() {
     for application in &APPLICATIONS {
         let project = project(application.files);
-        let mut common = vec!["--handler", "app.handler", "--include", "."];
+        let mut common = vec!["--handler", "app.handler"];
         application.imports.iter().for_each(|import| common.extend(["--allow-missing", import]));
         let build = |more: &[&str]| {
             let _ = std::fs::remove_dir_all(project.path().join("dist"));
@@ -274,7 +274,8 @@ fn applications_have_their_data_files_or_fail_with_a_hint_that_helps() {
         let said = fail(&mut build(&excluded));
         let error = format!("error: {}, which is in the project, but not in the artifact\n", application.error);
         assert!(said.starts_with(&error), "{said}");
-        let hint = said.lines().find_map(|line| line.strip_prefix("hint: include it with ")).unwrap();
+        let hint = said.lines().find_map(|line| line.strip_prefix("hint: include ")).unwrap();
+        let (_, hint) = hint.split_once(" with ").unwrap();
         assert_eq!(hint, application.hint);
         assert_eq!(runs(&[&excluded[..], &words(hint)].concat()), "", "{hint}");
 
@@ -292,20 +293,23 @@ fn what_is_not_included_is_added_by_the_hint() {
             .concat();
     let project = project(&files);
     for (included, hints) in [
-        (&["--include", "app.py"][..], &["--include config.json"][..]),
-        (&["--include", "other.py"], &["--include 'data files/x.json:data files/x.json'"]),
+        (&["--include", "app.py"][..], &["config.json with --include config.json"][..]),
+        (&["--include", "other.py"], &["data files/x.json with --include 'data files/x.json:data files/x.json'"]),
         (
             &["--include", "app.py", "--include", "other.py"],
-            &["--include config.json", "--include 'data files/x.json:data files/x.json'"],
+            &[
+                "config.json with --include config.json",
+                "data files/x.json with --include 'data files/x.json:data files/x.json'",
+            ],
         ),
     ] {
         let said = fail(&mut lambda(project.path(), "3.12", included));
-        let printed: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("hint: include it with ")).collect();
+        let printed: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("hint: include ")).collect();
         assert_eq!(printed, hints, "{said}");
         let mut command = lambda(project.path(), "3.12", included);
         printed.iter().for_each(|hint| {
-            let (flag, path) = hint.split_once(' ').unwrap();
-            command.args([flag, path.trim_matches('\'')]);
+            let (_, path) = hint.split_once(" with --include ").unwrap();
+            command.args(["--include", path.trim_matches('\'')]);
         });
         succeed(&mut command);
     }
@@ -316,15 +320,41 @@ fn what_is_not_included_is_added_by_the_hint() {
 }
 
 #[test]
-fn what_git_ignores_is_added_to_the_default_by_the_hint() {
-    let project = project(CONFIG);
-    project.write(".gitignore", b"config.json\n");
-    std::fs::create_dir(project.path().join(".git")).unwrap();
-    let said = fail(&mut lambda(project.path(), "3.12", &["--handler", "app.handler"]));
-    assert!(said.starts_with("error: app.py:3 uses `config.json`, which is in the project"), "{said}");
-    assert!(said.contains("\nhint: include it with --include . --include config.json\n"), "{said}");
-    let flags = ["--handler", "app.handler", "--include", ".", "--include", "config.json"];
-    succeed(&mut lambda(project.path(), "3.12", &flags));
+fn what_is_excluded_by_default_is_added_by_the_hint() {
+    let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n-----END PRIVATE KEY-----\n";
+    for (path, text) in [
+        ("ignored.json", ""),
+        ("data/ignored/x.json", ""),
+        ("certs/server.pem", key),
+        ("tests/x.json", ""),
+        ("docs/index.md", ""),
+        ("README.md", ""),
+        ("pyproject.toml", "[tool.x]\n"),
+        ("analysis.ipynb", "{}"),
+        ("build/x.json", ""),
+    ] {
+        let app = format!(
+            "from pathlib import Path\n\nTEXT = (Path(__file__).parent / \"{path}\").read_text()\n\n\ndef handler(event, context):\n    return TEXT\n"
+        );
+        let project = project(&[("app.py", &app), (path, text), (".gitignore", "ignored*\n"), (".git/HEAD", "")]);
+        let mut command = lambda(project.path(), "3.12", &["--handler", "app.handler"]);
+        if path == "build/x.json" {
+            // What is named like an output may be one.
+            succeed(&mut command);
+            continue;
+        }
+        let said = fail(&mut command);
+        assert!(said.contains(&format!("error: app.py:3 uses `{path}`, which is in the project")), "{said}");
+        let beginning = match path {
+            "certs/server.pem" => {
+                format!("hint: {path} contains a secret: read it from elsewhere at run time, or include it with ")
+            }
+            _ => format!("hint: include {path} with "),
+        };
+        let hint = said.lines().find_map(|line| line.strip_prefix(&beginning)).unwrap();
+        command.args(words(hint));
+        succeed(&mut command);
+    }
 }
 
 #[test]

@@ -169,10 +169,11 @@ pub(super) fn mode_reads(mode: &str) -> bool {
     !mode.contains(['w', 'a', 'x'])
 }
 
-/// Returns whether what has a name in settings may be missing: Django's directories of static files for collectstatic and of
+/// Returns whether what has a name in settings may be missing: Django's directories for collectstatic, loaddata and
 /// uploads, and the files of pydantic-settings and Dynaconf.
 pub(super) fn is_optional(name: &str) -> bool {
-    const NAMES: [&str; 10] = [
+    const NAMES: [&str; 11] = [
+        "FIXTURE_DIRS",
         "MEDIA_ROOT",
         "STATICFILES_DIRS",
         "STATIC_ROOT",

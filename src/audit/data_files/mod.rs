@@ -51,6 +51,8 @@ pub(crate) struct DataFileAudit<'a> {
     pub(crate) project: &'a Path,
     /// The workspace's directory, canonical.
     pub(crate) workspace: &'a Path,
+    /// The files and directories of the project that are excluded because something generates them.
+    pub(crate) generated: &'a BTreeSet<PathBuf>,
     /// The files that the modules were built from, canonical, as far as they are known.
     pub(crate) sources: &'a [Option<PathBuf>],
     /// Paths that are provided at run time, with all that is below (`--allow-missing`).
@@ -168,7 +170,8 @@ impl DataFileAudit<'_> {
             },
         };
         // Files are often put into such a directory at run time.
-        let is_unknown_directory = path_use.kind == UseKind::Named && place.source.as_deref().is_some_and(Path::is_dir);
+        let is_unknown_directory = path_use.kind == UseKind::Named
+            && place.source.as_deref().is_some_and(|source| source.is_dir() && self.is_generated(source));
         Some(MissingDataFile {
             location: SourceLine { path: module.path.to_owned(), line: path_use.line },
             path: self.shown(&place.in_artifact),
@@ -212,6 +215,10 @@ impl DataFileAudit<'_> {
             remedies: Vec::new(),
         };
         Some((place.in_artifact, finding))
+    }
+
+    fn is_generated(&self, source: &Path) -> bool {
+        source.ancestors().any(|path| self.generated.contains(path))
     }
 
     fn has(&self, path: &str) -> bool {

@@ -24,13 +24,20 @@ pub(super) fn audit(audited: &Audited, modules: &[OwnModule]) -> Vec<MissingData
         working_directory: audited.working_directory,
         project: &project,
         workspace: &root,
+        generated: &inclusion::generated_directories(audited, &project),
         sources: &modules.iter().map(|module| source_of(audited, module)).collect::<Vec<_>>(),
         allowed: &audited.settings.audit.allow_missing,
     };
     let mut findings = audit.run();
     for finding in &mut findings {
         if let Whereabouts::Project { source, in_artifact } = &finding.whereabouts {
-            finding.remedies.push(format!("include it with {}", inclusion::flags(audited, source, in_artifact)));
+            let flags = inclusion::flags(audited, source, in_artifact);
+            let path = &finding.path;
+            finding.remedies.push(if inclusion::is_secret(audited, source) {
+                format!("{path} contains a secret: read it from elsewhere at run time, or include it with {flags}")
+            } else {
+                format!("include {path} with {flags}")
+            });
         }
     }
     findings

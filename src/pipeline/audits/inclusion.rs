@@ -1,10 +1,11 @@
 //! The flags that add a file of the project to the artifact.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Audited;
+use crate::hints::quoted;
 use crate::project::application::ExclusionRule;
 
 /// How many directories of a project are searched.
@@ -65,12 +66,14 @@ fn relative(audited: &Audited, source: &Path) -> String {
     path.display().to_string()
 }
 
-/// Returns the pattern that excludes nothing but what the user's patterns exclude at a path; `None` if they do not. The
+/// Returns the pattern that includes again what a pattern of the user or a rule excludes at a path; `None` if none does. The
 /// contents of a directory that is excluded itself cannot be included again one by one, as in a `.gitignore`.
 fn excluded(audited: &Audited, path: &str) -> Option<String> {
-    let left_out = audited.plan.application.left_out.iter().filter(|excluded| excluded.rule == ExclusionRule::Excluded);
-    let mut left_out = left_out.map(|excluded| &*excluded.path);
-    left_out.find_map(|excluded| {
+    // What is beside `src` has the same path in the artifact as what is in it.
+    let excluded =
+        audited.plan.application.left_out.iter().filter(|excluded| excluded.rule != ExclusionRule::BesideSource);
+    let mut excluded = excluded.map(|excluded| &*excluded.path);
+    excluded.find_map(|excluded| {
         let inner = excluded.strip_prefix(path).and_then(|rest| rest.strip_prefix('/'));
         match (excluded.trim_end_matches('/'), inner) {
             (same, _) if same == path => Some(excluded.to_owned()),
@@ -81,6 +84,32 @@ fn excluded(audited: &Audited, path: &str) -> Option<String> {
             _ => None,
         }
     })
+}
+
+/// Returns whether a file is excluded because it contains a secret.
+pub(super) fn is_secret(audited: &Audited, source: &Path) -> bool {
+    let path = relative(audited, source);
+    let mut excluded = audited.plan.application.left_out.iter();
+    excluded.any(|excluded| excluded.rule == ExclusionRule::Secret && excluded.path == path)
+}
+
+/// Returns the files and directories that are excluded because what is in them is generated: files may be put there at run time.
+pub(super) fn generated_directories(audited: &Audited, project: &Path) -> BTreeSet<PathBuf> {
+    let left_out = audited.plan.application.left_out.iter().filter(|excluded| match excluded.rule {
+        ExclusionRule::GitIgnored | ExclusionRule::Cache | ExclusionRule::BuildOutput => true,
+        ExclusionRule::Excluded
+        | ExclusionRule::Hidden
+        | ExclusionRule::Environment
+        | ExclusionRule::Test
+        | ExclusionRule::Project
+        | ExclusionRule::Tool
+        | ExclusionRule::Documentation
+        | ExclusionRule::Notebook
+        | ExclusionRule::Secret
+        | ExclusionRule::Special
+        | ExclusionRule::BesideSource => false,
+    });
+    left_out.map(|excluded| project.join(excluded.path.trim_end_matches('/'))).collect()
 }
 
 /// Returns the destination of an include for a path in the artifact.
@@ -104,10 +133,4 @@ fn default_includes(audited: &Audited) -> Vec<String> {
     } else {
         vec![".".to_owned()]
     }
-}
-
-/// Quotes a word for a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=+,@%".contains(character);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
