@@ -2,11 +2,12 @@
 //! build fails, and its hint helps.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
 use super::applications::distributions;
-use super::support::command::{fail, succeed};
+use super::support::command::{fail, pybundle, succeed};
 use super::support::uv::Project;
 use super::{interpreter, lambda, unpack};
 
@@ -238,7 +239,7 @@ fn project(files: &[(&str, &str)]) -> Project {
 fn raised(directory: &Path) -> String {
     let script = "import sys\nsys.path[:0] = ['.', sys.argv[1]]\ntry:\n    import app\n    app.handler({}, None)\n\
                   except BaseException as error:\n    print(type(error).__name__)\n";
-    let mut python = std::process::Command::new(interpreter("3.12"));
+    let mut python = Command::new(interpreter("3.12"));
     let output = python.args(["-I", "-B", "-c", script]).arg(distributions()).current_dir(directory).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
@@ -354,6 +355,92 @@ fn what_is_excluded_by_default_is_added_by_the_hint() {
         let hint = said.lines().find_map(|line| line.strip_prefix(&beginning)).unwrap();
         command.args(words(hint));
         succeed(&mut command);
+    }
+}
+
+/// A package whose wheel omits its data, with a build back end that has no dependencies.
+fn package() -> Project {
+    let pyproject = "[project]\nname = \"shop\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n[project.scripts]\nshop = \"shop.main:main\"\n\
+                     [build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n[tool.uv]\nno-index = true\n";
+    let backend = r#"
+import zipfile
+
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    name = "shop-1-py3-none-any.whl"
+    with zipfile.ZipFile(f"{directory}/{name}", "w") as wheel:
+        wheel.write("src/shop/__init__.py", "shop/__init__.py")
+        wheel.write("src/shop/main.py", "shop/main.py")
+        info = "shop-1.dist-info"
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: shop\nVersion: 1\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/entry_points.txt", "[console_scripts]\nshop = shop.main:main\n")
+        paths = ["shop/__init__.py", "shop/main.py", *(f"{info}/{name}" for name in ("METADATA", "WHEEL", "entry_points.txt", "RECORD"))]
+        wheel.writestr(f"{info}/RECORD", "".join(f"{path},,\n" for path in paths))
+    return name
+"#;
+    let main = "from importlib.resources import files\n\n\ndef main():\n    return (files(\"shop\") / \"sql\" / \"schema.sql\").read_text()\n";
+    let project = Project::new(&[
+        ("pyproject.toml", pyproject),
+        ("backend.py", backend),
+        ("src/shop/__init__.py", ""),
+        ("src/shop/main.py", main),
+        ("src/shop/sql/schema.sql", ""),
+    ]);
+    project.uv(&["lock", "--quiet"]);
+    project
+}
+
+/// Returns the command that builds an image without a base.
+fn image(project: &Project, more: &[&str]) -> Command {
+    let mut image = pybundle(&["image", "--no-progress", "--python=3.12", "--platform=linux/amd64", "--base=scratch"]);
+    image.arg("--no-compile-bytecode").arg("-o").arg(format!("oci:{}", project.path().join("dist/image").display()));
+    image.arg(project.path()).args(more);
+    image
+}
+
+#[test]
+fn data_that_a_package_omits_is_added_by_the_hint() {
+    let project = package();
+    let site_packages = ".venv/lib/python3.12/site-packages";
+    for (mut command, include) in [
+        (lambda(project.path(), "3.12", &[]), "src/shop/sql/schema.sql:shop/sql/schema.sql".to_owned()),
+        (image(&project, &[]), format!("src/shop/sql/schema.sql:{site_packages}/shop/sql/schema.sql")),
+    ] {
+        let said = fail(&mut command);
+        assert!(said.contains("shop/main.py:5 uses `shop/sql/schema.sql`, which is in the project"), "{said}");
+        let hint = format!(
+            "\nhint: add shop/sql/schema.sql to the files of the package shop, or include it with --include {include}\n"
+        );
+        assert!(said.contains(&hint), "{said}");
+        succeed(command.args(["--include", &include]));
+    }
+    succeed(lambda(project.path(), "3.12", &[]).args(["--allow-missing", "shop/sql"]));
+    succeed(image(&project, &[]).args(["--allow-missing", "shop/sql/schema.sql"]));
+}
+
+#[test]
+fn an_image_runs_a_script_in_its_working_directory() {
+    let app = "def main():\n    return open(\"config.json\").read()\n\n\nif __name__ == \"__main__\":\n    main()\n";
+    let project = project(&[("app.py", app), ("config.json", "{}")]);
+    let excluded = ["--exclude=config.json"];
+    for (command, fails) in [
+        (&["--cmd=python app.py"][..], true),
+        (&["--cmd=python -m app"], true),
+        (&["--cmd=python /app/app.py"], true),
+        // A server imports the module, and another directory may have the file.
+        (&["--cmd=gunicorn app:main"], false),
+        (&["--cmd=python app.py", "--workdir=/srv"], false),
+    ] {
+        succeed(&mut image(&project, command));
+        let mut image = image(&project, &[command, &excluded].concat());
+        if fails {
+            let said = fail(&mut image);
+            assert!(said.contains("error: app/app.py:2 uses `config.json`, which is in the project"), "{said}");
+            assert!(said.contains("\nhint: include config.json with --exclude '!/config.json'\n"), "{said}");
+        } else {
+            succeed(&mut image);
+        }
     }
 }
 

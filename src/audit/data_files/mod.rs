@@ -234,15 +234,14 @@ impl DataFileAudit<'_> {
         })
     }
 
-    /// Returns a path in the tree as messages name it.
+    /// Returns a path in the tree as messages name it: relative to site-packages or to the application's directory.
     fn shown(&self, path: &str) -> String {
-        match self.application {
-            "" => path.to_owned(),
-            application => match path.strip_prefix(application).and_then(|path| path.strip_prefix('/')) {
-                Some(below) => below.to_owned(),
-                None => format!("/{path}"),
-            },
-        }
+        let directories = self.roots.iter().map(|root| root.site_packages).chain([self.application]);
+        let below = directories.filter_map(|directory| match directory {
+            "" => Some(path),
+            directory => path.strip_prefix(directory)?.strip_prefix('/'),
+        });
+        below.min_by_key(|below| below.len()).map_or_else(|| format!("/{path}"), str::to_owned)
     }
 }
 

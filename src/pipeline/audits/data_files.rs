@@ -32,11 +32,16 @@ pub(super) fn audit(audited: &Audited, modules: &[OwnModule]) -> Vec<MissingData
     for finding in &mut findings {
         if let Whereabouts::Project { source, in_artifact } = &finding.whereabouts {
             let flags = inclusion::flags(audited, source, in_artifact);
-            let path = &finding.path;
-            finding.remedies.push(if inclusion::is_secret(audited, source) {
-                format!("{path} contains a secret: read it from elsewhere at run time, or include it with {flags}")
-            } else {
-                format!("include {path} with {flags}")
+            let (path, package) =
+                (&finding.path, audited.plan.projects().find(|(_, directory)| source.starts_with(directory)));
+            finding.remedies.push(match package {
+                _ if inclusion::is_secret(audited, source) => {
+                    format!("{path} contains a secret: read it from elsewhere at run time, or include it with {flags}")
+                }
+                Some((package, _)) => {
+                    format!("add {path} to the files of the package {}, or include it with {flags}", package.name)
+                }
+                None => format!("include {path} with {flags}"),
             });
         }
     }
