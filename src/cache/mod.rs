@@ -234,7 +234,7 @@ impl Cache {
         digest: Option<&Digest>,
         filename: &WheelFilename,
     ) -> Result<Wheel, CacheError> {
-        let inventory = wheel::read(file, filename)?;
+        let inventory = wheel::survey(file, filename)?;
         let size = file.metadata().map_err(CacheError::io("read", staged))?.len();
         let path = self.wheel_path(&sha256);
         create_parent(&path)?;
@@ -318,7 +318,7 @@ impl Cache {
         if hasher.finish() != sha256.into() {
             return Ok(None);
         }
-        let inventory = wheel::read(&file, filename)?;
+        let inventory = wheel::survey(&file, filename)?;
         self.write_record(&sha256, filename, size, &inventory)?;
         Ok(Some(Wheel { filename: filename.clone(), archive: Arc::new(path.to_owned()), sha256, size, inventory }))
     }

@@ -74,6 +74,10 @@ impl Reporter for ProgressReporter<'_> {
     fn warn(&self, message: &str) {
         let message = redact::text(message);
         if let Ok(mut warnings) = self.warnings.lock() {
+            // The platforms of an image have most of their distributions in common.
+            if warnings.contains(&message) {
+                return;
+            }
             warnings.push(message.clone());
         }
         let bar = self.current.lock().ok().and_then(|current| current.as_ref().map(|(_, bar)| bar.clone()));

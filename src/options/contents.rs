@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::texts::{self, OneOrMany};
 use super::values::rules;
+use crate::name::DistributionName;
 use crate::project::application::Include;
 use crate::settings::{AuditSettings, ContentSettings};
 use crate::trim::SlimRule;
@@ -49,6 +50,14 @@ pub(crate) struct ContentOptions {
     /// Strip debug sections from compiled files
     #[arg(long, hide_short_help = true)]
     pub(crate) strip: bool,
+    /// Install the wheel of this distribution although it breaks the specification
+    ///
+    /// This accepts what pip and uv do not check: the digests, sizes and paths in RECORD, and symbolic links, which become
+    /// files that contain their target. The summary and the report list what is wrong.
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) accept_invalid: Vec<DistributionName>,
     /// Compile sources to bytecode [default: for images, if possible]
     ///
     /// This needs an interpreter of the target's Python version on this machine.
@@ -69,7 +78,12 @@ pub(crate) struct ContentOptions {
 impl ContentOptions {
     pub(super) fn settings(&self) -> ContentSettings {
         let bytecode = if self.no_compile_bytecode { Some(false) } else { self.compile_bytecode };
-        ContentSettings { slim: self.slim.iter().copied().collect(), strip: self.strip, bytecode }
+        ContentSettings {
+            slim: self.slim.iter().copied().collect(),
+            strip: self.strip,
+            accept_invalid: self.accept_invalid.iter().cloned().collect(),
+            bytecode,
+        }
     }
 }
 

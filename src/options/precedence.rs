@@ -61,6 +61,7 @@ const ADDED: &[&str] = &[
     "group",
     "no-install-package",
     "allow-missing",
+    "accept-invalid",
     "add-user",
     "env",
     "label",

@@ -1,6 +1,6 @@
 //! Reports of what was planned and built, shared by functions and images.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cache::Cache;
 use crate::lock::{FileLocation, SelectedDistribution, SelectedSource};
@@ -29,6 +29,7 @@ pub(super) fn plan(
         if let Some(wheel) = cached(cache, selected) {
             report.size = Some(wheel.size);
             report.unzipped_size = Some(wheel.inventory.files.iter().map(|file| file.extent.size).sum());
+            report.violations = violations(&wheel);
         }
         distributions.push(report);
     }
@@ -36,7 +37,7 @@ pub(super) fn plan(
         format: FORMAT_VERSION,
         project: plan.name(),
         target: target(&plan.target, reason),
-        lock: plan.project.path.clone(),
+        lock: plan.project.path().map(Path::to_owned),
         distributions,
         excluded: excluded(plan),
         application: plan.application.taken.clone(),
@@ -98,10 +99,15 @@ pub(super) fn distributions(
             digest: Some(wheel.sha256.to_string()),
             size: Some(wheel.size),
             unzipped_size: Some(size_of(installed)),
+            violations: violations(wheel),
             ..distribution(installed.selected, dependencies)
         }
     });
     reports.collect()
+}
+
+fn violations(wheel: &Wheel) -> Vec<String> {
+    wheel.inventory.violations.iter().map(ToString::to_string).collect()
 }
 
 /// Reports a target platform and why it was chosen.
@@ -134,6 +140,7 @@ pub(super) fn distribution(selected: &SelectedDistribution, dependencies: Option
         source: String::new(),
         required_by: selected.required_by.iter().map(ToString::to_string).collect(),
         artifact: dependencies,
+        violations: Vec::new(),
     };
     match &selected.source {
         SelectedSource::Wheel(wheel, tag) => {

@@ -74,6 +74,10 @@ pub(crate) struct DistributionReport {
     /// Which zip it goes into, `function` or `layer`; absent for images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) artifact: Option<ArtifactKind>,
+    /// The rules of the specification that the wheel breaks, which --accept-invalid accepts; in a plan only where the cache
+    /// has the wheel.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) violations: Vec<String>,
 }
 
 /// What is built for AWS Lambda.

@@ -16,6 +16,7 @@ use super::error::{StrictArchiveError, WheelErrorKind};
 use super::inflate::{DeclaredExtent, Inflater};
 use super::local;
 use super::source::ArchiveFile;
+use super::violation::BrokenRule;
 use crate::digest::Sha256;
 use crate::tree::{Extent, ExtentFormat, FileMode, TreePath, ZipCompression};
 
@@ -25,6 +26,10 @@ const KNOWN_FLAGS: u16 = 0b0000_1000_0000_1110;
 const ENCRYPTION_FLAGS: u16 = 0b0010_0000_0100_0001;
 /// The name is UTF-8 (4.4.4, bit 11).
 const UTF8_FLAG: u16 = 1 << 11;
+
+/// The file type in a Unix mode.
+const FILE_TYPE: u32 = 0o170_000;
+const SYMBOLIC_LINK: u32 = 0o120_000;
 
 /// An archive whose headers have been checked.
 pub(crate) struct StrictArchive<'a> {
@@ -39,6 +44,8 @@ pub(crate) struct ArchiveEntry {
     pub(crate) path: String,
     /// Whether the entry is a directory.
     pub(crate) is_directory: bool,
+    /// Whether the mode says that the entry is a symbolic link. Its content is the target.
+    pub(super) is_symbolic_link: bool,
     /// The permissions, reduced to the executable bit.
     pub(crate) mode: FileMode,
     /// The location and the declared size and checksum of the content.
@@ -64,6 +71,25 @@ impl<'a> StrictArchive<'a> {
     /// # Errors
     /// The file cannot be read, or its central directory is invalid.
     pub(crate) fn survey(file: &'a File) -> Result<(Self, Vec<StrictArchiveError>), StrictArchiveError> {
+        let (mut archive, errors) = Self::read(file)?;
+        let links = archive.entries.extract_if(.., |entry| entry.is_symbolic_link);
+        let links = links.map(|link| (link.local_header, BrokenRule::SymbolicLink.at(link.path).into()));
+        let mut errors: Vec<_> = errors.into_iter().chain(links).collect();
+        errors.sort_by_key(|(offset, _)| *offset);
+        Ok((archive, errors.into_iter().map(|(_, error)| error).collect()))
+    }
+
+    /// As [`open`](Self::open), but accepts symbolic links.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(super) fn open_with_links(file: &'a File) -> Result<Self, StrictArchiveError> {
+        let (archive, errors) = Self::read(file)?;
+        errors.into_iter().next().map_or(Ok(archive), |(_, error)| Err(error))
+    }
+
+    /// Reads and checks all headers; returns the valid entries, and the errors with the offsets of their entries.
+    fn read(file: &'a File) -> Result<(Self, Vec<(u64, StrictArchiveError)>), StrictArchiveError> {
         let source = ArchiveFile::new(file)?;
         let CentralDirectory { mut headers, offset: directory_offset } = directory::read(&source)?;
         headers.sort_by_key(|header| header.offset);
@@ -77,11 +103,11 @@ impl<'a> StrictArchive<'a> {
         for (header, end) in headers.into_iter().zip(ends) {
             match check(&source, &header, end) {
                 Ok(entry) => entries.push(entry),
-                Err(kind) => errors.push(kind.at(header.name)),
+                Err(kind) => errors.push((header.offset, kind.at(header.name))),
             }
         }
         if let Err(error) = check_paths(&entries) {
-            errors.push(error);
+            errors.push((directory_offset, error));
         }
         Ok((Self { source, entries }, errors))
     }
@@ -138,12 +164,17 @@ fn check(source: &ArchiveFile, header: &CentralHeader, end: u64) -> Result<Archi
     if is_directory && size > 0 {
         return Err(WheelErrorKind::DirectoryContent);
     }
-    // Only entries made on Unix (4.4.2.2) have a mode.
-    let mode = if header.system == 3 { FileMode::from_permissions(header.mode) } else { FileMode::REGULAR };
+    let is_symbolic_link = !is_directory && header.mode & FILE_TYPE == SYMBOLIC_LINK;
+    // Only entries made on Unix (4.4.2.2) have a mode. pip 26.3 takes the executable bit of regular files alone.
+    let mode = match header.system {
+        3 if !is_symbolic_link => FileMode::from_permissions(header.mode),
+        _ => FileMode::REGULAR,
+    };
     let declared = DeclaredExtent { offset, compressed_size, size, crc32, compression };
     Ok(ArchiveEntry {
         path: path.to_owned(),
         is_directory,
+        is_symbolic_link,
         mode,
         declared,
         local_header: header.offset,
@@ -174,13 +205,14 @@ fn is_invisible(character: char) -> bool {
         | '\u{e0000}'..='\u{e007f}' | '\u{f0000}'..='\u{10ffff}')
 }
 
-/// Checks that the file type in a Unix mode is that of the entry, or 0 as many tools write it.
+/// Checks that the file type in a Unix mode is that of the entry, or a symbolic link, or 0 as many tools write it.
 fn check_file_type(mode: u32, is_directory: bool) -> Result<(), WheelErrorKind> {
-    match mode & 0o170_000 {
+    match mode & FILE_TYPE {
         0 | 0o100_000 => Ok(()),
         0o040_000 if is_directory => Ok(()),
         0o040_000 => Err(WheelErrorKind::FileType("directory without a trailing slash")),
-        0o120_000 => Err(WheelErrorKind::FileType("symbolic link")),
+        SYMBOLIC_LINK if is_directory => Err(WheelErrorKind::FileType("symbolic link with a trailing slash")),
+        SYMBOLIC_LINK => Ok(()),
         _ => Err(WheelErrorKind::FileType("special file")),
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use super::violation::BrokenRule;
 use super::{directory, inventory};
 use crate::hints::Hints;
 use crate::wheel::filename::WheelFilename;
@@ -36,12 +37,18 @@ impl fmt::Display for WheelError {
 
 impl Hints for WheelError {
     fn hints(&self) -> Vec<String> {
-        let hint = match &self.kind {
-            WheelErrorKind::Read(_) => return Vec::new(),
-            kind if kind.is_damage() => "download the file again, since it is damaged",
-            _ => "lock another version of the wheel, or report the problem to its maintainers",
-        };
-        vec![hint.to_owned()]
+        let another = "lock another version of the wheel, or report the problem to its maintainers".to_owned();
+        match &self.kind {
+            WheelErrorKind::Read(_) => Vec::new(),
+            kind if kind.is_damage() => vec!["download the file again, since it is damaged".to_owned()],
+            WheelErrorKind::Violation(_) => {
+                let accept = self.wheel.parse::<WheelFilename>().ok().map(|filename| {
+                    format!("pass --accept-invalid {} to install the wheel as pip does, despite this", filename.name)
+                });
+                accept.into_iter().chain([another]).collect()
+            }
+            _ => vec![another],
+        }
     }
 }
 
@@ -131,7 +138,7 @@ pub enum WheelErrorKind {
     Duplicate,
     #[error("it is both a file and a directory")]
     FileAndDirectory,
-    #[error("its compression method is {0}; only 0 (stored) and 8 (deflated) are allowed")]
+    #[error("it is compressed with {}; only stored and deflated entries are supported", compression(*.0))]
     Method(u16),
     #[error("it is encrypted")]
     Encrypted,
@@ -208,15 +215,9 @@ pub enum WheelErrorKind {
     #[error("line {line}: {reason}")]
     EntryPoint { line: usize, reason: String },
     #[error("line {line}: {reason}")]
-    RecordRow { line: u64, reason: String },
-    #[error("it is not listed in RECORD")]
-    Unlisted,
-    #[error("RECORD lists it, but it is missing from the wheel")]
-    MissingListedFile,
-    #[error("it has {actual} bytes, but RECORD lists {expected}")]
-    RecordSize { expected: u64, actual: u64 },
-    #[error("its {0} digest differs from the one in RECORD")]
-    RecordDigest(&'static str),
+    UnreadableRecord { line: u64, reason: &'static str },
+    #[error(transparent)]
+    Violation(#[from] BrokenRule),
     #[error("another file of the wheel is installed at the same path")]
     DuplicateDestination,
     #[error("it cannot be installed: {0}")]
@@ -240,7 +241,19 @@ impl WheelErrorKind {
                 | Self::NoLocalHeader(_)
                 | Self::Deflate(_)
                 | Self::Crc32 { .. }
-                | Self::RecordDigest(_)
         )
     }
+}
+
+/// Returns the name of a compression method (4.4.5).
+fn compression(method: u16) -> String {
+    let name = match method {
+        9 => "Deflate64",
+        12 => "bzip2",
+        14 => "LZMA",
+        93 => "Zstandard",
+        95 => "XZ",
+        _ => return format!("the unknown method {method}"),
+    };
+    format!("{name} (method {method})")
 }

@@ -14,6 +14,7 @@ use super::error::{StrictArchiveError, WheelError, WheelErrorKind};
 use super::inflate::Inflater;
 use super::metadata::{self, Requirements};
 use super::record::{self, RecordRow, RecordRows};
+use super::violation::{BrokenRule, WheelViolation};
 use crate::digest::{Algorithm, Hasher, Sha256};
 use crate::name::DistributionName;
 use crate::tree::{Extent, FileMode};
@@ -41,11 +42,24 @@ pub struct WheelInventory {
     pub requires: Vec<String>,
     /// The field Requires-Python of METADATA, not parsed: an invalid one does not make a wheel invalid.
     pub requires_python: Option<String>,
+    /// The rules that the wheel breaks, although it can be installed as pip installs it; ordered by path.
+    pub violations: Vec<WheelViolation>,
 }
 
 impl WheelInventory {
     /// The version of the cached form, to be raised whenever the form changes or reading becomes stricter.
-    pub const FORMAT: u32 = 7;
+    pub const FORMAT: u32 = 8;
+
+    /// Returns the violations as an error.
+    ///
+    /// # Errors
+    /// The wheel has one.
+    pub(crate) fn require_valid(&self, filename: &WheelFilename) -> Result<(), WheelError> {
+        match self.violations.first() {
+            None => Ok(()),
+            Some(violation) => Err(StrictArchiveError::from(violation.clone()).of(filename)),
+        }
+    }
 }
 
 /// A file of a wheel.
@@ -80,15 +94,25 @@ pub enum SchemePart {
 /// # Errors
 /// The file cannot be read, or is not a valid wheel: see [`WheelErrorKind`].
 pub fn read(file: &File, filename: &WheelFilename) -> Result<WheelInventory, WheelError> {
+    let inventory = survey(file, filename)?;
+    inventory.require_valid(filename)?;
+    Ok(inventory)
+}
+
+/// As [`read`], but lists violations in the inventory.
+///
+/// # Errors
+/// As [`read`], except for violations.
+pub(crate) fn survey(file: &File, filename: &WheelFilename) -> Result<WheelInventory, WheelError> {
     read_inventory(file, filename).map_err(|error| error.of(filename))
 }
 
 fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventory, StrictArchiveError> {
-    let archive = StrictArchive::open(file)?;
+    let archive = StrictArchive::open_with_links(file)?;
     let dist_info = metadata::dist_info(&archive.entries)?;
     metadata::check_dist_info(&dist_info, filename).map_err(|kind| kind.at(&*dist_info))?;
     let layout = WheelLayout::new(dist_info);
-    let record = read_record(&archive, &layout)?;
+    let (record, mut violations) = read_record(&archive, &layout)?;
 
     let rest: Vec<&ArchiveEntry> = archive.entries.iter().filter(|entry| entry.path != layout.record).collect();
     // All results are collected first, so that of several errors always the same one is reported.
@@ -101,7 +125,8 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventor
 
     let (mut files, mut texts) = (Vec::new(), HashMap::new());
     for (entry, result) in rest.into_iter().zip(results) {
-        let (extent, mut kept) = result.map_err(|kind| kind.at(&*entry.path))?;
+        let VerifiedEntry { extent, mut kept, broken } = result.map_err(|kind| kind.at(&*entry.path))?;
+        violations.extend(broken.map(|rule| rule.at(&*entry.path)));
         if layout.is_text(entry) {
             texts.insert(&*entry.path, kept.take().unwrap_or_default());
         }
@@ -121,6 +146,7 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventor
         Some(text) => entry_points::parse(text).map_err(|kind| kind.at(&*layout.entry_points))?,
         None => Vec::new(),
     };
+    violations.sort_by(|a, b| a.entry.cmp(&b.entry));
     let (name, version) = (filename.name.clone(), filename.version.clone());
     Ok(WheelInventory {
         name,
@@ -131,6 +157,7 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventor
         entry_points,
         requires,
         requires_python,
+        violations,
     })
 }
 
@@ -219,34 +246,46 @@ enum BytesToKeep {
     Script,
 }
 
-/// Reads RECORD and checks that it lists all files of the wheel and no others.
-fn read_record(archive: &StrictArchive, layout: &WheelLayout) -> Result<RecordRows, StrictArchiveError> {
+/// Reads RECORD and compares the files that it lists with those of the wheel; returns its rows and the violations, and
+/// those by entries that are symbolic links.
+fn read_record(
+    archive: &StrictArchive,
+    layout: &WheelLayout,
+) -> Result<(RecordRows, Vec<WheelViolation>), StrictArchiveError> {
     let entry = archive.entries.iter().find(|entry| !entry.is_directory && entry.path == layout.record);
     let entry = entry.ok_or_else(|| WheelErrorKind::MissingFile.at(&*layout.record))?;
-    let (_, text) =
+    let verified =
         verify(archive, entry, None, BytesToKeep::All, &mut Inflater::new()).map_err(|f| f.at(&*entry.path))?;
-    let record = record::parse(&text.unwrap_or_default()).map_err(|kind| kind.at(&*entry.path))?;
+    let (record, rows) = record::survey(&verified.kept.unwrap_or_default()).map_err(|kind| kind.at(&*entry.path))?;
 
     let files: HashSet<&str> = archive.entries.iter().filter(|e| !e.is_directory).map(|e| &*e.path).collect();
-    let unlisted = files.iter().filter(|path| !record.contains_key(**path) && !layout.is_record(path)).min();
-    if let Some(path) = unlisted {
-        return Err(WheelErrorKind::Unlisted.at(*path));
-    }
-    match record.keys().filter(|path| !files.contains(&***path)).min() {
-        Some(path) => Err(WheelErrorKind::MissingListedFile.at(&**path)),
-        None => Ok(record),
-    }
+    let links = archive.entries.iter().filter(|entry| entry.is_symbolic_link);
+    let unlisted = files.iter().filter(|path| !record.contains_key(**path) && !layout.is_record(path));
+    let missing = record.keys().filter(|path| !files.contains(&***path));
+    let mut violations: Vec<WheelViolation> = rows.into_iter().map(|rule| rule.at(&*entry.path)).collect();
+    violations.extend(links.map(|entry| BrokenRule::SymbolicLink.at(&*entry.path)));
+    violations.extend(unlisted.map(|path| BrokenRule::Unlisted.at(*path)));
+    violations.extend(missing.map(|path| BrokenRule::MissingListedFile.at(&**path)));
+    Ok((record, violations))
 }
 
-/// Inflates an entry and checks it against its headers and its row in RECORD; returns its extent, and its bytes if they
-/// are to be kept.
+/// An entry whose content matches its headers.
+struct VerifiedEntry {
+    extent: Extent,
+    /// The bytes, if they are to be kept.
+    kept: Option<Vec<u8>>,
+    /// How the content differs from its row in RECORD.
+    broken: Option<BrokenRule>,
+}
+
+/// Inflates an entry, checks it against its headers and compares it with its row in RECORD.
 fn verify(
     archive: &StrictArchive,
     entry: &ArchiveEntry,
     row: Option<&RecordRow>,
     keep: BytesToKeep,
     inflater: &mut Inflater,
-) -> Result<(Extent, Option<Vec<u8>>), WheelErrorKind> {
+) -> Result<VerifiedEntry, WheelErrorKind> {
     let size = entry.declared.size;
     if keep == BytesToKeep::All && size > LARGEST_TEXT {
         return Err(WheelErrorKind::TextSize(size));
@@ -272,15 +311,14 @@ fn verify(
     if kept.is_some() && size > LARGEST_TEXT {
         return Err(WheelErrorKind::TextSize(size));
     }
-    if let Some(expected) = row.and_then(|row| row.size).filter(|expected| *expected != size) {
-        return Err(WheelErrorKind::RecordSize { expected, actual: size });
-    }
     let sha256 = Sha256(sha256.finalize().into());
     let actual = other.map_or_else(|| sha256.into(), Hasher::finish);
-    match expected {
-        Some(expected) if *expected != actual => Err(WheelErrorKind::RecordDigest(expected.algorithm.name())),
-        _ => Ok((entry.extent(sha256, format), kept)),
-    }
+    let broken = match (row.and_then(|row| row.size), expected) {
+        (Some(expected), _) if expected != size => Some(BrokenRule::RecordSize { expected, actual: size }),
+        (_, Some(digest)) if *digest != actual => Some(BrokenRule::RecordDigest(digest.algorithm.name().to_owned())),
+        _ => None,
+    };
+    Ok(VerifiedEntry { extent: entry.extent(sha256, format), kept, broken })
 }
 
 /// Returns the content of a script after its first line.

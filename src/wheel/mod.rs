@@ -21,11 +21,14 @@ mod local;
 pub(crate) mod metadata;
 pub(crate) mod record;
 mod source;
+mod violation;
 
 pub use entry_points::EntryPoint;
 pub use error::{HeaderField, StrictArchiveError, WheelError, WheelErrorKind};
 pub(crate) use inflate::Inflater;
 pub(crate) use install::{DerivedFile, destination_directory};
 pub use install::{InstallChanges, Wheel, install};
+pub(crate) use inventory::survey;
 pub use inventory::{SchemePart, WheelFile, WheelInventory, read};
 pub(crate) use metadata::requires;
+pub use violation::{BrokenRule, WheelViolation};

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::error::WheelErrorKind;
+use super::violation::BrokenRule;
 use crate::digest::{Algorithm, Digest, Sha256};
 
 /// The digest and the size of a file in RECORD, both optional.
@@ -48,28 +49,49 @@ pub(crate) fn paths(text: &[u8]) -> Vec<String> {
 /// # Errors
 /// A row is malformed, duplicate, or has a digest weaker than SHA-256.
 pub(crate) fn parse(text: &[u8]) -> Result<RecordRows, WheelErrorKind> {
+    let (record, violations) = survey(text)?;
+    violations.into_iter().next().map_or(Ok(record), |rule| Err(rule.into()))
+}
+
+/// Parses a RECORD; returns the rows, and what is wrong with some of them. Of an invalid row only the path counts.
+///
+/// # Errors
+/// It is not UTF-8, or not comma-separated values.
+pub(super) fn survey(text: &[u8]) -> Result<(RecordRows, Vec<BrokenRule>), WheelErrorKind> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
-    let mut record = RecordRows::new();
+    let (mut record, mut violations) = (RecordRows::new(), Vec::new());
     for row in reader.records() {
-        let row = row.map_err(|error| {
-            invalid_row(error.position(), "it is not UTF-8 or not comma-separated values".to_owned())
+        let row = row.map_err(|error| WheelErrorKind::UnreadableRecord {
+            line: line(error.position()),
+            reason: "it is not UTF-8 or not comma-separated values",
         })?;
-        let (path, parsed) = parse_row(&row).map_err(|reason| invalid_row(row.position(), reason))?;
+        let path = relative(row.get(0).unwrap_or_default());
+        let mut reason = None;
+        let parsed = parse_row(&row).unwrap_or_else(|error| {
+            reason = Some(error);
+            RecordRow { digest: None, size: None }
+        });
         if record.insert(path.to_owned(), parsed).is_some() {
-            return Err(invalid_row(row.position(), format!("`{path}` is listed twice")));
+            reason = Some(format!("`{path}` is listed twice"));
         }
+        violations.extend(reason.map(|reason| BrokenRule::RecordRow { line: line(row.position()), reason }));
     }
-    Ok(record)
+    Ok((record, violations))
 }
 
-fn invalid_row(position: Option<&csv::Position>, reason: String) -> WheelErrorKind {
-    WheelErrorKind::RecordRow { line: position.map_or(1, csv::Position::line), reason }
+fn line(position: Option<&csv::Position>) -> u64 {
+    position.map_or(1, csv::Position::line)
 }
 
-/// Returns the path of a row, and the rest of it.
-fn parse_row(row: &csv::StringRecord) -> Result<(&str, RecordRow), String> {
+/// Returns a path without the `./` or `/` that some build tools write before it.
+fn relative(path: &str) -> &str {
+    path.trim_start_matches("./").trim_start_matches('/')
+}
+
+/// Returns what a row lists of a file.
+fn parse_row(row: &csv::StringRecord) -> Result<RecordRow, String> {
     let fields: Vec<&str> = row.iter().collect();
-    let [path, digest, size] = fields[..] else {
+    let [_, digest, size] = fields[..] else {
         return Err(format!("it has {} fields, expected 3", fields.len()));
     };
     let digest = if digest.is_empty() { None } else { Some(parse_digest(digest)?) };
@@ -77,12 +99,11 @@ fn parse_row(row: &csv::StringRecord) -> Result<(&str, RecordRow), String> {
         "" => None,
         size => Some(size.parse().map_err(|_| format!("`{size}` is not a valid size"))?),
     };
-    // Some build tools write `./` or `/` before relative paths.
-    Ok((path.trim_start_matches("./").trim_start_matches('/'), RecordRow { digest, size }))
+    Ok(RecordRow { digest, size })
 }
 
-/// Parses `algorithm=digest`, the digest in URL-safe base64 without padding. The specification requires SHA-256 or
-/// stronger.
+/// Parses `algorithm=digest`, the digest in URL-safe base64 without padding, or in hexadecimal as uv_build wrote it before
+/// 0.8.13. The specification requires SHA-256 or stronger.
 fn parse_digest(text: &str) -> Result<RecordDigest, String> {
     let (name, digest) = text.split_once('=').ok_or_else(|| format!("`{text}` is not a valid digest"))?;
     let algorithm = match name {
@@ -92,7 +113,12 @@ fn parse_digest(text: &str) -> Result<RecordDigest, String> {
         "blake2b" => Algorithm::Blake2b,
         _ => return Err(format!("the digest algorithm is `{name}`, expected sha256, sha384, sha512 or blake2b")),
     };
-    let bytes = URL_SAFE_NO_PAD.decode(digest.trim_end_matches('=')).ok();
+    // No digest has the same number of characters in both encodings.
+    let bytes = if digest.len() == 2 * algorithm.length() {
+        hex::decode(digest).ok()
+    } else {
+        URL_SAFE_NO_PAD.decode(digest.trim_end_matches('=')).ok()
+    };
     let bytes = bytes.filter(|bytes| bytes.len() == algorithm.length());
     let bytes = bytes.ok_or_else(|| format!("`{text}` is not a valid digest"))?;
     Ok(RecordDigest { algorithm, bytes })
@@ -138,6 +164,7 @@ fn push_field(text: &mut String, field: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Hasher;
 
     #[test]
     fn a_written_record_parses_to_the_same_rows() {
@@ -156,6 +183,19 @@ mod tests {
     }
 
     #[test]
+    fn digests_may_be_hexadecimal() {
+        for text in [&b""[..], b"abc"] {
+            for algorithm in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512, Algorithm::Blake2b] {
+                let mut hasher = Hasher::new(algorithm);
+                hasher.update(text);
+                let digest = hasher.finish();
+                let row = format!("{}={}", algorithm.name(), digest.hex());
+                assert!(parse_digest(&row).is_ok_and(|parsed| parsed == digest), "{row}");
+            }
+        }
+    }
+
+    #[test]
     fn invalid_rows_are_refused() {
         for (row, reason) in [
             ("a.py", "1 fields"),
@@ -164,6 +204,7 @@ mod tests {
             ("a.py,sha1=2jmj7l5rSw0yVb_vlWAYkK_YBwk,0", "`sha1`"),
             ("a.py,sha256=ungWv48B,0", "not a valid digest"),
             ("a.py,sha256:00,0", "not a valid digest"),
+            ("a.py,sha256=zz08b060a751ac96384cd9327eb1b1e36a21fdb71114be07434c0cc7bf63f6e1,0", "not a valid digest"),
             ("a.py,,-1", "`-1` is not a valid size"),
             ("./a.py,,\n/a.py,,", "listed twice"),
         ] {

@@ -59,8 +59,8 @@ fn the_form_of_records_is_pinned() {
     let place = Place::new();
     filled(&place, &wheel_bytes(1, 100));
     let record = fs::read(&place.files(".record")[0]).unwrap();
-    assert!(record.starts_with(b"pybundle record 1.7\n"));
-    assert_eq!(Sha256::of(&record).hex(), "57411e10b66d0aa03225097f227c92743b03be9c1cbca0cd674c4806c4d0ee3c");
+    assert!(record.starts_with(b"pybundle record 1.8\n"));
+    assert_eq!(Sha256::of(&record).hex(), "75f0ac72b198d2d7cb6782f93c90248823544d8d634d58192f80b0a7289435fc");
 }
 
 #[test]
@@ -167,7 +167,8 @@ fn local_files_are_verified() {
     fs::write(&path, &other).unwrap();
     assert!(place.refusal(&wheel).0.contains("does not match the lock"));
     fs::write(&path, &other[1..]).unwrap();
-    assert!(place.refusal(&wheel).0.contains(&format!("bytes, expected {}", bytes.len())));
+    let unhashed = LockedWheel { digests: vec![], ..wheel.clone() };
+    assert!(place.refusal(&unhashed).0.contains(&format!("bytes, expected {}", bytes.len())));
     fs::write(&path, &bytes[1..]).unwrap();
     assert!(place.refusal(&LockedWheel { digests: vec![], size: None, ..wheel.clone() }).0.starts_with("demo-1.0"));
     assert!(place.files(".whl").iter().all(|found| *found == path), "nothing of it is in the cache");

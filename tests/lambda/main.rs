@@ -5,7 +5,11 @@ mod damage;
 mod determinism;
 mod equals_uv;
 mod files;
+#[allow(dead_code, reason = "these tests need few kinds of wheels")]
+#[path = "../support/forge.rs"]
+mod forge;
 mod install;
+mod invalid_wheels;
 mod outputs;
 mod private_index;
 mod runtime;

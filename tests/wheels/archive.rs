@@ -234,8 +234,8 @@ fn entries_that_are_not_files() {
 
 #[test]
 fn methods_and_flags_that_no_wheel_has() {
-    refuses_a("its compression method is 12", |entry| entry.both(|header| header.method = 12));
-    refuses_a("its compression method is 99", |entry| entry.both(|header| header.method = 99));
+    refuses_a("it is compressed with bzip2 (method 12)", |entry| entry.both(|header| header.method = 12));
+    refuses_a("it is compressed with the unknown method 99", |entry| entry.both(|header| header.method = 99));
     refuses_a("it is encrypted", |entry| entry.both(|header| header.flags = 1));
     refuses_a("it is encrypted", |entry| entry.both(|header| header.flags = 1 << 6));
     refuses_a("it is encrypted", |entry| entry.both(|header| header.flags = 1 << 13));

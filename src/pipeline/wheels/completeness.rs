@@ -1,14 +1,16 @@
 //! Whether requirements files pin everything that the wheels require.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::cache::Cache;
 use crate::index::FileFinder;
 use crate::lock::requirements::{self, InstalledMetadata};
-use crate::lock::{Lock, SelectedDistribution, SelectedSource};
+use crate::lock::{SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::Plan;
+use crate::pipeline::plan::requirements_source::RequirementsSource;
 use crate::pipeline::wheels::SelectedWheel;
 use crate::report::Reporter;
 use crate::settings::Settings;
@@ -41,7 +43,7 @@ pub(crate) fn check_planned(
     cache: &Cache,
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {
-    if !matches!(*plan.project.lock, Lock::Requirements(_)) || settings.requirements.no_deps {
+    if plan.project.lock.requirements().is_none() || settings.requirements.no_deps {
         return Ok(());
     }
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
@@ -71,7 +73,7 @@ fn check_known<'a>(
     settings: &Settings,
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {
-    let Lock::Requirements(lock) = &*plan.project.lock else { return Ok(()) };
+    let Some(lock) = plan.project.lock.requirements() else { return Ok(()) };
     if settings.requirements.no_deps {
         return Ok(());
     }
@@ -97,6 +99,10 @@ fn check_known<'a>(
     }
     match &completeness.missing[..] {
         [] => Ok(()),
-        missing => Err(BuildError::Incomplete { lock: plan.project.path.clone(), missing: missing.to_vec() }),
+        missing => Err(BuildError::Incomplete {
+            lock: plan.project.path().map(Path::to_owned),
+            command: RequirementsSource::of(&plan.project.workspace).map(|source| source.lock_command()),
+            missing: missing.to_vec(),
+        }),
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod elf_cache;
 pub(crate) mod from_source;
 mod requires_python;
 mod uncommitted;
+mod violations;
 mod wheel_build;
 
 use std::collections::HashMap;
@@ -86,6 +87,8 @@ pub(super) fn obtain<'a>(
         }
     }
     let built = builder.build(&jobs, &builders, reporter)?;
+    let all = fetched.iter().chain(built.iter().map(|built| &built.wheel));
+    violations::check(all, &settings.contents.accept_invalid, reporter)?;
 
     let mut obtained = Vec::new();
     for (plan, sources) in plans.iter().zip(sources) {

@@ -135,6 +135,6 @@ fn open(archive: PathBuf, filename: WheelFilename) -> Result<Wheel, BuildError> 
     let mut hash = HashingWriter::new(std::io::sink());
     std::io::copy(&mut file, &mut hash).map_err(&failed)?;
     let (_, sha256, size) = hash.finish();
-    let inventory = wheel::read(&file, &filename)?;
+    let inventory = wheel::survey(&file, &filename)?;
     Ok(Wheel { filename, archive: Arc::new(archive), sha256, size, inventory })
 }
