@@ -39,18 +39,6 @@ pub struct WorkspaceMember {
     pub pyproject: PyprojectToml,
 }
 
-impl WorkspaceMember {
-    /// Returns whether only the build backend knows some of the metadata (pyproject.toml, `dynamic`).
-    pub(crate) fn has_dynamic_metadata(&self) -> bool {
-        match self.pyproject.table().get("project").and_then(toml::Value::as_table) {
-            Some(project) => {
-                project.get("dynamic").and_then(toml::Value::as_array).is_some_and(|keys| !keys.is_empty())
-            }
-            None => self.pyproject.may_be_package(),
-        }
-    }
-}
-
 impl Workspace {
     /// Finds the project that `directory` belongs to, and its workspace: the nearest `pyproject.toml`, then the nearest
     /// one above it, if that is a workspace root with the project as a member. Otherwise the project is its own workspace.

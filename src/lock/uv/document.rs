@@ -120,7 +120,7 @@ pub(super) struct UvPackageTable {
     pub(super) groups: BTreeMap<GroupName, Vec<UvDependency>>,
     pub(super) sdist: Option<UvSdist>,
     #[serde(default)]
-    pub(super) wheels: Vec<UvWheel>,
+    pub(super) wheels: UvWheels,
     /// What a local project declared when it was locked.
     pub(super) metadata: Option<UvMetadata>,
 }
@@ -240,8 +240,37 @@ pub(super) struct UvSdist {
     pub(super) size: Option<u64>,
 }
 
-#[derive(Debug, serde::Deserialize)]
+/// The wheels of a distribution.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(from = "Vec<UvWheelEntry>")]
+pub(super) struct UvWheels {
+    pub(super) wheels: Vec<UvWheel>,
+    /// The names that cannot be parsed, such as those of variant wheels (PEP 825).
+    pub(super) unusable: Vec<String>,
+}
+
+impl From<Vec<UvWheelEntry>> for UvWheels {
+    fn from(entries: Vec<UvWheelEntry>) -> Self {
+        let mut wheels = Self { wheels: Vec::with_capacity(entries.len()), unusable: Vec::new() };
+        for entry in entries {
+            match entry {
+                UvWheelEntry::Usable(wheel) => wheels.wheels.push(wheel),
+                UvWheelEntry::Unusable(filename) => wheels.unusable.push(filename),
+            }
+        }
+        wheels
+    }
+}
+
+/// An entry of `wheels`.
+#[derive(serde::Deserialize)]
 #[serde(try_from = "UvWheelTable")]
+enum UvWheelEntry {
+    Usable(UvWheel),
+    Unusable(String),
+}
+
+#[derive(Debug)]
 pub(super) struct UvWheel {
     pub(super) filename: WheelFilename,
     pub(super) location: UvWheelLocation,
@@ -269,7 +298,7 @@ struct UvWheelTable {
     size: Option<u64>,
 }
 
-impl TryFrom<UvWheelTable> for UvWheel {
+impl TryFrom<UvWheelTable> for UvWheelEntry {
     type Error = String;
 
     fn try_from(table: UvWheelTable) -> Result<Self, String> {
@@ -282,7 +311,13 @@ impl TryFrom<UvWheelTable> for UvWheel {
         } else {
             return Err("a wheel must have one of `url`, `path` and `filename`".to_owned());
         };
-        let filename = filename.parse::<WheelFilename>().map_err(|error| error.to_string())?;
-        Ok(Self { filename, location, digest: table.hash.map(|hash| hash.value), size: table.size })
+        match filename.parse::<WheelFilename>() {
+            Ok(filename) => {
+                let digest = table.hash.map(|hash| hash.value);
+                Ok(Self::Usable(UvWheel { filename, location, digest, size: table.size }))
+            }
+            Err(_) if filename.ends_with(".whl") => Ok(Self::Unusable(filename)),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }

@@ -47,12 +47,13 @@ impl UvLocator<'_> {
 
     fn files(&self, package: &UvPackage) -> Result<DistributionFiles, LockError> {
         // Collecting results would reserve four elements for the one wheel that most distributions have.
-        let mut wheels = Vec::with_capacity(package.wheels.len());
-        for wheel in &package.wheels {
+        let mut wheels = Vec::with_capacity(package.wheels.wheels.len());
+        for wheel in &package.wheels.wheels {
             wheels.push(self.wheel(package, wheel)?);
         }
+        let mut unusable = package.wheels.unusable.clone();
         let Some(sdist) = &package.sdist else {
-            return Ok(DistributionFiles { wheels, ..DistributionFiles::default() });
+            return Ok(DistributionFiles { wheels, sdist: None, unusable });
         };
         let name = sdist.file_name(&package.source);
         match name.as_deref().and_then(|name| name.parse().ok()) {
@@ -70,9 +71,12 @@ impl UvLocator<'_> {
                     _ => None,
                 };
                 let sdist = LockedSdist { file, subdirectory };
-                Ok(DistributionFiles { wheels, sdist: Some(sdist), ..DistributionFiles::default() })
+                Ok(DistributionFiles { wheels, sdist: Some(sdist), unusable })
             }
-            None => Ok(DistributionFiles { wheels, sdist: None, unusable: name.into_iter().collect() }),
+            None => {
+                unusable.extend(name);
+                Ok(DistributionFiles { wheels, sdist: None, unusable })
+            }
         }
     }
 

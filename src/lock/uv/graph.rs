@@ -6,7 +6,7 @@ use std::path::Path;
 
 use pep440_rs::Version;
 
-use super::document::{self, UvMetadata, UvSdist, UvSource, UvWheel, UvWheelLocation};
+use super::document::{self, UvMetadata, UvSdist, UvSource, UvWheel, UvWheelLocation, UvWheels};
 use crate::lock::error::{Inconsistency, LockError};
 use crate::marker::Marker;
 use crate::name::{DistributionName, ExtraName, GroupName};
@@ -34,7 +34,7 @@ pub(super) struct UvPackage {
     pub(super) extras: BTreeMap<ExtraName, Vec<DependencyEdge>>,
     pub(super) groups: BTreeMap<GroupName, Vec<DependencyEdge>>,
     pub(super) sdist: Option<UvSdist>,
-    pub(super) wheels: Vec<UvWheel>,
+    pub(super) wheels: UvWheels,
     pub(super) metadata: Option<UvMetadata>,
 }
 
@@ -231,7 +231,7 @@ impl document::UvPackageTable {
             UvSource::Git(url) if !url.contains('#') => return Err(Inconsistency::MissingCommit),
             _ => {}
         }
-        self.wheels.iter().try_for_each(|wheel| self.check_wheel(wheel))
+        self.wheels.wheels.iter().try_for_each(|wheel| self.check_wheel(wheel))
     }
 
     fn check_wheel(&self, wheel: &UvWheel) -> Result<(), Inconsistency> {

@@ -1,11 +1,11 @@
 //! What a request selects directly: a project or a workspace, with its extras and groups.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::UvLock;
 use super::conflicts::ConflictItem;
-use super::document::UvRequirement;
+use super::document::{UvRequirement, UvSource};
 use super::graph::{DependencyEdge, UvPackage, UvPackageIndex};
 use crate::lock::error::LockError;
 use crate::lock::path::join;
@@ -210,6 +210,21 @@ impl UvLock {
             extras: roots.extras(self).into_iter().cloned().collect(),
             groups: roots.groups(self).into_iter().cloned().collect(),
         }
+    }
+
+    /// Returns the directories of local projects; `None` if there is also a local source distribution.
+    pub(crate) fn local_directories(&self) -> Option<Vec<PathBuf>> {
+        let mut directories = Vec::new();
+        for (_, package) in self.graph.all() {
+            match &package.source {
+                UvSource::Path(path) if !path.ends_with(".whl") => return None,
+                UvSource::Directory(path) | UvSource::Editable(path) | UvSource::Virtual(path) => {
+                    directories.push(join(&self.directory, path));
+                }
+                UvSource::Path(_) | UvSource::Registry(_) | UvSource::Git(_) | UvSource::Url(..) => {}
+            }
+        }
+        Some(directories)
     }
 
     /// Returns the project in the lock's directory.

@@ -117,10 +117,10 @@ impl UvLock {
         if ranges.is_empty() {
             return;
         }
-        let mut versions = MINORS.flat_map(|minor| PATCHES.map(move |patch| Version::new([3, minor, patch])));
-        if versions.any(|version| {
-            ranges.iter().all(|range| range.value.contains(&version)) != self.requires_python.contains(&version)
-        }) {
+        let declared = bounds(|version| ranges.iter().all(|range| range.value.contains(version)));
+        // uv 0.13.8 compares the bounds alone. Some of its versions write exclusions between them, such as `!=3.10.*`,
+        // into the lock, and others do not.
+        if declared != bounds(|version| self.requires_python.contains(version)) {
             let texts: BTreeSet<&str> = ranges.iter().map(|range| &*range.text).collect();
             let texts: Vec<_> = texts.into_iter().collect();
             findings.differences.push(format!(
@@ -291,6 +291,14 @@ impl MemberPyproject {
     fn name(&self) -> Option<&DistributionName> {
         self.pyproject.project.as_ref().map(|project| &project.name)
     }
+}
+
+/// Returns the first and the last version of Python that is allowed, of those at which ranges are compared.
+fn bounds(is_allowed: impl Fn(&Version) -> bool) -> Option<(Version, Version)> {
+    let versions = MINORS.flat_map(|minor| PATCHES.map(move |patch| Version::new([3, minor, patch])));
+    let mut allowed = versions.filter(|version| is_allowed(version));
+    let first = allowed.next()?;
+    Some((first.clone(), allowed.last().unwrap_or(first)))
 }
 
 fn member_directories(members: &[MemberPyproject]) -> BTreeMap<DistributionName, PathBuf> {
