@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::error::{LockError, list, quoted_list};
+use super::error::{LockError, list};
 use super::hints::runtime_hint;
 use super::{
     DistributionFiles, DistributionSource, LockedWheel, PinnedDistribution, SelectedDistribution, SelectedSource,
@@ -12,8 +12,8 @@ use crate::name::{DistributionName, InvalidName};
 use crate::platform::{CompatibilityTag, CompatibilityTags, LambdaProfile, TargetPlatform};
 use crate::wheel::filename::WheelFilename;
 
-/// The number of compatibility tags that a message lists.
-const LISTED_TAGS: usize = 6;
+/// The number of compatibility tags or files that a message lists.
+const LISTED: usize = 6;
 
 /// A set of distributions, as in the flags of pip and uv.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -235,7 +235,10 @@ impl<'a> FileChooser<'a> {
             target: self.summary(),
             available: match &wheels[..] {
                 [] if sdist.is_none() && !unusable.is_empty() => {
-                    format!("it has only {}, whose format is not supported", quoted_list(unusable))
+                    format!(
+                        "it has only {}, whose format is not supported",
+                        shortened(unusable.iter().map(quoted).collect())
+                    )
                 }
                 _ => self.available(wheels, sdist.as_ref().map(|sdist| sdist.file.filename.as_str())),
             },
@@ -322,14 +325,18 @@ fn glibc_of(platform: &str) -> Option<((u16, u16), &str)> {
     Some(((major.parse().ok()?, minor.parse().ok()?), architecture))
 }
 
-/// Lists tags, at most [`LISTED_TAGS`] of them.
-fn shortened(tags: BTreeSet<String>) -> String {
-    let count = tags.len();
-    let mut listed: Vec<String> = tags.into_iter().take(LISTED_TAGS).collect();
-    if count > LISTED_TAGS {
-        listed.push(format!("{} more", count - LISTED_TAGS));
+/// Lists tags or files, at most [`LISTED`] of them.
+fn shortened(items: BTreeSet<String>) -> String {
+    let count = items.len();
+    let mut listed: Vec<String> = items.into_iter().take(LISTED).collect();
+    if count > LISTED {
+        listed.push(format!("{} more", count - LISTED));
     }
     list(&listed)
+}
+
+fn quoted(filename: &String) -> String {
+    format!("`{filename}`")
 }
 
 #[cfg(test)]

@@ -38,8 +38,7 @@ pub(super) struct PylockDocument {
     /// The groups that are installed by default: usually one that stands for the project's own dependencies.
     #[serde(default)]
     pub(super) default_groups: BTreeSet<GroupName>,
-    #[serde(rename = "created-by")]
-    pub(super) _created_by: String,
+    pub(super) created_by: String,
     pub(super) packages: Vec<Spanned<PylockPackageTable>>,
     #[serde(default, rename = "tool")]
     pub(super) _tool: BTreeMap<String, IgnoredAny>,

@@ -6,8 +6,6 @@ use crate::wheel::filename::InvalidWheelFilename;
 /// A rule of the format that an entry of `packages` breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidPylockPackage {
-    #[error("has none of `vcs`, `directory`, `archive`, `sdist` and `wheels`")]
-    MissingSource,
     #[error("has both `{0}` and `{1}`, which are mutually exclusive")]
     ConflictingSources(&'static str, &'static str),
     #[error("`{0}` has neither a `path` nor a `url`")]

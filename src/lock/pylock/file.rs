@@ -14,6 +14,7 @@ use crate::lock::{FileLocation, LockedFile, LockedWheel};
 use crate::name::DistributionName;
 use crate::redact;
 use crate::sdist::filename::SdistFilename;
+use crate::wheel::filename::WheelFilename;
 
 /// The supported algorithms, from the most preferred to the least.
 const PREFERENCE: [Algorithm; 5] =
@@ -52,11 +53,12 @@ pub(super) fn read(
 
 /// Returns a file as a wheel of a distribution. Sets the distribution's version if it is not known.
 pub(super) fn wheel(
+    filename: WheelFilename,
     file: PylockFile,
     name: &DistributionName,
     version: &mut Option<Version>,
 ) -> Result<LockedWheel, InvalidPylockPackage> {
-    let wheel: LockedWheel = with_name(file.filename.parse()?, file);
+    let wheel: LockedWheel = with_name(filename, file);
     if wheel.filename.name != *name {
         return Err(InvalidPylockPackage::FileNameMismatch(wheel.filename.to_string()));
     }

@@ -38,6 +38,8 @@ pub struct Pylock {
     extras: BTreeSet<ExtraName>,
     groups: BTreeSet<GroupName>,
     default_groups: BTreeSet<GroupName>,
+    /// The tool that wrote the lock.
+    created_by: String,
     packages: Vec<PylockPackage>,
 }
 
@@ -72,6 +74,7 @@ impl Pylock {
             extras: document.extras,
             groups: document.dependency_groups,
             default_groups: document.default_groups,
+            created_by: document.created_by,
             packages: packages.collect::<Result<_, _>>()?,
             directory: join(&directory, "."),
         })

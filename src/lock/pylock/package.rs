@@ -24,8 +24,17 @@ pub(super) struct PylockPackage {
     pub(super) marker: Option<Parsed<Marker>>,
     pub(super) requires_python: Option<VersionSpecifiers>,
     pub(super) dependencies: BTreeSet<DistributionName>,
-    /// The source, or the version control system of a repository that is not supported.
-    pub(super) source: Result<DistributionSource, VcsKind>,
+    pub(super) source: Result<DistributionSource, UnusableSource>,
+}
+
+/// Why an entry cannot be installed. It is an error only if the entry is selected.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum UnusableSource {
+    /// It is a repository of a version control system that is not supported.
+    Vcs(VcsKind),
+    /// It has no source. The specification requires one, but uv 0.13.8 writes such entries for platforms for which PyTorch's
+    /// index has no wheels, and pipenv 2026.10 for what the markers of its own platform exclude.
+    Missing,
 }
 
 impl fmt::Display for PylockPackage {
@@ -50,12 +59,12 @@ impl PylockPackage {
         ];
         let named: Vec<_> = sources.into_iter().filter_map(|(key, is_present)| is_present.then_some(key)).collect();
         match named[..] {
-            [_] | ["sdist", "wheels"] => {}
+            [] | [_] | ["sdist", "wheels"] => {}
             [first, second, ..] => return Err(InvalidPylockPackage::ConflictingSources(first, second)),
-            [] => return Err(InvalidPylockPackage::MissingSource),
         }
         let source = match (table.vcs.take(), table.directory.take(), table.archive.take()) {
-            (Some(PylockVcsTable { r#type, .. }), ..) if r#type != VcsKind::Git => Err(r#type),
+            _ if named.is_empty() => Err(UnusableSource::Missing),
+            (Some(PylockVcsTable { r#type, .. }), ..) if r#type != VcsKind::Git => Err(UnusableSource::Vcs(r#type)),
             (Some(vcs), ..) => Ok(DistributionSource::Git(repository(vcs, lock_directory)?)),
             (_, Some(directory), _) => Ok(DistributionSource::Directory(project_directory(directory, lock_directory)?)),
             (.., Some(archive)) => {
@@ -84,7 +93,12 @@ fn files(
     let mut files = DistributionFiles::default();
     for wheel in std::mem::take(&mut table.wheels) {
         let file = file::read(wheel, "wheels", lock_directory, index.as_ref())?;
-        files.wheels.push(file::wheel(file, &table.name, version)?);
+        match file.filename.parse() {
+            Ok(filename) => files.wheels.push(file::wheel(filename, file, &table.name, version)?),
+            // The name may be that of a variant wheel (PEP 825).
+            Err(_) if file.filename.ends_with(".whl") => files.unusable.push(file.filename),
+            Err(error) => return Err(error.into()),
+        }
     }
     if let Some(sdist) = table.sdist.take() {
         let file = file::read(sdist, "sdist", lock_directory, index.as_ref())?;
@@ -107,7 +121,7 @@ fn one_file(
     let file = file::read(PylockFileTable { name: None, ..table }, "archive", lock_directory, None)?;
     if file.filename.ends_with(".whl") {
         return Ok(DistributionFiles {
-            wheels: vec![file::wheel(file, name, version)?],
+            wheels: vec![file::wheel(file.filename.parse()?, file, name, version)?],
             ..DistributionFiles::default()
         });
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Pylock;
-use super::package::PylockPackage;
+use super::package::{PylockPackage, UnusableSource};
 use crate::lock::error::LockError;
 use crate::lock::{
     Dependent, DistributionSource, ExtrasAndGroups, PinnedDistribution, Selection, SelectionRequest, requires_python,
@@ -150,10 +150,12 @@ impl Pylock {
     }
 
     fn source(&self, package: &PylockPackage) -> Result<DistributionSource, LockError> {
-        package.source.clone().map_err(|vcs| LockError::UnsupportedVcs {
-            path: self.path.clone(),
-            package: package.to_string(),
-            vcs: vcs.to_string(),
+        package.source.clone().map_err(|unusable| {
+            let (path, package) = (self.path.clone(), package.to_string());
+            match unusable {
+                UnusableSource::Vcs(vcs) => LockError::UnsupportedVcs { path, package, vcs: vcs.to_string() },
+                UnusableSource::Missing => LockError::NoFiles { path, package, tool: self.created_by.clone() },
+            }
         })
     }
 

@@ -6,7 +6,8 @@ use url::Url;
 
 use crate::index::FileFinder;
 use crate::lock::{
-    DistributionSource, FileChooser, FileLocation, FormatControl, SelectedDistribution, SelectedSource, Selection,
+    DistributionFiles, DistributionSource, FileChooser, FileLocation, FormatControl, SelectedDistribution,
+    SelectedSource, Selection,
 };
 use crate::pipeline::BuildError;
 use crate::platform::TargetPlatform;
@@ -27,6 +28,7 @@ pub(super) fn choose(
     finder.complete(&mut selection, target)?;
     let directories: Vec<PathBuf> = find_links.iter().filter_map(|url| url.to_file_path().ok()).collect();
     prefer(&mut selection, &directories);
+    warn_of_unusable(&selection, reporter);
     let selected = FileChooser::new(target, formats).choose(selection)?;
     for (misfit, sdist) in selected.iter().filter_map(|selected| match &selected.source {
         SelectedSource::Sdist(sdist) => Some((selected.incompatibility.as_ref()?, &sdist.file.filename)),
@@ -35,6 +37,22 @@ pub(super) fn choose(
         reporter.warn(&format!("{misfit}: it is built from {sdist}, which --no-build forbids"));
     }
     Ok(selected)
+}
+
+/// Warns of wheels whose names cannot be parsed, where there are other files: without any, the error names them.
+fn warn_of_unusable(selection: &Selection, reporter: &dyn Reporter) {
+    for pinned in &selection.distributions {
+        let DistributionSource::Files(DistributionFiles { wheels, sdist, unusable }) = &pinned.source else { continue };
+        let mut names = unusable.iter().filter(|name| name.ends_with(".whl"));
+        let Some(first) = names.next().filter(|_| sdist.is_some() || !wheels.is_empty()) else { continue };
+        let more = match names.count() {
+            0 => String::new(),
+            count => format!(" (and {count} more)"),
+        };
+        reporter.warn(&format!(
+            "{pinned}: `{first}`{more} is ignored: its name is not that of a wheel as defined before PEP 825"
+        ));
+    }
 }
 
 /// Prefers files in `--find-links` directories. Their digests must still match the lock's.

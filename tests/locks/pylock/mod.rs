@@ -4,3 +4,4 @@ mod exported;
 mod invalid;
 mod markers;
 mod oracle;
+mod tools;
