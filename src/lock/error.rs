@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::LockFormat;
 use super::requirements::RequirementsError;
+use super::{ForeignTool, LockFormat};
 use crate::name::DistributionName;
 use crate::platform::PythonVersion;
 
@@ -29,6 +29,20 @@ pub enum LockError {
         path: PathBuf,
         /// The format's version.
         version: u32,
+    },
+    /// The lock is that of a tool whose format is not supported.
+    #[error("cannot read {}: it is a lock of {}", .path.display(), .tool.name())]
+    ForeignLock {
+        /// The lock.
+        path: PathBuf,
+        /// The tool.
+        tool: ForeignTool,
+    },
+    /// Several locks are given, one of which is not a requirements file.
+    #[error("{}: only requirements files can be merged with another lock", .path.display())]
+    SeveralLocks {
+        /// The lock.
+        path: PathBuf,
     },
     /// A poetry.lock has an unsupported version of its format.
     #[error("{}: {} (only versions 1 and 2 are supported)", .path.display(), lock_version(.version.as_deref()))]
@@ -208,6 +222,16 @@ pub enum LockError {
         available: String,
         /// What would help.
         hints: Vec<String>,
+    },
+    /// A pylock.toml selects a distribution of which it lists no files.
+    #[error("{}: the lock lists no files of {package}", .path.display())]
+    NoFiles {
+        /// The lock.
+        path: PathBuf,
+        /// The distribution, with its version if it has one.
+        package: String,
+        /// The tool that wrote the lock.
+        tool: String,
     },
     /// A distribution comes from a repository of another version control system than Git.
     #[error("{}: {package} comes from a {vcs} repository; only Git is supported", .path.display())]

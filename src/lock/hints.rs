@@ -26,6 +26,8 @@ impl Hints for LockError {
             Self::Syntax { path, .. } | Self::Inconsistent { path, .. } => {
                 vec![format!("regenerate the lock with {}; do not edit it by hand", lock_command(path))]
             }
+            Self::ForeignLock { tool, .. } => vec![tool.hint()],
+            Self::SeveralLocks { .. } => vec!["pass --lock once, or only with requirements files".to_owned()],
             Self::UnsupportedLockVersion { version: None, .. } => {
                 vec!["regenerate the lock with `poetry lock` of Poetry 1.1 or later".to_owned()]
             }
@@ -63,6 +65,12 @@ impl Hints for LockError {
             | Self::UnmatchedRequirement { path, .. } => {
                 vec![format!("regenerate the lock with {}", lock_command(path))]
             }
+            Self::NoFiles { tool, .. } if tool == "pipenv" => vec![
+                "run `pipenv requirements --hash > requirements.txt`, and pass --lock requirements.txt --resolve: pipenv does \
+                 not pin what it does not install on its own platform"
+                    .to_owned(),
+            ],
+            Self::NoFiles { path, .. } => vec![format!("regenerate the lock with {} for the target", lock_command(path))],
             Self::NoCompatibleFile { hints, .. } => hints.clone(),
             Self::BuildNotAllowed { package } => {
                 vec![format!(

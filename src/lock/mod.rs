@@ -12,6 +12,7 @@ use crate::platform::TargetPlatform;
 
 mod error;
 mod file_chooser;
+mod foreign;
 mod hints;
 mod path;
 mod poetry;
@@ -24,6 +25,7 @@ mod uv;
 
 pub use error::{Inconsistency, LockError};
 pub use file_chooser::{DistributionSet, FileChooser, FormatControl};
+pub use foreign::ForeignTool;
 pub use selection::{
     AcceptedFiles, Dependent, DistributionFiles, DistributionSource, FileLocation, GitSource, IndexQuery, LockedFile,
     LockedSdist, LockedWheel, PinnedDistribution, QueriedIndexes, SelectedDistribution, SelectedSource, Selection,
@@ -56,13 +58,34 @@ pub(crate) enum LockFormat {
 
 impl LockFormat {
     /// The names of locks in a project's directory. The first that exists is used.
-    pub(crate) const NAMES: [&str; 4] = ["uv.lock", "pylock.toml", "poetry.lock", "requirements.txt"];
+    pub(crate) const NAMES: [&str; 4] =
+        [Self::Uv.file_name(), Self::Pylock.file_name(), Self::Poetry.file_name(), Self::Requirements.file_name()];
+
+    /// Returns the name of the lock in a project's directory.
+    pub(crate) const fn file_name(self) -> &'static str {
+        match self {
+            Self::Uv => "uv.lock",
+            Self::Pylock => "pylock.toml",
+            Self::Poetry => "poetry.lock",
+            Self::Requirements => "requirements.txt",
+        }
+    }
+
+    /// Returns whether what a lock of this format contains depends on the project that reads it: the paths of requirements are
+    /// relative to the project, and an old poetry.lock lacks what its pyproject.toml declares.
+    pub(crate) fn depends_on_project(self) -> bool {
+        match self {
+            Self::Uv | Self::Pylock => false,
+            Self::Poetry | Self::Requirements => true,
+        }
+    }
 
     /// Returns the format that a file name implies.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
         let is_named_pylock = name.strip_prefix("pylock.").and_then(|rest| rest.strip_suffix(".toml"));
         match name {
+            _ if ForeignTool::of_name(path).is_some() => None,
             "poetry.lock" => Some(Self::Poetry),
             "pylock.toml" => Some(Self::Pylock),
             _ if is_named_pylock.is_some_and(|name| !name.is_empty() && !name.contains('.')) => Some(Self::Pylock),
@@ -100,7 +123,32 @@ impl Lock {
     ///
     /// Returns [`LockError`] if it is invalid, inconsistent, or of an unsupported version.
     pub fn parse_uv(text: &str, path: &Path) -> Result<Self, LockError> {
-        uv::UvLock::parse(text, path).map(Self::Uv)
+        // The names of uv's locks are not the only ones that end in `.lock`.
+        uv::UvLock::parse(text, path).map(Self::Uv).map_err(|error| match ForeignTool::of_text(text) {
+            Some(tool) => LockError::ForeignLock { path: path.to_owned(), tool },
+            None => error,
+        })
+    }
+
+    /// Returns the error for a lock whose name implies no supported format; `None` if that is not another tool's either.
+    pub(crate) fn foreign(path: &Path) -> Option<LockError> {
+        ForeignTool::of_name(path).map(|tool| LockError::ForeignLock { path: path.to_owned(), tool })
+    }
+
+    /// Returns whether the lock lists the project itself.
+    pub(crate) fn lists_project(&self) -> bool {
+        match self {
+            Self::Uv(_) | Self::Poetry(_) => true,
+            Self::Pylock(_) | Self::Requirements(_) => false,
+        }
+    }
+
+    /// Returns the requirements files that the lock consists of, if it does.
+    pub(crate) fn requirements(&self) -> Option<&requirements::RequirementsTxt> {
+        match self {
+            Self::Requirements(requirements) => Some(requirements),
+            Self::Uv(_) | Self::Pylock(_) | Self::Poetry(_) => None,
+        }
     }
 
     /// Compares the lock with all projects of its workspace, including the root's pyproject.toml even if that declares no project.
@@ -222,6 +270,9 @@ mod tests {
             ("requirements.lock", Some(LockFormat::Requirements)),
             ("requirements-dev.lock", Some(LockFormat::Requirements)),
             ("Pipfile", None),
+            ("Pipfile.lock", None),
+            ("pdm.lock", None),
+            ("pixi.lock", None),
         ] {
             assert_eq!(LockFormat::of(Path::new(name)), expected, "{name}");
         }

@@ -119,9 +119,7 @@ impl<'a> Remedies<'a> {
     /// Suggests the other requirements file that lists the distribution.
     fn in_other_files(&self, name: &DistributionName) -> Option<String> {
         let plan = self.audited.plan;
-        let (Lock::Requirements(_), Some(path)) = (&*plan.project.lock, plan.project.path.as_deref()) else {
-            return None;
-        };
+        let path = plan.project.lock.requirements().and_then(|_| plan.project.path())?;
         let directory = path.parent()?;
         let mut others = requirements_in(directory).into_iter().filter(|other| other != path);
         let other = others.find(|other| lists(other, name))?;
@@ -153,7 +151,7 @@ impl<'a> Remedies<'a> {
     }
 
     fn requirements_file(&self) -> String {
-        let file = self.audited.plan.project.path.as_deref().and_then(Path::file_name);
+        let file = self.audited.plan.project.path().and_then(Path::file_name);
         file.map_or("requirements.txt".into(), OsStr::to_string_lossy).into_owned()
     }
 

@@ -12,7 +12,7 @@ use toml::Table;
 
 use crate::git::changes::{ChangeState, GitChanges};
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
-use crate::lock::{Dependent, DistributionSource, FileLocation, Lock, Selection};
+use crate::lock::{Dependent, DistributionSource, FileLocation, LockFormat, Selection};
 use crate::pipeline::plan::{LockedProject, lock};
 use crate::pipeline::targets::Target;
 use crate::pipeline::{BuildError, ProjectCache, image, lambda};
@@ -160,20 +160,22 @@ impl Reach<'_> {
         target: &platform::TargetPlatform,
         now: &Selection,
     ) -> Result<Option<String>, BuildError> {
-        let Some(path) = &self.project.path else { return Ok(None) };
-        if settings.requirements.resolve {
+        if settings.requirements.resolve && self.project.lock.requirements().is_some() {
             return Ok(Some("uv may resolve to other versions than before".to_owned()));
         }
-        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let paths = self.project.paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
+        let paths: Vec<PathBuf> = paths.collect();
+        let Some(first) = paths.first() else { return Ok(None) };
         // A requirements file may include others.
-        let is_alone = !matches!(*self.project.lock, Lock::Requirements(_));
-        match self.changes.state(&path) {
-            ChangeState::Same if is_alone => return Ok(None),
-            ChangeState::Unknown => return Ok(Some(self.changed(&path))),
-            ChangeState::Same | ChangeState::Changed => {}
+        let is_alone = self.project.lock.requirements().is_none();
+        if let Some(unknown) = paths.iter().find(|path| self.changes.state(path) == ChangeState::Unknown) {
+            return Ok(Some(self.changed(unknown)));
         }
-        let shown = self.shown(&path);
-        let before = match lock::before(&path, &settings.environment.references, &self.project.workspace, self.changes)
+        if is_alone && paths.iter().all(|path| self.changes.state(path) == ChangeState::Same) {
+            return Ok(None);
+        }
+        let shown = self.shown(first);
+        let before = match lock::before(&paths, &settings.environment.references, &self.project.workspace, self.changes)
         {
             Ok(Some(lock)) => lock,
             Ok(None) => return Ok(Some(format!("{shown} is new"))),
@@ -231,13 +233,13 @@ impl Reach<'_> {
             return Ok(Some(self.changed(&directory)));
         }
         let pyproject = directory.join(FILENAME);
-        let judged = [pyproject.clone(), directory.join("uv.lock"), directory.join("poetry.lock")];
+        let judged = [LockFormat::Uv, LockFormat::Poetry].map(|format| directory.join(format.file_name()));
         let others: Vec<PathBuf> = workspace.members.iter().map(|member| workspace.directory(member)).collect();
         // `dist` contains artifacts, which no build reads.
         let artifacts = directory.join("dist");
         for path in self.changes.paths().filter(|path| path.starts_with(&directory) && !path.starts_with(&artifacts)) {
             let is_others = others.iter().any(|other| path.starts_with(other) && !directory.starts_with(other));
-            if !is_others && !judged.iter().any(|judged| judged == path) {
+            if !is_others && *path != pyproject && !judged.iter().any(|judged| judged == path) {
                 return Ok(Some(self.changed(path)));
             }
         }

@@ -7,7 +7,7 @@ use super::origin::origin;
 use crate::digest::Sha256;
 use crate::limited_reader::{self, LARGEST_LOCK};
 use crate::lock::requirements::{self, InstalledMetadata};
-use crate::lock::{Dependent, Lock, SelectedDistribution, SelectedSource};
+use crate::lock::{Dependent, SelectedDistribution, SelectedSource};
 use crate::name::{DistributionName, ExtraName};
 use crate::pipeline::BuildError;
 use crate::pipeline::install::InstalledDistribution;
@@ -84,18 +84,20 @@ impl DocumentSources<'_> {
                 kind: DocumentKind::Provenance,
                 media_type: provenance::MEDIA_TYPE,
                 extension: provenance::EXTENSION,
-                bytes: provenance::statement(&contents, subjects, &self.parameters, self.lock()?.as_ref()),
+                bytes: provenance::statement(&contents, subjects, &self.parameters, &self.locks()?),
             });
         }
         Ok(documents)
     }
 
-    /// Returns the name and the digest of the lock.
-    fn lock(&self) -> Result<Option<LockFile>, BuildError> {
-        let Some(path) = &self.plan.project.path else { return Ok(None) };
-        let bytes = limited_reader::read_regular_file(path, LARGEST_LOCK).map_err(BuildError::reading(path))?;
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Some(LockFile { name, sha256: Sha256::of(&bytes) }))
+    /// Returns the name and the digest of the lock, or of each requirements file that was given.
+    fn locks(&self) -> Result<Vec<LockFile>, BuildError> {
+        let locks = self.plan.project.paths.iter().map(|path| {
+            let bytes = limited_reader::read_regular_file(path, LARGEST_LOCK).map_err(BuildError::reading(path))?;
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            Ok(LockFile { name, sha256: Sha256::of(&bytes) })
+        });
+        locks.collect()
     }
 
     /// Returns the contents of the SBOM.
@@ -151,10 +153,9 @@ impl DocumentSources<'_> {
     /// other distributions and requirements files request.
     fn requires(&self, common: &Settings) -> BTreeMap<DistributionName, BTreeSet<DistributionName>> {
         let plan = self.plan;
-        let mut extras: BTreeMap<DistributionName, BTreeSet<ExtraName>> = match &*plan.project.lock {
-            Lock::Requirements(lock) => lock.extras(&plan.target).into_iter().collect(),
-            _ => BTreeMap::new(),
-        };
+        let requirements = plan.project.lock.requirements();
+        let mut extras: BTreeMap<DistributionName, BTreeSet<ExtraName>> =
+            requirements.into_iter().flat_map(|requirements| requirements.extras(&plan.target)).collect();
         let root = root(plan).map(|root| &root.name);
         extras.extend(root.map(|root| (root.clone(), common.request.extras.clone())));
         for selected in &plan.selected {

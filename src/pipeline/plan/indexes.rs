@@ -8,7 +8,7 @@ use crate::cache::Cache;
 use crate::fetch::{self, DownloadOptions, IndexCredentials, KeyringProvider};
 use crate::index::{Cutoff, FileFinder, IndexConfig, IndexOptions, IndexStrategy, location};
 use crate::lock::requirements::{self, FindLinks};
-use crate::lock::{DistributionSet, FormatControl, Lock};
+use crate::lock::{DistributionSet, FormatControl};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::LockedProject;
 use crate::project::uv_options::UvOptions;
@@ -49,6 +49,10 @@ fn fetch_options(
     let (environment, sources) = (&settings.environment, &settings.environment.index_credentials);
     let known = known.chain(links).collect::<Vec<_>>();
     let credentials = IndexCredentials::new(sources.variables.pairs(), sources.netrc.as_deref(), known);
+    let credentials = match &sources.poetry_auth {
+        Some(path) => credentials.with_poetry(path),
+        None => credentials,
+    };
     let keyring = settings.fetch.keyring_provider.as_deref().or(environment.indexes.keyring_provider());
     let keyring = keyring.or(project.uv.keyring_provider.as_deref()).map(str::parse).transpose()?;
     let credentials = match keyring.unwrap_or_default() {
@@ -70,7 +74,7 @@ fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions,
     let mut options = IndexOptions::default();
     add_flags(&mut options, &settings.fetch);
     add_variables(&mut options, &settings.environment.indexes)?;
-    if let Lock::Requirements(requirements) = &*project.lock {
+    if let Some(requirements) = project.lock.requirements() {
         add_requirements(&mut options, &requirements.options)?;
     }
     for declared in project.indexes() {
@@ -102,7 +106,7 @@ pub(crate) fn of_build_requirements(
 ) -> Result<builder::BuildIndexes, BuildError> {
     let mut options = IndexOptions::default();
     add_flags(&mut options, &settings.fetch);
-    if let Lock::Requirements(requirements) = &*project.lock {
+    if let Some(requirements) = project.lock.requirements() {
         add_requirements(&mut options, &requirements.options)?;
     }
     let (defaults, others): (Vec<_>, Vec<_>) = options.indexes.into_iter().partition(|index| index.default);
@@ -169,10 +173,8 @@ fn add_uv(options: &mut IndexOptions, uv: &UvOptions, root: &Path) -> Result<(),
 /// requirements files and of pyproject.toml are combined.
 pub(crate) fn formats(settings: &Settings, project: &LockedProject) -> FormatControl {
     let uv = project.uv.clone();
-    let stated = match &*project.lock {
-        Lock::Requirements(requirements) => requirements.options.formats.clone(),
-        Lock::Uv(_) | Lock::Pylock(_) | Lock::Poetry(_) => FormatControl::default(),
-    };
+    let stated =
+        project.lock.requirements().map(|requirements| requirements.options.formats.clone()).unwrap_or_default();
     let FormatControl { no_build, no_binary } = settings.formats.clone();
     FormatControl {
         no_build: no_build.union(stated.no_build).union(DistributionSet::from_flags(uv.no_build, uv.no_build_package)),
