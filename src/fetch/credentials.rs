@@ -1,5 +1,5 @@
-//! Credentials of indexes: from URLs, from uv's and Poetry's environment variables, from a `.netrc`, and from the
-//! `keyring` command.
+//! Credentials of indexes: from URLs, from uv's and Poetry's environment variables, from Poetry's auth.toml, from a
+//! `.netrc`, and from the `keyring` command.
 //!
 //! Credentials are sent only to the scheme, host and port that they belong to
 //! ([RFC 9110, section 11.5](https://www.rfc-editor.org/rfc/rfc9110#section-11.5)).
@@ -15,6 +15,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::keyring::Keyring;
+use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::redact;
 
 /// The URL of an index, and its name.
@@ -57,6 +58,7 @@ impl BasicAuth {
 pub struct IndexCredentials {
     indexes: Vec<(IndexUrl, Option<BasicAuth>)>,
     netrc: HashMap<String, Authenticator>,
+    /// Why the `.netrc`, or Poetry's file, cannot be read.
     netrc_error: Option<String>,
     keyring: Option<Keyring>,
 }
@@ -93,6 +95,23 @@ impl IndexCredentials {
             None => (HashMap::new(), None),
         };
         Self { indexes: indexes.collect(), netrc, netrc_error, keyring: None }
+    }
+
+    /// Adds the credentials in Poetry's auth.toml, for named indexes without others. As with Poetry, the file has no effect if it
+    /// does not exist; if it cannot be read, the hints mention it.
+    #[must_use]
+    pub fn with_poetry(mut self, auth: &Path) -> Self {
+        let logins = match read_poetry_auth(auth) {
+            Ok(logins) => logins,
+            Err(error) => {
+                self.netrc_error.get_or_insert(error);
+                return self;
+            }
+        };
+        for (index, login) in self.indexes.iter_mut().filter(|(_, login)| login.is_none()) {
+            *login = index.name.as_ref().and_then(|name| logins.get(name)).cloned();
+        }
+        self
     }
 
     /// Gets missing passwords from the `keyring` command, as uv does with `--keyring-provider subprocess`. The command is
@@ -187,6 +206,34 @@ fn read_netrc(path: &Path) -> Result<Netrc, String> {
         // The parser's own message quotes the word that it stumbled over, which may be a password.
         Err(netrc::Error::Parsing { .. }) => Err(format!("cannot read {}: it has a syntax error", path.display())),
     }
+}
+
+/// Reads the logins of Poetry's sources, which `poetry config http-basic.NAME USERNAME PASSWORD` writes where there is no
+/// keyring.
+fn read_poetry_auth(path: &Path) -> Result<BTreeMap<String, BasicAuth>, String> {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(rename_all = "kebab-case", default)]
+    struct PoetryAuth {
+        http_basic: BTreeMap<String, PoetryLogin>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct PoetryLogin {
+        username: String,
+        #[serde(default)]
+        password: String,
+    }
+
+    let text = match limited_reader::read_regular_text(path, LARGEST_PROJECT_FILE) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+    };
+    // The parser's own message quotes the line, which may have a password.
+    let auth: PoetryAuth =
+        toml::from_str(&text).map_err(|_| format!("cannot read {}: it has a syntax error", path.display()))?;
+    let logins = auth.http_basic.into_iter();
+    Ok(logins.map(|(name, PoetryLogin { username, password })| (name, BasicAuth { username, password })).collect())
 }
 
 /// Ranks an index for a file: by whether it is the one in the lock, then by the length of the common path.
@@ -308,6 +355,24 @@ mod tests {
             let index = index("", &format!("https://{user}@host/simple"));
             assert_eq!(sent(&IndexCredentials::new([], Some(&path), [index]), "https://host/f", None).unwrap(), login);
         }
+    }
+
+    #[test]
+    fn poetrys_file_is_known_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("auth.toml");
+        std::fs::write(&path, "[http-basic.my-own]\nusername = \"ann\"\npassword = \"one\"\n").unwrap();
+        let indexes = || [index("my-own", "https://host/simple/"), index("other", "https://u:p@other/simple/")];
+        let credentials = IndexCredentials::new([], None, indexes()).with_poetry(&path);
+        assert_eq!(sent(&credentials, "https://host/f", None).unwrap(), "ann:one");
+        assert_eq!(sent(&credentials, "https://other/f", None).unwrap(), "u:p");
+        let environment = variables(&[("POETRY_HTTP_BASIC_MY_OWN_USERNAME", "bob")]);
+        let credentials = IndexCredentials::new(environment, None, indexes()).with_poetry(&path);
+        assert_eq!(sent(&credentials, "https://host/f", None).unwrap(), "bob:");
+        std::fs::write(&path, "[http-basic.my-own]\nusername = hunter2").unwrap();
+        let credentials = IndexCredentials::new([], None, indexes()).with_poetry(&path);
+        let error = credentials.netrc_error().unwrap();
+        assert!(error.contains("auth.toml: it has a syntax error") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]

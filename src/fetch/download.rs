@@ -173,8 +173,10 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
             self.partial.restart()?;
             self.is_resumed = false;
         }
-        let limit = if locked.size.is_some() { u64::MAX } else { self.largest_unsized };
-        let expected = locked.size.or(body.size);
+        // Where there is a digest, it decides: a size that is listed wrongly does no harm.
+        let listed = locked.size.filter(|_| self.partial.expected.is_empty());
+        let expected = listed.or(body.size).or(locked.size);
+        let limit = if expected.is_some() && expected == locked.size { u64::MAX } else { self.largest_unsized };
         if expected.is_some_and(|expected| expected > limit) {
             return Err(DownloadError::Unbounded { limit });
         }

@@ -1,6 +1,6 @@
 //! The kinds of files that are fetched.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 
 use crate::cache::{Cache, CacheError, CachedSdist};
@@ -20,6 +20,9 @@ pub trait Fetchable: Clone + std::fmt::Display + Send + Sync {
     /// # Errors
     /// The cache cannot be read, or the file does not match its name.
     fn find(&self, digest: &Digest, cache: &Cache) -> Result<Option<Self::Fetched>, CacheError>;
+
+    /// Returns the size of a file in bytes; `None` if it cannot be read.
+    fn size(fetched: &Self::Fetched) -> Option<u64>;
 
     /// Stores a verified file of the cache under its final name. Later lookups use `digest`.
     ///
@@ -41,6 +44,10 @@ impl Fetchable for WheelFilename {
         cache.wheel(digest, self)
     }
 
+    fn size(wheel: &Wheel) -> Option<u64> {
+        Some(wheel.size)
+    }
+
     fn keep(
         &self,
         file: (&File, &Path),
@@ -57,6 +64,10 @@ impl Fetchable for SdistFilename {
 
     fn find(&self, digest: &Digest, cache: &Cache) -> Result<Option<CachedSdist>, CacheError> {
         cache.archive(digest)
+    }
+
+    fn size(sdist: &CachedSdist) -> Option<u64> {
+        fs::metadata(&sdist.path).ok().map(|metadata| metadata.len())
     }
 
     fn keep(

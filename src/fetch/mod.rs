@@ -142,7 +142,11 @@ impl Fetcher {
                 found[position] = Some(fetched);
             }
         }
-        Ok(found.into_iter().flatten().collect())
+        let found: Vec<Name::Fetched> = found.into_iter().flatten().collect();
+        for (locked, fetched) in files.iter().zip(&found) {
+            warn_of_size(locked, fetched, reporter);
+        }
+        Ok(found)
     }
 
     /// Downloads files; returns them with their positions.
@@ -289,6 +293,16 @@ fn find<Name: Fetchable>(locked: &LockedFile<Name>, cache: &Cache) -> Result<Opt
     match local::take_in(locked, &path, cache) {
         Ok(fetched) => Ok(Some(fetched)),
         Err(error) => Err(failure(locked, 0, error)),
+    }
+}
+
+/// Warns of a file whose size is not the listed one, although its digest is: a file without a digest would have been refused.
+fn warn_of_size<Name: Fetchable>(locked: &LockedFile<Name>, fetched: &Name::Fetched, reporter: &dyn Reporter) {
+    if let (Some(listed), Some(actual)) = (locked.size, Name::size(fetched))
+        && listed != actual
+    {
+        let file = &locked.filename;
+        reporter.warn(&format!("{file} has the right digest, but {actual} bytes instead of the {listed} listed"));
     }
 }
 

@@ -66,10 +66,20 @@ pub(super) struct FileRequest<'a> {
     pub(crate) strategy: IndexStrategy,
 }
 
+/// A file with different digests in two indexes.
+pub(super) struct ConflictingFile {
+    pub(crate) name: String,
+    /// The index that it is taken from.
+    pub(crate) chosen: String,
+    pub(crate) other: String,
+}
+
 pub(super) struct ChosenFiles {
     /// Including the local version.
     pub(crate) version: Version,
     pub(crate) files: DistributionFiles,
+    /// A file that another index has with another digest, if no hash in the lock tells which one is meant.
+    pub(crate) conflict: Option<ConflictingFile>,
     /// The index of a yanked file that is compatible with the target, and the reason if there is one.
     pub(crate) yanked: Option<(String, Option<String>)>,
 }
@@ -145,7 +155,12 @@ impl FileRequest<'_> {
             return Err(self.lack(found, refused));
         }
         let fitting = releases.iter().position(|release| release.candidates.iter().any(|file| self.fits(file)));
-        Ok(self.offer(releases.swap_remove(fitting.unwrap_or(0))))
+        let release = releases.swap_remove(fitting.unwrap_or(0));
+        let conflict = match self.query.accepted {
+            AcceptedFiles::Any => conflict(&release, found),
+            AcceptedFiles::Digests(_) | AcceptedFiles::Named(_) => None,
+        };
+        Ok(ChosenFiles { conflict, ..self.offer(release) })
     }
 
     /// Groups the accepted files by version and index. Files of `--find-links` belong to every index.
@@ -226,7 +241,7 @@ impl FileRequest<'_> {
         // Prefers .tar.gz, the format that PEP 625 requires.
         sdists.sort_by_key(|sdist| Reverse(sdist.filename.format() == SdistFormat::TarGz));
         files.sdist = sdists.into_iter().next().map(|file| LockedSdist { file, subdirectory: None });
-        ChosenFiles { version, files, yanked }
+        ChosenFiles { version, files, conflict: None, yanked }
     }
 
     /// Returns the files that seem to belong to the version, but are neither wheels nor source distributions.
@@ -269,6 +284,24 @@ impl FileRequest<'_> {
         }
         IndexError::NotFound { name: self.name.to_string(), asked: found.asked.clone(), refused: found.refused.clone() }
     }
+}
+
+/// Finds a file of a release that another index has, too, with another digest.
+fn conflict(release: &Release, found: &SearchResult) -> Option<ConflictingFile> {
+    let mut pairs = release.candidates.iter().flat_map(|candidate| {
+        let others = found.indexes.iter().filter(|other| other.location != candidate.listing.location);
+        others.flat_map(move |other| other.page.files.iter().map(move |file| (candidate, other, file)))
+    });
+    let is_other = |(candidate, _, file): &(&CandidateFile, &Listing, &IndexFile)| {
+        let mut digests = candidate.file.digests.iter();
+        file.name == candidate.file.name
+            && digests.any(|own| file.digests.iter().any(|it| it.algorithm() == own.algorithm() && it != own))
+    };
+    pairs.find(is_other).map(|(candidate, other, file)| ConflictingFile {
+        name: file.name.clone(),
+        chosen: candidate.listing.location.clone(),
+        other: other.location.clone(),
+    })
 }
 
 /// Orders versions by how many release numbers they share with the pinned one, then by age, the newest first.

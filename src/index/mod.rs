@@ -31,7 +31,7 @@ use crate::lock::{DistributionSource, FileLocation, IndexQuery, LockedWheel, Pin
 use crate::platform::TargetPlatform;
 use crate::redact;
 use crate::report::Reporter;
-use choose::{ChosenFiles, FileRequest};
+use choose::{ChosenFiles, ConflictingFile, FileRequest};
 use pages::{PageCoverage, PageLookup, PageMemory, Pages};
 use search::{IndexSearch, SearchResult};
 
@@ -102,6 +102,11 @@ impl<'a> FileFinder<'a> {
             let request = FileRequest { name, query, target, tags: &tags, cutoff, strategy: self.options.strategy };
             let offer = request.choose(found)?;
             self.warn_of_yanked(pinned, &offer);
+            if let Some(ConflictingFile { name, chosen, other }) = &offer.conflict {
+                self.warn(format!(
+                    "{name} is taken from {chosen}, but {other} has another file of this name: pin its hash"
+                ));
+            }
             offers.push(offer);
         }
         let pinned = selection.distributions.iter_mut();
@@ -172,11 +177,14 @@ impl<'a> FileFinder<'a> {
 
     fn warn_of_yanked(&self, pinned: &PinnedDistribution, offer: &ChosenFiles) {
         let Some((location, reason)) = &offer.yanked else { return };
-        let package = format!("{} {}", pinned.name, offer.version);
-        let is_new = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(package.clone());
-        if is_new {
-            let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            self.reporter.warn(&format!("{package} was yanked from {location}{reason}"));
+        let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        self.warn(format!("{} {} was yanked from {location}{reason}", pinned.name, offer.version));
+    }
+
+    /// Prints a warning once, though several targets cause it.
+    fn warn(&self, message: String) {
+        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(message.clone()) {
+            self.reporter.warn(&message);
         }
     }
 }

@@ -100,6 +100,8 @@ pub(crate) struct IndexCredentialSources {
     pub(crate) variables: Variables,
     /// The `.netrc` of the user, or the file that `NETRC` names.
     pub(crate) netrc: Option<PathBuf>,
+    /// Poetry's auth.toml, which may not exist.
+    pub(crate) poetry_auth: Option<PathBuf>,
 }
 
 /// The variables of uv that set options of indexes, of which the first of each list is uv's newer name.
@@ -181,6 +183,7 @@ impl Environment {
             index_credentials: IndexCredentialSources {
                 variables: variables.with_prefixes(&["UV_", "POETRY_HTTP_BASIC_"]),
                 netrc,
+                poetry_auth: poetry_directory(&variables, home).map(|directory| directory.join("auth.toml")),
             },
             registry_credentials: KeychainOptions::resolve(variables.pairs(), home),
             insecure_registries: variables
@@ -216,4 +219,16 @@ impl Environment {
     pub(crate) fn search_path(&self) -> Option<&OsStr> {
         self.search_path.as_deref()
     }
+}
+
+/// Returns the directory of Poetry's configuration, as in
+/// [its documentation](https://python-poetry.org/docs/configuration/#config-directory).
+fn poetry_directory(variables: &Variables, home: Option<&Path>) -> Option<PathBuf> {
+    let of_user = || {
+        if cfg!(target_os = "macos") {
+            return Some(home?.join("Library/Application Support"));
+        }
+        variables.path("XDG_CONFIG_HOME").or_else(|| Some(home?.join(".config")))
+    };
+    variables.path("POETRY_CONFIG_DIR").or_else(|| Some(of_user()?.join("pypoetry")))
 }

@@ -1,15 +1,17 @@
 //! Downloads that fail: what is told, what is left, and what is not tried again.
 
 use std::net::TcpListener;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use pybundle::digest::Sha256;
 use pybundle::fetch::{DownloadOptions, FetchError, Fetcher, RetryPolicy};
 use pybundle::lock::LockedWheel;
+use pybundle::report::{Phase, Reporter};
 use pybundle::silence::SilenceLimits;
 
 use super::http::{Answer, Ranges};
-use super::{Place, Tally, assert_arrived, forge::FILENAME, locked, options, told, wheel_bytes};
+use super::{Place, Tally, assert_arrived, at_path, forge::FILENAME, locked, options, told, wheel_bytes};
 
 const SIZE: usize = 50_000;
 
@@ -57,21 +59,54 @@ fn a_wrong_part_is_replaced_once() {
 }
 
 #[test]
-fn a_file_of_another_size_is_stopped() {
+fn a_file_of_another_size_is_refused() {
     let bytes = wheel_bytes(1, SIZE);
     let longer = [&bytes[..], b"more"].concat();
     let (size, more) = (bytes.len(), longer.len());
-    for (answer, message) in [
-        (Answer::file(&longer), format!("the file has {more} bytes, expected {size}")),
-        (Answer::file(&bytes[1..]), format!("the file has {} bytes, expected {size}", size - 1)),
-        (Answer::file(&longer).without_length(), format!("the file has more bytes, expected {size}")),
+    for (is_hashed, answer, message) in [
+        (false, Answer::file(&longer), format!("the file has {more} bytes, expected {size}")),
+        (false, Answer::file(&bytes[1..]), format!("the file has {} bytes, expected {size}", size - 1)),
+        (true, Answer::file(&longer), "the file does not match the lock".to_owned()),
+        (true, Answer::file(&longer).without_length(), format!("the file has more bytes, expected {size}")),
     ] {
         let place = Place::new();
         let wheel = place.serve("/a", &bytes, [answer]);
+        let wheel = if is_hashed { wheel } else { LockedWheel { digests: Vec::new(), ..wheel } };
         let (told, _) = place.refusal(&wheel);
-        assert!(told.ends_with(&message), "{told}");
+        assert!(told.contains(&message), "{told}");
         assert_eq!(place.server.requests("/a").len(), 1);
         assert_empty(&place);
+    }
+}
+
+/// Keeps warnings.
+#[derive(Default)]
+struct Warned(Mutex<Vec<String>>);
+
+impl Reporter for Warned {
+    fn start(&self, _: Phase, _: u64) {}
+    fn advance(&self, _: Phase, _: u64) {}
+    fn finish(&self, _: Phase) {}
+    fn warn(&self, message: &str) {
+        self.0.lock().unwrap().push(message.to_owned());
+    }
+}
+
+/// pip and uv do not compare the size at all.
+#[test]
+fn a_wrong_size_with_the_right_digest_is_a_warning() {
+    let bytes = wheel_bytes(1, SIZE);
+    for (listed, is_local) in [(1, false), (SIZE as u64 * 2, false), (1, true)] {
+        let place = Place::new();
+        let path = place.folder.path().join("demo.whl");
+        std::fs::write(&path, &bytes).unwrap();
+        let wheel = if is_local { at_path(&path, &bytes) } else { place.serve("/a", &bytes, [Answer::file(&bytes)]) };
+        let warned = Warned::default();
+        let wheel = LockedWheel { size: Some(listed), ..wheel };
+        let fetched = Fetcher::new(options()).fetch(&[wheel], &place.cache(), &warned).unwrap();
+        assert_arrived(&fetched[0], &bytes);
+        let warning = warned.0.into_inner().unwrap().concat();
+        assert!(warning.ends_with(&format!("{} bytes instead of the {listed} listed", bytes.len())), "{warning}");
     }
 }
 
