@@ -10,13 +10,14 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use pep440_rs::{Version, VersionSpecifiers};
+use pep440_rs::{Version, VersionSpecifiers, VersionSpecifiersParseError};
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
 use super::document::TomlDocument;
 use super::error::ProjectError;
 use super::poetry::PoetrySettings;
+use crate::constraint::VersionConstraint;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::redact;
@@ -173,6 +174,16 @@ impl PyprojectToml {
         self.uv.package != Some(false)
     }
 
+    /// Returns whether only the build backend knows some of the metadata (`project.dynamic`).
+    pub(crate) fn has_dynamic_metadata(&self) -> bool {
+        match self.table().get("project").and_then(toml::Value::as_table) {
+            Some(project) => {
+                project.get("dynamic").and_then(toml::Value::as_array).is_some_and(|keys| !keys.is_empty())
+            }
+            None => self.may_be_package(),
+        }
+    }
+
     /// Returns the indexes of `tool.uv.index` in their order, then those of `tool.poetry.source` by their priority.
     pub fn indexes(&self) -> Vec<DeclaredIndex> {
         self.indexes.clone()
@@ -249,7 +260,7 @@ struct ProjectWire {
     #[serde(default, deserialize_with = "parsed")]
     version: Option<Version>,
     #[serde(default, deserialize_with = "parsed")]
-    requires_python: Option<VersionSpecifiers>,
+    requires_python: Option<RequiresPython>,
     #[serde(default)]
     dynamic: BTreeSet<String>,
     #[serde(default)]
@@ -273,7 +284,23 @@ impl TryFrom<ProjectWire> for ProjectMetadataTable {
             _ => {}
         }
         let ProjectWire { name, version, requires_python, scripts, .. } = wire;
+        let requires_python = requires_python.map(|RequiresPython(specifiers)| specifiers);
         Ok(Self { name, version, requires_python, scripts })
+    }
+}
+
+/// `project.requires-python`. Poetry 2 also accepts its own version constraints there: `^3.12`, `3.12.*`.
+struct RequiresPython(VersionSpecifiers);
+
+impl FromStr for RequiresPython {
+    type Err = VersionSpecifiersParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let specifiers = text.parse().or_else(|error| match text.parse::<VersionConstraint>() {
+            Ok(constraint) => Ok(constraint.on_python().to_python_specifiers()),
+            Err(_) => Err(error),
+        })?;
+        Ok(Self(specifiers))
     }
 }
 
