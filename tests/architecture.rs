@@ -86,7 +86,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sbom", &["digest", "git", "image", "mail_headers", "name"]),
     (
         "settings",
-        &["audit", "bytecode", "image", "index", "lock", "project", "registry", "sbom", "silence", "platform", "trim"],
+        &[
+            "audit", "bytecode", "image", "index", "lock", "name", "project", "registry", "sbom", "silence",
+            "platform", "trim",
+        ],
     ),
     (
         "options",

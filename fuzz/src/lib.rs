@@ -47,7 +47,7 @@ pub fn requirements(text: &str) -> bool {
         variable: &|name| (name == "TOKEN").then(|| "secret".to_owned()),
         name: &|folder| folder.file_name()?.to_str()?.parse().ok(),
     };
-    select(RequirementsTxt::read(Path::new("requirements.txt"), &surroundings).map(Lock::Requirements))
+    select(RequirementsTxt::read(&[Path::new("requirements.txt")], &surroundings).map(Lock::Requirements))
 }
 
 /// Reads a page in either form of the simple API; returns whether it could be read in one of them.

@@ -152,7 +152,7 @@ impl CommonOptions {
             target: invocation.target.clone(),
             extends,
             lock_check: self.selection.lock_check(),
-            lock: self.selection.lock.clone(),
+            locks: self.selection.lock.clone(),
             request: self.selection.request(),
             requirements: self.requirements.into(),
             profile,

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{ArgAction, Args, ValueHint};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::texts::{self, OneOrMany};
+use super::texts::{self, OneOrMany, OneOrManyStrings};
 use crate::lock::SelectionRequest;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::settings::{LockCheck, RequirementsSettings};
@@ -19,9 +19,11 @@ pub(crate) struct SelectionOptions {
     /// Read this lock file [default: uv.lock, pylock.toml, poetry.lock, …]
     ///
     /// Without this option, the first of uv.lock, pylock.toml, poetry.lock and requirements.txt in the project or its
-    /// workspace is read.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) lock: Option<PathBuf>,
+    /// workspace is read. Several requirements files are read like one that includes them all.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, action = ArgAction::Append)]
+    #[serde(with = "texts::paths")]
+    #[schemars(with = "OneOrManyStrings")]
+    pub(crate) lock: Vec<PathBuf>,
     /// Require the lock to match pyproject.toml (the default)
     #[arg(long, conflicts_with = "frozen", hide_short_help = true)]
     pub(crate) locked: bool,

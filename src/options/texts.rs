@@ -24,6 +24,23 @@ pub(super) enum OneOrMany {
     Several(Vec<StringOrNumber>),
 }
 
+#[derive(Debug, serde::Deserialize)]
+#[serde(untagged)]
+pub(super) enum OneOrManyStrings {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl JsonSchema for OneOrManyStrings {
+    fn schema_name() -> Cow<'static, str> {
+        "OneOrManyStrings".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "array"], "items": { "type": "string" } })
+    }
+}
+
 impl JsonSchema for StringOrNumber {
     fn schema_name() -> Cow<'static, str> {
         "StringOrNumber".into()
@@ -70,6 +87,26 @@ pub(super) mod one {
     ) -> Result<Option<T>, D::Error> {
         let text = StringOrNumber::deserialize(deserializer).map_err(|_| D::Error::custom("expected a string"))?;
         text.parse().map(Some)
+    }
+}
+
+/// Serde functions for a list of paths.
+pub(super) mod paths {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(paths)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+        let texts = OneOrManyStrings::deserialize(deserializer)
+            .map_err(|_| D::Error::custom("expected a string or an array of strings"))?;
+        Ok(match texts {
+            OneOrManyStrings::One(path) => vec![path.into()],
+            OneOrManyStrings::Several(paths) => paths.into_iter().map(PathBuf::from).collect(),
+        })
     }
 }
 

@@ -114,7 +114,7 @@ impl BuildInputs {
             note([path.as_path()], "the profile", &mut files);
         }
         for plan in plans {
-            note(plan.project.path.as_deref(), "the lock file", &mut files);
+            note(plan.project.paths.iter().map(PathBuf::as_path), "the lock file", &mut files);
             let workspace = &plan.project.workspace;
             for member in workspace.members.iter() {
                 let directory = workspace.directory(member);

@@ -17,7 +17,7 @@
 //! | --- | --- |
 //! | `command` | `lambda` or `image` |
 //! | `project` | name of the project |
-//! | `lock` | file name and SHA-256 of the lock |
+//! | `lock` | file name and SHA-256 of the lock, or a list of them if several requirements files are given |
 //! | `target` | profile, Python version and platform |
 //! | `package`, `extras`, `allExtras`, `groups`, `onlyGroups`, `noDefaultGroups`, `noInstallProject`, `noInstallWorkspace`, `noInstallPackages` | values of the flags of the same names, if given |
 //! | `application`, `exclude` | included application files, and excluded ones |
@@ -118,7 +118,7 @@ pub(crate) fn statement(
     contents: &SbomContents,
     subjects: &[ProvenanceSubject],
     parameters: &ProvenanceParameters,
-    lock: Option<&LockFile>,
+    locks: &[LockFile],
 ) -> Vec<u8> {
     let subjects =
         subjects.iter().map(|subject| json!({ "name": subject.name, "digest": digest_set(&[subject.sha256.into()]) }));
@@ -132,8 +132,14 @@ pub(crate) fn statement(
             "profile": target.profile, "python": target.python, "platform": target.platform,
         })),
     );
-    let lock = lock.map(|lock| json!({ "name": lock.name, "digest": digest_set(&[lock.sha256.into()]) }));
-    set(&mut external, "lock", lock.clone());
+    let locks: Vec<Value> =
+        locks.iter().map(|lock| json!({ "name": lock.name, "digest": digest_set(&[lock.sha256.into()]) })).collect();
+    let lock = match &locks[..] {
+        [] => None,
+        [only] => Some(only.clone()),
+        _ => Some(json!(locks)),
+    };
+    set(&mut external, "lock", lock);
     let mut details = json!({ "builder": { "id": BUILDER, "version": { (TOOL.0): TOOL.1 } } });
     set(&mut details, "metadata", contents.created.map(|time| json!({ "finishedOn": time.to_string() })));
     serialize(&json!({
@@ -145,7 +151,7 @@ pub(crate) fn statement(
                 "buildType": BUILD_TYPE,
                 "externalParameters": external,
                 "internalParameters": {},
-                "resolvedDependencies": dependencies(contents, lock),
+                "resolvedDependencies": dependencies(contents, locks),
             },
             "runDetails": details,
         },
@@ -153,7 +159,7 @@ pub(crate) fn statement(
 }
 
 /// Returns the inputs of the build: the project, its lock, the base and each distribution.
-fn dependencies(contents: &SbomContents, lock: Option<Value>) -> Vec<Value> {
+fn dependencies(contents: &SbomContents, locks: Vec<Value>) -> Vec<Value> {
     let project = dependency(&contents.project.name, &contents.project.purl(), &contents.project.origin);
     let base = contents.base.as_ref().map(|base| {
         let mut value = json!({ "name": base.title(), "digest": digest_set(&[base.digest.into()]) });
@@ -164,7 +170,7 @@ fn dependencies(contents: &SbomContents, lock: Option<Value>) -> Vec<Value> {
         .components
         .iter()
         .filter_map(|component| dependency(component.name.as_str(), &component.purl(), &component.origin));
-    project.into_iter().chain(lock).chain(base).chain(components).collect()
+    project.into_iter().chain(locks).chain(base).chain(components).collect()
 }
 
 /// Returns the source of a distribution, or `None` if it has no digest.

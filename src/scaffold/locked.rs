@@ -9,6 +9,7 @@ use crate::lock::{Lock, LockError, LockFormat, SelectionRequest};
 use crate::marker::Requirement;
 use crate::name::DistributionName;
 use crate::pipeline::plan::lock;
+use crate::pipeline::plan::requirements_source::RequirementsSource;
 use crate::platform::TargetPlatform;
 use crate::project::workspace::Workspace;
 use crate::settings::Variables;
@@ -69,7 +70,7 @@ impl DetectedLock {
         let path =
             found.or_else(|| REQUIREMENTS.map(|name| directory.join(name)).into_iter().find(|path| path.is_file()));
         let Some(path) = path else { return Ok(Self::missing(workspace, &directory)) };
-        let lock = lock::read(&path, references, workspace)?;
+        let lock = lock::read(std::slice::from_ref(&path), references, workspace)?;
         let tool = match LockFormat::of(&path) {
             Some(LockFormat::Poetry) => DependencyTool::Poetry,
             Some(LockFormat::Requirements) => {
@@ -106,27 +107,19 @@ impl DetectedLock {
     }
 
     fn missing(workspace: &Workspace, directory: &Path) -> Self {
-        let is_poetry =
-            workspace.current().pyproject.table().get("tool").is_some_and(|tool| tool.get("poetry").is_some());
-        let [requirements_in, pipfile, pyproject, setup_py, setup_cfg] =
-            ["requirements.in", "Pipfile", "pyproject.toml", "setup.py", "setup.cfg"]
-                .map(|name| directory.join(name).is_file());
-        let compile = "uv pip compile --universal --generate-hashes -o requirements.txt";
-        let (tool, command) = if requirements_in {
-            (DependencyTool::File("requirements.in".into()), format!("{compile} requirements.in"))
-        } else if pipfile {
-            (DependencyTool::Uv, "pipenv requirements --hash > requirements.txt".to_owned())
-        } else if is_poetry {
-            (DependencyTool::Poetry, "poetry lock".to_owned())
-        } else if pyproject {
-            (DependencyTool::Uv, "uv lock".to_owned())
-        } else if setup_py || setup_cfg {
-            let name = if setup_py { "setup.py" } else { "setup.cfg" };
-            (DependencyTool::File(name.into()), format!("{compile} {name}"))
-        } else {
-            (DependencyTool::File("requirements.txt".into()), "uv init --bare && uv lock".to_owned())
+        let source = RequirementsSource::of(workspace);
+        let tool = match &source {
+            Some(RequirementsSource::Pipfile | RequirementsSource::Pyproject) => DependencyTool::Uv,
+            Some(RequirementsSource::Poetry) => DependencyTool::Poetry,
+            Some(
+                file
+                @ (RequirementsSource::RequirementsIn | RequirementsSource::SetupPy | RequirementsSource::SetupCfg),
+            ) => DependencyTool::File(file.file_name().into()),
+            None => DependencyTool::File(LockFormat::Requirements.file_name().into()),
         };
-        let is_needed = !lock::requires_nothing(workspace) || setup_py || setup_cfg;
+        let command = source.map_or("uv init --bare && uv lock".to_owned(), |source| source.lock_command());
+        let has_setup = ["setup.py", "setup.cfg"].iter().any(|name| directory.join(name).is_file());
+        let is_needed = !lock::requires_nothing(workspace) || has_setup;
         Self {
             path: None,
             needs_setting: false,

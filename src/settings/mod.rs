@@ -17,6 +17,7 @@ use crate::image::file::{ImageFile, ImageFormat, InvalidImageFile};
 use crate::image::{NewUser, Port, Timestamp};
 use crate::index::IndexStrategy;
 use crate::lock::{FormatControl, SelectionRequest};
+use crate::name::DistributionName;
 use crate::platform::{Architecture, PythonVersion};
 use crate::project::application::Include;
 use crate::registry::{ImageReference, InvalidReference};
@@ -86,6 +87,8 @@ pub(crate) struct ContentSettings {
     pub(crate) slim: BTreeSet<SlimRule>,
     /// Whether debug sections are stripped from compiled files.
     pub(crate) strip: bool,
+    /// The distributions whose wheels may break the specification where pip and uv do not check it.
+    pub(crate) accept_invalid: BTreeSet<DistributionName>,
     /// Whether sources are compiled. By default, those of images are, if an interpreter is available.
     pub(crate) bytecode: Option<bool>,
 }
@@ -107,8 +110,8 @@ pub(crate) struct Settings {
     pub(crate) target: Option<String>,
     /// The settings of the target that this one extends: the artifact contains everything that the other's does.
     pub(crate) extends: Option<Box<Settings>>,
-    /// The lock file, if it is not the one found in the project or its workspace.
-    pub(crate) lock: Option<PathBuf>,
+    /// The lock, or several requirements files; empty for the lock that is found in the project or its workspace.
+    pub(crate) locks: Vec<PathBuf>,
     pub(crate) lock_check: LockCheck,
     pub(crate) request: SelectionRequest,
     pub(crate) requirements: RequirementsSettings,

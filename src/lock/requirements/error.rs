@@ -127,6 +127,14 @@ pub enum RequirementsError {
 }
 
 impl RequirementsError {
+    /// Adds the hint to set a variable that the line refers to, if there is no other.
+    pub(super) fn with_unset(mut self, variable: &str) -> Self {
+        if let Self::Syntax { hint, .. } = &mut self {
+            hint.get_or_insert_with(|| format!("set the environment variable {variable}"));
+        }
+        self
+    }
+
     /// Returns the error that a line is invalid, without credentials and control characters.
     pub(super) fn syntax(location: &LineLocation, reason: String, hint: Option<String>) -> Self {
         Self::Syntax { location: location.clone(), reason: printable(&reason), hint }

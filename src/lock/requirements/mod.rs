@@ -15,6 +15,7 @@
 //! * A file that includes itself is refused as by pip, and two different values of `--index-url` as by uv.
 //! * Remote files are refused, unlike by either, because a lock must not change.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,7 @@ mod statement;
 mod tests;
 
 pub use compile::compile_arguments;
+pub(crate) use compile::without_editable_repositories;
 pub(crate) use completeness::dependencies;
 pub use completeness::{Completeness, InstalledMetadata, MismatchedRequirement, MissingRequirement, completeness};
 pub use error::{LineLocation, RequirementLine, RequirementsError};
@@ -65,6 +67,21 @@ pub struct RequirementsTxt {
     entries: Vec<RequirementEntry>,
     constraints: Vec<RequirementEntry>,
     hashes: HashPolicy,
+    /// The references to environment variables that are not set. Like pip and uv, pybundle leaves them as they are.
+    unset: Vec<UnsetVariable>,
+}
+
+/// A reference to an environment variable that is not set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnsetVariable {
+    location: LineLocation,
+    name: String,
+}
+
+impl fmt::Display for UnsetVariable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: the environment variable {} is not set", self.location, self.name)
+    }
 }
 
 /// The options of requirements files that affect where distributions come from.
@@ -112,7 +129,13 @@ impl RequirementsTxt {
             entries: Vec::new(),
             constraints: Vec::new(),
             hashes: HashPolicy::Absent,
+            unset: Vec::new(),
         }
+    }
+
+    /// Returns the references to environment variables that are not set.
+    pub(crate) fn unset_variables(&self) -> &[UnsetVariable] {
+        &self.unset
     }
 
     /// Requires a hash of every requirement, as the option `--require-hashes` in a file does.

@@ -11,7 +11,7 @@ use super::error::{LineLocation, RequirementLine, RequirementsError};
 use super::lines::{LogicalLine, lines};
 use super::reference;
 use super::statement::{FileOption, RequirementsTxtStatement};
-use super::{FindLinks, HashPolicy, RequirementsEnvironment, RequirementsTxt, RequirementsTxtOptions};
+use super::{FindLinks, HashPolicy, RequirementsEnvironment, RequirementsTxt, RequirementsTxtOptions, UnsetVariable};
 use crate::digest::{Digest, InvalidDigest};
 use crate::lock::LockError;
 use crate::lock::path::join;
@@ -42,23 +42,26 @@ struct RequirementsTxtReader<'a> {
 }
 
 impl RequirementsTxt {
-    /// Reads a file with the files that it includes.
+    /// Reads files with the files that they include, as pip reads those of several `-r`.
     ///
     /// # Errors
     ///
     /// Returns [`LockError::Requirements`] if a file cannot be read, or is not a valid requirements file.
-    pub fn read(path: &Path, environment: &RequirementsEnvironment) -> Result<Self, LockError> {
+    pub fn read(paths: &[impl AsRef<Path>], environment: &RequirementsEnvironment) -> Result<Self, LockError> {
         let requirements = Self {
             options: RequirementsTxtOptions::default(),
-            path: path.to_owned(),
+            path: paths.first().map(|path| path.as_ref().to_owned()).unwrap_or_default(),
             project: join(environment.project, ""),
             entries: Vec::new(),
             constraints: Vec::new(),
             hashes: HashPolicy::Absent,
+            unset: Vec::new(),
         };
         let (seen, includes) = (BTreeSet::new(), Vec::new());
         let mut reader = RequirementsTxtReader { environment, requirements, seen, includes, index_url: None };
-        reader.file(path, FileRole::Requirements)?;
+        for path in paths {
+            reader.file(path.as_ref(), FileRole::Requirements)?;
+        }
         Ok(reader.requirements)
     }
 }
@@ -96,25 +99,38 @@ impl RequirementsTxtReader<'_> {
 
     fn line(&mut self, path: &Path, line: LogicalLine, role: FileRole) -> Result<(), RequirementsError> {
         let location = LineLocation { path: path.to_owned(), line: line.number };
+        let unset = self.note_unset(&line.text, &location);
+        self.statement(line, &location, role).map_err(|error| match unset {
+            Some(variable) => error.with_unset(&variable),
+            None => error,
+        })
+    }
+
+    fn statement(
+        &mut self,
+        line: LogicalLine,
+        location: &LineLocation,
+        role: FileRole,
+    ) -> Result<(), RequirementsError> {
         let statement = RequirementsTxtStatement::parse(&line.text)
-            .map_err(|reason| RequirementsError::syntax(&location, reason, None))?;
+            .map_err(|reason| RequirementsError::syntax(location, reason, None))?;
         match statement {
             RequirementsTxtStatement::Options(options) => {
-                options.into_iter().try_for_each(|option| self.option(option, &location, role))
+                options.into_iter().try_for_each(|option| self.option(option, location, role))
             }
             RequirementsTxtStatement::Requirement { text, is_editable, hashes } => {
                 if !hashes.is_empty() {
                     self.requirements.hashes = self.requirements.hashes.max(HashPolicy::Present);
                 }
                 let digests =
-                    self.digests(&hashes).map_err(|reason| RequirementsError::syntax(&location, reason, None))?;
+                    self.digests(&hashes).map_err(|reason| RequirementsError::syntax(location, reason, None))?;
                 if role == FileRole::Constraints && (is_editable || reference::is_unnamed(&text)) {
                     let reason = "a constraint must have a name, and cannot be editable".to_owned();
-                    return Err(RequirementsError::syntax(&location, reason, None));
+                    return Err(RequirementsError::syntax(location, reason, None));
                 }
                 let expanded = self.expand(&text);
                 let requirement = UnparsedRequirement {
-                    line: RequirementLine::new(&text, &location),
+                    line: RequirementLine::new(&text, location),
                     text: &text,
                     expanded: &expanded,
                     is_editable,
@@ -194,6 +210,10 @@ impl RequirementsTxtReader<'_> {
                 .map_err(|reason| RequirementsError::syntax(location, format!("`{included}`: {reason}"), None))?,
             _ => expanded,
         };
+        if self.requirements.unset.iter().any(|unset| unset.location == *location) {
+            let reason = format!("`{included}` refers to an environment variable that is not set");
+            return Err(RequirementsError::syntax(location, reason, None));
+        }
         let path = join(directory_of(location), &path);
         self.includes.push(location.clone());
         self.file(&path, role)?;
@@ -221,27 +241,27 @@ impl RequirementsTxtReader<'_> {
         }
     }
 
+    /// Notes the variables of a line that are not set; returns the first.
+    fn note_unset(&mut self, text: &str, location: &LineLocation) -> Option<String> {
+        let names = references(text).filter_map(|(_, name)| name).filter(|name| self.variable(name).is_none());
+        let unset: Vec<_> =
+            names.map(|name| UnsetVariable { location: location.clone(), name: name.to_owned() }).collect();
+        let first = unset.first().map(|unset| unset.name.clone());
+        self.requirements.unset.extend(unset);
+        first
+    }
+
     /// Expands environment variables (`${NAME}`), whose names consist of upper-case letters, digits and underscores. Variables
     /// that are not set are not expanded.
     fn expand(&self, text: &str) -> String {
         let mut expanded = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(start) = rest.find("${") {
-            let (before, after) = rest.split_at(start);
+        for (before, name) in references(text) {
             expanded.push_str(before);
-            let name = after.find('}').map(|end| &after[2..end]).filter(|name| is_variable_name(name));
-            match name.and_then(|name| Some((name, self.variable(name)?))) {
-                Some((name, value)) => {
-                    expanded.push_str(&value);
-                    rest = &after[name.len() + "${}".len()..];
-                }
-                None => {
-                    expanded.push_str("${");
-                    rest = &after[2..];
-                }
+            if let Some(name) = name {
+                expanded.push_str(&self.variable(name).unwrap_or_else(|| format!("${{{name}}}")));
             }
         }
-        expanded + rest
+        expanded
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -255,6 +275,21 @@ impl RequirementsTxtReader<'_> {
 
 fn directory_of(location: &LineLocation) -> &Path {
     location.path.parent().unwrap_or(Path::new(""))
+}
+
+/// Splits a text at its references to variables: returns each name with the text before it, and at last the rest without one.
+fn references(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut starts = text.match_indices("${").map(|(start, _)| start);
+        let found = starts.find_map(|start| {
+            let end = start + text[start..].find('}')?;
+            is_variable_name(&text[start + 2..end]).then_some((start, end))
+        });
+        rest = found.map(|(_, end)| &text[end + 1..]);
+        Some(found.map_or((text, None), |(start, end)| (&text[..start], Some(&text[start + 2..end]))))
+    })
 }
 
 fn is_variable_name(name: &str) -> bool {

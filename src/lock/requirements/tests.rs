@@ -24,7 +24,7 @@ pub(crate) fn read(files: &[(&str, &str)]) -> Result<RequirementsTxt, LockError>
         variable: &variable,
         name: &|directory| directory.file_name()?.to_str()?.parse().ok(),
     };
-    RequirementsTxt::read(Path::new("requirements.txt"), &environment)
+    RequirementsTxt::read(&[Path::new("requirements.txt")], &environment)
 }
 
 fn variable(name: &str) -> Option<String> {

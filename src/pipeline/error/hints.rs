@@ -73,14 +73,17 @@ impl Hints for BuildError {
             Self::Tree(InsertError::Access(_)) => hint("include the file once, or give it another destination"),
             Self::Tree(InsertError::Read(..)) | Self::Read { .. } => Vec::new(),
             Self::WheelName { .. } | Self::Exclude(_) | Self::Path(_) => Vec::new(),
-            Self::Incomplete { lock, .. } => {
+            Self::Incomplete { lock, command, .. } => {
                 let pin = match lock {
                     Some(lock) => format!(
                         "pin everything with `uv pip compile --universal --generate-hashes {} -o FILE` and pass FILE \
                          with --lock, or let uv resolve it for this target with --resolve",
                         lock.display()
                     ),
-                    None => "lock the project's requirements, for example with `uv lock`".to_owned(),
+                    None => format!(
+                        "lock the project's requirements with `{}`, or let uv resolve them for this target with --resolve",
+                        command.as_deref().unwrap_or("uv lock")
+                    ),
                 };
                 vec![pin, "pass --no-deps to install the requirements as they are".to_owned()]
             }
@@ -89,9 +92,10 @@ impl Hints for BuildError {
             Self::Nameless(_) => {
                 hint("declare it: `name` under [project] in pyproject.toml, or under [metadata] in setup.cfg")
             }
-            Self::NoLock(_) => hint(
-                "create one with `uv lock`, or pass another with --lock: a uv.lock, pylock.toml, poetry.lock or requirements.txt",
-            ),
+            Self::NoLock { command, .. } => vec![format!(
+                "create one with `{}`, or pass another with --lock: a uv.lock, pylock.toml, poetry.lock or requirements.txt",
+                command.as_deref().unwrap_or("uv lock")
+            )],
             Self::LockOutdated(_) => hint("run `uv lock`, or pass --frozen to use the lock file without checking it"),
             Self::UnknownLock(_) => {
                 hint("pass a uv.lock, pylock.toml, poetry.lock or requirements file whose name ends with .txt")

@@ -147,8 +147,9 @@ pub(crate) enum BuildError {
     /// A file in the temporary directory cannot be written.
     #[error("cannot write {}", .path.display())]
     TemporaryFile { path: PathBuf, source: std::io::Error },
-    #[error("lock file {} does not exist", .0.display())]
-    NoLock(PathBuf),
+    /// `command` is the one that creates the lock of the project.
+    #[error("lock file {} does not exist", .path.display())]
+    NoLock { path: PathBuf, command: Option<String> },
     #[error("{} does not match pyproject.toml, according to `uv lock --check`", .0.display())]
     LockOutdated(PathBuf),
     #[error("{} is not a supported lock file", .0.display())]
@@ -170,9 +171,10 @@ pub(crate) enum BuildError {
     BuiltAnother { origin: String, expected: String, wheel: String },
     #[error("the build produced {}, which is not a wheel", .path.display())]
     WheelName { path: PathBuf, source: InvalidWheelFilename },
+    /// `command` is the one that creates the lock of the project.
     #[error("{}: {}", not_pinned_by(.lock.as_deref(), .missing.len()), list_missing(.missing))]
-    Incomplete { lock: Option<PathBuf>, missing: Vec<MissingRequirement> },
-    #[error("there is no requirements file to resolve")]
+    Incomplete { lock: Option<PathBuf>, command: Option<String>, missing: Vec<MissingRequirement> },
+    #[error("--resolve needs a requirements file, a pyproject.toml, a setup.py or a setup.cfg")]
     NothingToResolve,
     #[error("--resolve needs uv, which is not on PATH")]
     NoUv,

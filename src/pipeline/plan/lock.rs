@@ -2,22 +2,22 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
-use crate::builder;
 use crate::git::GitChanges;
 use crate::limited_reader::{self, LARGEST_LOCK};
 use crate::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
-use crate::lock::{DistributionSet, FormatControl, Freshness, LocalProject, Lock, LockFormat};
+use crate::lock::{ForeignTool, LocalProject, Lock, LockError, LockFormat};
+use crate::pipeline::plan::lock_check;
+use crate::pipeline::plan::requirements_source::RequirementsSource;
 use crate::pipeline::{BuildError, ProjectCache};
 use crate::project::declared::DeclaredDistribution;
 use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::report::Reporter;
 use crate::settings::{LockCheck, Settings, Variables};
 
-/// Reads the lock of a project, and compares it with the project unless `--frozen` is given. A project without
-/// requirements needs no lock: then the path is `None`.
+/// Reads the lock of a project, or several requirements files, and compares it with the project unless `--frozen` is given.
+/// A project without requirements needs no lock: then there are no paths.
 ///
 /// # Errors
 /// There is no lock, it cannot be read, or it does not match.
@@ -26,28 +26,34 @@ pub(crate) fn open(
     workspace: &Workspace,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
-) -> Result<(Option<PathBuf>, Arc<Lock>), BuildError> {
-    let Some(path) = settings.lock.clone().or_else(|| find(workspace)) else {
-        return if requires_nothing(workspace) {
-            Ok((None, Arc::new(Lock::Requirements(RequirementsTxt::empty(&workspace.root)))))
+) -> Result<(Vec<PathBuf>, Arc<Lock>), BuildError> {
+    let mut paths = settings.locks.clone();
+    if paths.is_empty() {
+        paths.extend(find(workspace));
+    }
+    let Some(path) = paths.first() else {
+        return if settings.requirements.resolve || requires_nothing(workspace) {
+            Ok((Vec::new(), Arc::new(Lock::Requirements(RequirementsTxt::empty(&workspace.root)))))
         } else {
-            Err(BuildError::NoLock(workspace.directory(workspace.current()).join(LockFormat::NAMES[0])))
+            Err(missing(workspace))
         };
     };
-    // The content of a requirements file and of an old poetry.lock depends on the project that reads it.
-    let lock = match LockFormat::of(&path) {
-        Some(LockFormat::Uv | LockFormat::Pylock) => {
-            projects.lock(&path, || read(&path, &settings.environment.references, workspace))?
-        }
-        _ => Arc::new(match read(&path, &settings.environment.references, workspace)? {
+    let references = &settings.environment.references;
+    let lock = if LockFormat::of(path).is_some_and(LockFormat::depends_on_project) || paths.len() > 1 {
+        Arc::new(match read(&paths, references, workspace)? {
             Lock::Requirements(lock) => Lock::Requirements(lock.require_hashes(settings.requirements.require_hashes)),
-            other => other,
-        }),
+            lock @ (Lock::Uv(_) | Lock::Pylock(_) | Lock::Poetry(_)) => lock,
+        })
+    } else {
+        projects.lock(path, || read(&paths, references, workspace))?
     };
-    if settings.lock_check == LockCheck::Locked {
-        projects.check(&path, || check(&lock, &path, workspace, settings, reporter))?;
+    for unset in lock.requirements().iter().flat_map(|requirements| requirements.unset_variables()) {
+        reporter.warn(&unset.to_string());
     }
-    Ok((Some(path), lock))
+    if settings.lock_check == LockCheck::Locked {
+        projects.check(path, || lock_check::check(&lock, path, workspace, settings, reporter))?;
+    }
+    Ok((paths, lock))
 }
 
 /// Returns the first lock in the project's directory or its workspace's. A workspace has one uv.lock, at its root: one in a
@@ -60,6 +66,19 @@ pub(crate) fn find(workspace: &Workspace) -> Option<PathBuf> {
         member_first.skip(skipped)
     });
     candidates.find(|path| path.is_file())
+}
+
+/// Returns the error of a project without a lock, which names the lock of another tool if there is one.
+fn missing(workspace: &Workspace) -> BuildError {
+    let directory = workspace.directory(workspace.current());
+    let foreign = [&directory, &workspace.root].into_iter().find_map(|directory| ForeignTool::find(directory));
+    match foreign {
+        Some((path, tool)) => LockError::ForeignLock { path, tool }.into(),
+        None => {
+            let command = RequirementsSource::of(workspace).map(|source| source.lock_command());
+            BuildError::NoLock { path: directory.join(LockFormat::Uv.file_name()), command }
+        }
+    }
 }
 
 /// Tells whether a project declares no dependency, as far as its files tell; the requirements of its wheel are checked
@@ -84,66 +103,84 @@ fn is_empty(dependencies: &toml::Value) -> bool {
     }
 }
 
-/// Reads a lock, in the format that its name tells. Requirements files may refer to environment variables.
+/// Reads a lock in the format that its name tells, or several requirements files. These may refer to environment variables.
 ///
 /// # Errors
-/// It is not there, has no name of a lock, or cannot be read.
-pub(crate) fn read(path: &Path, references: &Variables, workspace: &Workspace) -> Result<Lock, BuildError> {
-    parse(path, references, workspace, &|path| limited_reader::read_regular_text(path, LARGEST_LOCK))
+/// It is not there, has no name of a lock, or cannot be read, or there are several that are not requirements files.
+pub(crate) fn read(paths: &[PathBuf], references: &Variables, workspace: &Workspace) -> Result<Lock, BuildError> {
+    parse(paths, references, workspace, &|path| limited_reader::read_regular_text(path, LARGEST_LOCK))
 }
 
-/// Returns the lock that was at a path before the changes; `None` if there was none.
+/// Returns the lock that was at some paths before the changes; `None` if one of them did not exist.
 ///
 /// # Errors
 /// It cannot be read, or git is not installed.
 pub(crate) fn before(
-    path: &Path,
+    paths: &[PathBuf],
     references: &Variables,
     workspace: &Workspace,
     changes: &GitChanges,
 ) -> Result<Option<Lock>, BuildError> {
-    if changes.text_before(path)?.is_none() {
-        return Ok(None);
+    for path in paths {
+        if changes.text_before(path)?.is_none() {
+            return Ok(None);
+        }
     }
-    let lock = parse(path, references, workspace, &|path| {
+    let lock = parse(paths, references, workspace, &|path| {
         let text = changes.text_before(path).map_err(io::Error::other)?;
         text.ok_or_else(|| io::ErrorKind::NotFound.into())
     })?;
     Ok(Some(lock))
 }
 
-/// Parses a lock; `text` returns the content of a file.
+/// Parses a lock, or several requirements files; `text` returns the content of a file.
 fn parse(
-    path: &Path,
+    paths: &[PathBuf],
     references: &Variables,
     workspace: &Workspace,
     text: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Result<Lock, BuildError> {
-    let format = LockFormat::of(path).ok_or_else(|| BuildError::UnknownLock(path.to_owned()))?;
+    let [path] = paths else { return parse_requirements(paths, references, workspace, text) };
+    let Some(format) = LockFormat::of(path) else {
+        return Err(Lock::foreign(path).map_or_else(|| BuildError::UnknownLock(path.to_owned()), BuildError::from));
+    };
     Ok(match format {
         LockFormat::Uv => Lock::parse_uv(&content(path, text)?, path)?,
         LockFormat::Pylock => Lock::parse_pylock(&content(path, text)?, path)?,
         LockFormat::Poetry => Lock::parse_poetry(&content(path, text)?, path, &local_project(workspace.current()))?,
-        LockFormat::Requirements if !path.exists() => return Err(BuildError::NoLock(path.to_owned())),
-        LockFormat::Requirements => {
-            let project = workspace.directory(workspace.current());
-            Lock::Requirements(RequirementsTxt::read(
-                path,
-                &RequirementsEnvironment {
-                    read: text,
-                    ..environment(&project, &|name| references.get(name).map(str::to_owned))
-                },
-            )?)
-        }
+        LockFormat::Requirements => parse_requirements(paths, references, workspace, text)?,
     })
+}
+
+fn parse_requirements(
+    paths: &[PathBuf],
+    references: &Variables,
+    workspace: &Workspace,
+    text: &dyn Fn(&Path) -> io::Result<String>,
+) -> Result<Lock, BuildError> {
+    if let Some(other) = paths.iter().find(|path| LockFormat::of(path) != Some(LockFormat::Requirements)) {
+        return Err(LockError::SeveralLocks { path: other.clone() }.into());
+    }
+    if let Some(absent) = paths.iter().find(|path| !path.exists()) {
+        return Err(self::absent(absent));
+    }
+    let project = workspace.directory(workspace.current());
+    let variable = |name: &str| references.get(name).map(str::to_owned);
+    let environment = RequirementsEnvironment { read: text, ..environment(&project, &variable) };
+    Ok(Lock::Requirements(RequirementsTxt::read(paths, &environment)?))
 }
 
 /// Returns the content of a lock.
 fn content(path: &Path, text: &dyn Fn(&Path) -> io::Result<String>) -> Result<String, BuildError> {
     text(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => BuildError::NoLock(path.to_owned()),
+        io::ErrorKind::NotFound => absent(path),
         _ => BuildError::reading(path)(error),
     })
+}
+
+/// Returns the error of a lock that the user names, but that does not exist.
+fn absent(path: &Path) -> BuildError {
+    BuildError::NoLock { path: path.to_owned(), command: None }
 }
 
 /// Returns the environment that requirements files are read in: the file system, variables, and the names of local
@@ -160,58 +197,10 @@ pub(crate) fn environment<'a>(
     }
 }
 
-fn local_project(member: &WorkspaceMember) -> LocalProject {
+pub(super) fn local_project(member: &WorkspaceMember) -> LocalProject {
     LocalProject {
         path: member.path.clone(),
         table: member.pyproject.table().clone(),
         is_package: member.pyproject.is_package(),
     }
-}
-
-fn may_build(member: &WorkspaceMember, formats: &FormatControl) -> bool {
-    match DeclaredDistribution::of(&member.pyproject).ok().and_then(|declared| declared.name) {
-        Some(name) => formats.may_build(&name),
-        None => formats.no_build != DistributionSet::All,
-    }
-}
-
-/// Compares the lock with every pyproject.toml of the workspace, and asks uv where that does not decide.
-fn check(
-    lock: &Lock,
-    path: &Path,
-    workspace: &Workspace,
-    settings: &Settings,
-    reporter: &dyn Reporter,
-) -> Result<(), BuildError> {
-    let projects: Vec<LocalProject> = workspace.members.iter().map(local_project).collect();
-    let Freshness::Unknown(reasons) = lock.check_locked(&projects)? else {
-        return Ok(());
-    };
-    let reasons = reasons.join("; ");
-    let why = if !matches!(lock, Lock::Uv(_)) {
-        reasons
-    } else if workspace
-        .members
-        .iter()
-        .any(|member| member.has_dynamic_metadata() && !may_build(member, &settings.formats))
-    {
-        // uv builds them for their metadata, also with its own --no-build (uv 0.13.8).
-        "`uv lock --check` would run a build backend, which --no-build forbids".to_owned()
-    } else if let Some((uv, _)) = builder::find_uv(settings.environment.search_path()) {
-        let mut check = Command::new(uv);
-        check.envs(settings.environment.of_uv());
-        check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);
-        check.args(settings.fetch.offline.then_some("--offline"));
-        match check.output() {
-            Ok(output) if output.status.success() => return Ok(()),
-            // uv 0.13.8 exits with 1 if the lock is outdated, also if it then finds no new solution, and with 2 if it cannot
-            // tell, for instance because the build requirements of dynamic metadata cannot be resolved.
-            Ok(output) if output.status.code() == Some(1) => return Err(BuildError::LockOutdated(path.to_owned())),
-            Ok(_) | Err(_) => "`uv lock --check` failed".to_owned(),
-        }
-    } else {
-        format!("{reasons}, and uv is not installed")
-    };
-    reporter.warn(&format!("cannot tell whether {} matches pyproject.toml: {why}", path.display()));
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! A project and its lock, which match each other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::fetch::Connections;
@@ -24,8 +24,8 @@ pub(crate) struct LockedProject {
     noted: WorkspaceRevision,
     /// The connections to indexes, which all projects of a run share.
     pub connections: Connections,
-    /// `None` if the project has no requirements and no lock.
-    pub path: Option<PathBuf>,
+    /// The lock, or several requirements files; empty if the project has no lock.
+    pub paths: Vec<PathBuf>,
     pub lock: Arc<Lock>,
     /// The metadata of the member that is built.
     pub declared: DeclaredDistribution,
@@ -44,13 +44,18 @@ impl LockedProject {
         reporter: &dyn Reporter,
     ) -> Result<Self, BuildError> {
         let (workspace, noted) = projects.workspace(&settings.project)?;
-        let (path, lock) = lock::open(settings, &workspace, projects, reporter)?;
+        let (paths, lock) = lock::open(settings, &workspace, projects, reporter)?;
         let member = member(&workspace, settings);
         let declared =
             DeclaredDistribution::of(&member.pyproject).map_err(BuildError::reading(&workspace.directory(member)))?;
         let uv = workspace.members.first().map(|root| UvOptions::of(&root.pyproject)).transpose()?.unwrap_or_default();
         let connections = projects.connections().clone();
-        Ok(Self { workspace, noted, connections, path, lock, declared, uv })
+        Ok(Self { workspace, noted, connections, paths, lock, declared, uv })
+    }
+
+    /// Returns the lock, or the first of several requirements files; `None` if the project has no lock.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.paths.first().map(PathBuf::as_path)
     }
 
     /// Returns the member that is built: the one that `--package` names, or the one in the project's directory.
@@ -73,10 +78,10 @@ impl LockedProject {
     }
 
     /// Returns what is requested of the lock. A requirements file has no extras: they are the project's own, and
-    /// whether their requirements are pinned is checked once its wheel is built.
+    /// whether their requirements are pinned is checked once its wheel is built. What uv resolves includes them.
     fn request(&self, lock: &Lock, settings: &Settings) -> SelectionRequest {
         let mut request = settings.request.clone();
-        if matches!(lock, Lock::Requirements(_)) && self.declared.is_package {
+        if lock.requirements().is_some() && (self.declared.is_package || self.paths.is_empty()) {
             request.extras.clear();
         }
         request
@@ -87,11 +92,10 @@ impl LockedProject {
     /// # Errors
     /// The lock has nothing compatible with the target.
     pub(crate) fn selection(&self, settings: &Settings, target: &TargetPlatform) -> Result<Selection, BuildError> {
-        match (&*self.lock, settings.requirements.resolve) {
-            (Lock::Requirements(_), true) => {
-                self.selection_of(&resolve::resolve(self, settings, target)?, settings, target)
-            }
-            (lock, _) => self.selection_of(lock, settings, target),
+        if settings.requirements.resolve && self.lock.requirements().is_some() {
+            self.selection_of(&resolve::resolve(self, settings, target)?, settings, target)
+        } else {
+            self.selection_of(&self.lock, settings, target)
         }
     }
 
@@ -118,16 +122,16 @@ impl LockedProject {
         request: &SelectionRequest,
     ) -> Result<Selection, BuildError> {
         let mut distributions = selection.distributions;
-        let is_known = matches!(lock, Lock::Uv(_) | Lock::Poetry(_))
-            || distributions.iter().any(|pinned| pinned.required_by.contains(&Dependent::Root));
+        let is_known =
+            lock.lists_project() || distributions.iter().any(|pinned| pinned.required_by.contains(&Dependent::Root));
         let is_excluded = request.no_install_project || request.no_install_workspace || !request.only_groups.is_empty();
         if is_known || is_excluded {
             return Ok(Selection { distributions });
         }
         let directory = self.workspace.directory(self.workspace.current());
         let Some(name) = self.name() else { return Ok(Selection { distributions }) };
-        if let (Some(asked), Some(path)) = (request.package.as_ref().filter(|asked| **asked != name), &self.path) {
-            let (path, members) = (path.clone(), vec![name.to_string()]);
+        if let (Some(asked), Some(path)) = (request.package.as_ref().filter(|asked| **asked != name), self.path()) {
+            let (path, members) = (path.to_owned(), vec![name.to_string()]);
             return Err(LockError::UnknownMember { path, name: asked.clone(), members }.into());
         }
         if request.no_install_packages.contains(&name) {

@@ -3,7 +3,9 @@
 mod choose;
 pub(crate) mod indexes;
 pub(crate) mod lock;
+mod lock_check;
 mod locked_project;
+pub(crate) mod requirements_source;
 pub(crate) mod resolve;
 
 use std::cmp::Reverse;

@@ -1,17 +1,20 @@
-//! Resolves requirements files that do not pin everything, with uv.
+//! Resolves requirements files that do not pin everything, and the requirements of projects without a lock, with uv.
 
-use std::io;
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::limited_reader::{self, LARGEST_LOCK};
 use crate::lock::Lock;
 use crate::lock::requirements::{self, RequirementsEnvironment, RequirementsTxt};
 use crate::pipeline::BuildError;
+use crate::pipeline::plan::requirements_source::RequirementsSource;
 use crate::pipeline::plan::{LockedProject, lock};
 use crate::platform::TargetPlatform;
 use crate::settings::Settings;
 use crate::{builder, redact};
 
-/// Lets uv resolve the project's requirements file for a target.
+/// Lets uv resolve the project's requirements file, or else what the project requires, for a target.
 ///
 /// # Errors
 /// uv is not installed, or finds no versions.
@@ -20,26 +23,63 @@ pub(crate) fn resolve(
     settings: &Settings,
     target: &TargetPlatform,
 ) -> Result<Lock, BuildError> {
-    let path = project.path.as_deref().ok_or(BuildError::NothingToResolve)?;
     let directory = project.workspace.directory(project.workspace.current());
+    let mut paths = project.paths.clone();
+    if paths.is_empty() {
+        paths.extend(RequirementsSource::of(&project.workspace).and_then(|source| source.resolvable(&directory)));
+    }
+    let absolute = paths.iter().map(|path| std::path::absolute(path).map_err(BuildError::reading(path)));
+    let paths = absolute.collect::<Result<Vec<PathBuf>, _>>()?;
+    let path = paths.first().cloned().ok_or(BuildError::NothingToResolve)?;
     let (uv, _) = builder::find_uv(settings.environment.search_path()).ok_or(BuildError::NoUv)?;
-    let path = std::path::absolute(path).map_err(BuildError::reading(path))?;
     let mut command = Command::new(uv);
-    command.current_dir(&directory).stdin(Stdio::null()).envs(settings.environment.of_uv()).env("NO_COLOR", "1");
+    command
+        .current_dir(&directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .envs(settings.environment.of_uv())
+        .env("NO_COLOR", "1");
     command.arg("--no-python-downloads");
     if settings.fetch.offline {
         command.arg("--offline");
     }
-    command.args(requirements::compile_arguments(&path, target));
-    let output = command.output().map_err(BuildError::RunUv)?;
+    let input = input(&paths);
+    let files = if input.is_some() { &[PathBuf::from("-")][..] } else { &paths };
+    command.args(requirements::compile_arguments(files, target));
+    if project.paths.is_empty() {
+        command.args(settings.request.all_extras.then_some("--all-extras"));
+        command.args(settings.request.extras.iter().map(|extra| format!("--extra={extra}")));
+    }
+    let mut running = command.spawn().map_err(BuildError::RunUv)?;
+    if let Some(mut stdin) = running.stdin.take() {
+        // uv may end before it has read everything; then it says why.
+        let _ = stdin.write_all(input.unwrap_or_default().as_bytes());
+    }
+    let output = running.wait_with_output().map_err(BuildError::RunUv)?;
     if !output.status.success() {
         let said = redact::text(String::from_utf8_lossy(&output.stderr).trim_end());
         return Err(BuildError::Unresolvable { path, said });
     }
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let text = text.replace("    # via -r -\n", &format!("    # via -r {}\n", path.display()));
+    let text = text.replace("    #   -r -\n", &format!("    #   -r {}\n", path.display()));
     let environment = RequirementsEnvironment {
         read: &|file| if file == path { Ok(text.clone()) } else { Err(io::ErrorKind::NotFound.into()) },
         ..lock::environment(&directory, &|_| None)
     };
-    Ok(Lock::Requirements(RequirementsTxt::read(&path, &environment)?))
+    Ok(Lock::Requirements(RequirementsTxt::read(&[path.clone()], &environment)?))
+}
+
+/// Returns what uv reads instead of requirements files: their text, if it must be changed for uv.
+fn input(paths: &[PathBuf]) -> Option<String> {
+    let changed = paths.iter().map(|path| {
+        let text = limited_reader::read_regular_text(path, LARGEST_LOCK).ok()?;
+        requirements::without_editable_repositories(path, &text)
+    });
+    let changed: Vec<Option<String>> = changed.collect();
+    changed.iter().any(Option::is_some).then(|| {
+        let texts = paths.iter().zip(changed);
+        texts.map(|(path, text)| text.unwrap_or_else(|| format!("--requirement {}\n", path.display()))).collect()
+    })
 }

@@ -54,7 +54,7 @@ fn damaged_files_never_panic() {
             variable: &|name| (name == "A").then(|| "${A}${".to_owned()),
             name: &|_| "f".parse().ok(),
         };
-        let read = RequirementsTxt::read(Path::new("r.txt"), &surroundings);
+        let read = RequirementsTxt::read(&[Path::new("r.txt")], &surroundings);
         let _ =
             read.and_then(|requirements| requirements.select(&SelectionRequest::default(), &target)).map_err(|error| {
                 let _ = (error.to_string(), error.hints());
@@ -85,7 +85,7 @@ fn files_that_are_included_many_times_are_read_once() {
         variable: &|_| None,
         name: &|_| None,
     };
-    let requirements = RequirementsTxt::read(Path::new("0.txt"), &surroundings).unwrap();
+    let requirements = RequirementsTxt::read(&[Path::new("0.txt")], &surroundings).unwrap();
     let selection = requirements.select(&SelectionRequest::default(), &target()).unwrap();
     assert_eq!((selection.distributions.len(), reads.get()), (1, 101));
 }

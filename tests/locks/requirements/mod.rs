@@ -20,7 +20,7 @@ fn read(path: &Path, project: &Path) -> Result<RequirementsTxt, LockError> {
         variable: &|_| None,
         name: &|folder| folder.file_name()?.to_str()?.parse().ok(),
     };
-    RequirementsTxt::read(path, &surroundings)
+    RequirementsTxt::read(&[path], &surroundings)
 }
 
 /// Returns the distributions that a file selects for a target.

@@ -109,7 +109,7 @@ fn compiling_for_a_target_pins_what_uv_would_install() {
     for target in targets(&["3.10", "3.13"]).into_iter().step_by(3) {
         let error = select(&path, &target).unwrap_err();
         assert!(error.hints()[0].contains("uv pip compile"), "{error}");
-        let arguments = compile_arguments(&path, &target);
+        let arguments = compile_arguments(&[&path], &target);
         let arguments: Vec<&str> = arguments.iter().map(|argument| argument.to_str().unwrap()).collect();
         let (compiled, _) = project.uv(&arguments);
         project.write("requirements.txt", compiled.as_bytes());
@@ -126,7 +126,7 @@ fn every_target_has_a_platform_in_uv() {
     let target = &targets(&["3.12"])[0];
     for minor in [26, 30, 45] {
         let target = TargetPlatform { glibc: Glibc { major: 2, minor }, ..target.clone() };
-        let arguments = compile_arguments("empty.in".as_ref(), &target);
+        let arguments = compile_arguments(&["empty.in"], &target);
         let arguments: Vec<&str> = arguments.iter().map(|argument| argument.to_str().unwrap()).collect();
         project.uv(&arguments);
     }

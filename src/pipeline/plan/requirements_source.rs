@@ -1,0 +1,75 @@
+//! Where a project without a lock declares its requirements, and the command that locks them.
+
+use std::path::{Path, PathBuf};
+
+use crate::project::pyproject::FILENAME;
+use crate::project::workspace::Workspace;
+
+/// Where a project without a lock declares its requirements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RequirementsSource {
+    RequirementsIn,
+    Pipfile,
+    /// `[tool.poetry]` in pyproject.toml.
+    Poetry,
+    Pyproject,
+    SetupPy,
+    SetupCfg,
+}
+
+impl RequirementsSource {
+    /// Returns where the project declares its requirements; `None` if it has none of these files.
+    pub(crate) fn of(workspace: &Workspace) -> Option<Self> {
+        let project = workspace.current();
+        let directory = workspace.directory(project);
+        let table = project.pyproject.table();
+        let is_poetry = table.get("tool").is_some_and(|tool| tool.get("poetry").is_some());
+        // A pyproject.toml without `[project]` may only choose the build back end of a setup.py.
+        let is_standard = table.contains_key("project");
+        let order = [
+            (Self::RequirementsIn, true),
+            (Self::Pipfile, true),
+            (Self::Poetry, is_poetry),
+            (Self::Pyproject, is_standard),
+            (Self::SetupPy, true),
+            (Self::SetupCfg, true),
+            (Self::Pyproject, true),
+        ];
+        let found =
+            order.into_iter().find(|(source, applies)| *applies && directory.join(source.file_name()).is_file());
+        found.map(|(source, _)| source)
+    }
+
+    pub(crate) fn file_name(&self) -> &'static str {
+        match self {
+            Self::RequirementsIn => "requirements.in",
+            Self::Pipfile => "Pipfile",
+            Self::Poetry | Self::Pyproject => FILENAME,
+            Self::SetupPy => "setup.py",
+            Self::SetupCfg => "setup.cfg",
+        }
+    }
+
+    /// Returns the command that locks the requirements, to be run in the project's directory.
+    pub(crate) fn lock_command(&self) -> String {
+        match self {
+            Self::Pyproject => "uv lock".to_owned(),
+            Self::Poetry => "poetry lock".to_owned(),
+            Self::Pipfile => "pipenv requirements --hash > requirements.txt".to_owned(),
+            Self::RequirementsIn | Self::SetupPy | Self::SetupCfg => {
+                let file = self.file_name();
+                format!("uv pip compile --universal --generate-hashes -o requirements.txt {file}")
+            }
+        }
+    }
+
+    /// Returns the file if `uv pip compile` can read it.
+    pub(crate) fn resolvable(&self, directory: &Path) -> Option<PathBuf> {
+        match self {
+            Self::Pipfile => None,
+            Self::RequirementsIn | Self::Poetry | Self::Pyproject | Self::SetupPy | Self::SetupCfg => {
+                Some(directory.join(self.file_name()))
+            }
+        }
+    }
+}
