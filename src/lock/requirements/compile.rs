@@ -84,9 +84,9 @@ mod tests {
     #[test]
     fn repositories_are_not_editable_for_uv() {
         let text = "# x\n-r base.txt -c ../c.txt\n--pre\n-e ./local\n-e git+https://host/a@v1#egg=a  # y\n\
-                    --editable \"git+ssh://git@host/b\" --hash=x:y\nsix==1 \\\n --hash=z\n-f wheels\n-i https://host/simple\n";
+                    --editable \"git+ssh://git@host/b\"\nsix==1 \\\n --hash=z\n-f wheels\n-i https://host/simple\n";
         let expected = "--requirement /p/r/base.txt\n--constraint /p/r/../c.txt\n\n-e ./local\n\
-                        git+https://host/a@v1#egg=a\ngit+ssh://git@host/b --hash=x:y\nsix==1  --hash=z\n\
+                        git+https://host/a@v1#egg=a\ngit+ssh://git@host/b\nsix==1  --hash=z\n\
                         --find-links /p/r/wheels\n--index-url https://host/simple\n";
         assert_eq!(without_editable_repositories(Path::new("/p/r/all.txt"), text).as_deref(), Some(expected));
         assert_eq!(without_editable_repositories(Path::new("/p/r/all.txt"), "-e .\na @ git+https://host/a\n"), None);

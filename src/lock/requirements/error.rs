@@ -127,12 +127,14 @@ pub enum RequirementsError {
 }
 
 impl RequirementsError {
-    /// Adds the hint to set a variable that the line refers to, if there is no other.
-    pub(super) fn with_unset(mut self, variable: &str) -> Self {
-        if let Self::Syntax { hint, .. } = &mut self {
-            hint.get_or_insert_with(|| format!("set the environment variable {variable}"));
+    /// Replaces the hint by that to set a variable, to which the invalid line refers.
+    pub(super) fn with_unset(self, variable: &str) -> Self {
+        match self {
+            Self::Syntax { location, reason, .. } => {
+                Self::Syntax { location, reason, hint: Some(format!("set the environment variable {variable}")) }
+            }
+            other => other,
         }
-        self
     }
 
     /// Returns the error that a line is invalid, without credentials and control characters.

@@ -7,6 +7,7 @@ use pybundle::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
 use pybundle::lock::{LockError, PinnedDistribution, SelectionRequest};
 use pybundle::platform::TargetPlatform;
 
+mod bundled;
 mod completeness;
 mod invalid;
 mod pip;

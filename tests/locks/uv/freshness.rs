@@ -136,6 +136,27 @@ fn edits_without_effect_are_ignored() {
     }
 }
 
+/// uv compares the bounds of requires-python alone, in locks of every revision.
+#[test]
+fn exclusions_from_requires_python_make_no_difference() {
+    let with = |range: &str| {
+        format!("[project]\nname = 'a'\nversion = '1'\nrequires-python = '{range}'\ndependencies = ['six']\n")
+    };
+    let ranges = [">=3.9,<3.16", ">=3.9,!=3.10.*,<3.16", ">=3.9,!=3.11.2,<3.16"];
+    let (wider, narrower) = (">=3.9,!=3.10.*", ">=3.9,!=3.10.*,<3.15");
+    for locked in ranges {
+        let project = Project::locked(&with(locked));
+        let lock = project.read("uv.lock").replacen("revision = 5", "revision = 3", 1);
+        project.write("uv.lock", lock.as_bytes());
+        for declared in ranges.into_iter().chain([wider, narrower]) {
+            project.write("pyproject.toml", with(declared).as_bytes());
+            let accepted = project.try_uv(&["lock", "--check"]).status.success();
+            assert_eq!(accepted, ranges.contains(&declared), "uv does not agree on {locked} and {declared}");
+            assert_eq!(project.check_locked(&[""]).is_ok(), accepted, "{locked} {declared}");
+        }
+    }
+}
+
 #[test]
 fn dynamic_metadata_is_left_to_uv() {
     let project = Project::locked("[project]\nname = 'a'\nversion = '1'\nrequires-python = '>=3.9'\n");

@@ -1,5 +1,6 @@
 //! Locks of uv: selection and freshness, compared with uv.
 
+mod asked;
 mod freshness;
 mod invalid;
 mod selection;

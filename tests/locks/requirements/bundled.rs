@@ -1,0 +1,187 @@
+//! `pybundle` with requirements files, projects that have no lock, and locks of tools whose formats are not supported.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::command::{fail, pybundle, succeed};
+use crate::support::uv::Project;
+
+fn plan(project: &Path, arguments: &[&str]) -> Command {
+    let mut command = pybundle(&["plan", "--runtime=python3.12"]);
+    command.args(arguments).arg(project);
+    command
+}
+
+/// Returns the names of the planned distributions, with who requires them.
+fn planned(project: &Path, arguments: &[&str]) -> Vec<(String, String)> {
+    let report: Value = serde_json::from_str(&succeed(plan(project, arguments).arg("--json"))).unwrap();
+    let distributions = report["distributions"].as_array().unwrap().iter();
+    distributions
+        .map(|distribution| {
+            let required_by = distribution["required_by"].as_array().unwrap().iter().map(|by| by.as_str().unwrap());
+            (distribution["name"].as_str().unwrap().to_owned(), required_by.collect::<Vec<_>>().join(", "))
+        })
+        .collect()
+}
+
+fn names(project: &Path, arguments: &[&str]) -> Vec<String> {
+    planned(project, arguments).into_iter().map(|(name, _)| name).collect()
+}
+
+fn stderr(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn several_files_are_merged() {
+    let project = Project::new(&[
+        ("app.py", ""),
+        ("base.txt", "six==1.17.0\n"),
+        ("deploy/prod.txt", "-c ../base.txt\nidna==3.10\n"),
+        ("other.txt", "six==1.16.0\n"),
+    ]);
+    let at = |name: &str| project.path().join(name).to_str().unwrap().to_owned();
+    let (base, prod, other) = (at("base.txt"), at("deploy/prod.txt"), at("other.txt"));
+    let expected =
+        [("idna", "deploy/prod.txt"), ("six", "base.txt")].map(|(name, by)| (name.to_owned(), by.to_owned()));
+    assert_eq!(planned(project.path(), &["--lock", &base, "--lock", &prod]), expected);
+    project.write("pyproject.toml", b"[tool.pybundle]\nlock = ['base.txt', 'deploy/prod.txt']\n");
+    assert_eq!(planned(project.path(), &[]), expected);
+    let message = fail(&mut plan(project.path(), &["--lock", &base, "--lock", &other]));
+    assert!(message.contains("two versions are selected: six 1.17.0 (for "), "{message}");
+    let message = fail(&mut plan(project.path(), &["--lock", &base, "--lock", "uv.lock"]));
+    assert!(message.contains("uv.lock: only requirements files can be merged with another lock"), "{message}");
+}
+
+#[test]
+fn variables_that_are_not_set_are_named() {
+    let project = Project::new(&[
+        ("app.py", ""),
+        ("requirements.txt", "--extra-index-url https://${PB_USER}:${PB_TOKEN}@127.0.0.1:9/simple\nsix==1.17.0\n"),
+    ]);
+    let file = project.path().join("requirements.txt");
+    let said = stderr(plan(project.path(), &["--offline"]).env("PB_USER", "ann"));
+    let warning = format!("warning: {}:1: the environment variable PB_TOKEN is not set\n", file.display());
+    assert!(said.contains(&warning) && !said.contains("PB_USER"), "{said}");
+    for (line, reason) in [
+        ("--index-url ${PB_INDEX}", "`${PB_INDEX}` is not a valid URL: relative URL without a base"),
+        ("-r ${PB_FILES}/all.txt", "`${PB_FILES}/all.txt` refers to an environment variable that is not set"),
+        ("${PB_WHEEL}", "`${PB_WHEEL}`"),
+    ] {
+        project.write("requirements.txt", line.as_bytes());
+        let message = fail(&mut plan(project.path(), &[]));
+        let name = &line[line.find("${").unwrap() + 2..line.find('}').unwrap()];
+        assert!(
+            message.contains(reason) && message.contains(&format!("hint: set the environment variable {name}\n")),
+            "{message}"
+        );
+    }
+}
+
+/// Each hint is followed.
+#[test]
+fn a_project_without_a_lock_is_locked_or_resolved() {
+    let setup_py = "from setuptools import setup\nsetup(name='demo', version='1', py_modules=['demo'], install_requires=['six'], \
+                    extras_require={'fast': ['idna']})\n";
+    let setup_cfg = "[metadata]\nname = demo\nversion = 1\n[options]\npy_modules = demo\ninstall_requires =\n  six\n\
+                     [options.extras_require]\nfast = idna\n";
+    let backend = "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n";
+    let pyproject = "[project]\nname = 'demo'\nversion = '1'\nrequires-python = '>=3.9'\ndependencies = ['six']\n\
+                     optional-dependencies = { fast = ['idna'] }\n";
+    for (files, source) in [
+        (&[("setup.py", setup_py)][..], "setup.py"),
+        (&[("setup.cfg", setup_cfg), ("pyproject.toml", backend)], "setup.cfg"),
+        (&[("pyproject.toml", pyproject)], "pyproject.toml"),
+        (&[("requirements.in", "six\n")], "requirements.in"),
+    ] {
+        let project = Project::new(&[files, &[("demo.py", "import six\n")]].concat());
+        let zip = project.path().join("f.zip");
+        let bundle = |arguments: &[&str]| {
+            let mut command = pybundle(&["lambda", "--runtime=python3.12", "--no-audit", "-o"]);
+            command.arg(&zip).args(arguments).arg(project.path());
+            command
+        };
+        let message = fail(&mut bundle(&[]));
+        let command = match source {
+            "pyproject.toml" => "uv lock".to_owned(),
+            _ => format!("uv pip compile --universal --generate-hashes -o requirements.txt {source}"),
+        };
+        assert!(message.contains(&format!("with `{command}`, or ")), "{source}: {message}");
+        let mut expected = vec!["demo", "six"];
+        if matches!(source, "pyproject.toml" | "requirements.in") {
+            expected.retain(|name| *name != "demo");
+        }
+        assert_eq!(names(project.path(), &["--resolve"]), expected, "{source}");
+        succeed(&mut bundle(&["--resolve"]));
+        if source != "requirements.in" {
+            expected.push("idna");
+            expected.sort_unstable();
+            assert_eq!(names(project.path(), &["--resolve", "--extra", "fast"]), expected, "{source}");
+        }
+        let mut words = command.split(' ');
+        succeed(Command::new(words.next().unwrap()).args(words).current_dir(project.path()));
+        succeed(&mut bundle(&[]));
+    }
+}
+
+/// pip clones `-e git+URL`, and uv 0.13.8 refuses it.
+#[test]
+fn editable_repositories_are_resolved_to_their_commits() {
+    let member = "[project]\nname = 'tracked'\nversion = '1'\nrequires-python = '>=3.9'\ndependencies = ['six']\n\
+                  [build-system]\nrequires = ['uv_build']\nbuild-backend = 'uv_build'\n";
+    let project = Project::new(&[
+        ("app.py", ""),
+        ("git/pyproject.toml", member),
+        ("git/src/tracked/__init__.py", ""),
+        ("more.txt", "idna==3.10\n"),
+    ]);
+    let repository = project.path().join("git");
+    let git = |arguments: &[&str]| {
+        let user = ["-c", "user.name=T", "-c", "user.email=t@example.org"];
+        succeed(Command::new("git").args(user).args(arguments).current_dir(&repository))
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message=one"]);
+    git(&["tag", "v1"]);
+    let commit = git(&["rev-parse", "HEAD"]);
+    let text = format!("-r more.txt\n-e git+file://{}@v1#egg=tracked\n", repository.display());
+    project.write("requirements.txt", text.as_bytes());
+    let report: Value = serde_json::from_str(&succeed(plan(project.path(), &["--resolve"]).arg("--json"))).unwrap();
+    let distributions = report["distributions"].as_array().unwrap();
+    let of = |name: &str| distributions.iter().find(|distribution| distribution["name"] == name).unwrap();
+    assert_eq!(of("tracked")["source"], format!("file://{}@{}", repository.display(), commit.trim()));
+    assert_eq!(of("tracked")["required_by"], serde_json::json!(["requirements.txt"]));
+    assert_eq!((distributions.len(), &of("six")["required_by"][0]), (3, &Value::from("tracked")));
+}
+
+#[test]
+fn locks_of_other_tools_are_named() {
+    let pdm = "# This file is @generated by PDM.\n[metadata]\nlock_version = '4.5.1'\n";
+    let pipenv = "{\n    \"_meta\": {\n        \"pipfile-spec\": 6\n    },\n    \"default\": {}\n}\n";
+    let pixi = "version: 6\nenvironments:\n  default:\n";
+    let poetry =
+        "# This file is automatically @generated by Poetry 2.2.1 and should not be changed by hand.\npackage = []\n";
+    let export = "export it with `pdm export --prod -f requirements -o requirements.txt`";
+    for (name, text, tool, hint) in [
+        ("pdm.lock", pdm, "PDM", export),
+        ("locks/prod.lock", pdm, "PDM", export),
+        ("Pipfile.lock", pipenv, "pipenv", "export it with `pipenv requirements --hash > requirements.txt`"),
+        ("pixi.lock", pixi, "pixi", "lock the project's distributions from PyPI, for example with `uv lock`"),
+        ("locks/prod.lock", poetry, "Poetry", "rename it to poetry.lock"),
+    ] {
+        let pyproject = "[project]\nname = 'a'\nversion = '1'\ndependencies = ['six']\n";
+        let project = Project::new(&[("app.py", ""), ("pyproject.toml", pyproject), (name, text)]);
+        let path = project.path().join(name);
+        let expected = format!("cannot read {}: it is a lock of {tool}\nhint: {hint}", path.display());
+        let message = fail(&mut plan(project.path(), &["--lock", path.to_str().unwrap()]));
+        assert!(message.contains(&expected), "{message}");
+        if !name.contains('/') {
+            let message = fail(&mut plan(project.path(), &[]));
+            assert!(message.contains(&format!("{name}: it is a lock of {tool}\nhint: {hint}")), "{message}");
+        }
+    }
+}
