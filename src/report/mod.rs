@@ -2,6 +2,7 @@
 
 mod artifact;
 mod error;
+mod image;
 mod init;
 mod progress;
 mod targets;
@@ -18,6 +19,10 @@ pub(crate) use artifact::{
     OwnerKind, OwnerReport, StackedLayerReport, VerifiedKind, VerifyReport,
 };
 pub(crate) use error::ErrorReport;
+pub(crate) use image::{
+    BaseReport, ImagePlanReport, ImageReport, LayerReport, PinReport, PlatformReport, PushReport, PushedReport,
+    StartReport,
+};
 pub(crate) use init::{InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 pub use progress::{Phase, Reporter, Silent};
 pub(crate) use targets::{
@@ -325,181 +330,4 @@ pub(crate) struct BuildReport {
     pub(crate) warnings: Vec<String>,
     /// How long it took, in seconds.
     pub(crate) elapsed_seconds: f64,
-}
-
-/// The base of an image.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct BaseReport {
-    /// As it was named: a reference, or a file.
-    pub(crate) name: String,
-    /// The digest of what the name stands for: an image index or an image manifest.
-    pub(crate) digest: Option<String>,
-    /// Whether the name will stand for the same image tomorrow.
-    pub(crate) pinned: bool,
-}
-
-/// A layer that was laid over the base.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct LayerReport {
-    /// The digest of the layer as it is stored and sent.
-    pub(crate) digest: String,
-    /// The digest of its uncompressed bytes.
-    pub(crate) diff_id: String,
-    /// Its size as it is stored and sent, in bytes.
-    pub(crate) size: u64,
-    /// What is in it.
-    pub(crate) holds: String,
-    /// Whether its digests were known from an earlier build.
-    pub(crate) known: bool,
-}
-
-/// The image for one platform.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct PlatformReport {
-    /// The platform, for instance `linux/amd64`.
-    pub(crate) platform: String,
-    /// The digest of the image manifest.
-    pub(crate) digest: String,
-    /// The digest of the base's manifest.
-    pub(crate) base_digest: Option<String>,
-    /// The base's interpreter, for instance `/usr/local/bin/python3.13`.
-    pub(crate) interpreter: Option<String>,
-    /// The size of all layers, the base's too, as they are stored and sent, in bytes.
-    pub(crate) size: u64,
-    /// The size of what was laid over the base, uncompressed, in bytes.
-    pub(crate) uncompressed_size: u64,
-    /// The number of the base's layers.
-    pub(crate) base_layers: usize,
-    /// What was laid over the base, the lowest first.
-    pub(crate) layers: Vec<LayerReport>,
-    /// What was left out of the distributions.
-    pub(crate) trim: TrimReport,
-    /// The bytecode, unless nothing was to be compiled.
-    pub(crate) bytecode: Option<BytecodeReport>,
-    /// What the audits found.
-    pub(crate) audit: AuditReport,
-    /// The distributions, ordered by name.
-    pub(crate) distributions: Vec<DistributionReport>,
-}
-
-/// How a container of the image starts.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct StartReport {
-    /// The entrypoint; empty for none, absent if it is the base's.
-    pub(crate) entrypoint: Option<Vec<String>>,
-    /// The command, unless it is the base's.
-    pub(crate) command: Option<Vec<String>>,
-    /// The user, unless it is the base's.
-    pub(crate) user: Option<String>,
-    /// The working directory.
-    pub(crate) workdir: Option<String>,
-    /// The ports.
-    pub(crate) ports: Vec<String>,
-}
-
-/// What came of pushing to one name.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct PushReport {
-    /// The name as it was given.
-    pub(crate) tag: String,
-    /// What to deploy: the name with the digest.
-    pub(crate) reference: String,
-    /// How many blobs were uploaded.
-    pub(crate) uploaded: usize,
-    /// Their size in bytes.
-    pub(crate) uploaded_bytes: u64,
-    /// How many blobs were mounted from another repository.
-    pub(crate) mounted: usize,
-    /// How many blobs were there.
-    pub(crate) existing: usize,
-    /// The digests of the manifests of documents that are attached there.
-    pub(crate) attached: Vec<String>,
-}
-
-/// What `pybundle push` reports, and `pybundle image` of its push.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct PushedReport {
-    /// The version of the document's form.
-    #[schemars(schema_with = "format_version")]
-    pub(crate) format: u32,
-    /// The digest of what was pushed.
-    pub(crate) digest: String,
-    /// The names.
-    pub(crate) tags: Vec<PushReport>,
-    /// How many requests it took.
-    pub(crate) requests: u64,
-}
-
-/// What `pybundle image` reports.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct ImageReport {
-    /// The version of the document's form.
-    #[schemars(schema_with = "format_version")]
-    pub(crate) format: u32,
-    /// The root project's name.
-    pub(crate) project: String,
-    /// The profile, for instance `service`.
-    pub(crate) profile: String,
-    /// The version of Python, for instance `3.13`.
-    pub(crate) python: String,
-    /// Why it is this version.
-    pub(crate) reason: String,
-    /// The base.
-    pub(crate) base: BaseReport,
-    /// The digest of the image manifest, or of the index of several.
-    pub(crate) digest: String,
-    /// What the digest is of: a media type.
-    pub(crate) media_type: String,
-    /// The images, in the order of the index.
-    pub(crate) platforms: Vec<PlatformReport>,
-    /// The selected distributions that are left out.
-    pub(crate) excluded: Vec<ExcludedReport>,
-    /// The application.
-    pub(crate) application: ApplicationReport,
-    /// How a container starts.
-    pub(crate) start: StartReport,
-    /// The files that were written, as they can be given to `pybundle push`.
-    pub(crate) outputs: Vec<String>,
-    /// The documents about the images.
-    pub(crate) documents: Vec<DocumentReport>,
-    /// What was pushed.
-    pub(crate) pushed: Option<PushedReport>,
-    /// Everything that was warned of.
-    pub(crate) warnings: Vec<String>,
-    /// How long it took, in seconds.
-    pub(crate) elapsed_seconds: f64,
-}
-
-/// What `pybundle image --dry-run` reports.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct ImagePlanReport {
-    /// The version of the document's form.
-    #[schemars(schema_with = "format_version")]
-    pub(crate) format: u32,
-    /// The profile, for instance `service`.
-    pub(crate) profile: String,
-    /// The version of Python, for instance `3.13`.
-    pub(crate) python: String,
-    /// Why it is this version.
-    pub(crate) reason: String,
-    /// The base.
-    pub(crate) base: BaseReport,
-    /// The plan of each platform, in the order of the index.
-    pub(crate) platforms: Vec<PlanReport>,
-    /// The files that would be written, as they can be given to `pybundle push` then.
-    pub(crate) outputs: Vec<String>,
-}
-
-/// What `pybundle image --pin` reports.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct PinReport {
-    /// The version of the document's form.
-    #[schemars(schema_with = "format_version")]
-    pub(crate) format: u32,
-    /// The base as it was named.
-    pub(crate) name: String,
-    /// The base with its digest, as it is named now.
-    pub(crate) pinned: String,
-    /// The file that names it.
-    pub(crate) file: PathBuf,
 }
