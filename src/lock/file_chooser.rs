@@ -91,6 +91,25 @@ impl FormatControl {
         Self::apply(names, &mut self.no_binary, &mut self.no_build)
     }
 
+    /// Returns the combination with other exclusions.
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self { no_build: self.no_build.union(other.no_build), no_binary: self.no_binary.union(other.no_binary) }
+    }
+
+    /// Allows a distribution to be built.
+    pub(crate) fn allow_build(&mut self, name: DistributionName) {
+        match &mut self.no_build {
+            DistributionSet::None => {}
+            DistributionSet::Named(names) => {
+                names.remove(&name);
+            }
+            DistributionSet::All => {
+                let no_binary = std::mem::take(&mut self.no_binary);
+                self.no_binary = no_binary.union(DistributionSet::Named([name].into()));
+            }
+        }
+    }
+
     /// Returns whether a distribution may be built. A name takes precedence over `:all:`.
     pub fn may_build(&self, name: &DistributionName) -> bool {
         !self.no_build.contains(name) || self.no_build == DistributionSet::All && self.no_binary.names(name)
@@ -155,10 +174,7 @@ impl<'a> FileChooser<'a> {
         let source = match &pinned.source {
             DistributionSource::Files(files) => self.choose_file(&pinned, files)?,
             DistributionSource::Index(_) => self.choose_file(&pinned, &DistributionFiles::default())?,
-            // As in uv, --no-build also applies to the project itself.
-            DistributionSource::Git(_) | DistributionSource::Directory(_)
-                if self.formats.no_build.contains(&pinned.name) =>
-            {
+            DistributionSource::Git(_) | DistributionSource::Directory(_) if !self.formats.may_build(&pinned.name) => {
                 return Err(LockError::BuildNotAllowed { package: pinned.to_string() });
             }
             DistributionSource::Git(repository) => SelectedSource::Git(repository.clone()),

@@ -173,15 +173,19 @@ fn add_uv(options: &mut IndexOptions, uv: &UvOptions, root: &Path) -> Result<(),
 /// requirements files and of pyproject.toml are combined.
 pub(crate) fn formats(settings: &Settings, project: &LockedProject) -> FormatControl {
     let uv = project.uv.clone();
-    let stated =
-        project.lock.requirements().map(|requirements| requirements.options.formats.clone()).unwrap_or_default();
-    let FormatControl { no_build, no_binary } = settings.formats.clone();
-    FormatControl {
-        no_build: no_build.union(stated.no_build).union(DistributionSet::from_flags(uv.no_build, uv.no_build_package)),
-        no_binary: no_binary
-            .union(stated.no_binary)
-            .union(DistributionSet::from_flags(uv.no_binary, uv.no_binary_package)),
+    let stated = project.lock.requirements().map(|requirements| requirements.options.formats.clone());
+    let mut declared = stated.unwrap_or_default().union(FormatControl {
+        no_build: DistributionSet::from_flags(uv.no_build, uv.no_build_package),
+        no_binary: DistributionSet::from_flags(uv.no_binary, uv.no_binary_package),
+    });
+    // Only the user's own --no-build applies to the project and its workspace: uv 0.13.8 builds them despite `[tool.uv]`, and
+    // pip despite --only-binary.
+    if declared.no_build != DistributionSet::None {
+        for name in project.local_names().filter(|name| settings.formats.may_build(name)) {
+            declared.allow_build(name);
+        }
     }
+    settings.formats.clone().union(declared)
 }
 
 fn default(url: url::Url) -> IndexConfig {

@@ -68,6 +68,12 @@ impl LockedProject {
         self.noted.revision(&self.workspace.root)
     }
 
+    /// Returns the names of the project and of the members of its workspace, as far as they are declared.
+    pub(crate) fn local_names(&self) -> impl Iterator<Item = DistributionName> {
+        let declared = |member: &WorkspaceMember| DeclaredDistribution::of(&member.pyproject).ok()?.name;
+        self.workspace.members.iter().filter_map(declared).chain(self.name())
+    }
+
     /// Returns the declared name of the project, or one derived from its directory's.
     fn name(&self) -> Option<DistributionName> {
         self.declared.name.clone().or_else(|| {
