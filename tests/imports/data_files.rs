@@ -314,7 +314,17 @@ fn what_is_not_included_is_added_by_the_hint() {
         });
         succeed(&mut command);
     }
-    let report = succeed(&mut lambda(project.path(), "3.12", &["--include", ".", "--json"]));
+    // The contents of another directory are in the function's.
+    project.write("source/app.py", CONFIG[0].1.as_bytes());
+    project.write("source/config.json", CONFIG[1].1.as_bytes());
+    std::fs::remove_file(project.path().join("config.json")).unwrap();
+    let included = ["--include", "source:.", "--exclude", "config.json"];
+    let said = fail(&mut lambda(project.path(), "3.12", &included));
+    assert!(said.contains("\nhint: include config.json with --exclude '!/source/config.json'\n"), "{said}");
+    succeed(&mut lambda(project.path(), "3.12", &[&included[..], &["--exclude", "!/source/config.json"]].concat()));
+
+    let report =
+        succeed(&mut lambda(project.path(), "3.12", &["--include", "other.py", "--include", "data files", "--json"]));
     let report: Value = serde_json::from_str(&report).unwrap();
     let warning = "other.py:2 uses `lost.json`, which is neither in the artifact nor in the project";
     assert_eq!(report["audit"]["warnings"], serde_json::json!([warning]));

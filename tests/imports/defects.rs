@@ -342,14 +342,33 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 
 #[test]
 fn a_module_of_the_project_that_is_not_included_is_suggested() {
-    let files: &[(&str, &str)] = &[("app.py", "import helper\nfrom package import part\n")];
+    let files: &[(&str, &str)] = &[("app.py", "import helper\nfrom package import part\nimport deep\n")];
     let project = project(&Defect { files, python: "3.12", expected: &[], raises: "" });
     project.write("helper.py", b"");
     project.write("package/__init__.py", b"part = 1\n");
-    let said = fail(&mut lambda(project.path(), "3.12", &["--include", "src/app.py"]));
-    for expected in
-        ["hint: helper.py is not in the artifact: include it with --include", "hint: package is not in the artifact"]
-    {
-        assert!(said.contains(expected), "{expected} in\n{said}");
+    project.write("lib/shared/deep.py", b"");
+    let included = ["--include", "src/app.py"];
+    let said = fail(&mut lambda(project.path(), "3.12", &included));
+    let hints = ["helper.py", "package", "lib/shared/deep.py"]
+        .map(|path| format!("hint: {path} is not in the artifact: include it with --include {path}\n"));
+    assert!(hints.iter().all(|hint| said.contains(hint)), "{said}");
+    let more = ["--include", "helper.py", "--include", "package", "--include", "lib/shared/deep.py"];
+    succeed(&mut lambda(project.path(), "3.12", &[&included[..], &more].concat()));
+}
+
+#[test]
+fn a_module_that_is_excluded_is_suggested() {
+    let files = [("requirements.txt", ""), ("app.py", "import helper\nfrom tests import fake\n"), ("helper.py", "")];
+    let project = Project::new(&files);
+    project.write("tests/fake.py", b"");
+    let excluded = ["--exclude", "helper.py"];
+    let said = fail(&mut lambda(project.path(), "3.12", &excluded));
+    for hint in [
+        "helper.py is not in the artifact: include it with --exclude '!/helper.py'",
+        "include it with --exclude '!/tests/'",
+    ] {
+        assert!(said.contains(hint), "{said}");
     }
+    let more = ["--exclude", "!/helper.py", "--exclude", "!/tests/"];
+    succeed(&mut lambda(project.path(), "3.12", &[&excluded[..], &more].concat()));
 }

@@ -56,14 +56,16 @@ fn modules_that_the_handler_does_not_import_are_one_warning() {
 
 #[test]
 fn modules_that_the_handler_leads_to_are_errors_wherever_they_are() {
-    for (path, text) in [
-        ("app/service.py", "import scripts.old\n"),
-        ("app/service.py", "def answer():\n    import scripts.old\n"),
-        ("app/service.py", "import importlib\ndef answer(name):\n    importlib.import_module(f'scripts.{name}')\n"),
-        ("app/service.py", "RUNNER = 'scripts.old'\n"),
+    let dynamic = "import importlib\ndef run(name):\n    importlib.import_module(f'{__name__}.{name}')\n";
+    for changed in [
+        &[("app/service.py", "import scripts.old\n")][..],
+        &[("app/service.py", "def answer():\n    import scripts.old\n")],
+        &[("app/service.py", "import importlib\ndef answer(name):\n    importlib.import_module(f'scripts.{name}')\n")],
+        &[("app/service.py", "RUNNER = 'scripts.old'\n")],
+        &[("app/service.py", "import scripts\n"), ("scripts/__init__.py", dynamic)],
     ] {
-        let said = fail(&mut function(&project(&[(path, text)]), &[]));
-        assert!(said.contains("\nerror: scripts/old.py:1:7 is not valid Python 3.12"), "{text}: {said}");
+        let said = fail(&mut function(&project(changed), &[]));
+        assert!(said.contains("\nerror: scripts/old.py:1:7 is not valid Python 3.12"), "{changed:?}: {said}");
     }
     // An import in a function is a warning, as before, but one of its own.
     let later = project(&[("app/later.py", "import absent\nANSWER = 1\n")]);

@@ -143,15 +143,15 @@ pub(super) fn effect_of_function(function: &str) -> Option<PathEffect> {
     }
 }
 
-/// Returns what a function or method of any object does with its arguments, by the last component of its name.
-pub(super) fn effect_of_name(name: &str) -> Option<PathEffect> {
-    if READING_METHODS.contains(&name) {
-        Some(PathEffect::Reads)
-    } else if HANDLING_METHODS.contains(&name) || WRITING.iter().any(|beginning| name.starts_with(beginning)) {
-        Some(PathEffect::Handles)
-    } else {
-        None
-    }
+/// Returns what a method of an object that is not known does with its arguments.
+pub(super) fn effect_of_method_of_any(name: &str) -> Option<PathEffect> {
+    READING_METHODS.contains(&name).then_some(PathEffect::Reads)
+}
+
+/// Returns whether a function or method, of any object, writes the files that it is given or accepts that they are missing, by
+/// the last component of its name.
+pub(super) fn writes(name: &str) -> bool {
+    HANDLING_METHODS.contains(&name) || WRITING.iter().any(|beginning| name.starts_with(beginning))
 }
 
 /// Returns what a method of a path does with the path.

@@ -1,5 +1,6 @@
 //! Where literal paths lead to, in the artifact and in the project.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,12 +24,24 @@ pub(super) struct Place {
 /// Resolves literal paths.
 pub(super) struct Places<'a> {
     audit: &'a DataFileAudit<'a>,
+    /// The directories of the project whose contents are in the application's directory.
+    application_sources: BTreeSet<PathBuf>,
     working_directory: Option<&'a str>,
 }
 
 impl<'a> Places<'a> {
     pub(super) fn new(audit: &'a DataFileAudit<'a>, changes_directory: bool) -> Self {
-        Self { audit, working_directory: audit.working_directory.filter(|_| !changes_directory) }
+        let application_sources = audit.modules.iter().zip(audit.sources).filter_map(|(module, source)| {
+            let below = match audit.application {
+                "" => module.path,
+                application => module.path.strip_prefix(application)?.strip_prefix('/')?,
+            };
+            let (directory, source) = (Path::new(below).components().rev(), source.as_ref()?);
+            let is_same = directory.zip(source.components().rev()).all(|(one, other)| one == other);
+            source.ancestors().nth(below.matches('/').count() + 1).filter(|_| is_same).map(Path::to_owned)
+        });
+        let application_sources = application_sources.collect();
+        Self { audit, application_sources, working_directory: audit.working_directory.filter(|_| !changes_directory) }
     }
 
     /// Returns where a path leads to; `None` if that is not known.
@@ -36,11 +49,19 @@ impl<'a> Places<'a> {
         let audit = self.audit;
         let (start, source) = match &path.start {
             PathStart::Module(at) => (audit.modules.get(*at)?.path.to_owned(), audit.sources.get(*at)?.clone()),
-            PathStart::WorkingDirectory => (self.working_directory?.to_owned(), Some(audit.project.to_owned())),
-            PathStart::TaskRoot => (audit.application.to_owned(), Some(audit.project.to_owned())),
+            PathStart::WorkingDirectory => return self.in_application(path, self.working_directory?),
+            PathStart::TaskRoot => return self.in_application(path, audit.application),
             PathStart::Package(name) => return self.in_package(name, path),
         };
         self.place(path, &start, source.as_deref())
+    }
+
+    /// Returns where a path below the application's directory leads to: what is bundled there may come from the project's
+    /// directory or from another one, such as `src`.
+    fn in_application(&self, path: &LiteralPath, start: &str) -> Option<Place> {
+        let sources = [self.audit.project].into_iter().chain(self.application_sources.iter().map(PathBuf::as_path));
+        let mut places = sources.filter_map(|source| self.place(path, start, Some(source)));
+        places.find(|place| place.source.is_some()).or_else(|| self.place(path, start, None))
     }
 
     fn place(&self, path: &LiteralPath, start: &str, source: Option<&Path>) -> Option<Place> {

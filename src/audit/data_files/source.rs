@@ -228,8 +228,12 @@ impl<'a> PathCollector<'a> {
         }
         let function = self.paths.function(&call.func);
         let name = last_name(&call.func);
-        let effect = function.as_deref().and_then(functions::effect_of_function);
-        match effect.or_else(|| functions::effect_of_name(name?)) {
+        let effect = match &function {
+            Some(function) => functions::effect_of_function(function),
+            None if is_method_of_unknown(&call.func) => name.and_then(functions::effect_of_method_of_any),
+            None => None,
+        };
+        match effect.or_else(|| name.filter(|name| functions::writes(name)).map(|_| PathEffect::Handles)) {
             Some(PathEffect::Opens) => {
                 let arguments = &call.arguments;
                 if let Some(file) = arguments.args.first().or_else(|| keyword(arguments, &functions::FILE_ARGUMENTS)) {
@@ -433,6 +437,12 @@ impl<'v> Visitor<'v> for PathCollector<'_> {
             },
         }
     }
+}
+
+/// Returns whether a function is a method of an object that is none of the application's own as far as the source tells.
+fn is_method_of_unknown(function: &Expr) -> bool {
+    let object = function.as_attribute_expr().map(|method| &*method.value);
+    object.is_some_and(|object| !matches!(last_name(object), Some("self" | "cls")))
 }
 
 /// Returns whether one of the branches ends in `return`, `continue` or `break`.

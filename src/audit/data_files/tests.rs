@@ -183,6 +183,8 @@ fn other_paths_are_no_finding() {
         "resources.files('unknown') / 'x.json'",
         "'x.json'",
         "def open(path): ...\nopen('x.json')",
+        "def load_model(name): ...\nload_model('x.json')",
+        "class C:\n    def f(self):\n        self.load_model('x.json')",
         "HERE / 'app.py'",
         "HERE.parent / 'x.json'",
         "open('https://example.org/x.json')",

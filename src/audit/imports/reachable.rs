@@ -113,7 +113,14 @@ fn followed(
             }
         }
         if follows_all {
-            module.source.computed_imports.iter().for_each(|package| queue.extend(below(modules, package)));
+            for package in &module.source.computed_imports {
+                let own = module.package(1).filter(|_| package.is_empty());
+                queue.extend(below(modules, own.as_deref().unwrap_or(package)));
+            }
+            // Django discovers the modules of an application by its configuration: `shop.apps.ShopConfig`.
+            let configurations =
+                module.source.mentions_in_lists.iter().filter_map(|mention| mention.split_once(".apps."));
+            configurations.for_each(|(package, _)| queue.extend(below(modules, package)));
         }
         if !follows_all && !loads_mentioned_modules(module) {
             continue;
@@ -130,6 +137,9 @@ fn followed(
 
 /// Returns the positions of the modules below a package, except for tests.
 fn below(modules: &[ApplicationModule], package: &str) -> Vec<usize> {
+    if package.is_empty() {
+        return Vec::new();
+    }
     let prefix = format!("{package}.");
     let submodules = modules.iter().enumerate().filter(|(_, module)| module.name.starts_with(&prefix));
     submodules.filter(|(_, module)| !is_development_only(&module.name)).map(|(at, _)| at).collect()

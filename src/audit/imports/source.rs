@@ -27,7 +27,8 @@ pub(super) struct ModuleSource {
     /// Those of them in lists and tuples, which may name packages whose modules a framework discovers, as Django does
     /// with `INSTALLED_APPS`.
     pub(super) mentions_in_lists: BTreeSet<String>,
-    /// The packages whose modules it imports by a computed name: `import_module(f"plugins.{name}")`.
+    /// The packages whose modules it imports by a computed name: `import_module(f"plugins.{name}")`. Empty for its own
+    /// package, which is meant if nothing else is known: `import_module(f"{__name__}.{name}")`.
     pub(super) computed_imports: BTreeSet<String>,
     /// Attributes that it sets on other objects, which may be modules.
     pub(super) set_attributes: BTreeSet<String>,
@@ -181,7 +182,8 @@ impl ImportCollector<'_> {
             return;
         }
         let Some(module) = arguments.first().and_then(text) else {
-            self.source.computed_imports.extend(arguments.first().and_then(package_of_computed_name));
+            let package = arguments.first().and_then(package_of_computed_name);
+            self.source.computed_imports.insert(package.unwrap_or_default());
             return;
         };
         let name = module.trim_start_matches('.');
@@ -454,7 +456,10 @@ mod tests {
             let source = read(&format!("importlib.import_module({source})"));
             assert_eq!(source.computed_imports.iter().collect::<Vec<_>>(), ["plugins"]);
         }
-        assert!(read("importlib.import_module(name)").computed_imports.is_empty());
+        for source in ["importlib.import_module(name)", "importlib.import_module(f'{__name__}.{name}')"] {
+            assert_eq!(read(source).computed_imports.iter().collect::<Vec<_>>(), [""]);
+        }
+        assert!(read("importlib.import_module('plugins.first')").computed_imports.is_empty());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ruff_python_ast::visitor::Visitor;
 use ruff_python_ast::{self as ast, Expr, InterpolatedStringElement, Operator, Stmt};
 
 use super::bindings::BindingCollector;
-use super::{LiteralPath, PathStart};
+use super::{LONGEST_PATH, LiteralPath, PathStart};
 
 /// The value of an expression, as far as it can be told without running it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl<'a> PathEvaluator<'a> {
     /// Returns the value of an expression.
     pub(in crate::audit) fn evaluate(&self, expression: &Expr) -> Option<LiteralValue> {
         match expression {
-            Expr::StringLiteral(literal) => Some(LiteralValue::Text(literal.value.to_str().to_owned())),
+            Expr::StringLiteral(literal) => text_value(literal.value.to_str().to_owned()),
             Expr::Name(name) if name.id.as_str() == "__file__" => Some(LiteralValue::Path(self.file())),
             Expr::Name(name) => {
                 let bound = self.scopes.iter().rev().find_map(|scope| scope.get(name.id.as_str()))?;
@@ -262,6 +262,11 @@ impl<'a> PathEvaluator<'a> {
     }
 }
 
+/// Returns a string as a value, unless it is too long for a path: a chain of concatenations could double it again and again.
+fn text_value(text: String) -> Option<LiteralValue> {
+    (text.len() <= LONGEST_PATH).then_some(LiteralValue::Text(text))
+}
+
 /// Joins a string, or a path relative to the working directory.
 fn joined(path: LiteralPath, other: LiteralValue) -> Option<LiteralPath> {
     match other {
@@ -275,7 +280,7 @@ fn joined(path: LiteralPath, other: LiteralValue) -> Option<LiteralPath> {
 
 fn concatenated(left: LiteralValue, right: LiteralValue) -> Option<LiteralValue> {
     match (left, right) {
-        (LiteralValue::Text(left), LiteralValue::Text(right)) => Some(LiteralValue::Text(left + &right)),
+        (LiteralValue::Text(left), LiteralValue::Text(right)) => text_value(left + &right),
         (LiteralValue::Text(left), LiteralValue::Path(right)) if left.is_empty() => Some(LiteralValue::Path(right)),
         (LiteralValue::Path(left), LiteralValue::Text(right)) => Some(LiteralValue::Path(left.append(&right)?)),
         _ => None,
