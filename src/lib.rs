@@ -100,6 +100,7 @@ pub mod hints;
 pub(crate) mod http;
 pub mod image;
 pub mod index;
+pub mod interpreter;
 pub(crate) mod lambda;
 pub(crate) mod limited_reader;
 pub mod lock;

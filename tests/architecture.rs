@@ -39,10 +39,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("trim", &["wheel"]),
     ("cache", &["hints", "digest", "temporary", "wheel", "wheel::filename"]),
     ("audit", &["hints", "name", "syntax", "platform", "tree"]),
-    ("builder", &["archive", "hints", "redact", "platform"]),
-    ("bytecode", &["hints", "platform"]),
+    ("interpreter", &["cache", "platform"]),
+    ("builder", &["archive", "cache", "hints", "interpreter", "redact", "platform"]),
+    ("bytecode", &["hints", "interpreter"]),
     ("project", &["archive", "limited_reader", "hints", "constraint", "name", "platform", "redact", "syntax", "tree"]),
-    ("lock", &["hints", "constraint", "digest", "marker", "name", "redact", "sdist", "platform", "wheel::filename"]),
+("lock", &["hints", "constraint", "digest", "marker", "name", "redact", "sdist", "platform", "wheel::filename"]),
     (
         "fetch",
         &[
@@ -87,8 +88,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "settings",
         &[
-            "audit", "bytecode", "image", "index", "lock", "name", "project", "registry", "sbom", "silence",
-            "platform", "trim",
+            "audit",
+            "image",
+            "index",
+            "interpreter",
+            "lock",
+            "name",
+            "project",
+            "registry",
+            "sbom",
+            "silence",
+            "platform",
+            "trim",
         ],
     ),
     (
@@ -114,6 +125,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "git",
             "image",
             "index",
+            "interpreter",
             "lambda",
             "lock",
             "marker",

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::cache::CacheError;
 use crate::hints::Hints;
 use crate::platform::PythonVersion;
 
@@ -12,8 +13,10 @@ use crate::platform::PythonVersion;
 pub enum WheelBuildError {
     #[error("cannot build projects: PATH has neither uv nor a Python with build or pip")]
     NoTool,
-    #[error("cannot build projects: uv found no Python interpreter")]
+    #[error("cannot build projects: no Python interpreter is installed")]
     NoInterpreter(PythonVersion),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
     #[error("cannot read or write {}", .0.display())]
     File(PathBuf, #[source] io::Error),
     #[error("cannot run {}", .0.display())]
@@ -55,6 +58,7 @@ impl Hints for WheelBuildError {
             Self::Failed { project, .. } if PathBuf::from(project).is_dir() => vec![
                 "if the project is not a package, remove `[build-system]` or set `tool.uv.package = false`".to_owned(),
             ],
+            Self::Cache(error) => error.hints(),
             Self::Failed { .. } | Self::File(..) | Self::Run(..) | Self::NotOneWheel { .. } => Vec::new(),
         }
     }

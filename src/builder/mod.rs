@@ -14,7 +14,7 @@
 //! variables, since arguments are visible to every user of the machine and appear in messages.
 
 mod error;
-mod interpreter;
+mod tool;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -26,11 +26,14 @@ use std::process::{Command, Output, Stdio};
 use url::Url;
 
 use crate::archive::EPOCH;
+use crate::cache::Cache;
+use crate::interpreter::{InterpreterLocations, PythonInterpreter};
 use crate::platform::PythonVersion;
 use crate::redact;
 
 pub use error::WheelBuildError;
-pub use interpreter::BuildInterpreter;
+pub use tool::BuildTool;
+pub(crate) use tool::find_uv;
 
 /// The default of [`WheelBuilder::source_date_epoch`]: 1980-01-01, the earliest date in a zip.
 pub(crate) const SOURCE_DATE_EPOCH: u64 = EPOCH;
@@ -46,7 +49,7 @@ pub struct WheelBuilder {
     /// The name and version of the tool.
     pub version: String,
     /// The interpreter that runs the back end, of the requested version if that is installed.
-    pub python: BuildInterpreter,
+    pub python: PythonInterpreter,
     /// The directory of the project whose uv settings apply. By default, each built project's own settings do.
     pub settings: Option<PathBuf>,
     /// Where build requirements are downloaded from.
@@ -55,17 +58,6 @@ pub struct WheelBuilder {
     pub source_date_epoch: u64,
     /// Whether build requirements must be in uv's cache.
     pub offline: bool,
-}
-
-/// A tool that runs a project's build back end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BuildTool {
-    /// `uv build`.
-    Uv(PathBuf),
-    /// `python3 -m build`, by the interpreter's path.
-    Build(PathBuf),
-    /// `python3 -m pip wheel`, by the interpreter's path.
-    Pip(PathBuf),
 }
 
 /// The indexes for build requirements, in addition to those in the tool's own settings. `Debug` redacts credentials.
@@ -116,26 +108,17 @@ fn join_urls(urls: &[Url], separator: &str) -> String {
     urls.iter().map(|url| url.as_str().replace(',', "%2C")).collect::<Vec<_>>().join(separator)
 }
 
-/// Finds uv on a search path, the value of `PATH`; returns its path, and its name and version.
-pub(crate) fn find_uv(search_path: Option<&OsStr>) -> Option<(PathBuf, String)> {
-    let found = interpreter::on_path(search_path, "uv");
-    found.into_iter().find_map(|uv| interpreter::version_of(&uv, &["--version"]).map(|version| (uv, version)))
-}
-
 impl WheelBuilder {
-    /// Finds the first of uv, `build` and pip on a search path, the value of `PATH`, and an interpreter, preferably of
-    /// the given version.
+    /// Finds the first of uv, `build` and pip, and an interpreter, preferably of the given version.
     ///
     /// # Errors
     /// No tool or no interpreter is installed.
-    pub fn find(search_path: Option<&OsStr>, python: PythonVersion) -> Result<Self, WheelBuildError> {
-        let (tool, version, python) = match find_uv(search_path) {
-            Some((uv, version)) => {
-                let python = BuildInterpreter::by_uv(&uv, python).ok_or(WheelBuildError::NoInterpreter(python))?;
-                (BuildTool::Uv(uv), version, python)
-            }
-            None => BuildInterpreter::with_tool(search_path, python).ok_or(WheelBuildError::NoTool)?,
-        };
+    pub fn find(
+        locations: &InterpreterLocations,
+        python: PythonVersion,
+        cache: &Cache,
+    ) -> Result<Self, WheelBuildError> {
+        let (tool, version, python) = tool::find(locations, python, cache)?;
         let (settings, indexes) = (None, BuildIndexes::default());
         Ok(Self { tool, version, python, settings, indexes, source_date_epoch: SOURCE_DATE_EPOCH, offline: false })
     }
@@ -143,7 +126,7 @@ impl WheelBuilder {
     /// Returns what a wheel depends on besides its source, for the cache key: the tool, the interpreter with its ABI and
     /// platform, and the timestamp.
     pub fn environment(&self) -> String {
-        format!("{}\n{}\n{}\n", self.version, self.python.identity, self.source_date_epoch)
+        format!("{}\n{}\n{}\n", self.version, self.python.build_identity(), self.source_date_epoch)
     }
 
     /// Builds the project in a directory into a wheel in `output`. Does not check that the wheel fits a target.

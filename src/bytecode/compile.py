@@ -10,6 +10,8 @@ import importlib.util
 import marshal
 import sys
 
+# `identity` is defined by src/interpreter/identity.py, which is run before this.
+
 # The flags of an unchecked hash-based pyc (PEP 552).
 UNCHECKED_HASH = 1
 
@@ -40,20 +42,10 @@ def bytecode(name, source):
     return importlib.util.MAGIC_NUMBER + number(UNCHECKED_HASH) + importlib.util.source_hash(source) + body
 
 
-def identity():
-    version = sys.version_info
-    lines = [
-        sys.implementation.name, f"{version.major}.{version.minor}", version.releaselevel,
-        # `d` for a debug build, `t` for a free-threaded one.
-        sys.abiflags, sys.implementation.cache_tag, importlib.util.MAGIC_NUMBER.hex(), sys.version,
-    ]
-    return "\n".join(map(str, lines)).encode()
-
-
 def main():
     # No reference cycles are created here, so the collector would only cost time.
     gc.disable()
-    respond(identity())
+    respond(identity().encode())
     while (name := read()) is not None:
         respond(bytecode(name.decode(), read()))
 

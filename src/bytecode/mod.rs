@@ -12,7 +12,6 @@
 //! There is no timeout. Compiling runs no code of the source and always ends; with a timeout, the output would depend on
 //! the load of the machine.
 
-mod interpreter;
 mod marshal;
 mod process;
 
@@ -21,12 +20,11 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::{Mutex, PoisonError};
 
-pub use interpreter::BytecodeInterpreter;
-pub(crate) use interpreter::InterpreterLocations;
 use marshal::{CodeLayout, NormalizeError};
 use process::CompilerProcess;
 
 use crate::hints::Hints;
+use crate::interpreter::PythonInterpreter;
 
 /// The version of the output, to be raised when the bytes change for the same interpreter.
 pub(crate) const FORMAT: u32 = 1;
@@ -66,14 +64,14 @@ impl Hints for BytecodeError {
 /// Compiles sources with an interpreter. Each thread that compiles at the same time uses its own process.
 #[derive(Debug)]
 pub struct BytecodeCompiler {
-    pub(crate) interpreter: BytecodeInterpreter,
+    pub(crate) interpreter: PythonInterpreter,
     /// Processes that are waiting for a source.
     idle: Mutex<Vec<CompilerProcess>>,
 }
 
 impl BytecodeCompiler {
     /// Creates a compiler. Processes are started when the first sources are compiled.
-    pub fn new(interpreter: BytecodeInterpreter) -> Self {
+    pub fn new(interpreter: PythonInterpreter) -> Self {
         Self { interpreter, idle: Mutex::new(Vec::new()) }
     }
 
@@ -126,11 +124,12 @@ mod tests {
     #[test]
     fn bytecode_is_in_pycache_beside_the_source() {
         let version = "3.12".parse().unwrap();
-        let interpreter = BytecodeInterpreter {
+        let interpreter = PythonInterpreter {
             path: PathBuf::new(),
             version,
             full_version: "3.12.1".into(),
             identity: String::new(),
+            extension_abi: String::new(),
         };
         let compiler = BytecodeCompiler::new(interpreter);
         for (source, path) in [

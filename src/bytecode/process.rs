@@ -4,7 +4,8 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use super::{BytecodeError, BytecodeInterpreter};
+use super::BytecodeError;
+use crate::interpreter::{IDENTITY, PythonInterpreter};
 
 const PROGRAM: &str = include_str!("compile.py");
 
@@ -13,7 +14,7 @@ pub(super) struct CompilerProcess {
     child: Child,
     requests: ChildStdin,
     responses: BufReader<ChildStdout>,
-    interpreter: BytecodeInterpreter,
+    interpreter: PythonInterpreter,
 }
 
 impl Drop for CompilerProcess {
@@ -25,7 +26,7 @@ impl Drop for CompilerProcess {
 }
 
 impl CompilerProcess {
-    pub(super) fn start(interpreter: &BytecodeInterpreter) -> Result<Self, BytecodeError> {
+    pub(super) fn start(interpreter: &PythonInterpreter) -> Result<Self, BytecodeError> {
         let spawned = spawn(&interpreter.path);
         let (mut child, requests, responses) =
             spawned.map_err(|error| BytecodeError::Run(interpreter.path.clone(), error))?;
@@ -53,20 +54,13 @@ impl CompilerProcess {
     }
 }
 
-/// Runs an interpreter to get its identity.
-pub(super) fn identity(program: &Path) -> io::Result<String> {
-    let (mut child, requests, mut responses) = spawn(program)?;
-    let identity = receive(&mut responses);
-    drop(requests);
-    let _ = child.kill();
-    child.wait()?;
-    String::from_utf8(identity?).map_err(|_| io::ErrorKind::InvalidData.into())
-}
-
 fn spawn(program: &Path) -> io::Result<(Child, ChildStdin, ChildStdout)> {
     let mut command = Command::new(program);
     // -I: isolated from the user's settings. -S: no site-packages. -B: no bytecode files. -W ignore: no syntax warnings.
-    command.args(["-I", "-S", "-B", "-W", "ignore", "-c", PROGRAM]).env_clear().current_dir("/");
+    command
+        .args(["-I", "-S", "-B", "-W", "ignore", "-c", &format!("{IDENTITY}\n{PROGRAM}")])
+        .env_clear()
+        .current_dir("/");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     match (child.stdin.take(), child.stdout.take()) {
         (Some(requests), Some(responses)) => Ok((child, requests, responses)),

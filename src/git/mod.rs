@@ -11,9 +11,11 @@ use std::process::{Command, Stdio};
 mod blob;
 pub(crate) mod changes;
 pub mod revision;
+mod state;
 mod work_tree;
 
 pub(crate) use changes::{GitChanges, GitChangesError};
+pub(crate) use state::state;
 
 /// Variables that git sets for its hooks. Inherited, they would point git at the repository whose hook runs pybundle.
 const VARIABLES_OF_A_REPOSITORY: [&str; 7] = [

@@ -6,8 +6,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::bytecode::InterpreterLocations;
 use crate::image::{InvalidTimestamp, Timestamp};
+use crate::interpreter::InterpreterLocations;
 use crate::registry::credentials::{self, KeychainOptions};
 use crate::silence::NetworkTimeout;
 

@@ -5,8 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use pybundle::bytecode::{BytecodeCompiler, BytecodeError, BytecodeInterpreter};
+use pybundle::bytecode::{BytecodeCompiler, BytecodeError};
 use pybundle::digest::Sha256;
+use pybundle::interpreter::PythonInterpreter;
 use rayon::prelude::*;
 
 use super::{pythons, sources};
@@ -111,7 +112,7 @@ fn unusual_sources_are_compiled_or_skipped() {
 }
 
 /// Writes a script that runs an interpreter after another command, and returns its path.
-fn behind(folder: &Path, first: &str, python: &BytecodeInterpreter) -> PathBuf {
+fn behind(folder: &Path, first: &str, python: &PythonInterpreter) -> PathBuf {
     let path = folder.join("python");
     fs::write(&path, format!("#!/bin/sh\n{first}\nexec '{}' \"$@\"\n", python.path.display())).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -125,7 +126,7 @@ fn an_interpreter_that_crashes_on_a_source_is_an_error() {
     for python in pythons() {
         // With such a small stack, the recursion of the parser crashes the process.
         let path = behind(folder.path(), "ulimit -s 200", &python.interpreter);
-        let interpreter = BytecodeInterpreter::query(&path, python.interpreter.version).unwrap();
+        let interpreter = PythonInterpreter::query(&path, python.interpreter.version).unwrap();
         let compiler = BytecodeCompiler::new(interpreter);
         assert!(compiler.compile("a.py", b"x = 1\n").unwrap().is_some());
         let error = compiler.compile("deep.py", deep.as_bytes()).unwrap_err();
@@ -142,7 +143,7 @@ fn an_interpreter_that_is_replaced_is_an_error() {
     let python = pythons().pop().unwrap().interpreter;
     let folder = tempfile::tempdir().unwrap();
     let path = behind(folder.path(), "", &python);
-    let compiler = BytecodeCompiler::new(BytecodeInterpreter::query(&path, python.version).unwrap());
+    let compiler = BytecodeCompiler::new(PythonInterpreter::query(&path, python.version).unwrap());
     behind(folder.path(), "exit 3", &python);
     assert!(matches!(compiler.compile("a.py", b""), Err(BytecodeError::Changed(_))));
 }

@@ -11,11 +11,11 @@ mod loaded;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pybundle::bytecode::BytecodeInterpreter;
+use pybundle::interpreter::PythonInterpreter;
 
 /// An interpreter that can run functions, and the directory of its standard library.
 struct Python {
-    interpreter: BytecodeInterpreter,
+    interpreter: PythonInterpreter,
     library: PathBuf,
 }
 
@@ -26,7 +26,7 @@ fn pythons() -> Vec<Python> {
     let python = |line: &str| {
         let (version, prefix) = line.split_once(' ').unwrap();
         let program = Path::new(prefix).join("bin").join(format!("python{version}"));
-        let interpreter = BytecodeInterpreter::query(&program, version.parse().unwrap());
+        let interpreter = PythonInterpreter::query(&program, version.parse().unwrap());
         let library = Path::new(prefix).join("lib").join(format!("python{version}"));
         Python {
             interpreter: interpreter.unwrap_or_else(|| panic!("{} is not a regular CPython", program.display())),

@@ -10,7 +10,9 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use pybundle::builder::{BuildIndexes, BuildTool, WheelBuildError, WheelBuilder};
+use pybundle::cache::Cache;
 use pybundle::hints::Hints;
+use pybundle::interpreter::InterpreterLocations;
 use pybundle::platform::PythonVersion;
 use tempfile::TempDir;
 
@@ -179,8 +181,15 @@ fn search_path() -> OsString {
 /// A Python version that is not installed, so that any interpreter is used.
 const UNKNOWN: PythonVersion = PythonVersion { major: 3, minor: 99 };
 
+/// Finds a builder on a search path alone.
+fn find(search_path: Option<OsString>, python: PythonVersion) -> Result<WheelBuilder, WheelBuildError> {
+    let folder = tempfile::tempdir().unwrap();
+    let locations = InterpreterLocations { search_path, ..InterpreterLocations::default() };
+    WheelBuilder::find(&locations, python, &Cache::open(folder.path()).unwrap())
+}
+
 fn uv() -> WheelBuilder {
-    let builder = WheelBuilder::find(Some(&search_path()), UNKNOWN).unwrap();
+    let builder = find(Some(search_path()), UNKNOWN).unwrap();
     assert!(matches!(builder.tool, BuildTool::Uv(_)), "uv is on the path: {:?}", builder.tool);
     builder
 }
@@ -253,7 +262,7 @@ fn without_uv_build_or_pip_builds() {
     run(&["venv", "--quiet", "--seed", "pip"]);
     run(&["pip", "install", "--quiet", "--python", "build", "build"]);
     for (environment, project) in [(&by_build, HATCHLING), (&by_pip, SETUPTOOLS)] {
-        let builder = WheelBuilder::find(Some(environment.join("bin").as_os_str()), UNKNOWN).unwrap();
+        let builder = find(Some(environment.join("bin").into()), UNKNOWN).unwrap();
         let python = environment.join("bin/python3");
         assert_eq!(
             builder.tool,
@@ -311,7 +320,7 @@ fn the_back_end_runs_on_the_targets_python() {
     let script = format!("#!/bin/sh\nPATH='{}' exec '{}' \"$@\"\n", path.display(), uv.display());
     fs::write(link.path().join("uv"), script).unwrap();
     fs::set_permissions(link.path().join("uv"), fs::Permissions::from_mode(0o755)).unwrap();
-    let builder = WheelBuilder::find(Some(&path), version.parse().unwrap()).unwrap();
+    let builder = find(Some(path), version.parse().unwrap()).unwrap();
     assert_eq!(builder.python.version.to_string(), version);
     assert!(builder.environment().contains(&format!("\n{version}.")), "{}", builder.environment());
     let folder = tempfile::tempdir().unwrap();
@@ -319,6 +328,32 @@ fn the_back_end_runs_on_the_targets_python() {
     write(TELLING, &project, 0o644, 0);
     let wheel = builder.build_wheel(&project, folder.path()).unwrap();
     assert!(wheel.to_str().unwrap().contains(&format!("demo-1.0+py{version}-")), "{wheel:?}");
+}
+
+/// As with pyenv's shims on the search path, which run another version unless the user chooses this one.
+#[test]
+fn an_interpreter_of_pyenv_builds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (version, prefix) = crate::interpreter();
+    let programs = folder.path().join(format!("versions/{version}.1/bin"));
+    fs::create_dir_all(&programs).unwrap();
+    let program = programs.join(format!("python{version}"));
+    std::os::unix::fs::symlink(prefix.join(format!("bin/python{version}")), &program).unwrap();
+    let shims = folder.path().join("shims");
+    fs::create_dir(&shims).unwrap();
+    std::os::unix::fs::symlink(crate::which("uv"), shims.join("uv")).unwrap();
+    for name in ["python3", &format!("python{version}")] {
+        fs::write(shims.join(name), "#!/bin/sh\necho version not set >&2\nexit 127\n").unwrap();
+        fs::set_permissions(shims.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let pyenv = Some(folder.path().to_owned());
+    let locations = InterpreterLocations { uv: None, search_path: Some(shims.into()), pyenv };
+    let cache = Cache::open(&folder.path().join("cache")).unwrap();
+    let builder = WheelBuilder::find(&locations, version.parse().unwrap(), &cache).unwrap();
+    assert_eq!(builder.python.path, program);
+    let project = folder.path().join("project");
+    write(UV, &project, 0o644, 0);
+    builder.build_wheel(&project, folder.path()).unwrap();
 }
 
 #[test]
@@ -380,11 +415,11 @@ fn the_settings_of_the_bundled_project_apply() {
 fn missing_tools_and_files_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     for path in [None, Some(OsString::new()), Some(folder.path().into())] {
-        let error = WheelBuilder::find(path.as_deref(), UNKNOWN).unwrap_err();
+        let error = find(path, UNKNOWN).unwrap_err();
         assert!(matches!(error, WheelBuildError::NoTool) && error.hints()[0].contains("install uv"));
     }
     fs::write(folder.path().join("uv"), "no program").unwrap();
-    assert!(matches!(WheelBuilder::find(Some(folder.path().as_os_str()), UNKNOWN), Err(WheelBuildError::NoTool)));
+    assert!(matches!(find(Some(folder.path().into()), UNKNOWN), Err(WheelBuildError::NoTool)));
     let missing = uv().build_wheel(&folder.path().join("missing"), folder.path()).unwrap_err();
     assert!(matches!(missing, WheelBuildError::File(..)), "{missing}");
 

@@ -1,6 +1,7 @@
 //! Path dependencies.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::command::{fail, succeed};
@@ -46,11 +47,154 @@ fn uncommitted_changes_are_warned_of() {
     let found = warnings(&place);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("demo is built from ") && found[0].ends_with("/demo, which has uncommitted changes"));
-    // A directory is built each time.
+    // A change since the last build counts, whether it is committed or not.
     let archive = fs::read(place.path("out.zip")).unwrap();
     place.write("demo/src/demo/__init__.py", "changed = 'again'\n");
     warnings(&place);
     assert!(fs::read(place.path("out.zip")).unwrap() != archive);
+}
+
+/// A back end that notes each build in a file outside of the project.
+fn counting(place: &Place) -> String {
+    format!(
+        r#"
+import pathlib, zipfile
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    with open({log:?}, "a") as log:
+        log.write("built\n")
+    name = "app-1.0-py3-none-any.whl"
+    files = {{path.name: path.read_text() for path in sorted(pathlib.Path(__file__).parent.glob("*.py"))}}
+    files["app-1.0.dist-info/METADATA"] = "Metadata-Version: 2.1\nName: app\nVersion: 1.0\n"
+    files["app-1.0.dist-info/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    files["app-1.0.dist-info/RECORD"] = "".join(f"{{file}},,\n" for file in [*files, "app-1.0.dist-info/RECORD"])
+    with zipfile.ZipFile(pathlib.Path(directory) / name, "w") as wheel:
+        for file, text in files.items():
+            wheel.writestr(zipfile.ZipInfo(file), text)
+    return name
+"#,
+        log = place.path("builds")
+    )
+}
+
+const OWN_BACK_END: &str = "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]";
+
+#[test]
+fn an_unchanged_directory_is_not_built_again() {
+    let place = Place::new();
+    place.lock(&[], OWN_BACK_END);
+    place.write("app/backend.py", counting(&place));
+    place.write("app/.venv/pyvenv.cfg", "");
+    let builds = |change: &dyn Fn(&mut Command)| {
+        let mut command = place.bundle("2.17", &[]);
+        change(&mut command);
+        succeed(&mut command);
+        let built = fs::read_to_string(place.path("builds")).unwrap().lines().count();
+        (built, fs::read(place.path("out.zip")).unwrap())
+    };
+    let unchanged = &|_: &mut Command| {};
+    let (count, first) = builds(unchanged);
+    assert_eq!(count, 1);
+    assert_eq!(builds(unchanged), (1, first.clone()));
+    // What tools leave behind is no source, and neither is what this very run writes.
+    place.write("app/.venv/lib/python3/site-packages/other.py", "");
+    place.write("app/__pycache__/app.cpython-312.pyc", "");
+    place.write("app/dist/other.zip", "");
+    for _ in 0..2 {
+        let inside = builds(&|command| {
+            command.arg("--layer").arg(place.path("app/layer.zip"));
+        });
+        assert_eq!(inside.0, 1);
+    }
+    fs::remove_file(place.path("app/layer.zip")).unwrap();
+
+    let source = fs::read_to_string(place.path("app/app.py")).unwrap();
+    place.write("app/app.py", format!("{source}changed = True\n"));
+    let (count, changed) = builds(unchanged);
+    assert!(count == 2 && changed != first);
+    // The first wheel is still there.
+    place.write("app/app.py", source);
+    assert_eq!(builds(unchanged), (2, first));
+    // A file that git would ignore may be a part of the wheel as well.
+    place.write("app/.gitignore", "generated.py\n");
+    place.write("app/generated.py", "one = 1\n");
+    assert_eq!(builds(unchanged).0, 3);
+    place.write("app/generated.py", "one = 2\n");
+    assert_eq!(builds(unchanged).0, 4);
+    // A back end of the project's own may read any variable, but not that of a terminal.
+    let with = |name: &'static str| {
+        move |command: &mut Command| {
+            command.env(name, "other");
+        }
+    };
+    assert_eq!(builds(&with("APP_BUILD")).0, 5);
+    assert_eq!(builds(&with("TERM_SESSION_ID")).0, 5);
+}
+
+#[test]
+fn a_version_of_git_follows_its_commits_and_tags() {
+    let place = Place::new();
+    place.lock(&[], OWN_BACK_END);
+    place.write("app/backend.py", counting(&place));
+    place.write("notes/README.md", "one\n");
+    let builds = || {
+        succeed(&mut place.bundle("2.17", &[]));
+        fs::read_to_string(place.path("builds")).unwrap().lines().count()
+    };
+    assert_eq!(builds(), 1);
+    git(&place.path(""), &["init", "--quiet"]);
+    place.write(".gitignore", "/*\n!/app\n!/notes\n");
+    git(&place.path(""), &["add", "app", "notes"]);
+    git(&place.path(""), &["commit", "--quiet", "--message", "one"]);
+    assert_eq!((builds(), builds()), (2, 2), "a repository");
+    git(&place.path(""), &["tag", "v1.0"]);
+    assert_eq!((builds(), builds()), (3, 3), "a tag");
+    git(&place.path(""), &["commit", "--quiet", "--allow-empty", "--message", "two"]);
+    assert_eq!((builds(), builds()), (4, 4), "a commit");
+    place.write("notes/README.md", "two\n");
+    assert_eq!((builds(), builds()), (5, 5), "a change elsewhere, which makes the work tree dirty");
+    place.write("notes/README.md", "one\n");
+    assert_eq!(builds(), 5, "as it was");
+}
+
+/// The common back ends make a wheel out of the project's files alone, so that neither commits nor variables count.
+#[test]
+fn a_static_project_is_built_when_its_files_change() {
+    let place = Place::new();
+    place.write("demo/pyproject.toml", DEMO);
+    place.write("demo/src/demo/__init__.py", "");
+    place.lock(&["demo"], "[tool.uv.sources]\ndemo = { path = \"../demo\" }\n");
+    let without_builds = place.without_builds();
+    succeed(&mut place.bundle("2.17", &[]));
+    let again = || {
+        let mut command = place.bundle("2.17", &[]);
+        command.env("PATH", &without_builds).env("APP_BUILD", "other").output().unwrap().status.success()
+    };
+    assert!(again());
+    git(&place.path("demo"), &["init", "--quiet"]);
+    git(&place.path("demo"), &["add", "."]);
+    git(&place.path("demo"), &["commit", "--quiet", "--message", "one"]);
+    assert!(again());
+    place.write("demo/src/demo/__init__.py", "changed = True\n");
+    assert!(!again());
+    place.write("demo/src/demo/__init__.py", "");
+    assert!(again());
+    fs::set_permissions(place.path("demo/src/demo/__init__.py"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(!again());
+}
+
+/// hatch-vcs writes the version into the project, so that its first build changes what the second one starts from.
+#[test]
+fn a_build_that_writes_into_the_project_is_repeated_once() {
+    let place = Place::new();
+    place.lock(&[], OWN_BACK_END);
+    let writing = "    pathlib.Path(__file__).with_name(\"_version.py\").write_text(\"version = 1\")\n    name = ";
+    place.write("app/backend.py", counting(&place).replacen("    name = ", writing, 1));
+    let builds = || {
+        succeed(&mut place.bundle("2.17", &[]));
+        fs::read_to_string(place.path("builds")).unwrap().lines().count()
+    };
+    assert_eq!((builds(), builds(), builds()), (1, 2, 2));
 }
 
 #[test]

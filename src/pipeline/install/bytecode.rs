@@ -1,14 +1,12 @@
 //! Compiles sources to bytecode, which is cached.
 
 use std::collections::{BTreeMap, HashSet};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::{fs, io};
+use std::io;
 
 use rayon::prelude::*;
 
-use crate::bytecode::{BytecodeCompiler, BytecodeInterpreter, FORMAT, InterpreterLocations, LARGEST_SOURCE};
-use crate::cache::{Cache, RecordKey, RecordKind};
+use crate::bytecode::{BytecodeCompiler, FORMAT, LARGEST_SOURCE};
+use crate::cache::Cache;
 use crate::digest::Sha256;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::{InstalledDistribution, InstalledFiles, derived};
@@ -51,7 +49,7 @@ impl<'a> Bytecode<'a> {
     ) -> Result<Self, BuildError> {
         let is_wanted = settings.contents.bytecode.unwrap_or(by_default);
         let compiler = if is_wanted {
-            interpreter(&settings.environment.interpreters, version, cache)?.map(BytecodeCompiler::new)
+            settings.environment.interpreters.find(version, cache)?.map(BytecodeCompiler::new)
         } else {
             None
         };
@@ -192,33 +190,4 @@ impl PythonSource<'_> {
         let compiled = compiler.compile(self.path, &bytes);
         compiled.map_err(|source| BuildError::Bytecode { origin: origin.to_owned(), source })
     }
-}
-
-/// Finds an interpreter of a version. Its answers are cached until its file changes, so that later builds do not start
-/// it.
-fn interpreter(
-    locations: &InterpreterLocations,
-    version: PythonVersion,
-    cache: &Cache,
-) -> Result<Option<BytecodeInterpreter>, BuildError> {
-    for program in locations.executables(version) {
-        let Some(key) = state(&program) else { continue };
-        if let Some(known) = cache.record(RecordKind::Interpreter, key) {
-            return Ok(Some(known));
-        }
-        // A failure is not cached: a missing library may be installed later.
-        if let Some(interpreter) = BytecodeInterpreter::query(&program, version) {
-            cache.store_record(RecordKind::Interpreter, key, &interpreter)?;
-            return Ok(Some(interpreter));
-        }
-    }
-    Ok(None)
-}
-
-/// Returns a digest that changes when an executable is replaced.
-fn state(program: &Path) -> Option<RecordKey> {
-    let metadata = fs::metadata(program).ok()?;
-    let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
-    let times = format!("{times:?}");
-    Some(RecordKey::new(format!("interpreter {FORMAT}"), &[&program.display(), &metadata.len(), &times]))
 }

@@ -41,6 +41,8 @@ pub(crate) struct Plan<'a> {
     pub excluded: Vec<ExcludedDistribution>,
     /// The application's files, except those that are built into a wheel.
     pub application: Application,
+    /// The outputs of the build, without symbolic links. Earlier ones may exist.
+    pub outputs: Vec<PathBuf>,
     /// The plan of the target that this one extends, all of which is in this one, too.
     pub extends: Option<Box<Self>>,
 }
@@ -86,7 +88,7 @@ impl<'a> Plan<'a> {
         if selected.is_empty() && application.is_empty() {
             return Err(BuildError::Empty);
         }
-        Ok(Self { project, target, selected, excluded, application, extends })
+        Ok(Self { project, target, selected, excluded, application, outputs: Vec::new(), extends })
     }
 
     /// Returns the plans that this one extends, lowest first, and then itself.
@@ -161,6 +163,7 @@ impl<'a> Plan<'a> {
         if let Some(extends) = &mut self.extends {
             extends.exclude_outputs(outputs.iter().cloned());
         }
+        self.outputs = outputs;
     }
 
     /// Returns the root project's name, or its directory's if it has none.

@@ -5,8 +5,8 @@
 //! ([PEP 600](https://peps.python.org/pep-0600/)).
 
 use crate::audit::libraries;
-use crate::builder::BuildInterpreter;
 use crate::cache::Cache;
+use crate::interpreter::PythonInterpreter;
 use crate::lock::SelectedDistribution;
 use crate::pipeline::BuildError;
 use crate::pipeline::error::incompatible::{Incompatibility, IncompatibleWheel};
@@ -22,7 +22,7 @@ use crate::wheel::{SchemePart, WheelInventory};
 /// [`BuildError::IncompatibleWheel`].
 pub(crate) fn refuse_in_advance(
     job: &BuildJob,
-    python: &BuildInterpreter,
+    python: &PythonInterpreter,
     target: &TargetPlatform,
 ) -> Result<(), BuildError> {
     let selected = job.selected;

@@ -1,7 +1,7 @@
 //! Builds source distributions, commits and local directories into wheels.
 //!
-//! A wheel whose source cannot change is cached by the source and the build environment; a directory is built each
-//! time.
+//! A wheel is cached by its source and the build environment: by the digest of an archive, a commit, or everything that
+//! the wheel of a directory depends on.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -51,6 +51,8 @@ pub(crate) struct SourceBuilder<'a> {
     pub root: &'a Path,
     /// Indexes for build requirements, besides those that uv reads itself.
     pub indexes: BuildIndexes,
+    /// The files and directories that this run writes, which are no sources.
+    pub outputs: Vec<PathBuf>,
     pub fetcher: &'a Fetcher,
     pub cache: &'a Cache,
     /// A directory for temporary files.
@@ -176,7 +178,7 @@ impl SourceBuilder<'_> {
 
     fn builder(&self, python: PythonVersion) -> Result<WheelBuilder, BuildError> {
         let (environment, fetch) = (&self.settings.environment, &self.settings.fetch);
-        let mut builder = WheelBuilder::find(environment.search_path(), python)?;
+        let mut builder = WheelBuilder::find(&environment.interpreters, python, self.cache)?;
         builder.offline = fetch.offline;
         builder.settings = self.root.canonicalize().ok();
         builder.indexes = self.indexes.clone();

@@ -2,9 +2,11 @@
 
 pub(crate) mod compatibility;
 pub(crate) mod completeness;
+mod directory_state;
 pub(crate) mod elf_cache;
 pub(crate) mod from_source;
 mod requires_python;
+mod static_project;
 mod uncommitted;
 mod violations;
 mod wheel_build;
@@ -75,8 +77,10 @@ pub(super) fn obtain<'a>(
     let fetcher = Fetcher::new(fetch.clone());
     let fetched = fetcher.fetch(&locked, cache, reporter)?;
     let indexes = indexes::of_build_requirements(settings, project)?;
-    let builder =
-        SourceBuilder { settings, root: &project.workspace.root, indexes, fetcher: &fetcher, cache, directory };
+    let outputs = plans.iter().flat_map(|plan| plan.outputs.iter().cloned());
+    let outputs = outputs.chain(settings.wheel_dir.as_ref().and_then(|kept| kept.canonicalize().ok())).collect();
+    let root = &project.workspace.root;
+    let builder = SourceBuilder { settings, root, indexes, outputs, fetcher: &fetcher, cache, directory };
     let builders = builder.wheel_builders(&jobs)?;
     for (plan, sources) in plans.iter().zip(&sources) {
         for (_, source) in sources {

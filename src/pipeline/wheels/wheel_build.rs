@@ -9,6 +9,7 @@ use crate::cache::{CachedSdist, RecordKey, RecordKind};
 use crate::digest::{HashingWriter, Sha256};
 use crate::lock::{GitSource, SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
+use crate::pipeline::wheels::directory_state;
 use crate::pipeline::wheels::from_source::{BuildJob, SourceBuilder};
 use crate::redact;
 use crate::repository::Git;
@@ -31,26 +32,34 @@ impl WheelBuild<'_> {
     /// Returns the cached wheel, or builds it.
     pub(super) fn wheel(&self, archive: Option<&CachedSdist>) -> Result<Wheel, BuildError> {
         let cache = self.source_builder.cache;
-        // A directory may change, so what is built from it is not kept.
-        let Some(key) = self.key(archive) else {
-            let (built, filename) = self.build(archive)?;
+        let key = self.key(archive);
+        if let Some(key) = key
+            && let Some(wheel) = self.cached(key)?
+        {
+            return Ok(wheel);
+        }
+        let (built, filename) = self.build(archive)?;
+        // The author of a directory changed a file meanwhile, or the build itself did: it writes the version, for instance.
+        let Some(key) = key.filter(|key| Some(*key) == self.key(archive)) else {
             return open(built, filename);
         };
-        cache.remember_with(
-            RecordKind::Built,
-            key,
-            |(filename, sha256): (String, Sha256)| match filename.parse::<WheelFilename>() {
-                Ok(filename) => Ok(cache.wheel(&sha256.into(), &filename)?),
-                Err(_) => Ok(None),
-            },
-            || {
-                let (built, filename) = self.build(archive)?;
-                let wheel = cache.take_in(&built, &filename)?;
-                // Unpacked sources may be large, and there may be many.
-                let _ = fs::remove_dir_all(&self.directory);
-                Ok(((filename.to_string(), wheel.sha256), wheel))
-            },
-        )
+        let wheel = cache.take_in(&built, &filename)?;
+        cache.store_record(RecordKind::Built, key, &(filename.to_string(), wheel.sha256))?;
+        // Unpacked sources may be large, and there may be many.
+        let _ = fs::remove_dir_all(&self.directory);
+        Ok(wheel)
+    }
+
+    /// Returns the cached wheel, if there is one.
+    fn cached(&self, key: RecordKey) -> Result<Option<Wheel>, BuildError> {
+        let cache = self.source_builder.cache;
+        let Some((filename, sha256)) = cache.record::<(String, Sha256)>(RecordKind::Built, key) else {
+            return Ok(None);
+        };
+        match filename.parse::<WheelFilename>() {
+            Ok(filename) => Ok(cache.wheel(&sha256.into(), &filename)?),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Builds the wheel; returns its path and its name, which is the one that the lock says.
@@ -65,7 +74,7 @@ impl WheelBuild<'_> {
         Ok((built, filename))
     }
 
-    /// Returns the cache key of the wheel; `None` for a directory, which may change.
+    /// Returns the cache key of the wheel; `None` for a directory whose inputs are not known.
     fn key(&self, archive: Option<&CachedSdist>) -> Option<RecordKey> {
         let source = match (&self.job.selected.source, archive) {
             (SelectedSource::Sdist(sdist), Some(archive)) => {
@@ -74,6 +83,11 @@ impl WheelBuild<'_> {
             (SelectedSource::Git(GitSource { url, commit, subdirectory, lfs }), _) => {
                 // Credentials in the URL make no difference.
                 format!("commit {commit} of {}\n{subdirectory:?}\nlfs {lfs}", redact::text(url))
+            }
+            (SelectedSource::Directory(directory), _) => {
+                let SourceBuilder { settings, outputs, .. } = self.source_builder;
+                let state = directory_state::state(directory, outputs, &settings.environment.references)?;
+                format!("directory {}\n{state}", self.job.selected.name)
             }
             _ => return None,
         };
