@@ -108,7 +108,7 @@ fn project_report(proposal: &Proposal) -> InitProjectReport {
         name: project.name.clone(),
         package: project.is_package,
         python: project.python.to_string(),
-        python_reason: project.python_reason.to_string(),
+        python_reason: python_reason(project),
         lock: project.lock.path.clone(),
         found: found(project),
         targets: targets.collect(),
@@ -189,7 +189,7 @@ fn show(scaffold: &Scaffold, dry_run: bool, printer: &Printer, page: &mut TextPa
 fn show_project(proposal: &Proposal, printer: &Printer, page: &mut TextPage) {
     let Proposal { project, targets } = proposal;
     page.headline(&project.name, &project.directory.display().to_string());
-    page.field("python", &format!("{}, {}", project.python, project.python_reason));
+    page.field("python", &format!("{}, {}", project.python, python_reason(project)));
     let lock = match (&project.lock.path, &project.lock.command) {
         (Some(path), _) => path.strip_prefix(&project.directory).unwrap_or(path).display().to_string(),
         (None, Some(command)) => format!("none yet: run {command}"),
@@ -222,4 +222,10 @@ fn show_project(proposal: &Proposal, printer: &Printer, page: &mut TextPage) {
         page.field("note", &note);
     }
     page.line("");
+}
+
+/// Returns why a project gets its version of Python.
+fn python_reason(project: &DetectedProject) -> String {
+    let reason = project.python_reason.to_string();
+    project.passed_over.as_ref().map_or(reason.clone(), |passed_over| format!("{reason}; {passed_over}"))
 }

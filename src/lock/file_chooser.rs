@@ -222,6 +222,12 @@ impl<'a> FileChooser<'a> {
         best.map(|(_, wheel, tag)| (wheel, tag))
     }
 
+    /// Returns whether all wheels are compiled, and none is compatible with the target.
+    pub(crate) fn lacks_compiled_wheel(&self, wheels: &[LockedWheel]) -> bool {
+        let is_compiled = !wheels.is_empty() && wheels.iter().all(|wheel| !wheel.filename.is_any());
+        is_compiled && self.best(wheels).is_none()
+    }
+
     fn no_file(
         &self,
         pinned: &PinnedDistribution,

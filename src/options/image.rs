@@ -75,7 +75,8 @@ pub(crate) struct MainImageOptions {
     pub(crate) platform: Vec<ImagePlatform>,
     /// Use this version of Python [default: the project's]
     ///
-    /// Without this option, .python-version decides, or else the newest version that requires-python and the base allow.
+    /// Without this option, .python-version decides, or else Pipfile, runtime.txt, .tool-versions or mise.toml, or else it is
+    /// the newest version that requires-python and the base allow and that every locked distribution has a wheel for.
     #[arg(long, value_name = "VERSION")]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]

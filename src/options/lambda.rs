@@ -45,7 +45,8 @@ pub(crate) struct FunctionOptions {
     pub(crate) output: Option<PathBuf>,
     /// Build for this Lambda runtime, such as python3.13 or 3.13 [default: the project's]
     ///
-    /// Without this option, .python-version decides, or else the newest runtime that requires-python allows.
+    /// Without this option, .python-version decides, or else Pipfile, runtime.txt, .tool-versions or mise.toml, or else it is
+    /// the newest runtime that requires-python allows and that every locked distribution has a wheel for.
     #[arg(long, value_name = "NAME")]
     pub(crate) runtime: Option<String>,
     /// Build for this architecture: x86_64 or arm64 [default: x86_64]

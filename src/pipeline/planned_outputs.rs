@@ -10,7 +10,7 @@ use crate::lock::{FileLocation, SelectedSource};
 use crate::pipeline::plan::Plan;
 use crate::pipeline::{BuildError, documents};
 use crate::project::pyproject::FILENAME;
-use crate::project::workspace::python_version_files;
+use crate::project::python_pin::python_pin_files;
 use crate::settings::{BaseChoice, DocumentSettings, ProfileChoice, Settings};
 use crate::tree::{FileContent, TreeEntry};
 
@@ -118,7 +118,7 @@ impl BuildInputs {
             let workspace = &plan.project.workspace;
             for member in workspace.members.iter() {
                 let directory = workspace.directory(member);
-                let python = python_version_files(&directory);
+                let python: Vec<PathBuf> = python_pin_files(&directory).collect();
                 let declared = PROJECT_FILES.map(|name| directory.join(name));
                 note(python.iter().chain(&declared).map(PathBuf::as_path), "a file of the project", &mut files);
             }

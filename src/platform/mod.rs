@@ -17,7 +17,7 @@ mod tags;
 pub use environment::MarkerEnvironment;
 pub(crate) use profile::{BaseEntrypoint, ImageProfile, ImageTarget, PYTHON_PLACEHOLDER, Profile};
 pub use profile::{LambdaLimits, LambdaProfile, ProfileError, ProfileKind, Scheme};
-pub(crate) use runtime::{PythonChoiceError, PythonReason, default_python, default_runtime};
+pub(crate) use runtime::{PythonChoiceError, PythonPin, PythonReason, allowed_pythons, allowed_runtimes};
 pub use tags::{CompatibilityTag, CompatibilityTags};
 
 use crate::hints::{Hints, did_you_mean};

@@ -7,13 +7,26 @@ use pep440_rs::{Version, VersionSpecifiers};
 use super::{LambdaProfile, PythonVersion};
 use crate::hints::Hints;
 
+/// The version of Python that a file of the project names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PythonPin {
+    /// The path relative to the workspace's root, for instance `.python-version`.
+    pub(crate) file: String,
+    /// As it is written there, for instance `3.12` or `>=3.11`.
+    pub(crate) request: String,
+}
+
 /// Why a Python version was chosen. Displayed after the version, as in "python3.13 (from .python-version)".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PythonReason {
-    /// `.python-version` names it.
-    PythonVersionFile,
-    /// It is the newest that requires-python allows.
-    RequiresPython(VersionSpecifiers),
+    /// A file names it.
+    Pinned(String),
+    /// It is the newest that specifiers allow.
+    Allowed {
+        /// The file or the key of pyproject.toml that has them.
+        source: String,
+        specifiers: VersionSpecifiers,
+    },
     /// It is the newest available.
     Newest,
 }
@@ -21,10 +34,8 @@ pub(crate) enum PythonReason {
 impl fmt::Display for PythonReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PythonVersionFile => formatter.write_str("from .python-version"),
-            Self::RequiresPython(specifiers) => {
-                write!(formatter, "the newest that requires-python {specifiers} allows")
-            }
+            Self::Pinned(file) => write!(formatter, "from {file}"),
+            Self::Allowed { source, specifiers } => write!(formatter, "the newest that {source} {specifiers} allows"),
             Self::Newest => formatter.write_str("the newest"),
         }
     }
@@ -42,12 +53,16 @@ pub(crate) enum PythonProvider {
 /// Why no Python version can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PythonChoiceError {
-    #[error("`.python-version` requests `{}`, but {}", .request.escape_debug(), .provider.describe(.known))]
+    #[error("`{}` requests {}, but {}", .file.escape_debug(), .kind.describe(.request), .provider.describe(.known))]
     UnavailableVersion {
+        file: String,
         request: String,
+        kind: UnavailableKind,
         provider: PythonProvider,
         /// The names of all candidates.
         known: Vec<String>,
+        /// The name of the newest one that is generally available.
+        newest: Option<String>,
     },
     #[error("requires-python is `{requires_python}`, but {}", .provider.describe(.known))]
     NoCompatibleVersion {
@@ -56,6 +71,29 @@ pub(crate) enum PythonChoiceError {
         /// The names of the candidates that are generally available.
         known: Vec<String>,
     },
+}
+
+/// What a file requests that is not available.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnavailableKind {
+    /// Another version of CPython, or what is none.
+    Version,
+    FreeThreaded,
+    Debug,
+    /// PyPy, GraalPy and others.
+    Implementation,
+}
+
+impl UnavailableKind {
+    fn describe(self, request: &str) -> String {
+        let request = format!("`{}`", request.escape_debug());
+        match self {
+            Self::Version => request,
+            Self::FreeThreaded => format!("{request}, a free-threaded Python"),
+            Self::Debug => format!("{request}, a debug build of Python"),
+            Self::Implementation => format!("{request}, which is not CPython"),
+        }
+    }
 }
 
 impl PythonProvider {
@@ -73,11 +111,13 @@ impl Hints for PythonChoiceError {
     fn hints(&self) -> Vec<String> {
         let lock_again = "change requires-python in pyproject.toml and lock again".to_owned();
         vec![match self {
-            Self::UnavailableVersion { provider: PythonProvider::Runtimes, .. } => {
-                "change `.python-version`, or name a runtime".to_owned()
+            Self::UnavailableVersion { file, provider: PythonProvider::Runtimes, newest, .. } => {
+                let newest = newest.as_ref().map(|name| format!(", for instance `--runtime {name}`"));
+                format!("change `{}`, or name a runtime{}", file.escape_debug(), newest.unwrap_or_default())
             }
-            Self::UnavailableVersion { provider: PythonProvider::Base, .. } => {
-                "change `.python-version`, or choose a base image with that version".to_owned()
+            Self::UnavailableVersion { file, provider: PythonProvider::Base, newest, .. } => {
+                let newest = newest.as_ref().map(|name| format!("use `--python {name}`, or ")).unwrap_or_default();
+                format!("change `{}`, or {newest}choose a base image with that version", file.escape_debug())
             }
             Self::NoCompatibleVersion { provider: PythonProvider::Base, .. } => {
                 format!("choose a base image with a compatible Python, or {lock_again}")
@@ -95,45 +135,43 @@ impl Hints for PythonChoiceError {
     }
 }
 
-/// Returns the Lambda runtime for a project, and the reason: the one that `.python-version` names, or else the newest
-/// generally available one that requires-python allows. `python_version_file` is the content of `.python-version`.
+/// Returns the Lambda runtimes that a project may have, and the reason: the one that a file pins, or else the generally
+/// available ones that requires-python allows, newest first.
 ///
 /// # Errors
-/// `.python-version` names an unknown runtime, or requires-python allows none.
-pub(crate) fn default_runtime(
-    python_version_file: Option<&str>,
+/// The file names an unknown runtime, or requires-python allows none.
+pub(crate) fn allowed_runtimes(
+    pin: Option<&PythonPin>,
     requires_python: Option<&VersionSpecifiers>,
-) -> Result<(LambdaProfile, PythonReason), PythonChoiceError> {
+) -> Result<(Vec<LambdaProfile>, PythonReason), PythonChoiceError> {
     let candidates = LambdaProfile::all().map(|profile| PythonCandidate {
         name: profile.name.clone(),
         item: profile,
         python: profile.python,
         available: profile.available,
     });
-    let (profile, reason) =
-        choose(&candidates.collect::<Vec<_>>(), PythonProvider::Runtimes, python_version_file, requires_python)?;
-    Ok((profile.clone(), reason))
+    let (profiles, reason) = choose(&candidates.collect::<Vec<_>>(), PythonProvider::Runtimes, pin, requires_python)?;
+    Ok((profiles.into_iter().cloned().collect(), reason))
 }
 
-/// Returns the Python version for an image, and the reason. Like [`default_runtime`], but among the versions that base
-/// images exist for.
+/// Returns the Python versions that an image may have, and the reason. Like [`allowed_runtimes`], but among the versions
+/// that base images exist for.
 ///
 /// # Errors
-/// `.python-version` names another version, or requires-python allows none.
-pub(crate) fn default_python(
+/// The file names another version, or requires-python allows none.
+pub(crate) fn allowed_pythons(
     pythons: &[PythonVersion],
-    python_version_file: Option<&str>,
+    pin: Option<&PythonPin>,
     requires_python: Option<&VersionSpecifiers>,
-) -> Result<(PythonVersion, PythonReason), PythonChoiceError> {
+) -> Result<(Vec<PythonVersion>, PythonReason), PythonChoiceError> {
     let candidates = pythons.iter().map(|python| PythonCandidate {
         name: python.to_string(),
         item: python,
         python: *python,
         available: true,
     });
-    let (python, reason) =
-        choose(&candidates.collect::<Vec<_>>(), PythonProvider::Base, python_version_file, requires_python)?;
-    Ok((*python, reason))
+    let (pythons, reason) = choose(&candidates.collect::<Vec<_>>(), PythonProvider::Base, pin, requires_python)?;
+    Ok((pythons.into_iter().copied().collect(), reason))
 }
 
 /// A runtime or base image to choose from.
@@ -145,132 +183,125 @@ struct PythonCandidate<'a, T> {
     available: bool,
 }
 
-/// Chooses among candidates ordered by version.
+/// Chooses among candidates ordered by version; returns at least one, newest first.
 fn choose<'a, T>(
     candidates: &[PythonCandidate<'a, T>],
     provider: PythonProvider,
-    python_version_file: Option<&str>,
+    pin: Option<&PythonPin>,
     requires_python: Option<&VersionSpecifiers>,
-) -> Result<(&'a T, PythonReason), PythonChoiceError> {
-    if let Some(request) = python_version_file.and_then(first_request) {
-        let python = requested_version(request);
-        let found = candidates.iter().find(|candidate| Some(candidate.python) == python);
-        return match found {
-            Some(candidate) => Ok((candidate.item, PythonReason::PythonVersionFile)),
-            None => {
-                let known = candidates.iter().map(|candidate| candidate.name.clone()).collect();
-                Err(PythonChoiceError::UnavailableVersion { request: request.to_owned(), provider, known })
-            }
-        };
-    }
+) -> Result<(Vec<&'a T>, PythonReason), PythonChoiceError> {
     let requires_python = requires_python.filter(|specifiers| !specifiers.is_empty());
-    let mut newest_first = candidates.iter().rev().filter(|candidate| candidate.available);
-    let (found, reason) = match requires_python {
-        Some(specifiers) => (
-            newest_first.find(|candidate| candidate.python.is_allowed_by(specifiers)),
-            PythonReason::RequiresPython(specifiers.clone()),
-        ),
-        None => (newest_first.next(), PythonReason::Newest),
+    let newest_first = |allows: &dyn Fn(PythonVersion) -> bool| -> Vec<&'a T> {
+        let allowed = candidates.iter().rev().filter(|candidate| candidate.available && allows(candidate.python));
+        allowed.map(|candidate| candidate.item).collect()
     };
-    match found {
-        Some(candidate) => Ok((candidate.item, reason)),
-        None => {
-            let available = candidates.iter().filter(|candidate| candidate.available);
-            Err(PythonChoiceError::NoCompatibleVersion {
-                requires_python: requires_python.cloned().unwrap_or_default(),
-                provider,
-                known: available.map(|candidate| candidate.name.clone()).collect(),
-            })
+    if let Some(PythonPin { file, request }) = pin {
+        let (found, reason, kind) = match PythonRequest::parse(request) {
+            PythonRequest::Version(python) => {
+                let found = candidates.iter().filter(|candidate| candidate.python == python);
+                let found = found.map(|candidate| candidate.item).collect();
+                (found, PythonReason::Pinned(file.clone()), UnavailableKind::Version)
+            }
+            PythonRequest::Range(specifiers) => {
+                let found = newest_first(&|python| {
+                    python.is_allowed_by(&specifiers) && requires_python.is_none_or(|also| python.is_allowed_by(also))
+                });
+                (found, PythonReason::Allowed { source: file.clone(), specifiers }, UnavailableKind::Version)
+            }
+            PythonRequest::Unavailable(kind) => (Vec::new(), PythonReason::Newest, kind),
+        };
+        if found.is_empty() {
+            let known = candidates.iter().map(|candidate| candidate.name.clone()).collect();
+            let (file, request) = (file.clone(), request.clone());
+            let newest = candidates.iter().rev().find(|candidate| candidate.available);
+            let newest = newest.map(|candidate| candidate.name.clone());
+            return Err(PythonChoiceError::UnavailableVersion { file, request, kind, provider, known, newest });
+        }
+        return Ok((found, reason));
+    }
+    let (found, reason) = match requires_python {
+        Some(specifiers) => {
+            let (source, specifiers) = ("requires-python".to_owned(), specifiers.clone());
+            let found = newest_first(&|python| python.is_allowed_by(&specifiers));
+            (found, PythonReason::Allowed { source, specifiers })
+        }
+        None => (newest_first(&|_| true), PythonReason::Newest),
+    };
+    if found.is_empty() {
+        let available = candidates.iter().filter(|candidate| candidate.available);
+        return Err(PythonChoiceError::NoCompatibleVersion {
+            requires_python: requires_python.cloned().unwrap_or_default(),
+            provider,
+            known: available.map(|candidate| candidate.name.clone()).collect(),
+        });
+    }
+    Ok((found, reason))
+}
+
+/// A request for a version of Python, as uv, pyenv and asdf write it
+/// ([uv, requesting a version](https://docs.astral.sh/uv/concepts/python-versions/#requesting-a-version)).
+#[derive(Debug, PartialEq, Eq)]
+enum PythonRequest {
+    Version(PythonVersion),
+    Range(VersionSpecifiers),
+    Unavailable(UnavailableKind),
+}
+
+impl PythonRequest {
+    /// Parses `3.12`, `3.12.4`, `312`, `3`, `>=3.11`, `3.12.*`, `cpython@3.12`, `cp312`,
+    /// `cpython-3.12.4-linux-x86_64-gnu`, `3.13t` and `3.13+freethreaded`.
+    fn parse(request: &str) -> Self {
+        let request = request.trim().to_ascii_lowercase();
+        let names = ["cpython", "python", "cp"];
+        let rest = names.iter().find_map(|name| request.strip_prefix(name)).unwrap_or(&request);
+        let rest = rest.strip_prefix(['-', '@']).unwrap_or(rest);
+        if rest.starts_with(|character: char| "<>=!~".contains(character)) {
+            // A variant may follow: `>=3.13+freethreaded`.
+            let (specifiers, variant) = rest.split_once('+').unwrap_or((rest, ""));
+            return match (Self::of_variant(variant), specifiers.parse()) {
+                (None, Ok(specifiers)) => Self::Range(specifiers),
+                (Some(unavailable), _) => unavailable,
+                (None, Err(_)) => Self::Unavailable(UnavailableKind::Version),
+            };
+        }
+        if !rest.starts_with(|character: char| character.is_ascii_digit()) {
+            let is_name = rest.starts_with(|character: char| character.is_ascii_alphabetic());
+            let has_version = rest.contains(|character: char| character.is_ascii_digit());
+            let kind = if is_name && has_version { UnavailableKind::Implementation } else { UnavailableKind::Version };
+            return Self::Unavailable(kind);
+        }
+        let text = rest.split('-').next().unwrap_or_default();
+        let (text, variant) = text.split_once('+').unwrap_or((text, ""));
+        let short = text.trim_end_matches(['t', 'd']);
+        Self::of_variant(variant)
+            .or_else(|| Self::of_variant(&text[short.len()..]))
+            .or_else(|| Self::of_version(short.trim_end_matches(".*")))
+            .unwrap_or(Self::Unavailable(UnavailableKind::Version))
+    }
+
+    /// Returns the request for a variant that no target has; `None` for the standard build.
+    fn of_variant(variant: &str) -> Option<Self> {
+        match variant {
+            "" | "gil" => None,
+            "t" | "freethreaded" | "td" | "freethreaded+debug" => {
+                Some(Self::Unavailable(UnavailableKind::FreeThreaded))
+            }
+            "d" | "debug" | "gil+debug" => Some(Self::Unavailable(UnavailableKind::Debug)),
+            _ => Some(Self::Unavailable(UnavailableKind::Version)),
         }
     }
-}
 
-/// Returns the first line that is neither empty nor a comment: uv writes one request per line, the preferred one first.
-fn first_request(file: &str) -> Option<&str> {
-    file.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))
-}
-
-/// Parses a version request as uv and pyenv write it: `3.12`, `3.12.4`, `cpython@3.12`, `cpython-3.12.4-linux-x86_64-gnu`.
-fn requested_version(request: &str) -> Option<PythonVersion> {
-    let version = ["cpython", "python", "cp"].iter().find_map(|name| request.strip_prefix(name)).unwrap_or(request);
-    let version = version.strip_prefix(['-', '@']).unwrap_or(version);
-    let version: Version = version.split('-').next()?.parse().ok()?;
-    match version.release() {
-        // uv writes variants of the interpreter like local versions, for instance `3.13+freethreaded`.
-        [major, minor, ..] if version.local().is_empty() => format!("{major}.{minor}").parse().ok(),
-        _ => None,
+    fn of_version(text: &str) -> Option<Self> {
+        let version: Version = text.parse().ok()?;
+        match version.release() {
+            [3] => "==3.*".parse().ok().map(Self::Range),
+            // Without dots, as in wheels' tags: `312`.
+            [short] => Some(Self::Version(format!("3.{}", short.to_string().strip_prefix('3')?).parse().ok()?)),
+            [major, minor, ..] => Some(Self::Version(format!("{major}.{minor}").parse().ok()?)),
+            [] => None,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn choose(file: Option<&str>, requires_python: Option<&str>) -> Result<(String, String), PythonChoiceError> {
-        let specifiers = requires_python.map(|specifiers| specifiers.parse().unwrap());
-        default_runtime(file, specifiers.as_ref()).map(|(profile, reason)| (profile.name, reason.to_string()))
-    }
-
-    #[test]
-    fn the_python_version_file_comes_first() {
-        for (file, runtime) in [
-            ("3.12", "python3.12"),
-            ("3.12.4\n", "python3.12"),
-            ("# the runtime\r\n\r\n  3.9  \r\n3.10\r\n", "python3.9"),
-            ("cpython-3.12.4-linux-x86_64-gnu", "python3.12"),
-            ("cpython@3.13", "python3.13"),
-            ("python3.14", "python3.14"),
-            ("3.15.0rc1", "python3.15"),
-        ] {
-            let chosen = choose(Some(file), Some(">=3.8")).unwrap();
-            assert_eq!(chosen, (runtime.to_owned(), "from .python-version".to_owned()), "{file:?}");
-        }
-    }
-
-    #[test]
-    fn the_newest_available_runtime_is_chosen_otherwise() {
-        let chosen = choose(Some("# nothing\n"), None).unwrap();
-        assert_eq!(chosen, ("python3.14".to_owned(), "the newest".to_owned()));
-        for (specifiers, runtime) in [
-            (">=3.9", "python3.14"),
-            (">=3.9,<3.13", "python3.12"),
-            ("==3.11.*", "python3.11"),
-            ("~=3.10.5", "python3.10"),
-            (">=3.12.4,<3.12.9", "python3.12"),
-        ] {
-            let (name, reason) = choose(Some("# nothing\n"), Some(specifiers)).unwrap();
-            assert_eq!(name, runtime);
-            let specifiers: VersionSpecifiers = specifiers.parse().unwrap();
-            assert_eq!(reason, format!("the newest that requires-python {specifiers} allows"));
-        }
-    }
-
-    #[test]
-    fn requests_for_anything_else_are_refused() {
-        for request in
-            ["3.8", "3", "2.7", "pypy3.10", "pypy@3.10", "3.13t", "3.13+freethreaded", "latest", "\u{1b}[31m"]
-        {
-            let error = choose(Some(request), None).unwrap_err();
-            assert!(
-                matches!(&error, PythonChoiceError::UnavailableVersion { request: refused, .. } if refused == request)
-            );
-            assert!(error.to_string().contains("python3.9, python3.10"), "{error}");
-            assert!(!error.to_string().contains('\u{1b}'));
-            assert_eq!(error.hints(), ["change `.python-version`, or name a runtime"]);
-        }
-    }
-
-    #[test]
-    fn a_project_without_a_compatible_runtime_is_refused() {
-        for (specifiers, hint) in [
-            (">=3.15", "`--runtime python3.15`"),
-            ("<3.9", "lock again"),
-            ("==2.7.*", "lock again"),
-            (">=3.9,<3.9", "lock again"),
-        ] {
-            let error = choose(None, Some(specifiers)).unwrap_err();
-            assert!(error.to_string().contains("python3.13, python3.14"), "{error}");
-            assert!(error.hints()[0].contains(hint), "{:?}", error.hints());
-        }
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ mod include;
 pub(crate) mod lines;
 mod poetry;
 pub mod pyproject;
+pub(crate) mod python_pin;
 mod rules;
 mod setup_script;
 mod setuptools;

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::ScaffoldError;
 use crate::lock::requirements::RequirementsError;
-use crate::lock::{Lock, LockError, LockFormat, SelectionRequest};
+use crate::lock::{
+    DistributionSource, FileChooser, FormatControl, Lock, LockError, LockFormat, PinnedDistribution, Selection,
+    SelectionRequest,
+};
 use crate::marker::Requirement;
 use crate::name::DistributionName;
 use crate::pipeline::plan::lock;
@@ -40,6 +43,8 @@ pub(crate) struct DetectedLock {
     pub(super) names: BTreeSet<DistributionName>,
     /// Why the distributions could not be selected from the lock.
     pub(super) problem: Option<String>,
+    /// The distributions that have wheels, but none for the target.
+    pub(super) without_wheels: Vec<String>,
     /// The command that creates the lock, if there is none but the project requires distributions.
     pub(crate) command: Option<String>,
     tool: DependencyTool,
@@ -85,11 +90,13 @@ impl DetectedLock {
             is_unpinned: false,
             names: BTreeSet::new(),
             problem: None,
+            without_wheels: Vec::new(),
             command: None,
             tool,
         };
         match (selected, &lock) {
             (Ok(selection), _) => {
+                locked.without_wheels = without_wheels(&selection, target);
                 locked.names = selection.distributions.into_iter().map(|pinned| pinned.name).collect();
             }
             (Err(LockError::Requirements(error)), Lock::Requirements(requirements))
@@ -126,6 +133,7 @@ impl DetectedLock {
             is_unpinned: false,
             names: declared(workspace),
             problem: None,
+            without_wheels: Vec::new(),
             command: is_needed.then_some(command),
             tool,
         }
@@ -153,6 +161,17 @@ impl DetectedLock {
             DependencyTool::File(_) => None,
         }
     }
+}
+
+/// Returns the distributions that have only compiled wheels, none of which is compatible with a target.
+fn without_wheels(selection: &Selection, target: &TargetPlatform) -> Vec<String> {
+    let formats = FormatControl::default();
+    let chooser = FileChooser::new(target, &formats);
+    let lacks_wheel = |pinned: &&PinnedDistribution| match &pinned.source {
+        DistributionSource::Files(files) => chooser.lacks_compiled_wheel(&files.wheels),
+        _ => false,
+    };
+    selection.distributions.iter().filter(lacks_wheel).map(ToString::to_string).collect()
 }
 
 /// Returns the distributions that a project declares in `project.dependencies` and `tool.poetry.dependencies`.

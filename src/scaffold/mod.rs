@@ -30,10 +30,11 @@ pub(crate) use test_suite::TestSuite;
 use workflow::{CiRepository, CiService, WORKFLOW};
 
 use crate::lock::LockFormat;
-use crate::platform::{Architecture, PythonReason, PythonVersion, default_runtime};
+use crate::platform::{Architecture, LambdaProfile, PythonReason, PythonVersion, allowed_runtimes};
 use crate::project::declared::DeclaredDistribution;
 use crate::project::pyproject::FILENAME;
-use crate::project::workspace::{self, Workspace};
+use crate::project::python_pin::python_pin;
+use crate::project::workspace::Workspace;
 use crate::settings::Variables;
 
 /// A project, and what was detected in it.
@@ -47,6 +48,8 @@ pub(crate) struct DetectedProject {
     pub(crate) is_package: bool,
     pub(crate) python: PythonVersion,
     pub(crate) python_reason: PythonReason,
+    /// Why it is not the newest.
+    pub(crate) passed_over: Option<String>,
     pub(crate) lock: DetectedLock,
     pub(crate) sources: DetectedSources,
     pub(crate) tests: Option<Result<TestSuite, MissingTestRunner>>,
@@ -75,6 +78,32 @@ pub(crate) struct Scaffold {
     pub(crate) next: Vec<String>,
 }
 
+/// Returns the newest runtime that every locked distribution has a wheel for, with the lock as it selects for it, and why
+/// the first is passed over if it is another one. As a build chooses it, but without asking an index.
+fn newest_supported<'a>(
+    profiles: &'a [LambdaProfile],
+    workspace: &Workspace,
+    references: &Variables,
+) -> Result<(&'a LambdaProfile, DetectedLock, Option<String>), ScaffoldError> {
+    let mut found: Vec<(&LambdaProfile, DetectedLock)> = Vec::new();
+    for profile in profiles {
+        let lock = DetectedLock::read(workspace, references, &profile.target(Architecture::X86_64))?;
+        let is_supported = lock.without_wheels.is_empty();
+        found.push((profile, lock));
+        if is_supported {
+            break;
+        }
+    }
+    let newest = found.first().and_then(|(profile, lock)| {
+        let name = lock.without_wheels.first()?;
+        Some(format!("not {}: {name} has no wheel for it", profile.name))
+    });
+    // Of several with equally few, the first.
+    let best = (0..found.len()).min_by_key(|at| found[*at].1.without_wheels.len()).unwrap_or_default();
+    let (profile, lock) = found.swap_remove(best);
+    Ok((profile, lock, newest.filter(|_| best > 0)))
+}
+
 impl DetectedProject {
     /// Inspects the current member of a workspace.
     ///
@@ -85,9 +114,9 @@ impl DetectedProject {
         let directory = workspace.directory(member);
         let declared = DeclaredDistribution::of(&member.pyproject)
             .map_err(|source| ScaffoldError::Read { path: directory.clone(), source })?;
-        let file = workspace::python_version_file(&directory, &workspace.root)?.map(|(_, text)| text);
-        let (profile, python_reason) = default_runtime(file.as_deref(), declared.requires_python.as_ref())?;
-        let lock = DetectedLock::read(workspace, references, &profile.target(Architecture::X86_64))?;
+        let pin = python_pin(&directory, &workspace.root)?;
+        let (profiles, python_reason) = allowed_runtimes(pin.as_ref(), declared.requires_python.as_ref())?;
+        let (profile, lock, passed_over) = newest_supported(&profiles, workspace, references)?;
         let mut sources = DetectedSources::read(&directory, &workspace.root, profile.python)?;
         if declared.is_package {
             sources.entry_points.add_console_scripts(&member.pyproject.scripts, declared.name.as_ref());
@@ -101,6 +130,7 @@ impl DetectedProject {
             is_package: declared.is_package,
             python: profile.python,
             python_reason,
+            passed_over,
             lock,
             sources,
             tests,

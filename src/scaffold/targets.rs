@@ -112,7 +112,7 @@ fn lambda_target(project: &DetectedProject, name: String, requested: &RequestedT
     let handlers = &project.sources.entry_points.handlers;
     let mut table = TargetTable::new(&name);
     table.text("kind", TargetKind::Lambda.name());
-    table.comment(&format!("{} Create the function with the same runtime.", python_comment(&project.python_reason)));
+    table.comment(&format!("{} Create the function with the same runtime.", python_comment(project)));
     table.text("runtime", &format!("python{}", project.python));
     let requested = requested.handler.as_ref().map(ToString::to_string);
     let found = match &requested {
@@ -147,8 +147,8 @@ fn lambda_target(project: &DetectedProject, name: String, requested: &RequestedT
 fn image_target(project: &DetectedProject, name: String, command: &ImageCommand) -> ProposedTarget {
     let mut table = TargetTable::new(&name);
     table.text("kind", TargetKind::Image.name());
-    if project.python_reason != PythonReason::PythonVersionFile {
-        table.comment(&python_comment(&project.python_reason));
+    if !matches!(project.python_reason, PythonReason::Pinned(_)) {
+        table.comment(&python_comment(project));
         table.text("python", &project.python.to_string());
     }
     let entry_points = &project.sources.entry_points;
@@ -276,11 +276,15 @@ impl MissingTestRunner {
 }
 
 /// Returns the comment on why a project gets its version of Python.
-fn python_comment(reason: &PythonReason) -> String {
-    match reason {
-        PythonReason::PythonVersionFile => "From .python-version.".to_owned(),
-        PythonReason::RequiresPython(specifiers) => format!("The newest that requires-python ({specifiers}) allows."),
+fn python_comment(project: &DetectedProject) -> String {
+    let reason = match &project.python_reason {
+        PythonReason::Pinned(file) => format!("From {file}."),
+        PythonReason::Allowed { source, specifiers } => format!("The newest that {source} ({specifiers}) allows."),
         PythonReason::Newest => "The newest: neither .python-version nor requires-python sets one.".to_owned(),
+    };
+    match &project.passed_over {
+        Some(passed_over) => format!("{} ({passed_over}).", reason.trim_end_matches('.')),
+        None => reason,
     }
 }
 

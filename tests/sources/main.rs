@@ -14,6 +14,7 @@ mod environment;
 mod folders;
 mod hostile;
 mod project;
+mod pythons;
 mod repositories;
 
 use std::ffi::OsString;

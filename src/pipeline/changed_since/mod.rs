@@ -19,7 +19,7 @@ use crate::pipeline::{BuildError, ProjectCache, image, lambda};
 use crate::platform;
 use crate::project::application::{ApplicationSource, Excludes, ExclusionRule};
 use crate::project::pyproject::FILENAME;
-use crate::project::workspace::python_version_files;
+use crate::project::python_pin::python_pin_files;
 use crate::report::Silent;
 use crate::settings::{BaseChoice, ProfileChoice, Settings};
 use crate::tree::FileContent;
@@ -86,7 +86,7 @@ impl Reach<'_> {
             let workspace = &self.project.workspace;
             let directory = workspace.directory(self.project.member(settings));
             let within = directory.ancestors().take_while(|directory| directory.starts_with(&workspace.root));
-            inputs.extend(within.flat_map(python_version_files).filter(|path| {
+            inputs.extend(within.flat_map(python_pin_files).filter(|path| {
                 // A file that never existed is not a change.
                 path.exists() || self.changes.state(path) == ChangeState::Changed
             }));

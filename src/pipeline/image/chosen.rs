@@ -1,11 +1,13 @@
 //! What an image is built for and on: its profile, its Python and its base.
 
-use crate::image::{Base, BasePython, python};
+use crate::image::{Base, BasePython, python as base_python};
+use crate::index::FileFinder;
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::{Bases, FoundBase};
+use crate::pipeline::plan::python::{self, newest_supported};
 use crate::pipeline::plan::{self, LockedProject};
 use crate::platform::{
-    Architecture, ImageProfile, ImageTarget, Profile, PythonVersion, TargetPlatform, default_python,
+    Architecture, ImageProfile, ImageTarget, Profile, PythonVersion, TargetPlatform, allowed_pythons,
 };
 use crate::report::BaseReport;
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
@@ -70,6 +72,7 @@ pub(super) fn choose(
     settings: &ImageSettings,
     project: &LockedProject,
     bases: &Bases,
+    finder: &FileFinder,
 ) -> Result<ImageChoice, BuildError> {
     let profile = profile(&settings.common)?;
     if let Some(architecture) = settings.platforms.iter().find(|wanted| !profile.architectures.contains(wanted)) {
@@ -84,11 +87,11 @@ pub(super) fn choose(
             versions.sort_unstable();
             versions.dedup();
             let versions = if versions.is_empty() { &profile.pythons } else { &versions };
-            let (python, reason) = python_version(settings, project, versions)?;
+            let (python, reason) = python_version(settings, project, &profile, versions, Some(finder))?;
             (profile.target(python), reason, choice, base, candidates)
         }
         None => {
-            let (python, reason) = python_version(settings, project, &profile.pythons)?;
+            let (python, reason) = python_version(settings, project, &profile, &profile.pythons, Some(finder))?;
             let target = profile.target(python);
             let choice = base_of_profile(&settings.common, &target)?;
             let base = bases.find(&choice)?;
@@ -101,7 +104,7 @@ pub(super) fn choose(
         let python = if base.layers.is_empty() {
             None
         } else {
-            Some(python::choose(&pythons, base.env("PATH"), target.python)?)
+            Some(base_python::choose(&pythons, base.env("PATH"), target.python)?)
         };
         platforms.push(ChosenPlatform { architecture, base, python });
     }
@@ -112,15 +115,23 @@ pub(super) fn choose(
 fn python_version(
     settings: &ImageSettings,
     project: &LockedProject,
+    profile: &ImageProfile,
     candidates: &[PythonVersion],
+    finder: Option<&FileFinder>,
 ) -> Result<(PythonVersion, String), BuildError> {
     if let Some(python) = settings.python {
         return Ok((python, "as requested".to_owned()));
     }
-    let file = project.python_version_file(project.member(&settings.common))?;
-    let requires_python = project.declared.requires_python.as_ref();
-    let (python, reason) = default_python(candidates, file.as_deref(), requires_python)?;
-    Ok((python, reason.to_string()))
+    let common = &settings.common;
+    let pin = project.python_pin(project.member(common))?;
+    let (pythons, reason) = allowed_pythons(candidates, pin.as_ref(), project.declared.requires_python.as_ref())?;
+    let targets = |python: &PythonVersion| {
+        let target = profile.target(*python);
+        settings.platforms.iter().map(|architecture| target.target(*architecture)).collect()
+    };
+    let name = |python: &PythonVersion| python.to_string();
+    let (at, passed_over) = newest_supported(&pythons, name, targets, project, common, finder)?;
+    Ok((pythons[at], python::reason(&reason, passed_over)))
 }
 
 /// A platform before the version of Python is chosen, with the interpreters of its base.
@@ -163,18 +174,14 @@ pub(crate) fn candidates(
     project: &LockedProject,
 ) -> Result<(Vec<TargetPlatform>, Vec<BaseChoice>), BuildError> {
     let profile = profile(&settings.common)?;
-    let file = project.python_version_file(project.member(&settings.common))?;
+    let pin = project.python_pin(project.member(&settings.common))?;
     let requires_python = project.declared.requires_python.as_ref();
-    let is_open = settings.base.is_some() && file.is_none();
-    let pythons: Vec<PythonVersion> = match settings.python {
-        Some(python) => vec![python],
+    let pythons: Vec<PythonVersion> = if settings.base.is_some() && pin.is_none() && settings.python.is_none() {
         // The base decides the version.
-        None if is_open => {
-            let mut pythons = profile.pythons.clone();
-            pythons.retain(|python| default_python(&[*python], None, requires_python).is_ok());
-            pythons
-        }
-        None => vec![default_python(&profile.pythons, file.as_deref(), requires_python)?.0],
+        let allowed = |python: &&PythonVersion| allowed_pythons(&[**python], None, requires_python).is_ok();
+        profile.pythons.iter().filter(allowed).copied().collect()
+    } else {
+        vec![python_version(settings, project, &profile, &profile.pythons, None)?.0]
     };
     let (mut targets, mut bases) = (Vec::new(), Vec::new());
     for python in pythons.into_iter().rev() {

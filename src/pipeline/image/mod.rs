@@ -62,11 +62,11 @@ fn build(
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache, reporter };
 
     let project = LockedProject::open(common, projects, reporter)?;
-    let chosen = choose(settings, &project, &bases)?;
-    command::check(settings, &chosen.target)?;
-    let files = outputs::files(settings, &project)?;
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(cache, reporter);
+    let chosen = choose(settings, &project, &bases, &finder)?;
+    command::check(settings, &chosen.target)?;
+    let files = outputs::files(settings, &project)?;
     let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
 
     let wheels = wheels::obtain(common, &project, &origins.fetch, &plans, cache, temporary.path(), reporter)?;
@@ -116,11 +116,11 @@ pub(crate) fn plan_image(
     let registry = registry(&settings.registry, &common.environment.registry_credentials, reporter)?;
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &session.cache, reporter };
     let project = LockedProject::open(common, projects, reporter)?;
-    let chosen = choose(settings, &project, &bases)?;
-    command::check(settings, &chosen.target)?;
-    let files = outputs::files(settings, &project)?;
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, reporter);
+    let chosen = choose(settings, &project, &bases, &finder)?;
+    command::check(settings, &chosen.target)?;
+    let files = outputs::files(settings, &project)?;
     let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
     plans.iter().try_for_each(|plan| completeness::check_planned(plan, common, &finder, &session.cache, reporter))?;
     Ok(ImagePlanReport {

@@ -15,15 +15,16 @@ use crate::pipeline::audits::{self, Audited, Deployment};
 use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution, Installer};
 use crate::pipeline::plan::indexes::Origins;
+use crate::pipeline::plan::python::{self, newest_supported};
 use crate::pipeline::plan::{self, LockedProject, Plan};
 use crate::pipeline::planned_outputs::{self, PlannedOutput, resolved};
 use crate::pipeline::session::{Session, repairing};
 use crate::pipeline::wheels::completeness;
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
-use crate::platform::{LambdaProfile, Profile, TargetPlatform, default_runtime};
+use crate::platform::{LambdaProfile, Profile, TargetPlatform, allowed_runtimes};
 use crate::project::application;
 use crate::report::{ArtifactKind, BuildReport, PlanReport, Reporter};
-use crate::settings::{LambdaSettings, ProfileChoice, Settings};
+use crate::settings::{LambdaSettings, ProfileChoice};
 use crate::tree::{FileTree, TreeEntry, TreePath};
 
 /// A project and its Lambda runtime.
@@ -34,9 +35,8 @@ struct LambdaProject {
 }
 
 impl LambdaProject {
-    fn open(settings: &LambdaSettings, projects: &ProjectCache, reporter: &dyn Reporter) -> Result<Self, BuildError> {
-        let project = LockedProject::open(&settings.common, projects, reporter)?;
-        let (profile, reason) = runtime(&settings.common, &project)?;
+    fn new(project: LockedProject, settings: &LambdaSettings, finder: &FileFinder) -> Result<Self, BuildError> {
+        let (profile, reason) = runtime(settings, &project, Some(finder))?;
         let architecture = settings.architecture;
         if !profile.architectures.contains(&architecture) {
             return Err(BuildError::NoArchitecture { profile: profile.name, architecture });
@@ -64,18 +64,26 @@ impl LambdaProject {
 }
 
 /// Returns the requested runtime or the project's default, and the reason for it.
-fn runtime(settings: &Settings, project: &LockedProject) -> Result<(LambdaProfile, String), BuildError> {
-    match &settings.profile {
+fn runtime(
+    settings: &LambdaSettings,
+    project: &LockedProject,
+    finder: Option<&FileFinder>,
+) -> Result<(LambdaProfile, String), BuildError> {
+    let common = &settings.common;
+    match &common.profile {
         ProfileChoice::BuiltIn(name) => Ok((LambdaProfile::built_in(name)?, "as requested".to_owned())),
         ProfileChoice::File(path) => {
             let profile = Profile::from_toml(&plan::read(path)?, path)?.lambda()?;
             Ok((profile, format!("from {}", path.display())))
         }
         ProfileChoice::Default => {
-            let member = project.member(settings);
-            let file = project.python_version_file(member)?;
-            let (profile, reason) = default_runtime(file.as_deref(), project.declared.requires_python.as_ref())?;
-            Ok((profile, reason.to_string()))
+            let pin = project.python_pin(project.member(common))?;
+            let requires_python = project.declared.requires_python.as_ref();
+            let (mut profiles, reason) = allowed_runtimes(pin.as_ref(), requires_python)?;
+            let targets = |profile: &LambdaProfile| vec![profile.target(settings.architecture)];
+            let name = |profile: &LambdaProfile| profile.name.clone();
+            let (at, passed_over) = newest_supported(&profiles, name, targets, project, common, finder)?;
+            Ok((profiles.swap_remove(at), python::reason(&reason, passed_over)))
         }
     }
 }
@@ -85,7 +93,7 @@ fn runtime(settings: &Settings, project: &LockedProject) -> Result<(LambdaProfil
 /// # Errors
 /// There is no such runtime.
 pub(super) fn targets(settings: &LambdaSettings, project: &LockedProject) -> Result<Vec<TargetPlatform>, BuildError> {
-    Ok(vec![runtime(&settings.common, project)?.0.target(settings.architecture)])
+    Ok(vec![runtime(settings, project, None)?.0.target(settings.architecture)])
 }
 
 /// Plans a function. Fetches no wheel and writes nothing.
@@ -97,11 +105,12 @@ pub(crate) fn plan(
     projects: &ProjectCache,
     reporter: &dyn Reporter,
 ) -> Result<PlanReport, BuildError> {
-    let function = LambdaProject::open(settings, projects, reporter)?;
     let common = &settings.common;
+    let project = LockedProject::open(common, projects, reporter)?;
     let session = Session::open_for_plan(&common.cache)?;
-    let origins = Origins::new(common, &function.project)?;
+    let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, reporter);
+    let function = LambdaProject::new(project, settings, &finder)?;
     let plan = function.plan(settings, &finder, reporter)?;
     completeness::check_planned(&plan, common, &finder, &session.cache, reporter)?;
     let mut outputs: Vec<PathBuf> = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
@@ -130,13 +139,14 @@ fn build(
 ) -> Result<BuildReport, BuildError> {
     let started = Instant::now();
     let common = &settings.common;
-    let function = LambdaProject::open(settings, projects, reporter)?;
-    let profile = &function.profile;
+    let project = LockedProject::open(common, projects, reporter)?;
     // The session owns the files that the artifact is copied from: it must live until the artifact is written.
     let session = Session::open(&common.cache)?;
     let (temporary, cache) = (session.temporary.path(), &session.cache);
-    let origins = Origins::new(common, &function.project)?;
+    let origins = Origins::new(common, &project)?;
     let finder = origins.finder(cache, reporter);
+    let function = LambdaProject::new(project, settings, &finder)?;
+    let profile = &function.profile;
     let mut plan = function.plan(settings, &finder, reporter)?;
     let outputs = outputs(settings, &plan)?;
     plan.exclude_outputs(outputs.iter().flat_map(|(_, path)| documents::paths(path)));

@@ -10,11 +10,12 @@ use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::{lock, resolve};
 use crate::pipeline::session::{ProjectCache, WorkspaceRevision};
-use crate::platform::TargetPlatform;
+use crate::platform::{PythonPin, TargetPlatform};
 use crate::project::declared::DeclaredDistribution;
 use crate::project::pyproject::DeclaredIndex;
+use crate::project::python_pin::python_pin;
 use crate::project::uv_options::UvOptions;
-use crate::project::workspace::{self, Workspace, WorkspaceMember};
+use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::report::Reporter;
 use crate::settings::Settings;
 
@@ -157,13 +158,12 @@ impl LockedProject {
         Ok(Selection { distributions })
     }
 
-    /// Returns the text of the `.python-version` file that applies to a member.
+    /// Returns the version of Python that a file pins for a member.
     ///
     /// # Errors
-    /// It cannot be read.
-    pub(crate) fn python_version_file(&self, member: &WorkspaceMember) -> Result<Option<String>, BuildError> {
-        let file = workspace::python_version_file(&self.workspace.directory(member), &self.workspace.root)?;
-        Ok(file.map(|(_, text)| text))
+    /// The file cannot be read.
+    pub(crate) fn python_pin(&self, member: &WorkspaceMember) -> Result<Option<PythonPin>, BuildError> {
+        Ok(python_pin(&self.workspace.directory(member), &self.workspace.root)?)
     }
 
     /// Returns the indexes that the project and its workspace declare.

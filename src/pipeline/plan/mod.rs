@@ -5,6 +5,7 @@ pub(crate) mod indexes;
 pub(crate) mod lock;
 mod lock_check;
 mod locked_project;
+pub(crate) mod python;
 pub(crate) mod requirements_source;
 pub(crate) mod resolve;
 
