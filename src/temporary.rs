@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -109,6 +109,63 @@ impl TemporaryDirectory {
 
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
+    }
+}
+
+/// A directory whose path is the same in every process of a user, of which one at a time has it. It is removed when it is
+/// dropped.
+#[derive(Debug)]
+pub(crate) struct FixedDirectory {
+    path: PathBuf,
+    lock_path: PathBuf,
+    _registrations: [Registration; 2],
+    _lock: File,
+}
+
+impl FixedDirectory {
+    /// Creates an empty directory of a name in the system's temporary directory. `session` is a directory of this process
+    /// there, whose owner is the user.
+    ///
+    /// # Errors
+    /// Another process or thread has it, or the directory that contains it is not only the user's.
+    pub(crate) fn new(session: &Path, name: &str) -> io::Result<Self> {
+        let user = session.symlink_metadata()?.uid();
+        let parent = std::env::temp_dir().canonicalize()?.join(format!("{PREFIX_IN_SYSTEM}builds-{user}"));
+        match fs::DirBuilder::new().mode(0o700).create(&parent) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let metadata = parent.symlink_metadata()?;
+        if !metadata.is_dir() || metadata.uid() != user || metadata.mode() & 0o077 != 0 {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let (path, lock_path) = (parent.join(name), parent.join(format!("{name}.lock")));
+        let lock = File::create(&lock_path)?;
+        lock.try_lock()?;
+        // Its last owner may have removed the file before it unlocked it.
+        if lock_path.symlink_metadata()?.ino() != lock.metadata()?.ino() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let mut inventory = inventory();
+        let registrations = [inventory.register(&path), inventory.register(&lock_path)];
+        drop(inventory);
+        // A process that was killed may have left one.
+        remove(&path);
+        fs::create_dir(&path)?;
+        Ok(Self { path, lock_path, _registrations: registrations, _lock: lock })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for FixedDirectory {
+    fn drop(&mut self) {
+        remove(&self.path);
+        remove(&self.lock_path);
+        // Unless another one is in it.
+        let _ = self.path.parent().map(fs::remove_dir);
     }
 }
 
@@ -268,6 +325,29 @@ mod tests {
         file.persist(&path("result")).unwrap();
         fs::rename(TemporaryDirectory::new_in(directory.path()).unwrap().path(), path("results")).unwrap();
         assert_eq!(names(directory.path()), [&kept[..], &["result", "results"]].concat());
+    }
+
+    #[test]
+    fn a_fixed_directory_has_one_owner_and_begins_empty() {
+        let session = TemporaryDirectory::new().unwrap();
+        let name = format!("test-{}", std::process::id());
+        let first = FixedDirectory::new(session.path(), &name).unwrap();
+        assert_eq!(first.path().parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        fs::write(first.path().join("file"), "").unwrap();
+        let error = FixedDirectory::new(session.path(), &name).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        let path = first.path().to_owned();
+        drop(first);
+        assert!(!path.exists());
+        // What a killed process left.
+        fs::create_dir_all(path.join("below")).unwrap();
+        fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o700)).unwrap();
+        let second = FixedDirectory::new(session.path(), &name).unwrap();
+        assert!(second.path() == path && names(&path).is_empty());
+        fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o777)).unwrap();
+        let error = FixedDirectory::new(session.path(), &format!("{name}-other")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o700)).unwrap();
     }
 
     #[test]

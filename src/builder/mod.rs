@@ -6,17 +6,18 @@
 //! version, the workspace's readme, a neighbouring package. uv_build, hatchling, flit and poetry-core write nothing
 //! there. setuptools would write `build` and `*.egg-info`, and bundle files that an earlier build left in them; it is
 //! redirected to a temporary directory (`DIST_EXTRA_CONFIG`, supported since setuptools 65.6). The umask does not matter:
-//! only the executable bit of a wheel's modes is used.
+//! only the executable bit of a wheel's modes is used. Compilers do not record where they run (see `compilers`).
 //!
 //! uv's settings are those of the bundled project, even for projects that are unpacked elsewhere
 //! ([`WheelBuilder::settings`]): uv reads `[tool.uv]` of the workspace at `--project`, with its indexes and
 //! `build-constraint-dependencies`, and the user's and the system's `uv.toml`. Index URLs are passed in environment
 //! variables, since arguments are visible to every user of the machine and appear in messages.
 
+mod compilers;
 mod error;
 mod tool;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -50,6 +51,8 @@ pub struct WheelBuilder {
     pub version: String,
     /// The interpreter that runs the back end, of the requested version if that is installed.
     pub python: PythonInterpreter,
+    /// The value of `PATH`, where the compilers are.
+    pub search_path: Option<OsString>,
     /// The directory of the project whose uv settings apply. By default, each built project's own settings do.
     pub settings: Option<PathBuf>,
     /// Where build requirements are downloaded from.
@@ -119,8 +122,16 @@ impl WheelBuilder {
         cache: &Cache,
     ) -> Result<Self, WheelBuildError> {
         let (tool, version, python) = tool::find(locations, python, cache)?;
-        let (settings, indexes) = (None, BuildIndexes::default());
-        Ok(Self { tool, version, python, settings, indexes, source_date_epoch: SOURCE_DATE_EPOCH, offline: false })
+        Ok(Self {
+            tool,
+            version,
+            python,
+            search_path: locations.search_path.clone(),
+            settings: None,
+            indexes: BuildIndexes::default(),
+            source_date_epoch: SOURCE_DATE_EPOCH,
+            offline: false,
+        })
     }
 
     /// Returns what a wheel depends on besides its source, for the cache key: the tool, the interpreter with its ABI and
@@ -143,10 +154,12 @@ impl WheelBuilder {
     /// As [`WheelBuilder::build_wheel`].
     pub(crate) fn build_wheel_of(&self, name: &str, project: &Path, output: &Path) -> Result<PathBuf, WheelBuildError> {
         let project = fs::canonicalize(project).map_err(file_error(project))?;
-        let scratch = tempfile::Builder::new().prefix(".build-").tempdir_in(output).map_err(file_error(output))?;
+        // Its name is always the same, since compilers record it.
+        let scratch = tempfile::Builder::new().prefix(".build").rand_bytes(0).tempdir_in(output);
+        let scratch = scratch.map_err(file_error(output))?;
         let wheels = scratch.path().join("wheels");
         let mut command = self.command(&project, &wheels);
-        self.set_environment(&mut command, scratch.path()).map_err(file_error(scratch.path()))?;
+        self.set_environment(&mut command, &project, scratch.path()).map_err(file_error(scratch.path()))?;
         let program = PathBuf::from(command.get_program());
         let result = command.output().map_err(|error| WheelBuildError::Run(program, error))?;
         if !result.status.success() {
@@ -193,7 +206,7 @@ impl WheelBuilder {
 
     /// Fixes the environment variables that make builds differ. The others are inherited, among them those of proxies,
     /// compilers and indexes.
-    fn set_environment(&self, command: &mut Command, scratch: &Path) -> io::Result<()> {
+    fn set_environment(&self, command: &mut Command, project: &Path, scratch: &Path) -> io::Result<()> {
         let settings = scratch.join("setuptools.cfg");
         let directory = scratch.join("setuptools");
         fs::create_dir(&directory)?;
@@ -209,6 +222,10 @@ impl WheelBuilder {
             .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
             .envs(self.indexes.variables(&self.tool))
             .stdin(Stdio::null());
+        let scripts = scratch.join("compilers");
+        if let Some(path) = compilers::mapped(self.search_path.as_deref(), project, scratch, &scripts)? {
+            command.env("PATH", path);
+        }
         Ok(())
     }
 }

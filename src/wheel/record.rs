@@ -125,10 +125,10 @@ fn parse_digest(text: &str) -> Result<RecordDigest, String> {
 }
 
 /// The digest and the size of an installed file in RECORD. RECORD itself and bytecode have neither.
-pub(super) type DigestAndSize = Option<(Sha256, u64)>;
+pub(crate) type DigestAndSize = Option<(Sha256, u64)>;
 
-/// Writes the RECORD of an installed distribution: a row for each file and for RECORD itself, ordered by path.
-pub(super) fn write(own_path: &str, files: &[(String, DigestAndSize)]) -> Vec<u8> {
+/// Writes the RECORD of a distribution: a row for each file and for RECORD itself, ordered by path.
+pub(crate) fn write(own_path: &str, files: &[(String, DigestAndSize)]) -> Vec<u8> {
     let mut rows: Vec<(&str, DigestAndSize)> =
         files.iter().map(|(path, digest_and_size)| (path.as_str(), *digest_and_size)).collect();
     rows.push((own_path, None));

@@ -81,6 +81,7 @@ impl Comparison<'_> {
                 install.args(["--only-binary", ":all:"]);
             }
             succeed(install.arg("--target").arg(&target).arg("--requirements").arg(&requirements));
+            remove_generators_of_local_projects(&target);
             target
         };
         let minor: u32 = python.split_once('.').unwrap().1.parse().unwrap();
@@ -98,6 +99,20 @@ fn uv(arguments: &[&str]) -> std::process::Command {
     let mut command = std::process::Command::new("uv");
     command.args(arguments).env_remove("VIRTUAL_ENV").env("SOURCE_DATE_EPOCH", "315532800");
     command
+}
+
+/// Removes the versions of back ends from the WHEEL files of what uv has built, as pybundle does.
+fn remove_generators_of_local_projects(target: &Path) {
+    for entry in std::fs::read_dir(target).unwrap() {
+        let folder = entry.unwrap().path();
+        if folder.join("direct_url.json").is_file() {
+            let wheel = std::fs::read_to_string(folder.join("WHEEL")).unwrap();
+            let (before, rest) = wheel.split_once("Generator: ").unwrap();
+            let (generator, after) = rest.split_once('\n').unwrap();
+            let name = generator.split(' ').next().unwrap();
+            std::fs::write(folder.join("WHEEL"), format!("{before}Generator: {name}\n{after}")).unwrap();
+        }
+    }
 }
 
 /// Returns whether a distribution is installed whose tags all need a glibc newer than 2.26.

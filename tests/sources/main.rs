@@ -16,6 +16,7 @@ mod hostile;
 mod project;
 mod pythons;
 mod repositories;
+mod reproducible;
 
 use std::ffi::OsString;
 use std::fs;

@@ -5,6 +5,7 @@ pub(crate) mod completeness;
 mod directory_state;
 pub(crate) mod elf_cache;
 pub(crate) mod from_source;
+mod normalized;
 mod requires_python;
 mod static_project;
 mod uncommitted;

@@ -1,7 +1,7 @@
 //! Builds one wheel from its source, or takes it from the cache.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::builder::WheelBuilder;
@@ -9,22 +9,24 @@ use crate::cache::{CachedSdist, RecordKey, RecordKind};
 use crate::digest::{HashingWriter, Sha256};
 use crate::lock::{GitSource, SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
-use crate::pipeline::wheels::directory_state;
 use crate::pipeline::wheels::from_source::{BuildJob, SourceBuilder};
+use crate::pipeline::wheels::{directory_state, normalized};
 use crate::redact;
 use crate::repository::Git;
 use crate::sdist::unpack::{self, UnpackError, UnpackLimits};
+use crate::temporary::FixedDirectory;
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel};
 
 /// A part of the cache key of built wheels: raised when they are built differently.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The build of one wheel.
 pub(super) struct WheelBuild<'a> {
     pub(super) source_builder: &'a SourceBuilder<'a>,
     pub(super) job: &'a BuildJob<'a>,
     pub(super) builder: WheelBuilder,
+    /// A temporary directory for the wheel.
     pub(super) directory: PathBuf,
 }
 
@@ -45,7 +47,6 @@ impl WheelBuild<'_> {
         };
         let wheel = cache.take_in(&built, &filename)?;
         cache.store_record(RecordKind::Built, key, &(filename.to_string(), wheel.sha256))?;
-        // Unpacked sources may be large, and there may be many.
         let _ = fs::remove_dir_all(&self.directory);
         Ok(wheel)
     }
@@ -62,16 +63,32 @@ impl WheelBuild<'_> {
         }
     }
 
-    /// Builds the wheel; returns its path and its name, which is the one that the lock says.
+    /// Builds the wheel in a directory whose path follows from the source, since compilers record it; in one with a random
+    /// name, if another process is building the same source. Returns the path of the wheel and its name, which is the one
+    /// that the lock says.
     fn build(&self, archive: Option<&CachedSdist>) -> Result<(PathBuf, WheelFilename), BuildError> {
-        let output = self.directory.join("wheel");
+        let name = Sha256::of(format!("{}\n{}", self.source(archive), self.builder.environment()).as_bytes()).hex();
+        let fixed = FixedDirectory::new(self.source_builder.directory, &name[..16]).ok();
+        let directory = fixed.as_ref().map_or(self.directory.as_path(), FixedDirectory::path);
+        let output = directory.join("wheel");
         fs::create_dir_all(&output).map_err(BuildError::temporary(&output))?;
-        let project = self.project(archive)?;
+        let project = self.project(archive, &directory.join("source"))?;
         let built = self.builder.build_wheel_of(&self.job.origin(), &project, &output)?;
         let name = built.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let filename = name.parse().map_err(|error| BuildError::WheelName { path: built.clone(), source: error })?;
         self.require_locked(&filename)?;
-        Ok((built, filename))
+        fs::create_dir_all(&self.directory).map_err(BuildError::temporary(&self.directory))?;
+        let normalized = self.directory.join(name);
+        normalized::write(&built, &filename, &normalized)?;
+        Ok((normalized, filename))
+    }
+
+    /// Returns a text that names the source, whatever it contains.
+    fn source(&self, archive: Option<&CachedSdist>) -> String {
+        match archive {
+            Some(archive) => archive.sha256.hex(),
+            None => self.job.origin(),
+        }
     }
 
     /// Returns the cache key of the wheel; `None` for a directory whose inputs are not known.
@@ -94,14 +111,13 @@ impl WheelBuild<'_> {
         Some(RecordKey::new(format!("built wheel {FORMAT}"), &[&source, &self.builder.environment()]))
     }
 
-    /// Returns the directory to build: the unpacked source, the checkout or the project itself.
-    fn project(&self, archive: Option<&CachedSdist>) -> Result<PathBuf, BuildError> {
-        let source = self.directory.join("source");
+    /// Returns the directory to build: the project itself, or the source that is unpacked or checked out at `source`.
+    fn project(&self, archive: Option<&CachedSdist>, source: &Path) -> Result<PathBuf, BuildError> {
         match (&self.job.selected.source, archive) {
             (SelectedSource::Sdist(sdist), Some(archive)) => {
-                fs::create_dir_all(&source).map_err(BuildError::temporary(&source))?;
+                fs::create_dir_all(source).map_err(BuildError::temporary(source))?;
                 let format = sdist.file.filename.format();
-                unpack::unpack(&archive.path, format, &source, UnpackLimits::default())
+                unpack::unpack(&archive.path, format, source, UnpackLimits::default())
                     .and_then(|top| unpack::project_directory(&top, sdist.subdirectory.as_deref()))
                     .map_err(|error| self.unpack_error(error))
             }
@@ -109,8 +125,8 @@ impl WheelBuild<'_> {
                 let environment = &self.source_builder.settings.environment;
                 let search_path = environment.search_path();
                 let git = Git::find(search_path, environment.has_git_ssh, self.source_builder.settings.fetch.offline)?;
-                git.check_out(repository, &source, self.source_builder.cache)?;
-                unpack::project_directory(&source, repository.subdirectory.as_deref())
+                git.check_out(repository, source, self.source_builder.cache)?;
+                unpack::project_directory(source, repository.subdirectory.as_deref())
                     .map_err(|error| self.unpack_error(error))
             }
             (SelectedSource::Directory(directory), _) => Ok(directory.clone()),
