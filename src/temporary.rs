@@ -123,14 +123,15 @@ pub(crate) struct FixedDirectory {
 }
 
 impl FixedDirectory {
-    /// Creates an empty directory of a name in the system's temporary directory. `session` is a directory of this process
-    /// there, whose owner is the user.
+    /// Creates an empty directory of a name in the system's temporary directory, where `session` is a
+    /// [`TemporaryDirectory`] of this process.
     ///
     /// # Errors
     /// Another process or thread has it, or the directory that contains it is not only the user's.
     pub(crate) fn new(session: &Path, name: &str) -> io::Result<Self> {
         let user = session.symlink_metadata()?.uid();
-        let parent = std::env::temp_dir().canonicalize()?.join(format!("{PREFIX_IN_SYSTEM}builds-{user}"));
+        let system = session.canonicalize()?.parent().ok_or(io::ErrorKind::NotFound)?.to_owned();
+        let parent = system.join(format!("{PREFIX_IN_SYSTEM}builds-{user}"));
         match fs::DirBuilder::new().mode(0o700).create(&parent) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}

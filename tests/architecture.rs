@@ -43,7 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("builder", &["archive", "cache", "hints", "interpreter", "redact", "platform"]),
     ("bytecode", &["hints", "interpreter"]),
     ("project", &["archive", "limited_reader", "hints", "constraint", "name", "platform", "redact", "syntax", "tree"]),
-("lock", &["hints", "constraint", "digest", "marker", "name", "redact", "sdist", "platform", "wheel::filename"]),
+    ("lock", &["hints", "constraint", "digest", "marker", "name", "redact", "sdist", "platform", "wheel::filename"]),
     (
         "fetch",
         &[
