@@ -9,7 +9,7 @@ use super::values::rules;
 use crate::name::DistributionName;
 use crate::project::application::Include;
 use crate::settings::{AuditSettings, ContentSettings};
-use crate::trim::SlimRule;
+use crate::trim::{FilePattern, SlimRule};
 
 /// The application's files.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +47,21 @@ pub(crate) struct ContentOptions {
     #[serde(with = "rules")]
     #[schemars(with = "rules::SlimValue")]
     pub(crate) slim: Vec<SlimRule>,
+    /// Omit files of dependencies that match a pattern
+    ///
+    /// GLOB is a path below site-packages, such as `**/tests/**`: `*` matches within a directory, `**` across directories.
+    #[arg(long, value_name = "GLOB", hide_short_help = true)]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) exclude_dependency_files: Vec<FilePattern>,
+    /// Install the files of this distribution where others have the same paths
+    ///
+    /// Two distributions with different code at the same path are an error otherwise. Of tests, documents and stubs, those
+    /// of the first distribution by name are installed, with a warning.
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) prefer: Vec<DistributionName>,
     /// Strip debug sections from compiled files
     #[arg(long, hide_short_help = true)]
     pub(crate) strip: bool,
@@ -81,6 +96,8 @@ impl ContentOptions {
         ContentSettings {
             slim: self.slim.iter().copied().collect(),
             strip: self.strip,
+            prefer: self.prefer.clone(),
+            excluded_files: self.exclude_dependency_files.clone(),
             accept_invalid: self.accept_invalid.iter().cloned().collect(),
             bytecode,
         }

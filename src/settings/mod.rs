@@ -23,7 +23,7 @@ use crate::project::application::Include;
 use crate::registry::{ImageReference, InvalidReference};
 use crate::sbom;
 use crate::silence::NetworkTimeout;
-use crate::trim::SlimRule;
+use crate::trim::{FilePattern, SlimRule};
 
 /// The profile of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +87,10 @@ pub(crate) struct ContentSettings {
     pub(crate) slim: BTreeSet<SlimRule>,
     /// Whether debug sections are stripped from compiled files.
     pub(crate) strip: bool,
+    /// The distributions whose files are installed where others have the same paths, the most preferred first.
+    pub(crate) prefer: Vec<DistributionName>,
+    /// Which files of dependencies are omitted, whatever they are.
+    pub(crate) excluded_files: Vec<FilePattern>,
     /// The distributions whose wheels may break the specification where pip and uv do not check it.
     pub(crate) accept_invalid: BTreeSet<DistributionName>,
     /// Whether sources are compiled. By default, those of images are, if an interpreter is available.

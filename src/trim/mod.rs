@@ -3,9 +3,14 @@
 //! This module does no I/O: callers pass the content of files.
 
 mod imports;
+mod namespace;
 mod needed;
+mod pattern;
 mod rules;
 pub mod strip;
 
+pub(crate) use namespace::{NamespaceStyle, style as namespace_style};
 pub use needed::needed_files;
+pub(crate) use pattern::FilePattern;
 pub use rules::{InvalidSlimRule, SlimRule, omitted_files};
+pub(crate) use rules::{is_stub, is_test_or_document};

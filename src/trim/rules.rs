@@ -14,7 +14,7 @@ use crate::wheel::{SchemePart, WheelFile, WheelInventory};
 pub enum SlimRule {
     /// Directories `tests` and `_tests`, and `conftest.py`. Directories `test` and `testing` are often public modules.
     Tests,
-    /// Type stubs (`.pyi`) and `py.typed`.
+    /// Type stubs (`.pyi`) and `py.typed`, and all files of a distribution of stubs alone.
     Stubs,
     /// C, C++ and Cython headers, static libraries, and the CMake and pkg-config files for them.
     Headers,
@@ -95,7 +95,7 @@ const COMPILERS: [&str; 16] = [
 ];
 
 /// A rule is ignored if it matches more than this percentage of a distribution's bytes, since the matches are then its
-/// purpose: pybind11 consists of headers, types-requests of stubs.
+/// purpose: pybind11 consists of headers. Only stubs are nobody's purpose at run time.
 const PURPOSE: u64 = 75;
 
 /// Returns the positions of the files that rules omit, each with the first rule that matches.
@@ -117,6 +117,8 @@ struct DistributionFiles<'a> {
     modules: HashSet<&'a str>,
     /// Whether the distribution has extension modules and does not compile at run time.
     is_compiled: bool,
+    /// Whether all its packages are stubs of others (PEP 561, `NAME-stubs`).
+    is_stub_only: bool,
 }
 
 impl<'a> DistributionFiles<'a> {
@@ -132,6 +134,7 @@ impl<'a> DistributionFiles<'a> {
             inventory,
             modules: library.iter().copied().filter(|path| path.ends_with(".py")).collect(),
             is_compiled: !compiles && library.iter().any(|path| is_shared_object(path)),
+            is_stub_only: is_stub_only(inventory),
         }
     }
 
@@ -141,6 +144,9 @@ impl<'a> DistributionFiles<'a> {
         let found: Vec<usize> = (0..files.len()).filter(|&position| self.matches(rule, &files[position])).collect();
         let total: u64 = files.iter().filter(|file| !is_metadata(file)).map(|file| file.extent.size).sum();
         let share: u64 = found.iter().map(|&position| files[position].extent.size).sum();
+        if rule == SlimRule::Stubs && self.is_stub_only {
+            return found;
+        }
         if u128::from(share) * 100 > u128::from(total) * u128::from(PURPOSE) { Vec::new() } else { found }
     }
 
@@ -155,8 +161,8 @@ impl<'a> DistributionFiles<'a> {
             SlimRule::Tests => is_library && (has_directory(directory, &TEST_DIRECTORIES) || name == "conftest.py"),
             // mypy, pyright and jedi read the stubs of typeshed, which they bundle, at run time.
             SlimRule::Stubs => {
-                let is_stub = name == "py.typed" || has_extension(name, &["pyi"]);
-                is_library && is_stub && !directory.split('/').any(|directory| directory.starts_with("typeshed"))
+                let is_typeshed = directory.split('/').any(|directory| directory.starts_with("typeshed"));
+                is_library && (self.is_stub_only || is_stub(path) && !is_typeshed)
             }
             SlimRule::Headers => {
                 file.part == SchemePart::Headers
@@ -193,6 +199,36 @@ impl<'a> DistributionFiles<'a> {
 /// Returns whether a file belongs to the metadata of this or of a vendored distribution.
 fn is_metadata(file: &WheelFile) -> bool {
     file.part == SchemePart::Library && file.path.split('/').any(|directory| directory.ends_with(".dist-info"))
+}
+
+/// Returns whether a distribution contains stub packages and nothing else. mypy, for instance, is not one: it has modules.
+fn is_stub_only(inventory: &WheelInventory) -> bool {
+    let mut files = inventory.files.iter().filter(|file| !is_metadata(file)).peekable();
+    files.peek().is_some()
+        && files.all(|file| {
+            let root = file.path.split('/').next().unwrap_or_default();
+            let is_text = has_extension(&file.path, &["pyi", "typed", "toml", "md", "rst", "txt"]);
+            file.part == SchemePart::Library && root.ends_with("-stubs") && is_text
+        })
+}
+
+/// Returns whether a file is a stub or marks a package as typed.
+pub(crate) fn is_stub(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name == "py.typed" || has_extension(name, &["pyi"])
+}
+
+/// Returns whether a path below site-packages belongs to tests, documents or examples, or is a text for people. Unlike a
+/// rule of `--slim`, this includes a top-level directory `test`: no program imports one of several distributions.
+pub(crate) fn is_test_or_document(path: &str) -> bool {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let root = directory.split('/').next().unwrap_or_default();
+    let is_code = has_extension(name, &["py", "so", "pth"]);
+    ["test", "benchmarks"].contains(&root)
+        || DOC_DIRECTORIES.contains(&root)
+        || has_directory(directory, &TEST_DIRECTORIES)
+        || ["share/man", "share/doc", "share/info"].iter().any(|documents| directory.starts_with(documents))
+        || !is_code && (is_licence(name) || is_readme(name))
 }
 
 /// Returns whether a file may be one that the licence requires to be distributed.

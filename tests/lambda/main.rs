@@ -13,6 +13,7 @@ mod invalid_wheels;
 mod outputs;
 mod private_index;
 mod runtime;
+mod shared;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/wheels.rs"]

@@ -202,14 +202,24 @@ fn stubs_that_are_read_at_run_time_are_kept() {
 }
 
 #[test]
+fn a_distribution_of_stubs_alone_is_omitted() {
+    let stubs = [("requests-stubs/__init__.pyi", "x: int\n"), ("requests-stubs/METADATA.toml", "version = \"2\"\n")];
+    let forged = Forged::new("types_requests", &stubs);
+    assert_eq!(forged.paths(&[SlimRule::Stubs]), ["requests-stubs/METADATA.toml", "requests-stubs/__init__.pyi"]);
+    assert!(forged.paths(&[SlimRule::Tests]).is_empty());
+    // With a module, it has another purpose.
+    let with_module = [stubs[0], ("requests-stubs/plugin.py", "x = 1\n")];
+    assert!(Forged::new("types_requests", &with_module).paths(&[SlimRule::Stubs]).len() < 2);
+}
+
+#[test]
 fn a_distribution_keeps_its_purpose() {
     let large = ballast();
     let module = ("demo/__init__.py", "x = 1");
     let extension = ("demo/_a.so", "");
     for (name, files) in [
-        // Only headers, stubs and tests.
+        // Only headers and tests.
         ("pybind11_like", vec![module, extension, ("demo/include/a.h", &large)]),
-        ("types_requests", vec![("requests-stubs/__init__.pyi", &large)]),
         ("suite", vec![("demo/tests/test_a.py", &large)]),
         ("global_headers", vec![("global_headers-1.0.data/headers/a.h", &large)]),
         // Nothing is compiled, so sources and headers have another purpose.

@@ -2,7 +2,7 @@
 
 use super::BuildError;
 use crate::hints::Hints;
-use crate::tree::InsertError;
+use crate::tree::{Collision, FileOrigin, InsertError};
 
 impl Hints for BuildError {
     fn hints(&self) -> Vec<String> {
@@ -67,9 +67,8 @@ impl Hints for BuildError {
             Self::Temporary(_) | Self::TemporaryFile { .. } => {
                 hint("free some disk space, or set TMPDIR to another directory")
             }
-            Self::Tree(InsertError::Content(_) | InsertError::Kind(_)) => {
-                hint("omit one of them with --no-install-package, or lock compatible versions")
-            }
+            Self::Tree(InsertError::Content(collision)) => shared_path(collision, true),
+            Self::Tree(InsertError::Kind(collision)) => shared_path(collision, false),
             Self::Tree(InsertError::Access(_)) => hint("include the file once, or give it another destination"),
             Self::Tree(InsertError::Read(..)) | Self::Read { .. } => Vec::new(),
             Self::WheelName { .. } | Self::Exclude(_) | Self::Path(_) => Vec::new(),
@@ -107,6 +106,29 @@ impl Hints for BuildError {
             Self::DocumentsBeside(_) => hint("write to a file, or omit --sbom and --provenance"),
             Self::Empty => hint("include the application's files with --include, or select a group with --group"),
         }
+    }
+}
+
+/// Returns what to do about two origins with one path, where two distributions have it and where the application does.
+fn shared_path(collision: &Collision, may_prefer: bool) -> Vec<String> {
+    match (&collision.first, &collision.second) {
+        (FileOrigin::Distribution(first), FileOrigin::Distribution(second)) => {
+            let prefer = may_prefer
+                .then(|| format!("use the files of one with `--prefer {}` or `--prefer {}`", first.name, second.name));
+            let omit = format!(
+                "omit one with `--no-install-package {}` or `--no-install-package {}`, if nothing needs it",
+                first.name, second.name
+            );
+            prefer.into_iter().chain([omit]).collect()
+        }
+        (FileOrigin::Distribution(distribution), _) | (_, FileOrigin::Distribution(distribution)) => {
+            vec![format!(
+                "rename the file of the application, exclude it with `--exclude /{}`, or omit the distribution with \
+                 `--no-install-package {}`",
+                collision.path, distribution.name
+            )]
+        }
+        _ => hint("include the file once, or give it another destination"),
     }
 }
 

@@ -71,7 +71,7 @@ impl<'a> PlatformBuilder<'a> {
         let schemes = self.schemes();
         let interpreter = &target.interpreter;
         let installer = Installer { settings: &settings.contents, schemes, interpreter, cache, bytecode: &bytecode };
-        let distributions = installer.install(wheels)?;
+        let distributions = installer.install(wheels, plan, reporter)?;
         let compiled = bytecode.of_application(&plan.application.files)?;
         let base_files = BaseFiles::new(self.bases, &platform.base);
         let application = self.application(plan, &compiled, &base_files)?;

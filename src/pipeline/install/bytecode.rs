@@ -65,6 +65,11 @@ impl<'a> Bytecode<'a> {
         Some(Sha256::of(format!("bytecode {FORMAT}\n{}", interpreter.identity).as_bytes()))
     }
 
+    /// Returns the path of a source's bytecode, both below site-packages; `None` if nothing is compiled.
+    pub(crate) fn path_of(&self, source: &str) -> Option<String> {
+        self.compiler.as_ref()?.bytecode_path(source)
+    }
+
     /// Returns the bytecode of a wheel's sources: by the source's position in the inventory, the path below
     /// site-packages and the file.
     ///

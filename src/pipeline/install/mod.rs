@@ -2,6 +2,7 @@
 
 pub(crate) mod bytecode;
 pub(crate) mod derived;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +12,18 @@ use crate::cache::{Cache, RecordKey, RecordKind};
 use crate::digest::Sha256;
 use crate::lock::SelectedDistribution;
 use crate::pipeline::install::bytecode::Bytecode;
+use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::SelectedWheel;
 use crate::pipeline::{BuildError, plan};
 use crate::platform::Scheme;
-use crate::report::{Savings, SlimmedReport, TrimReport};
+use crate::report::{Reporter, Savings, SlimmedReport, TrimReport};
 use crate::settings::ContentSettings;
 use crate::tree::{FileContent, TreeEntry, TreePath};
 use crate::trim::{self, SlimRule, strip};
 use crate::wheel::{self, InstallChanges, SchemePart, Wheel, WheelFile};
 
 /// The version of the cached results of [`trim::needed`]: raised when its rules change.
-const NEEDED_FORMAT: u32 = 2;
+const NEEDED_FORMAT: u32 = 3;
 
 /// The largest file that is stripped, in bytes: it is read into memory.
 const LARGEST_STRIPPED: u64 = 1 << 30;
@@ -39,6 +41,10 @@ pub(crate) struct InstalledDistribution<'a> {
     pub key: Sha256,
     /// What each rule omitted.
     pub slimmed: BTreeMap<SlimRule, Savings>,
+    /// What the user's patterns omitted.
+    pub excluded: Savings,
+    /// The positions of the user's patterns that match a file.
+    matched: BTreeSet<usize>,
     /// What stripping saved.
     pub stripped: Savings,
     pub files: InstalledFiles,
@@ -94,8 +100,34 @@ impl Installer<'_> {
     pub(super) fn install<'a>(
         &self,
         wheels: Vec<SelectedWheel<'a>>,
+        plan: &Plan,
+        reporter: &dyn Reporter,
     ) -> Result<Vec<InstalledDistribution<'a>>, BuildError> {
-        wheels.into_par_iter().map(|selected| self.distribution(selected)).collect()
+        let mut distributions: Vec<InstalledDistribution> =
+            wheels.into_par_iter().map(|selected| self.distribution(selected)).collect::<Result<_, _>>()?;
+        for (at, pattern) in self.settings.excluded_files.iter().enumerate() {
+            if !distributions.iter().any(|distribution| distribution.matched.contains(&at)) {
+                reporter.warn(&format!("the pattern `{pattern}` of exclude-dependency-files matches no file"));
+            }
+        }
+        let lost = shared::lost_files(&distributions, &self.settings.prefer, self.schemes, plan, reporter)?;
+        for (at, positions) in lost {
+            self.omit(&mut distributions[at], &positions)?;
+        }
+        Ok(distributions)
+    }
+
+    /// Installs a distribution again without some files, of which others have been chosen.
+    fn omit(&self, distribution: &mut InstalledDistribution, positions: &BTreeSet<usize>) -> Result<(), BuildError> {
+        distribution.depend_on(&format!("lost {positions:?}"));
+        let InstalledDistribution { wheel, changes, selected, files, .. } = distribution;
+        changes.omitted.extend(positions);
+        let sources = positions.iter().map(|position| &*wheel.inventory.files[*position].path);
+        for bytecode in sources.filter_map(|path| self.bytecode.path_of(path)) {
+            changes.bytecode.remove(&bytecode);
+        }
+        *files = wheel::install(wheel, changes, self.schemes.of(selected), self.interpreter)?;
+        Ok(())
     }
 
     fn distribution<'a>(&self, selected: SelectedWheel<'a>) -> Result<InstalledDistribution<'a>, BuildError> {
@@ -106,11 +138,14 @@ impl Installer<'_> {
             key: wheel.sha256,
             wheel,
             slimmed: BTreeMap::new(),
+            excluded: Savings::default(),
+            matched: BTreeSet::new(),
             stripped: Savings::default(),
             files: Vec::new(),
         };
         if !distribution.is_local_project() {
             self.slim(&mut distribution)?;
+            self.exclude(&mut distribution);
         }
         if self.settings.strip {
             self.strip(&mut distribution)?;
@@ -139,6 +174,27 @@ impl Installer<'_> {
             distribution.depend_on(&format!("omitted {:?}", distribution.changes.omitted));
         }
         Ok(())
+    }
+
+    /// Omits the files that the user's patterns match, even if the distribution's own code needs them.
+    fn exclude(&self, distribution: &mut InstalledDistribution) {
+        let InstalledDistribution { wheel, changes, excluded, matched, .. } = distribution;
+        let before = changes.omitted.len();
+        for (position, file) in wheel.inventory.files.iter().enumerate() {
+            let patterns = self.settings.excluded_files.iter().enumerate();
+            let matching: Vec<usize> =
+                patterns.filter(|(_, pattern)| pattern.matches(&file.path)).map(|(at, _)| at).collect();
+            if file.part == SchemePart::Library && !matching.is_empty() {
+                matched.extend(matching);
+                if changes.omitted.insert(position) {
+                    excluded.add(Savings { files: 1, bytes: file.extent.size });
+                }
+            }
+        }
+        if changes.omitted.len() > before {
+            let omitted = format!("excluded {:?}", changes.omitted);
+            distribution.depend_on(&omitted);
+        }
     }
 
     /// Returns the files that the wheel's own sources refer to although a rule matches them. Cached.
@@ -202,14 +258,17 @@ impl Installer<'_> {
 /// Reports what `--slim` and `--strip` saved.
 pub(super) fn trim_report(distributions: &[InstalledDistribution]) -> TrimReport {
     let (mut slimmed, mut stripped) = (BTreeMap::<SlimRule, Savings>::new(), Savings::default());
+    let mut excluded = Savings::default();
     for distribution in distributions {
         for (rule, savings) in &distribution.slimmed {
             slimmed.entry(*rule).or_default().add(*savings);
         }
+        excluded.add(distribution.excluded);
         stripped.add(distribution.stripped);
     }
     let slimmed = slimmed.into_iter().map(|(rule, saved)| SlimmedReport { rule: rule.name(), saved });
-    TrimReport { slimmed: slimmed.collect(), stripped }
+    let excluded = (excluded.files > 0).then_some(SlimmedReport { rule: "excluded", saved: excluded });
+    TrimReport { slimmed: slimmed.chain(excluded).collect(), stripped }
 }
 
 /// Tells by its name whether a file may be an ELF file, so that other files need not be read.

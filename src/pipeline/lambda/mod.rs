@@ -160,7 +160,7 @@ fn build(
     let schemes = schemes(profile, settings.layer.is_some());
     let interpreter = &profile.interpreter;
     let installer = Installer { settings: &common.contents, schemes, interpreter, cache, bytecode: &bytecode };
-    let distributions = installer.install(wheels)?;
+    let distributions = installer.install(wheels, &plan, reporter)?;
     let compiled = bytecode.of_application(&plan.application.files)?;
     let application = bytecode::beside(&plan.application.files, &compiled);
     let package = package(profile, &distributions, application, settings.layer.is_some())?;
