@@ -241,7 +241,7 @@ fn rebuild(
     };
     let mut checks = Vec::new();
     if !project.audit().skip || !failures.is_empty() {
-        checks.push(CheckResult::new(CheckedAspect::Audits, "modules and shared libraries", failures));
+        checks.push(CheckResult::new(CheckedAspect::Audits, "modules, shared libraries and data files", failures));
     }
     let (mut problems, mut difference) = (Vec::new(), None);
     if subject.digest.as_ref() != Some(&again.digest) {

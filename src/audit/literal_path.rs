@@ -54,7 +54,7 @@ impl LiteralPath {
         let is_path = text.len() <= LONGEST_PATH
             && !text.starts_with(['/', '~'])
             && !text.contains("://")
-            && !text.contains(|character: char| character.is_control() || r"{}*?%\<>|".contains(character));
+            && !text.contains(|character: char| character.is_control() || r"{}*?%\<>|:".contains(character));
         if !is_path {
             return None;
         }

@@ -101,7 +101,7 @@ pub(crate) struct ContentSettings {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AuditSettings {
     pub(crate) skip: bool,
-    /// The names of modules and shared libraries that may be missing from the artifact.
+    /// The names of modules and shared libraries, and the paths of data files, that may be missing from the artifact.
     pub(crate) allow_missing: BTreeSet<String>,
 }
 

@@ -368,6 +368,20 @@ fn what_is_excluded_by_default_is_added_by_the_hint() {
     }
 }
 
+#[test]
+fn a_pattern_that_excludes_many_files_has_few_hints() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let app: String = names.iter().map(|name| format!("open('{name}.json')\n")).collect();
+    let files: Vec<String> = names.iter().map(|name| format!("{name}.json")).collect();
+    let files = files.iter().map(|path| (&**path, "")).chain([("app.py", &*app)]);
+    let project = project(&files.collect::<Vec<_>>());
+    let said = fail(&mut lambda(project.path(), "3.12", &["--exclude", "*.json"]));
+    assert!(said.contains("the artifact has 6 problems"), "{said}");
+    let hints: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("hint: include ")).collect();
+    assert!(hints.len() == 5 && hints[3] == "d.json with --exclude '!/d.json'", "{said}");
+    assert_eq!(hints[4], "the other 2 files in the same way, or change the patterns of --exclude");
+}
+
 /// A package whose wheel omits its data, with a build back end that has no dependencies.
 fn package() -> Project {
     let pyproject = "[project]\nname = \"shop\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n[project.scripts]\nshop = \"shop.main:main\"\n\

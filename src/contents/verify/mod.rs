@@ -32,7 +32,7 @@ pub(crate) enum CheckedAspect {
     Record,
     /// The artifact is within the limits of its target.
     Limits,
-    /// The audits of modules and shared libraries pass when the project is built again.
+    /// The audits of modules, shared libraries and data files pass when the project is built again.
     Audits,
     /// The project builds to the same bytes again.
     Rebuild,

@@ -7,6 +7,9 @@ use crate::audit::data_files::{DataFileAudit, MissingDataFile, Whereabouts};
 use crate::audit::imports::OwnModule;
 use crate::tree::{FileContent, FileOrigin};
 
+/// How many missing files have a hint of their own: a pattern may exclude all templates of an application.
+const HINTS: usize = 4;
+
 /// Returns the files that the application names by literal paths and that are not in the artifact, with what to do about it.
 pub(super) fn audit(audited: &Audited, modules: &[OwnModule]) -> Vec<MissingDataFile> {
     let projects = audited.plan.project_names();
@@ -29,7 +32,15 @@ pub(super) fn audit(audited: &Audited, modules: &[OwnModule]) -> Vec<MissingData
         allowed: &audited.settings.audit.allow_missing,
     };
     let mut findings = audit.run();
-    for finding in &mut findings {
+    let others = findings.iter().filter(|finding| finding.is_error()).count().saturating_sub(HINTS);
+    for (at, finding) in findings.iter_mut().filter(|finding| finding.is_error()).enumerate() {
+        if at == HINTS {
+            let files = if others == 1 { "the other file".to_owned() } else { format!("the other {others} files") };
+            finding.remedies.push(format!("include {files} in the same way, or change the patterns of --exclude"));
+        }
+        if at >= HINTS {
+            continue;
+        }
         if let Whereabouts::Project { source, in_artifact } = &finding.whereabouts {
             let flags = inclusion::flags(audited, source, in_artifact);
             let (path, package) =
