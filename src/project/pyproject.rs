@@ -289,7 +289,8 @@ impl TryFrom<ProjectWire> for ProjectMetadataTable {
     }
 }
 
-/// `project.requires-python`. Poetry 2 also accepts its own version constraints there: `^3.12`, `3.12.*`.
+/// `project.requires-python`. Poetry 2 also accepts its own version constraints there, such as `^3.12` and `3.12.*`. A version
+/// alone would be a mistake: to Poetry, `3.12` is 3.12.0.
 struct RequiresPython(VersionSpecifiers);
 
 impl FromStr for RequiresPython {
@@ -297,8 +298,8 @@ impl FromStr for RequiresPython {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let specifiers = text.parse().or_else(|error| match text.parse::<VersionConstraint>() {
-            Ok(constraint) => Ok(constraint.on_python().to_python_specifiers()),
-            Err(_) => Err(error),
+            Ok(constraint) if text.parse::<Version>().is_err() => Ok(constraint.on_python().to_python_specifiers()),
+            _ => Err(error),
         })?;
         Ok(Self(specifiers))
     }
@@ -485,6 +486,23 @@ mod tests {
         assert_eq!(private.url.password(), Some("secret"));
         assert!(private.explicit && !private.default && wheels.default);
         assert_eq!(wheels.url.as_str(), "file:///wheels/");
+    }
+
+    #[test]
+    fn requires_python_may_be_a_constraint_of_poetry() {
+        for (text, expected) in [
+            (">=3.9,!=3.10.*", Some(">=3.9, !=3.10.*")),
+            ("^3.12", Some(">=3.12, <4")),
+            ("3.12.*", Some("==3.12.*")),
+            ("~3.12", Some(">=3.12, <3.13")),
+            (">=3.11 <3.13", Some(">=3.11, <3.13")),
+            ("3.12", None),
+            ("three", None),
+        ] {
+            let pyproject = parse(&format!("[project]\nname = \"a\"\nversion = \"1\"\nrequires-python = \"{text}\"\n"));
+            let found = pyproject.ok().map(|pyproject| pyproject.requires_python.unwrap().to_string());
+            assert_eq!(found.as_deref(), expected, "{text}");
+        }
     }
 
     #[test]

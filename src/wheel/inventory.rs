@@ -12,7 +12,7 @@ use super::archive::{ArchiveEntry, StrictArchive};
 use super::entry_points::{self, EntryPoint};
 use super::error::{StrictArchiveError, WheelError, WheelErrorKind};
 use super::inflate::Inflater;
-use super::metadata::{self, Requirements};
+use super::metadata::{self, WheelRequirements};
 use super::record::{self, RecordRow, RecordRows};
 use super::violation::{BrokenRule, WheelViolation};
 use crate::digest::{Algorithm, Hasher, Sha256};
@@ -140,7 +140,7 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventor
     let text = required(&texts, &layout.wheel)?;
     let root_is_purelib = metadata::check_wheel(text).map_err(|kind| kind.at(&*layout.wheel))?;
     let text = required(&texts, &layout.metadata)?;
-    let Requirements { requires, requires_python } =
+    let WheelRequirements { requires, requires_python } =
         metadata::check_metadata(text, filename).map_err(|kind| kind.at(&*layout.metadata))?;
     let entry_points = match texts.get(&*layout.entry_points) {
         Some(text) => entry_points::parse(text).map_err(|kind| kind.at(&*layout.entry_points))?,

@@ -41,7 +41,8 @@ pub(super) fn check_dist_info(directory: &str, filename: &WheelFilename) -> Resu
 }
 
 /// What a distribution requires, as METADATA states it.
-pub(crate) struct Requirements {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WheelRequirements {
     /// The values of Requires-Dist.
     pub(crate) requires: Vec<String>,
     /// The value of Requires-Python, unless it is missing or empty.
@@ -49,19 +50,25 @@ pub(crate) struct Requirements {
 }
 
 /// Checks that METADATA has the name and the version in the wheel's file name; returns the requirements.
-pub(crate) fn check_metadata(text: &[u8], filename: &WheelFilename) -> Result<Requirements, WheelErrorKind> {
+pub(crate) fn check_metadata(text: &[u8], filename: &WheelFilename) -> Result<WheelRequirements, WheelErrorKind> {
     let headers = MetadataHeaders::parse(text)?;
     check_identity(&headers.get("Name")?, &headers.get("Version")?, filename)?;
-    let requires_python = headers.get("Requires-Python").ok().filter(|versions| !versions.is_empty());
-    Ok(Requirements { requires: headers.all(REQUIRES), requires_python })
+    Ok(WheelRequirements::of(&headers))
 }
 
-/// Returns the values of Requires-Dist in a METADATA file, which an index may serve separately from the wheel (PEP 658).
+/// Returns the requirements in METADATA.
 ///
 /// # Errors
 /// The headers cannot be parsed.
-pub(crate) fn requires(text: &[u8]) -> Result<Vec<String>, WheelErrorKind> {
-    Ok(MetadataHeaders::parse(text)?.all(REQUIRES))
+pub(crate) fn requirements(text: &[u8]) -> Result<WheelRequirements, WheelErrorKind> {
+    Ok(WheelRequirements::of(&MetadataHeaders::parse(text)?))
+}
+
+impl WheelRequirements {
+    fn of(headers: &MetadataHeaders) -> Self {
+        let requires_python = headers.get("Requires-Python").ok().filter(|versions| !versions.is_empty());
+        Self { requires: headers.all(REQUIRES), requires_python }
+    }
 }
 
 fn check_identity(name: &str, version: &str, filename: &WheelFilename) -> Result<(), WheelErrorKind> {

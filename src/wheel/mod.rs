@@ -30,5 +30,5 @@ pub(crate) use install::{DerivedFile, destination_directory};
 pub use install::{InstallChanges, Wheel, install};
 pub(crate) use inventory::survey;
 pub use inventory::{SchemePart, WheelFile, WheelInventory, read};
-pub(crate) use metadata::requires;
+pub(crate) use metadata::{WheelRequirements, requirements};
 pub use violation::{BrokenRule, WheelViolation};

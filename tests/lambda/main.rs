@@ -11,6 +11,7 @@ mod forge;
 mod install;
 mod invalid_wheels;
 mod outputs;
+mod planned;
 mod private_index;
 mod runtime;
 mod shared;

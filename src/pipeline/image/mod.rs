@@ -30,7 +30,7 @@ use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan};
 use crate::pipeline::planned_outputs::{self, PlannedOutput};
 use crate::pipeline::session::{Session, registry, repairing};
-use crate::pipeline::wheels::completeness;
+use crate::pipeline::wheels::{completeness, planned};
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
 use crate::settings::ImageSettings;
@@ -122,7 +122,8 @@ pub(crate) fn plan_image(
     command::check(settings, &chosen.target)?;
     let files = outputs::files(settings, &project)?;
     let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
-    plans.iter().try_for_each(|plan| completeness::check_planned(plan, common, &finder, &session.cache, reporter))?;
+    let fetch = &origins.fetch;
+    plans.iter().try_for_each(|plan| planned::check(plan, common, fetch, &finder, &session.cache, reporter))?;
     Ok(ImagePlanReport {
         format: FORMAT_VERSION,
         profile: chosen.target.name.clone(),

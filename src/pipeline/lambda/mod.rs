@@ -19,7 +19,7 @@ use crate::pipeline::plan::python::{self, newest_supported};
 use crate::pipeline::plan::{self, LockedProject, Plan};
 use crate::pipeline::planned_outputs::{self, PlannedOutput, resolved};
 use crate::pipeline::session::{Session, repairing};
-use crate::pipeline::wheels::completeness;
+use crate::pipeline::wheels::{completeness, planned};
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::platform::{LambdaProfile, Profile, TargetPlatform, allowed_runtimes};
 use crate::project::application;
@@ -112,7 +112,7 @@ pub(crate) fn plan(
     let finder = origins.finder(&session.cache, reporter);
     let function = LambdaProject::new(project, settings, &finder)?;
     let plan = function.plan(settings, &finder, reporter)?;
-    completeness::check_planned(&plan, common, &finder, &session.cache, reporter)?;
+    planned::check(&plan, common, &origins.fetch, &finder, &session.cache, reporter)?;
     let mut outputs: Vec<PathBuf> = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
     outputs.extend(documents::planned(&settings.documents, &outputs[0]));
     let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };

@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::cache::Cache;
-use crate::index::FileFinder;
+use crate::lock::SelectedDistribution;
 use crate::lock::requirements::{self, InstalledMetadata};
-use crate::lock::{SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::Plan;
@@ -14,7 +12,6 @@ use crate::pipeline::plan::requirements_source::RequirementsSource;
 use crate::pipeline::wheels::SelectedWheel;
 use crate::report::Reporter;
 use crate::settings::Settings;
-use crate::wheel;
 
 /// Checks that the installed distributions require nothing that is not pinned: a requirements file may be incomplete.
 /// A pinned version outside a requirement's range is a warning, since it may be intended.
@@ -31,43 +28,11 @@ pub(crate) fn check(
     check_known(plan, known, settings, reporter)
 }
 
-/// Like [`check`], for a plan, which fetches no wheel: by cached wheels and the metadata that an index serves (PEP
-/// 658). The requirements of sources are not known.
+/// As [`check`], for the requirements that are known.
 ///
 /// # Errors
-/// A distribution is required and not pinned, or an index cannot be asked.
-pub(crate) fn check_planned(
-    plan: &Plan,
-    settings: &Settings,
-    finder: &FileFinder,
-    cache: &Cache,
-    reporter: &dyn Reporter,
-) -> Result<(), BuildError> {
-    if plan.project.lock.requirements().is_none() || settings.requirements.no_deps {
-        return Ok(());
-    }
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for selected in plan.installed() {
-        let SelectedSource::Wheel(wheel, _) = &selected.source else {
-            known.push((selected, Vec::new()));
-            continue;
-        };
-        match wheel.digest().map(|digest| cache.wheel(digest, &wheel.filename)).transpose()?.flatten() {
-            Some(wheel) => known.push((selected, wheel.inventory.requires)),
-            None => unknown.push((selected, wheel.clone())),
-        }
-    }
-    let wheels: Vec<_> = unknown.iter().map(|(_, wheel)| wheel.clone()).collect();
-    let metadata = finder.metadata(&wheels)?;
-    for ((selected, _), metadata) in unknown.into_iter().zip(metadata) {
-        let requires = metadata.and_then(|text| wheel::requires(&text).ok()).unwrap_or_default();
-        known.push((selected, requires));
-    }
-    let known = known.iter().map(|(selected, requires)| (*selected, requires.as_slice()));
-    check_known(plan, known, settings, reporter)
-}
-
-fn check_known<'a>(
+/// A distribution is required and not pinned.
+pub(super) fn check_known<'a>(
     plan: &Plan,
     known: impl Iterator<Item = (&'a SelectedDistribution, &'a [String])>,
     settings: &Settings,

@@ -6,6 +6,7 @@ mod directory_state;
 pub(crate) mod elf_cache;
 pub(crate) mod from_source;
 mod normalized;
+pub(crate) mod planned;
 mod requires_python;
 mod static_project;
 mod uncommitted;
@@ -21,6 +22,7 @@ use crate::lock::{LockedWheel, SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::{LockedProject, Plan, indexes};
 use crate::pipeline::wheels::from_source::{BuildJob, SourceBuilder};
+use crate::pipeline::wheels::requires_python::StatedPython;
 use crate::report::Reporter;
 use crate::settings::Settings;
 use crate::wheel::Wheel;
@@ -108,7 +110,8 @@ pub(super) fn obtain<'a>(
             };
             wheels.push(SelectedWheel { selected, wheel });
         }
-        requires_python::check(wheels.iter().map(|selected| &selected.wheel), &plan.target, reporter)?;
+        let stated = wheels.iter().map(|selected| StatedPython::of(&selected.wheel));
+        requires_python::check(stated, &plan.target, reporter)?;
         obtained.push(wheels);
     }
     Ok(obtained)

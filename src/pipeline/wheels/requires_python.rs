@@ -13,23 +13,36 @@ use crate::pipeline::error::incompatible::IncompatiblePython;
 use crate::platform::{PythonVersion, TargetPlatform};
 use crate::report::Reporter;
 use crate::wheel::Wheel;
+use crate::wheel::filename::WheelFilename;
+
+/// The `Requires-Python` of a wheel.
+pub(super) struct StatedPython<'a> {
+    pub(super) wheel: &'a WheelFilename,
+    pub(super) requires_python: Option<&'a str>,
+}
+
+impl<'a> StatedPython<'a> {
+    pub(super) fn of(wheel: &'a Wheel) -> Self {
+        Self { wheel: &wheel.filename, requires_python: wheel.inventory.requires_python.as_deref() }
+    }
+}
 
 /// Checks that every wheel supports the target's Python. An invalid specifier is ignored, as by pip.
 ///
 /// # Errors
 /// [`BuildError::IncompatiblePython`], for the first wheel that needs a newer Python or exactly another one.
 pub(super) fn check<'a>(
-    wheels: impl Iterator<Item = &'a Wheel>,
+    wheels: impl Iterator<Item = StatedPython<'a>>,
     target: &TargetPlatform,
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {
-    for wheel in wheels {
-        let stated = wheel.inventory.requires_python.as_deref();
-        let Some((requires_python, exclusion)) = stated.and_then(|stated| excluded(stated, target.python)) else {
+    for StatedPython { wheel, requires_python } in wheels {
+        let Some((requires_python, exclusion)) = requires_python.and_then(|stated| excluded(stated, target.python))
+        else {
             continue;
         };
         let error = IncompatiblePython {
-            wheel: wheel.filename.to_string(),
+            wheel: wheel.to_string(),
             requires_python,
             target: target.to_string(),
             python: target.python,

@@ -1,0 +1,82 @@
+//! `--dry-run` refuses what the build would refuse, as far as metadata is known without the wheels.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::forge::{FILENAME, Forge};
+use crate::support::artifact::sha256;
+use crate::support::command::{fail, pybundle, succeed};
+
+fn project(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let project = tempfile::tempdir().unwrap();
+    for (path, bytes) in files {
+        fs::create_dir_all(project.path().join(path).parent().unwrap()).unwrap();
+        fs::write(project.path().join(path), bytes).unwrap();
+    }
+    project
+}
+
+fn bundle(project: &Path, arguments: &[&str]) -> Command {
+    let mut command = pybundle(&["lambda", "--no-audit", "-o"]);
+    command.arg(project.join("f.zip")).args(arguments).arg(project);
+    command
+}
+
+/// Returns the lines of an error.
+fn refused(command: &mut Command) -> String {
+    let message = fail(command);
+    message[message.find("error: ").unwrap()..].to_owned()
+}
+
+/// PyPI serves METADATA beside wheels (PEP 658).
+#[test]
+fn metadata_from_the_index_is_enough() {
+    let project = project(&[("app.py", b"")]);
+    fs::write(project.path().join("requirements.txt"), "flask==3.1.1\n").unwrap();
+    let dry = refused(&mut bundle(project.path(), &["--runtime=python3.12", "--dry-run", "--no-cache"]));
+    assert!(dry.contains("does not pin 6 required distributions: blinker>=1.9.0 (required by flask)"), "{dry}");
+    assert_eq!(dry, refused(&mut bundle(project.path(), &["--runtime=python3.12", "--no-cache"])));
+}
+
+/// Once a wheel is in the cache, the plan knows as much as the build.
+#[test]
+fn cached_wheels_are_checked() {
+    let metadata = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nRequires-Python: >=3.13\n";
+    let newer = Forge::wheel(&[("demo.py", b""), ("demo-1.0.dist-info/METADATA", metadata)]);
+    let mut invalid = Forge::demo();
+    invalid.set_record(|record| record.replace(",6\n", ",7\n"));
+    for (forge, reason) in [(newer, "requires Python >=3.13"), (invalid, "it has 6 bytes, but RECORD lists 7")] {
+        let bytes = forge.bytes();
+        let requirements = format!("demo==1.0 --hash=sha256:{}\n", sha256(&bytes));
+        let project = project(&[
+            ("app.py", b""),
+            ("requirements.txt", requirements.as_bytes()),
+            (&format!("wheels/{FILENAME}"), &bytes),
+        ]);
+        let (wheels, cache) = (project.path().join("wheels"), project.path().join("cache"));
+        let run = |arguments: &[&str]| {
+            let mut command = bundle(project.path(), &[&["--runtime=python3.12", "--no-index"], arguments].concat());
+            command.arg("--find-links").arg(&wheels).env("PYBUNDLE_CACHE_DIR", &cache);
+            command
+        };
+        succeed(&mut run(&["--dry-run"]));
+        let built = refused(&mut run(&[]));
+        assert!(built.contains(reason), "{built}");
+        assert_eq!(refused(&mut run(&["--dry-run"])), built);
+    }
+}
+
+/// All wheels of markupsafe are compiled, so its source distribution is as well.
+#[test]
+fn sources_that_cannot_be_built_for_the_target_are_refused() {
+    let project = project(&[("app.py", b""), ("requirements.txt", b"markupsafe==3.0.2\n")]);
+    let architecture = if std::env::consts::ARCH == "x86_64" { "arm64" } else { "x86_64" };
+    let run = |arguments: &[&str]| {
+        let common = ["--runtime=python3.12", "--arch", architecture, "--no-binary-package=markupsafe"];
+        refused(&mut bundle(project.path(), &[&common[..], arguments].concat()))
+    };
+    let dry = run(&["--dry-run"]);
+    assert!(dry.contains("markupsafe-3.0.2.tar.gz"), "{dry}");
+    assert_eq!(dry, run(&[]));
+}
