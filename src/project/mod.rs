@@ -11,6 +11,7 @@ pub(crate) mod lines;
 mod poetry;
 pub mod pyproject;
 pub(crate) mod python_pin;
+mod requires_python;
 mod rules;
 mod setup_script;
 mod setuptools;

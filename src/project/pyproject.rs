@@ -10,14 +10,14 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use pep440_rs::{Version, VersionSpecifiers, VersionSpecifiersParseError};
+use pep440_rs::{Version, VersionSpecifiers};
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
 use super::document::TomlDocument;
 use super::error::ProjectError;
 use super::poetry::PoetrySettings;
-use crate::constraint::VersionConstraint;
+use super::requires_python::RequiresPython;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::redact;
@@ -289,22 +289,6 @@ impl TryFrom<ProjectWire> for ProjectMetadataTable {
     }
 }
 
-/// `project.requires-python`. Poetry 2 also accepts its own version constraints there, such as `^3.12` and `3.12.*`. A version
-/// alone would be a mistake: to Poetry, `3.12` is 3.12.0.
-struct RequiresPython(VersionSpecifiers);
-
-impl FromStr for RequiresPython {
-    type Err = VersionSpecifiersParseError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let specifiers = text.parse().or_else(|error| match text.parse::<VersionConstraint>() {
-            Ok(constraint) if text.parse::<Version>().is_err() => Ok(constraint.on_python().to_python_specifiers()),
-            _ => Err(error),
-        })?;
-        Ok(Self(specifiers))
-    }
-}
-
 /// Deserializes a string with its own syntax, with a message of one line.
 pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
     deserializer: D,
@@ -486,23 +470,6 @@ mod tests {
         assert_eq!(private.url.password(), Some("secret"));
         assert!(private.explicit && !private.default && wheels.default);
         assert_eq!(wheels.url.as_str(), "file:///wheels/");
-    }
-
-    #[test]
-    fn requires_python_may_be_a_constraint_of_poetry() {
-        for (text, expected) in [
-            (">=3.9,!=3.10.*", Some(">=3.9, !=3.10.*")),
-            ("^3.12", Some(">=3.12, <4")),
-            ("3.12.*", Some("==3.12.*")),
-            ("~3.12", Some(">=3.12, <3.13")),
-            (">=3.11 <3.13", Some(">=3.11, <3.13")),
-            ("3.12", None),
-            ("three", None),
-        ] {
-            let pyproject = parse(&format!("[project]\nname = \"a\"\nversion = \"1\"\nrequires-python = \"{text}\"\n"));
-            let found = pyproject.ok().map(|pyproject| pyproject.requires_python.unwrap().to_string());
-            assert_eq!(found.as_deref(), expected, "{text}");
-        }
     }
 
     #[test]

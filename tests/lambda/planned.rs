@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::forge::{FILENAME, Forge};
+use crate::http::{Answer, Server};
 use crate::support::artifact::sha256;
 use crate::support::command::{fail, pybundle, succeed};
 
@@ -29,14 +30,29 @@ fn refused(command: &mut Command) -> String {
     message[message.find("error: ").unwrap()..].to_owned()
 }
 
-/// PyPI serves METADATA beside wheels (PEP 658).
+/// The index serves METADATA beside the wheel (PEP 658).
 #[test]
 fn metadata_from_the_index_is_enough() {
-    let project = project(&[("app.py", b"")]);
-    fs::write(project.path().join("requirements.txt"), "flask==3.1.1\n").unwrap();
-    let dry = refused(&mut bundle(project.path(), &["--runtime=python3.12", "--dry-run", "--no-cache"]));
-    assert!(dry.contains("does not pin 6 required distributions: blinker>=1.9.0 (required by flask)"), "{dry}");
-    assert_eq!(dry, refused(&mut bundle(project.path(), &["--runtime=python3.12", "--no-cache"])));
+    for (fields, reason) in [
+        ("Requires-Dist: six\n", "does not pin a required distribution: six (required by demo)"),
+        ("Requires-Python: >=3.13\n", "requires Python >=3.13"),
+    ] {
+        let metadata = format!("Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n{fields}");
+        let wheel = Forge::wheel(&[("demo.py", b""), ("demo-1.0.dist-info/METADATA", metadata.as_bytes())]).bytes();
+        let server = Server::start();
+        let page =
+            format!("<a href='/files/{FILENAME}#sha256={}' data-core-metadata=true>{FILENAME}</a>", sha256(&wheel));
+        server.answer("/simple/demo/", [Answer::file(page.as_bytes()).header("Content-Type", "text/html")]);
+        server.answer(&format!("/files/{FILENAME}"), [Answer::file(&wheel)]);
+        server.answer(&format!("/files/{FILENAME}.metadata"), [Answer::file(metadata.as_bytes())]);
+        let project = project(&[("app.py", b""), ("requirements.txt", b"demo==1.0\n")]);
+        let index = server.url("/simple");
+        let arguments = ["--runtime=python3.12", "--no-cache", "--index-url", &index];
+        let dry = refused(&mut bundle(project.path(), &[&arguments[..], &["--dry-run"]].concat()));
+        assert!(dry.contains(reason), "{dry}");
+        assert_eq!(server.requests(&format!("/files/{FILENAME}")).len(), 0);
+        assert_eq!(dry, refused(&mut bundle(project.path(), &arguments)));
+    }
 }
 
 /// Once a wheel is in the cache, the plan knows as much as the build.
