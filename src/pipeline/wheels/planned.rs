@@ -78,7 +78,8 @@ fn check_builds(
 ) -> Result<(), BuildError> {
     let indexes = indexes::of_build_requirements(settings, plan.project)?;
     let (fetcher, root) = (&Fetcher::new(fetch.clone()), plan.project.workspace.root.as_path());
-    let builder = SourceBuilder { settings, root, indexes, fetcher, cache, directory: Path::new("") };
+    let (outputs, directory) = (Vec::new(), Path::new(""));
+    let builder = SourceBuilder { settings, root, indexes, outputs, fetcher, cache, directory };
     let builders = builder.wheel_builders(jobs)?;
     jobs.iter().try_for_each(|job| compatibility::refuse_in_advance(job, &builders[&job.python].python, &plan.target))
 }
