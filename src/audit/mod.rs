@@ -42,7 +42,8 @@ impl AuditFinding {
             Self::Library(finding) => finding.is_error,
             Self::Import(finding) => finding.is_error(),
             Self::DataFile(finding) => finding.is_error(),
-            Self::Shadowed(_) | Self::Unreached(_) => false,
+            Self::Shadowed(shadowed) => shadowed.stops_runtime,
+            Self::Unreached(_) => false,
         }
     }
 
@@ -63,7 +64,8 @@ impl Hints for AuditFinding {
             Self::Library(finding) => finding.hints(),
             Self::Import(finding) => finding.hints(),
             Self::DataFile(finding) => finding.hints(),
-            Self::Shadowed(_) | Self::Unreached(_) => Vec::new(),
+            Self::Shadowed(finding) => finding.hints(),
+            Self::Unreached(_) => Vec::new(),
         }
     }
 }

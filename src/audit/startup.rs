@@ -2,11 +2,14 @@
 //!
 //! Specification: [site](https://docs.python.org/3/library/site.html) and [PEP 829](https://peps.python.org/pep-0829/).
 
+mod client;
+
 use std::io;
 
 use super::BUILT_IN_MODULES;
 use super::handler::ImportRoot;
 use super::imports;
+use crate::hints::Hints;
 use crate::platform::PythonVersion;
 use crate::tree::{FileOrigin, TreeEntry};
 
@@ -23,8 +26,6 @@ pub(crate) struct StartupAudit<'a> {
     pub(crate) python: PythonVersion,
     /// Whether the roots precede the standard library in the search path, as on Lambda.
     pub(crate) precedes_standard_library: bool,
-    /// Whether a file belongs to the application or to one of the project's own distributions.
-    pub(crate) is_own: &'a dyn Fn(&FileOrigin) -> bool,
 }
 
 /// A file whose code runs although nothing imports it by its name.
@@ -44,8 +45,8 @@ pub(crate) enum ImplicitCodeKind {
     StartFile,
     /// `sitecustomize` or `usercustomize`, which are imported when Python starts.
     Customization,
-    /// A module with the name of one of the standard library, which it precedes.
-    Shadow(String),
+    /// A module with the name of one of the standard library or of the runtime client, which it precedes.
+    Shadow { module: String, stops_runtime: bool },
 }
 
 impl ImplicitCodeKind {
@@ -55,18 +56,38 @@ impl ImplicitCodeKind {
             Self::PathFile => "pth",
             Self::StartFile => "start",
             Self::Customization => "customization",
-            Self::Shadow(_) => "shadow",
+            Self::Shadow { .. } => "shadow",
         }
     }
 }
 
-/// A module of a distribution that is imported in place of the standard library's.
+/// A module that is imported in place of one of the standard library or of AWS's runtime client.
 #[derive(Debug, thiserror::Error)]
-#[error("{path} of {origin} replaces the module `{module}` of the standard library")]
+#[error("{} replaces the module `{module}`{}", shown(path, origin), if *stops_runtime { ", which AWS's runtime client or the standard library needs" } else { " of the standard library" })]
 pub(crate) struct ShadowedModule {
     pub(crate) path: String,
     pub(crate) origin: FileOrigin,
     pub(crate) module: String,
+    /// Whether the runtime client fails before it calls the handler.
+    pub(crate) stops_runtime: bool,
+}
+
+impl Hints for ShadowedModule {
+    fn hints(&self) -> Vec<String> {
+        let is_own = matches!(self.origin, FileOrigin::Application);
+        (is_own && self.stops_runtime)
+            .then(|| format!("rename {}, for instance to app_{}", self.path, self.path))
+            .into_iter()
+            .collect()
+    }
+}
+
+/// Returns a file with the distribution that it belongs to.
+fn shown(path: &str, origin: &FileOrigin) -> String {
+    match origin {
+        FileOrigin::Application => path.to_owned(),
+        FileOrigin::Distribution(_) => format!("{path} of {origin}"),
+    }
 }
 
 impl StartupAudit<'_> {
@@ -103,11 +124,11 @@ impl StartupAudit<'_> {
         if matches!(module, "sitecustomize" | "usercustomize") {
             return Ok(Some(ImplicitCodeKind::Customization));
         }
+        let stops_runtime = client::needs(module, self.python);
         let shadows = self.precedes_standard_library
-            && !(self.is_own)(&entry.origin)
             && !BUILT_IN_MODULES.contains(&module)
-            && imports::is_standard(module, self.python);
-        Ok(shadows.then(|| ImplicitCodeKind::Shadow(module.to_owned())))
+            && (stops_runtime || imports::is_standard(module, self.python));
+        Ok(shadows.then(|| ImplicitCodeKind::Shadow { module: module.to_owned(), stops_runtime }))
     }
 }
 
@@ -155,7 +176,7 @@ mod tests {
         let tree = tree(files);
         let python = PythonVersion { major: 3, minor };
         let roots = [ImportRoot { tree: &tree, site_packages }];
-        let audit = StartupAudit { roots: &roots, python, precedes_standard_library, is_own: &|_| false };
+        let audit = StartupAudit { roots: &roots, python, precedes_standard_library };
         audit.run().unwrap().into_iter().map(|code| format!("{} {}", code.kind.name(), code.path)).collect()
     }
 

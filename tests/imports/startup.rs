@@ -1,8 +1,12 @@
 //! The report of code that starts by itself.
 
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::{Value, json};
 
-use super::support::command::succeed;
+use super::support::command::{fail, repository, succeed};
+use super::support::lambda::newest_python;
 use super::support::uv::Project;
 use super::support::wheel_with;
 use super::{Files, lambda};
@@ -47,4 +51,39 @@ fn code_that_starts_by_itself_is_listed_and_shadowing_is_a_warning() {
     let line = "implicit  4 files may run without being imported by name: hook-nspkg.pth of hook 1.0, random.py of replaced 1.0, \
                 sitecustomize.py of hook 1.0, __pycache__/hook.cpython-312.pyc of hook 1.0\n";
     assert!(page.contains(line), "{page}");
+}
+
+/// What the audit says is what happens under AWS's runtime client.
+#[test]
+fn an_application_that_replaces_what_the_runtime_needs_is_refused() {
+    let python = newest_python();
+    let module = ("app.py", "def handler(event, context):\n    return 'started'\n");
+    for (name, stops) in
+        [("types.py", true), ("json/__init__.py", true), ("statistics.py", false), ("app_types.py", false)]
+    {
+        let project = Project::new(&[module, (name, "")]);
+        project.write("requirements.txt", b"");
+        let zip = project.path().join("function.zip");
+        let build = ["--handler", "app.handler", "--output", zip.to_str().unwrap()];
+        if stops {
+            let said = fail(&mut lambda(project.path(), &python, &build));
+            let top_level = name.split(['/', '.']).next().unwrap();
+            let expected =
+                format!("error: {name} replaces the module `{top_level}`, which AWS's runtime client or the");
+            assert!(said.contains(&expected) && said.contains(&format!("hint: rename {name}")), "{said}");
+            succeed(lambda(project.path(), &python, &build).arg("--no-audit"));
+            // It exits before it can say which error there was.
+            assert!(!starts(&python, &zip), "{name}");
+        } else {
+            succeed(&mut lambda(project.path(), &python, &build));
+            assert!(starts(&python, &zip), "{name}");
+        }
+    }
+}
+
+fn starts(python: &str, zip: &Path) -> bool {
+    let mut command = Command::new(repository().join("scripts/lambda-run"));
+    command.args(["--python", python, "--handler", "app.handler", "--event", "{}"]).arg(zip);
+    let document: Value = serde_json::from_str(&succeed(&mut command)).unwrap();
+    document["answer"] == "started"
 }

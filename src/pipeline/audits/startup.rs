@@ -13,14 +13,12 @@ use crate::tree::FileOrigin;
 /// # Errors
 /// A file cannot be read.
 pub(super) fn audit(audited: &Audited, report: &mut AuditReport) -> Result<Vec<ShadowedModule>, BuildError> {
-    let projects = audited.plan.project_names();
     let python = audited.plan.target.python;
     let audit = StartupAudit {
         roots: audited.roots,
         python,
         // In images, site-packages comes after the standard library (site.py); Lambda puts the function and layers first.
         precedes_standard_library: audited.runs_on_lambda(),
-        is_own: &|origin| origin.is_own(&projects),
     };
     let mut shadowed = Vec::new();
     for code in audit.run().map_err(BuildError::Temporary)? {
@@ -33,8 +31,8 @@ pub(super) fn audit(audited: &Audited, report: &mut AuditReport) -> Result<Vec<S
             distribution,
             kind: code.kind.name().to_owned(),
         });
-        if let ImplicitCodeKind::Shadow(module) = code.kind {
-            shadowed.push(ShadowedModule { path: code.path, origin: code.origin, module });
+        if let ImplicitCodeKind::Shadow { module, stops_runtime } = code.kind {
+            shadowed.push(ShadowedModule { path: code.path, origin: code.origin, module, stops_runtime });
         }
     }
     for distribution in audited.distributions.iter().filter(|distribution| !distribution.is_local_project()) {
