@@ -60,6 +60,10 @@ impl FromStr for Handler {
     type Err = InvalidHandler;
 
     fn from_str(text: &str) -> Result<Self, InvalidHandler> {
+        if text.contains(':') {
+            // As servers of web applications are told.
+            return Err(InvalidHandler::new(text, "the function follows a dot, not a colon"));
+        }
         let dot = text.rfind('.').ok_or_else(|| InvalidHandler::new(text, "it has no dot"))?;
         let handler = Self { text: text.to_owned(), dot };
         if !is_identifier(handler.function()) {
@@ -162,6 +166,19 @@ pub(crate) enum HandlerError {
     },
     #[error("cannot run the handler `{handler}`: it is an `async def` in {path}, and Lambda does not await its result")]
     Coroutine { handler: Handler, path: String },
+    #[error(
+        "cannot run the handler `{handler}`: Lambda calls it with two arguments, the event and the context, and {path} \
+         defines it with other parameters"
+    )]
+    Parameters { handler: Handler, path: String },
+    #[error("cannot run the handler `{handler}`: it is a {kind} in {path}, not a function")]
+    NoCallable {
+        handler: Handler,
+        path: String,
+        kind: &'static str,
+        /// Similar handlers, the likeliest first.
+        similar: Vec<String>,
+    },
     /// The module is not valid Python of the target's version.
     #[error("cannot run the handler `{handler}`: {path}:{line}:{column}: {reason}")]
     Syntax {
@@ -182,7 +199,8 @@ impl Hints for HandlerError {
         match self {
             Self::NoModule { similar, .. }
             | Self::NamespacePackage { similar, .. }
-            | Self::NoFunction { similar, .. } => {
+            | Self::NoFunction { similar, .. }
+            | Self::NoCallable { similar, .. } => {
                 if similar.is_empty() {
                     return vec![
                         "use `module.function`, with the dotted name of the module from the artifact's root".to_owned(),
@@ -192,6 +210,9 @@ impl Hints for HandlerError {
             }
             Self::Coroutine { handler, .. } => {
                 vec![format!("use a function that calls `asyncio.run({}(event, context))`", handler.function())]
+            }
+            Self::Parameters { handler, .. } => {
+                vec![format!("define it as `def {}(event, context)`", handler.function())]
             }
             Self::Syntax { .. } => vec!["fix the module, or choose another version with --runtime".to_owned()],
             Self::Read { .. } => Vec::new(),
@@ -241,7 +262,13 @@ pub(crate) fn check(
         reason: error.reason,
     })?;
     match (names.get(handler.function()), names.incomplete) {
-        (Some(Binding::Object), _) => Ok(LocatedHandler { path, uncertainty: None }),
+        (Some(Binding::Object | Binding::Imported), _) => Ok(LocatedHandler { path, uncertainty: None }),
+        (Some(Binding::OtherParameters), _) => Err(HandlerError::Parameters { handler: handler.clone(), path }),
+        (Some(binding @ (Binding::Class | Binding::Module)), _) => {
+            let kind = if binding == Binding::Class { "class" } else { "module" };
+            let similar = similar_handlers(handler, roots, python, &is_own);
+            Err(HandlerError::NoCallable { handler: handler.clone(), path, kind, similar })
+        }
         (Some(Binding::Coroutine), _) => Err(HandlerError::Coroutine { handler: handler.clone(), path }),
         (None, Some(IncompleteNames::StarImport(module))) => {
             Ok(LocatedHandler { path, uncertainty: Some(HandlerUncertainty::StarImport(module)) })
@@ -280,7 +307,16 @@ fn similar_handlers(
                 continue;
             };
             let module_similarity = similarity(&module, &wanted);
-            for name in names.iter() {
+            for (name, binding) in names.iter() {
+                let is_possible = match binding {
+                    Binding::Object | Binding::Coroutine => true,
+                    // Imported names are other modules', unless they are imported to be handlers.
+                    Binding::Imported => name == handler.function() && module != wanted,
+                    Binding::OtherParameters | Binding::Class | Binding::Module => false,
+                };
+                if !is_possible {
+                    continue;
+                }
                 let name_similarity = similarity(name, handler.function());
                 let is_near = (module == wanted && name_similarity >= SIMILARITY)
                     || (name == handler.function())

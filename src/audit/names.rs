@@ -25,6 +25,14 @@ pub(super) struct ModuleNames {
 pub(super) enum Binding {
     /// An `async def` without a decorator, which returns a coroutine.
     Coroutine,
+    /// A function without a decorator that cannot be called with two positional arguments.
+    OtherParameters,
+    /// A class without bases and decorators.
+    Class,
+    /// By `import`.
+    Module,
+    /// By `from MODULE import`.
+    Imported,
     Object,
 }
 
@@ -62,9 +70,9 @@ impl ModuleNames {
         self.names.get(name).copied()
     }
 
-    /// Returns the names in alphabetical order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.names.keys().map(String::as_str)
+    /// Returns the names in alphabetical order, with what they were last bound to.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Binding)> {
+        self.names.iter().map(|(name, binding)| (name.as_str(), *binding))
     }
 
     /// Returns whether a name is bound by `from . import` alone.
@@ -86,7 +94,7 @@ impl ModuleNames {
             } else {
                 let name = alias.asname.as_ref().unwrap_or(&alias.name);
                 let is_new = !self.names.contains_key(name.as_str());
-                self.bind(name, Binding::Object);
+                self.bind(name, Binding::Imported);
                 if is_new && alias.asname.is_none() && import.level == 1 && import.module.is_none() {
                     self.siblings.insert(name.to_string());
                 }
@@ -95,8 +103,12 @@ impl ModuleNames {
     }
 
     fn function(&mut self, function: &ast::StmtFunctionDef) {
-        let is_coroutine = function.is_async && function.decorator_list.is_empty();
-        self.bind(&function.name, if is_coroutine { Binding::Coroutine } else { Binding::Object });
+        let binding = match (function.decorator_list.is_empty(), function.is_async) {
+            (true, true) => Binding::Coroutine,
+            (true, false) if !takes_two(&function.parameters) => Binding::OtherParameters,
+            _ => Binding::Object,
+        };
+        self.bind(&function.name, binding);
         if function.name.as_str() == "__getattr__" {
             self.incomplete = Some(IncompleteNames::GetAttr);
         }
@@ -114,7 +126,8 @@ impl<'a> Visitor<'a> for ModuleNames {
         match statement {
             Stmt::FunctionDef(function) => self.function(function),
             Stmt::ClassDef(class) => {
-                self.bind(&class.name, Binding::Object);
+                let is_plain = class.decorator_list.is_empty() && class.arguments.is_none();
+                self.bind(&class.name, if is_plain { Binding::Class } else { Binding::Object });
                 GlobalStatements(self).visit_body(&class.body);
             }
             Stmt::ImportFrom(import) => self.import(import),
@@ -124,7 +137,7 @@ impl<'a> Visitor<'a> for ModuleNames {
                         || alias.name.as_str().split('.').next().unwrap_or_default(),
                         |name| name.as_str(),
                     );
-                    self.bind(bound, Binding::Object);
+                    self.bind(bound, Binding::Module);
                 }
             }
             Stmt::AnnAssign(assignment) => {
@@ -212,6 +225,14 @@ impl<'a> Visitor<'a> for GlobalStatements<'_> {
     fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
+/// Returns whether a function can be called with two positional arguments.
+fn takes_two(parameters: &ast::Parameters) -> bool {
+    let positional = || parameters.posonlyargs.iter().chain(&parameters.args);
+    let required = positional().filter(|parameter| parameter.default.is_none()).count();
+    let is_open = parameters.vararg.is_some() || positional().count() >= 2;
+    required <= 2 && is_open && parameters.kwonlyargs.iter().all(|parameter| parameter.default.is_some())
+}
+
 /// Returns whether a condition is false in a module that is imported: `TYPE_CHECKING`, or `__name__ == "__main__"`.
 pub(super) fn never_runs(condition: &Expr) -> bool {
     match condition {
@@ -267,7 +288,31 @@ mod tests {
             "# -*- coding: utf-8 -*-\nh = 1",
         ] {
             let names = read(source).unwrap_or_else(|error| panic!("{source}: {error:?}"));
-            assert_eq!(names.get("h"), Some(Binding::Object), "{source}");
+            assert!(names.get("h").is_some(), "{source}");
+        }
+    }
+
+    #[test]
+    fn bindings_tell_what_cannot_be_a_handler() {
+        for (source, expected) in [
+            ("def h(event, context): ...", Binding::Object),
+            ("def h(event, context=None, *, x=1): ...", Binding::Object),
+            ("def h(*args): ...", Binding::Object),
+            ("def h(event, /, *rest): ...", Binding::Object),
+            ("@decorated\ndef h(event): ...", Binding::Object),
+            ("def h(event): ...", Binding::OtherParameters),
+            ("def h(): ...", Binding::OtherParameters),
+            ("def h(event, context, more): ...", Binding::OtherParameters),
+            ("def h(event, context, *, more): ...", Binding::OtherParameters),
+            ("def h(event, **rest): ...", Binding::OtherParameters),
+            ("async def h(event, context): ...", Binding::Coroutine),
+            ("class h: ...", Binding::Class),
+            ("class h(Base): ...", Binding::Object),
+            ("import h", Binding::Module),
+            ("from a import h", Binding::Imported),
+            ("class h: ...\nh = h()", Binding::Object),
+        ] {
+            assert_eq!(read(source).unwrap().get("h"), Some(expected), "{source}");
         }
     }
 

@@ -40,3 +40,32 @@ fn functions_start_in_lambda_exactly_if_the_audit_passes() {
         assert_eq!(invocation.error(), "Runtime.ImportModuleError");
     }
 }
+
+#[test]
+fn handlers_that_lambda_cannot_call_are_refused() {
+    let build = |app: &str, more: &[&str]| {
+        let project = Project::new(&[("app.py", app), ("requirements.txt", "")]);
+        let mut command = lambda(project.path(), "3.13", more);
+        command.arg("-o").arg(project.path().join("function.zip"));
+        (project, command)
+    };
+    for (app, message, kind) in [
+        ("def handler(event):\n    return 1\n", "Lambda calls it with two arguments", "TypeError"),
+        ("class handler: ...\n", "it is a class in app.py", "TypeError"),
+        ("import json as handler\n", "it is a module in app.py", "TypeError"),
+    ] {
+        let said = fail(&mut build(app, &["--handler", "app.handler"]).1);
+        assert!(said.contains(message), "{said}");
+        let (project, mut command) = build(app, &[]);
+        succeed(&mut command);
+        let invocation = invoke("3.13", "app.handler", &json!({}), &[&project.path().join("function.zip")]);
+        assert_eq!(invocation.error(), kind, "{app}");
+    }
+    // The hint helps.
+    let said = fail(&mut build("def handler(event):\n    return 1\n", &["--handler", "app.handler"]).1);
+    assert!(said.contains("hint: define it as `def handler(event, context)`\n"), "{said}");
+    let (project, mut command) = build("def handler(event, context):\n    return 1\n", &["--handler", "app.handler"]);
+    succeed(&mut command);
+    let invocation = invoke("3.13", "app.handler", &json!({}), &[&project.path().join("function.zip")]);
+    assert_eq!(invocation.answer(), json!(1));
+}

@@ -82,7 +82,7 @@ fn modules_are_found_in_the_order_of_the_path_based_finder() {
 
 #[test]
 fn a_function_takes_precedence_over_its_layer() {
-    let (site_packages, function) = ("python/lib/python3.12/site-packages", "def h(): ...");
+    let (site_packages, function) = ("python/lib/python3.12/site-packages", "def h(event, context): ...");
     let own = tree(&[("ns/own.py", function), ("both.py", function)]);
     // A namespace package may be in both.
     let other = format!("{site_packages}/ns/other.py");
@@ -112,6 +112,7 @@ fn errors_suggest_similar_handlers() {
         ("lambda_function.py", "def lambda_handler(event, context): ..."),
         ("broken.py", "def h(:\n"),
         ("data/x.json", ""),
+        ("kinds.py", "import mangum\nfrom mangum import Mangum\ndef one(event): ...\nclass Service: ..."),
     ];
     for (handler, message, hint) in [
         ("app.main.handler", "app/main.py does not define `handler`", "`app.main.lambda_handler`"),
@@ -124,6 +125,10 @@ fn errors_suggest_similar_handlers() {
         ("data.handler", "`data` is a directory without `__init__.py`", "handler`?"),
         ("broken.h", "broken.py:1:7: ", "--runtime"),
         ("zzz.qqq", "no module `zzz`", "from the artifact's root"),
+        ("kinds.one", "with two arguments, the event and the context, and kinds.py", "`def one(event, context)`"),
+        ("kinds.Service", "it is a class in kinds.py, not a function", "from the artifact's root"),
+        ("kinds.mangum", "it is a module in kinds.py, not a function", "from the artifact's root"),
+        ("kinds.Mangun", "kinds.py does not define `Mangun`", "from the artifact's root"),
     ] {
         let error = check_in(&files, handler).unwrap_err();
         let (text, hints) = (error.to_string(), error.hints().join("\n"));

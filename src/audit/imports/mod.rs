@@ -424,7 +424,7 @@ impl<'a> ImportChecker<'a> {
 
     fn missing_name(&self, file: &search::ModuleFile, module: String, name: &str) -> ImportOutcome {
         let defined = self.positions.get(file.path).into_iter().flat_map(|at| self.modules[*at].source.names.iter());
-        let similar = remedies::similar(name, defined);
+        let similar = remedies::similar(name, defined.map(|(name, _)| name));
         ImportOutcome::MissingName { module, similar }
     }
 

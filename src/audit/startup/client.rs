@@ -37,6 +37,7 @@ const MODULES: &[(&str, RangeInclusive<u8>)] = &[
     ("numbers", ALL),
     ("operator", ALL),
     ("os", 0..=10),
+    ("pkgutil", 0..=9),
     ("posixpath", 0..=10),
     ("profiling", 15..=u8::MAX),
     ("queue", 12..=u8::MAX),
