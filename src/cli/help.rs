@@ -75,6 +75,7 @@ const REGISTRY_VARIABLES: &[EnvironmentVariable] = &[
         "PYBUNDLE_INSECURE_REGISTRY",
         "Registry hosts to use plain HTTP for, separated by commas, as --insecure-registry does",
     ),
+    variable("DOCKER_AUTH_CONFIG", "The content of a Docker config.json, which precedes the file"),
     variable("DOCKER_CONFIG", "The directory of Docker's config.json [default: ~/.docker]"),
     variable("REGISTRY_AUTH_FILE", "Podman's credentials file"),
     variable("XDG_RUNTIME_DIR, XDG_CONFIG_HOME", "The directories that have containers/auth.json otherwise"),

@@ -60,9 +60,16 @@ struct CredentialEntry {
     identitytoken: Option<String>,
 }
 
-/// Reads the files that exist.
-pub(super) async fn read_all(paths: &[PathBuf]) -> Result<Vec<CredentialFile>, CredentialsError> {
-    let mut files = Vec::new();
+/// The variable with the content of a credential file.
+pub(crate) const AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";
+
+/// Reads the content of `DOCKER_AUTH_CONFIG`, and the files that exist.
+pub(super) async fn read_all(
+    auth_config: Option<&str>,
+    paths: &[PathBuf],
+) -> Result<Vec<CredentialFile>, CredentialsError> {
+    let variable = auth_config.map(|text| CredentialFile::parse(Path::new(AUTH_CONFIG), text.as_bytes()));
+    let mut files: Vec<CredentialFile> = variable.into_iter().collect::<Result<_, _>>()?;
     for path in paths {
         files.extend(CredentialFile::read(path).await?);
     }

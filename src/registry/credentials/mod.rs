@@ -4,10 +4,11 @@
 //!
 //! 1. the variables `PYBUNDLE_REGISTRY_<HOST>_USERNAME` and `PYBUNDLE_REGISTRY_<HOST>_PASSWORD`, where HOST is the
 //!    registry's host with its port, in upper case, with `__` for a hyphen and `_` for a dot or a colon;
-//! 2. Docker's `config.json`, in the directory `DOCKER_CONFIG` or else `~/.docker`;
-//! 3. podman's `auth.json`: the file `REGISTRY_AUTH_FILE`, or else `containers/auth.json` in `XDG_RUNTIME_DIR`, then in
+//! 2. the variable `DOCKER_AUTH_CONFIG`, which has the content of a `config.json` (docker/cli 6008, and GitLab's runners);
+//! 3. Docker's `config.json`, in the directory `DOCKER_CONFIG` or else `~/.docker`;
+//! 4. podman's `auth.json`: the file `REGISTRY_AUTH_FILE`, or else `containers/auth.json` in `XDG_RUNTIME_DIR`, then in
 //!    `XDG_CONFIG_HOME` or `~/.config`;
-//! 4. AWS credentials, for Amazon's registries (see [`ecr`]).
+//! 5. AWS credentials, for Amazon's registries (see [`ecr`]).
 //!
 //! In each file the credential helper of the registry (`credHelpers`, else `credsStore`) comes before the entries
 //! (`auths`), and entries for narrower namespaces before wider ones. A malformed file and a helper that is missing or
@@ -21,6 +22,7 @@ use tokio::sync::OnceCell;
 
 use super::aws::AwsEnvironment;
 use super::ecr::{self, EcrError, EcrRegistry};
+pub(crate) use file::AUTH_CONFIG;
 use file::CredentialFile;
 use helper::Helpers;
 use scope::CredentialScope;
@@ -89,6 +91,8 @@ pub enum RegistryLogin {
 pub struct KeychainOptions {
     /// The variables `PYBUNDLE_REGISTRY_<HOST>_USERNAME` and `PYBUNDLE_REGISTRY_<HOST>_PASSWORD`.
     variables: BTreeMap<String, String>,
+    /// The content of `DOCKER_AUTH_CONFIG`.
+    auth_config: Option<String>,
     /// The paths of credential files, Docker's before podman's.
     files: Vec<PathBuf>,
     /// The directories of credential helpers, in the format of `PATH`.
@@ -115,6 +119,7 @@ impl KeychainOptions {
             files: docker.into_iter().chain(podman.into_iter().flatten()).collect(),
             search_path: set.get("PATH").cloned().unwrap_or_default(),
             aws: AwsEnvironment::new(&set, home),
+            auth_config: set.get(file::AUTH_CONFIG).cloned(),
             variables: set.into_iter().filter(|(name, _)| name.starts_with(VARIABLE_PREFIX)).collect(),
         }
     }
@@ -182,7 +187,8 @@ impl Keychain {
                 if let Some(login) = variables::login(options, registry)? {
                     return Ok(login);
                 }
-                let files = files.get_or_try_init(|| file::read_all(&options.files)).await?;
+                let files =
+                    files.get_or_try_init(|| file::read_all(options.auth_config.as_deref(), &options.files)).await?;
                 if let Some(login) = login_of_files(files, helpers, &wanted).await? {
                     return Ok(login);
                 }

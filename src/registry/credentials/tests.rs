@@ -98,6 +98,12 @@ async fn the_first_place_wins() {
     home = home.file(DOCKER, &entry("quay.io", "docker"));
     assert_eq!(home.login("quay.io").await.unwrap(), basic("docker", "word"));
 
+    home = home.variable("DOCKER_AUTH_CONFIG", &entry("quay.io", "runner"));
+    assert_eq!(home.login("quay.io").await.unwrap(), basic("runner", "word"));
+    // What it does not have is looked up in the files.
+    let others = home.login("gcr.io").await.unwrap();
+    assert_eq!(others, RegistryLogin::Anonymous);
+
     home = home.variable("PYBUNDLE_REGISTRY_QUAY_IO_USERNAME", "variable");
     home = home.variable("PYBUNDLE_REGISTRY_QUAY_IO_PASSWORD", "s3cret");
     assert_eq!(home.login("quay.io").await.unwrap(), basic("variable", "s3cret"));
@@ -268,6 +274,13 @@ async fn errors_say_where_and_what_to_do_and_hold_no_secret() {
         assert!(error.hints().join("\n").contains(hint), "{:?}", error.hints());
         assert!(!all_of(&error).contains("s3cret"), "{}", all_of(&error));
     }
+}
+
+#[tokio::test]
+async fn a_malformed_variable_is_named_without_its_content() {
+    let home = Home::new().variable("DOCKER_AUTH_CONFIG", "{\"auths\": s3cret}");
+    let error = home.login("quay.io").await.unwrap_err().to_string();
+    assert_eq!(error, "DOCKER_AUTH_CONFIG:1:11: invalid JSON");
 }
 
 #[test]
