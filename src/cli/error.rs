@@ -92,6 +92,11 @@ impl CliError {
         ErrorReport::new(self)
     }
 
+    /// Returns whether standard output has neither the document of the command nor an artifact.
+    pub(crate) fn is_without_document(&self) -> bool {
+        !matches!(self, Self::NotVerified { .. } | Self::ArtifactAndJson | Self::Terminal | Self::Output(_))
+    }
+
     /// Returns the exit status: 2 for usage errors, else 1.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {

@@ -16,7 +16,7 @@ use super::format::OutputFormat;
 use super::plain::{self, plain, without_commands};
 use crate::archive::destination;
 use crate::redact;
-use crate::report::ErrorReport;
+use crate::report::{ErrorReport, FORMAT_VERSION, FailureReport};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -247,9 +247,14 @@ impl Printer {
         anstream::eprintln!("{DIM}{}{DIM:#}", plain(text));
     }
 
-    /// Prints an error with its causes and hints.
+    /// Prints an error with its causes and hints; with `--json`, also as a document on standard output.
     pub(crate) fn error(&self, error: &CliError) {
-        self.explain("", &error.report());
+        let report = error.report();
+        self.explain("", &report);
+        if self.format == OutputFormat::Json && error.is_without_document() {
+            // The error has been printed already.
+            let _ = self.document(&FailureReport { format: FORMAT_VERSION, error: report });
+        }
     }
 
     /// Prints the error of one of several targets.

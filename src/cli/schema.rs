@@ -10,8 +10,9 @@ use super::printer::Printer;
 use crate::options;
 use crate::report::{
     BuildReport, CacheFolderReport, CacheSizeReport, CompletionsReport, ConfigurationReport, DiffReport,
-    FORMAT_VERSION, ImagePlanReport, ImageReport, InitReport, InspectReport, PinReport, PlanReport, ProfileListReport,
-    ProfileReport, PushedReport, SchemaDescription, SchemaListReport, TargetListReport, TargetsReport, VerifyReport,
+    FORMAT_VERSION, FailureReport, ImagePlanReport, ImageReport, InitReport, InspectReport, PinReport, PlanReport,
+    ProfileListReport, ProfileReport, PushedReport, SchemaDescription, SchemaListReport, TargetListReport,
+    TargetsReport, VerifyReport,
 };
 
 /// A document that has a schema, of which `schemas/NAME.json` is a copy.
@@ -44,6 +45,7 @@ const DOCUMENTS: &[DocumentSchema] = &[
     DocumentSchema::printed::<CacheSizeReport>("cache-size", "pybundle cache size|prune|clean --json"),
     DocumentSchema::printed::<SchemaListReport>("schema-list", "pybundle schema --json"),
     DocumentSchema::printed::<CompletionsReport>("completions", "pybundle completions --json"),
+    DocumentSchema::printed::<FailureReport>("failure", "any command with --json that fails"),
 ];
 
 impl DocumentSchema {

@@ -5,6 +5,7 @@ use std::error::Error;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::format_version;
 use crate::hints::Hints;
 use crate::redact;
 
@@ -17,6 +18,16 @@ pub(crate) struct ErrorReport {
     pub(crate) causes: Vec<String>,
     /// What to do about it.
     pub(crate) hints: Vec<String>,
+}
+
+/// What is printed with `--json` if a command fails.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct FailureReport {
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
+    pub(crate) format: u32,
+    /// Why it failed.
+    pub(crate) error: ErrorReport,
 }
 
 impl ErrorReport {

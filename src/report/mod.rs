@@ -18,7 +18,7 @@ pub(crate) use artifact::{
     ContentsKind, DiffReport, DiffVerdict, FileChange, FileReport, FindingReport, InspectReport, LayerOriginReport,
     OwnerKind, OwnerReport, StackedLayerReport, VerifiedKind, VerifyReport,
 };
-pub(crate) use error::ErrorReport;
+pub(crate) use error::{ErrorReport, FailureReport};
 pub(crate) use image::{
     BaseReport, ImagePlanReport, ImageReport, LayerReport, PinReport, PlatformReport, PushReport, PushedReport,
     StartReport,

@@ -84,6 +84,8 @@ fn what_every_command_prints_is_as_its_schema_says() {
         ("build", 1, "build --project=targets"),
         ("build", 0, "build --project=targets --dry-run api web"),
         ("build-list", 0, "build --project=targets --list"),
+        ("failure", 1, "lambda project --handler=absent.handler"),
+        ("failure", 1, "plan absent"),
         ("config-show", 0, "config show targets"),
         ("config-show", 0, "config show project"),
         ("init", 0, "init project --dry-run"),
