@@ -175,6 +175,16 @@ impl Lock {
         }
     }
 
+    /// Returns whether the lock lists a distribution, for any target and selection.
+    pub(crate) fn lists(&self, name: &DistributionName) -> bool {
+        match self {
+            Self::Uv(lock) => lock.lists(name),
+            Self::Pylock(lock) => lock.lists(name),
+            Self::Poetry(lock) => lock.lists(name),
+            Self::Requirements(lock) => lock.lists(name),
+        }
+    }
+
     /// Selects the requested distributions for a target. `project` is the project's directory relative to the lock's, and empty
     /// for the lock's own directory.
     ///

@@ -168,3 +168,25 @@ fn a_distribution_that_another_requires_for_an_extra_is_suggested() {
         "{said}"
     );
 }
+
+#[test]
+fn a_distribution_that_is_locked_for_another_target_is_named() {
+    let pyproject = |dependency: &str| {
+        format!(
+            "[project]\nname = \"a\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"solid\", \"{dependency}\"]\n\
+                 [tool.uv]\npackage = false\nno-index = true\nfind-links = [\"wheels\"]\n"
+        )
+    };
+    let project = project(&pyproject("helper ; sys_platform == 'win32'"));
+    project.uv(&["lock", "--quiet"]);
+    let hint =
+        "helper is locked, but not selected for python3.12 on x86_64: check its marker, and which project requires it";
+    assert_hint(&project, hint, &[]);
+    std::fs::remove_file(project.path().join("uv.lock")).unwrap();
+    project.write("requirements.txt", b"./wheels/solid-1.0-py3-none-any.whl\nhelper==1.0 ; sys_platform == 'win32'\n");
+    std::fs::remove_file(project.path().join("pyproject.toml")).unwrap();
+    assert_hint(&project, hint, &[]);
+    // What the hint says to check.
+    project.write("requirements.txt", b"./wheels/solid-1.0-py3-none-any.whl\n./wheels/helper-1.0-py3-none-any.whl\n");
+    succeed(&mut lambda(project.path(), "3.12", &["--include", "app.py"]));
+}

@@ -154,6 +154,11 @@ impl PoetryLock {
         self.project.groups.keys().chain(in_lock).collect()
     }
 
+    /// See [`Lock::lists`](crate::lock::Lock::lists).
+    pub(crate) fn lists(&self, name: &DistributionName) -> bool {
+        self.packages.iter().any(|package| package.name == *name)
+    }
+
     pub(crate) fn extras_and_groups(&self) -> ExtrasAndGroups {
         let groups = self.groups().into_iter().filter(|group| group.as_str() != MAIN);
         ExtrasAndGroups { extras: self.extras.clone(), groups: groups.cloned().collect() }

@@ -57,6 +57,11 @@ impl Pylock {
         Ok(Selection { distributions: pinned.collect::<Result<_, LockError>>()? })
     }
 
+    /// See [`Lock::lists`](crate::lock::Lock::lists).
+    pub(crate) fn lists(&self, name: &DistributionName) -> bool {
+        self.packages.iter().any(|package| package.name == *name)
+    }
+
     pub(crate) fn extras_and_groups(&self) -> ExtrasAndGroups {
         ExtrasAndGroups {
             extras: self.extras.clone(),

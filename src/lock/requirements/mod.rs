@@ -120,6 +120,11 @@ enum HashPolicy {
 }
 
 impl RequirementsTxt {
+    /// See [`Lock::lists`](crate::lock::Lock::lists).
+    pub(crate) fn lists(&self, name: &DistributionName) -> bool {
+        self.entries.iter().any(|entry| entry.name == *name)
+    }
+
     /// Returns the requirements of a project without any.
     pub(crate) fn empty(project: &Path) -> Self {
         Self {

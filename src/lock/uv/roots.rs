@@ -203,6 +203,11 @@ impl RequestedEdges {
 }
 
 impl UvLock {
+    /// See [`Lock::lists`](crate::lock::Lock::lists).
+    pub(crate) fn lists(&self, name: &DistributionName) -> bool {
+        !self.graph.named(name).is_empty()
+    }
+
     /// See [`Lock::extras_and_groups`](crate::lock::Lock::extras_and_groups).
     pub(crate) fn extras_and_groups(&self, request: &SelectionRequest, directory: &Path) -> ExtrasAndGroups {
         let Ok(roots) = SelectionRoots::find(self, request, directory) else { return ExtrasAndGroups::default() };

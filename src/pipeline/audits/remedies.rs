@@ -43,6 +43,7 @@ impl<'a> Remedies<'a> {
         let found = candidates.iter().find_map(|name| self.excluded(name).or_else(|| self.offered(name)));
         let found = found.or_else(|| candidates.iter().find_map(|name| self.in_other_files(name)));
         let found = found.or_else(|| candidates.iter().find_map(|name| self.installed(name, &missing.module)));
+        let found = found.or_else(|| candidates.iter().find_map(|name| self.not_selected(name)));
         match found {
             Some(remedy) => missing.remedies.insert(0, remedy),
             // An earlier suggestion already says what the module is likely to be.
@@ -132,6 +133,20 @@ impl<'a> Remedies<'a> {
         let selected = self.audited.plan.installed().find(|selected| selected.name == *name)?;
         let version = selected.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         Some(format!("{name}{version} is in the artifact, but does not contain `{module}`"))
+    }
+
+    /// Explains that the distribution is locked, but for another target or project.
+    fn not_selected(&self, name: &DistributionName) -> Option<String> {
+        let plan = self.audited.plan;
+        let mut members = plan.project.workspace.members.iter();
+        let is_member = members.any(|member| member.pyproject.name.as_ref() == Some(name));
+        let is_selected = plan.selected.iter().any(|selected| selected.name == *name);
+        (!is_member && !is_selected && plan.project.lock.lists(name)).then(|| {
+            format!(
+                "{name} is locked, but not selected for {}: check its marker, and which project requires it",
+                plan.target
+            )
+        })
     }
 
     /// Returns whether an installed distribution requires a distribution, perhaps for an extra.
