@@ -37,7 +37,7 @@ pub(super) fn visit(collector: &mut PathCollector, call: &ast::ExprCall) -> bool
         "fastapi.staticfiles.StaticFiles" | "starlette.staticfiles.StaticFiles" => {
             let directory = first.or_else(|| keyword(arguments, &["directory"]));
             let path = directory.and_then(|directory| collector.evaluator().path(directory));
-            let is_checked = !keyword(arguments, &["check_dir"]).is_some_and(|value| !is_true(value));
+            let is_checked = keyword(arguments, &["check_dir"]).is_none_or(is_true);
             match path {
                 Some(path) if is_checked => collector.add(call, path, UseKind::Read, None),
                 Some(path) => collector.add_optional(call, path),
@@ -124,18 +124,13 @@ fn resource(collector: &PathCollector, function: &str, arguments: &ast::Argument
 
 /// Visits `Flask(__name__)` or `Blueprint("name", __name__)`, whose directories are relative to the module.
 fn visit_flask(collector: &mut PathCollector, call: &ast::ExprCall, import_name: Option<&Expr>, is_application: bool) {
-    let is_own_name = import_name.and_then(last_name) == Some("__name__");
+    let import_name = import_name.and_then(last_name);
     let root = collector.evaluator().file().parent();
-    let folder = |name: &str, default: Option<&str>| match keyword(&call.arguments, &[name]) {
-        None => default.filter(|_| is_own_name).and_then(|default| root.clone().join(default)),
-        Some(value) => match collector.evaluator().evaluate(value)? {
-            LiteralValue::Text(text) if is_own_name => root.clone().join(&text),
-            LiteralValue::Path(path) => Some(path),
-            _ => None,
-        },
-    };
-    let templates = folder("template_folder", is_application.then_some("templates"));
-    let static_files = folder("static_folder", is_application.then_some("static"));
+    let root = (import_name == Some("__name__")).then_some(root);
+    let templates =
+        flask_directory(collector, call, root.as_ref(), "template_folder", is_application.then_some("templates"));
+    let static_files =
+        flask_directory(collector, call, root.as_ref(), "static_folder", is_application.then_some("static"));
     templates.into_iter().for_each(|path| collector.add_templates(call, path, UseKind::Searched));
     match static_files {
         Some(path) if keyword(&call.arguments, &["static_folder"]).is_some() => {
@@ -143,6 +138,24 @@ fn visit_flask(collector: &mut PathCollector, call: &ast::ExprCall, import_name:
         }
         Some(path) => collector.add_optional(call, path),
         None => {}
+    }
+}
+
+/// Returns the directory that an argument names, or that Flask has by default, relative to the directory of the module.
+fn flask_directory(
+    collector: &PathCollector,
+    call: &ast::ExprCall,
+    root: Option<&LiteralPath>,
+    name: &str,
+    default: Option<&str>,
+) -> Option<LiteralPath> {
+    match keyword(&call.arguments, &[name]) {
+        None => root?.clone().join(default?),
+        Some(value) => match collector.evaluator().evaluate(value)? {
+            LiteralValue::Text(text) => root?.clone().join(&text),
+            LiteralValue::Path(path) => Some(path),
+            LiteralValue::Imported(_) => None,
+        },
     }
 }
 

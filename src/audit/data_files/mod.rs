@@ -3,6 +3,7 @@
 //! A false error stops a deployment. So only a file that the project has and the artifact has not is an error, and paths
 //! pass that the application checks, creates or writes, whose absence it handles, or that may be written at run time.
 
+mod exceptions;
 mod finding;
 mod frameworks;
 mod functions;
@@ -101,27 +102,24 @@ impl DataFileAudit<'_> {
         let none = Constants::new();
         let numbered: Vec<(usize, &OwnModule)> = self.modules.iter().enumerate().collect();
         let bound = numbered.par_iter().map(|(at, module)| {
-            let read = |_: &str, body: &[ruff_python_ast::Stmt]| {
-                let evaluator = PathEvaluator::of_module(*at, module.package(), body, &none);
-                evaluator
-                    .into_bound()
-                    .map(|(name, value)| (format!("{}.{name}", module.name), value))
-                    .collect::<Vec<_>>()
-            };
-            self.parse(module, read).unwrap_or_default()
+            let bound = self.parse(module, |_, body| {
+                PathEvaluator::of_module(*at, module.package(), body, &none).into_bound().collect::<Vec<_>>()
+            });
+            let bound = bound.unwrap_or_default().into_iter();
+            bound.map(|(name, value)| (format!("{}.{name}", module.name), value)).collect::<Vec<_>>()
         });
         bound.collect::<Vec<_>>().into_iter().flatten().collect()
     }
 
     /// Returns the literal paths of a module.
     fn paths(&self, at: usize, module: &OwnModule, constants: &Constants) -> ModulePaths {
-        let is_module = |script: &String| script.strip_suffix(".__main__") == Some(&*module.name);
-        let runs_main = self.started.iter().any(is_module);
-        let read = |source: &str, body: &[ruff_python_ast::Stmt]| {
+        let mut scripts = self.started.iter().filter_map(|started| started.strip_suffix(".__main__"));
+        let runs_main = scripts.any(|script| script == module.name);
+        let paths = self.parse(module, |source, body| {
             let evaluator = PathEvaluator::of_module(at, module.package(), body, constants);
             PathCollector::collect(source, body, evaluator, self.python, runs_main)
-        };
-        self.parse(module, read).unwrap_or_default()
+        });
+        paths.unwrap_or_default()
     }
 
     /// Parses a module; `None` if it cannot be read, which is another audit's finding.
@@ -228,10 +226,10 @@ impl DataFileAudit<'_> {
     /// Returns whether `--allow-missing` names a path or a directory above it.
     fn is_allowed(&self, path: &str) -> bool {
         let shown = self.shown(path);
-        self.allowed.iter().any(|allowed| {
-            let rest = shown.strip_prefix(allowed.trim_end_matches('/'));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+        self.allowed
+            .iter()
+            .map(|allowed| allowed.trim_end_matches('/'))
+            .any(|allowed| shown == allowed || is_below(&shown, allowed))
     }
 
     /// Returns a path in the tree as messages name it: relative to site-packages or to the application's directory.
@@ -248,30 +246,38 @@ impl DataFileAudit<'_> {
 impl OwnModule<'_> {
     /// Returns the dotted name of the package that relative imports start from.
     fn package(&self) -> &str {
-        match self.path.ends_with("/__init__.py") {
-            is_package if is_package => &self.name,
-            _ => self.name.rsplit_once('.').map_or("", |(package, _)| package),
+        if self.path.ends_with("/__init__.py") {
+            return &self.name;
         }
+        self.name.rsplit_once('.').map_or("", |(package, _)| package)
     }
 }
 
 /// Returns the findings in the order of their locations, without those that others say as well: errors below a directory that
 /// is one, and a warning about a directory of which files are named.
 fn distinct(findings: BTreeMap<String, MissingDataFile>) -> Vec<MissingDataFile> {
-    let is_below = |path: &str, above: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
-    let is_told = |path: &str, finding: &MissingDataFile| {
-        findings.iter().any(|(other_path, other)| {
-            let is_told_above = is_below(path, other_path) && (other.is_error() || !finding.is_error());
-            let is_told_below = is_below(other_path, path) && !finding.is_error() && other.is_error();
-            is_told_above || is_told_below
-        })
-    };
-    let told: Vec<String> =
-        findings.iter().filter(|(path, finding)| is_told(path, finding)).map(|(path, _)| path.clone()).collect();
-    let mut findings: Vec<MissingDataFile> =
-        findings.into_iter().filter(|(path, _)| !told.contains(path)).map(|(_, finding)| finding).collect();
-    findings.sort_by(|one, other| one.location.cmp(&other.location));
-    findings
+    let told: BTreeSet<String> = findings
+        .iter()
+        .filter(|(path, finding)| is_told(path, finding, &findings))
+        .map(|(path, _)| path.clone())
+        .collect();
+    let kept = findings.into_iter().filter(|(path, _)| !told.contains(path));
+    let mut kept: Vec<MissingDataFile> = kept.map(|(_, finding)| finding).collect();
+    kept.sort_by(|one, other| one.location.cmp(&other.location));
+    kept
+}
+
+/// Returns whether another finding says what one says.
+fn is_told(path: &str, finding: &MissingDataFile, findings: &BTreeMap<String, MissingDataFile>) -> bool {
+    findings.iter().any(|(other_path, other)| {
+        let is_told_above = is_below(path, other_path) && (other.is_error() || !finding.is_error());
+        let is_told_below = is_below(other_path, path) && !finding.is_error() && other.is_error();
+        is_told_above || is_told_below
+    })
+}
+
+fn is_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// What the application checks, creates or writes.
@@ -307,9 +313,8 @@ impl<'a> Handled<'a> {
 
     /// Returns whether a path or one above it is handled, or, if it is merely named, one below it.
     fn contains(&self, path: &str, kind: &UseKind) -> bool {
-        let is_above = |above: &str, below: &str| below.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
         self.paths.iter().any(|handled| {
-            handled == path || is_above(handled, path) || (*kind == UseKind::Named && is_above(path, handled))
+            handled == path || is_below(path, handled) || (*kind == UseKind::Named && is_below(handled, path))
         })
     }
 }

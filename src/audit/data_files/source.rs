@@ -6,6 +6,7 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_text_size::Ranged;
 
+use super::exceptions::{self, HandledExceptions};
 use super::functions::{self, PathEffect};
 use super::main_guard;
 use crate::audit::imports::condition::{self, last_name, text};
@@ -332,7 +333,7 @@ impl<'a> PathCollector<'a> {
     }
 
     fn visit_try(&mut self, attempt: &ast::StmtTry) {
-        let handled: Vec<_> = attempt.handlers.iter().filter_map(handled_exceptions).collect();
+        let handled: Vec<_> = attempt.handlers.iter().filter_map(exceptions::handled).collect();
         let is_guarded = handled.contains(&HandledExceptions::MissingFiles);
         self.guarded(is_guarded, |collector| {
             collector.conditionally(!handled.is_empty(), |collector| collector.visit_body(&attempt.body));
@@ -389,7 +390,7 @@ impl<'v> Visitor<'v> for PathCollector<'_> {
             }
             Stmt::Try(attempt) => self.visit_try(attempt),
             Stmt::With(with) => {
-                let is_guarded = with.items.iter().any(|item| suppresses_missing_files(&item.context_expr));
+                let is_guarded = with.items.iter().any(|item| exceptions::suppresses_missing_files(&item.context_expr));
                 self.guarded(is_guarded, |collector| visitor::walk_stmt(collector, statement));
             }
             Stmt::Assign(assignment) => {
@@ -455,44 +456,8 @@ fn may_return(branches: &ast::StmtIf) -> bool {
 
 /// Returns the value of the first keyword argument with one of these names.
 pub(super) fn keyword<'e>(arguments: &'e ast::Arguments, names: &[&str]) -> Option<&'e Expr> {
-    let is_named = |keyword: &&ast::Keyword| keyword.arg.as_ref().is_some_and(|name| names.contains(&name.as_str()));
-    arguments.keywords.iter().find(is_named).map(|keyword| &keyword.value)
-}
-
-/// What an `except` handles, rather than raising again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HandledExceptions {
-    MissingFiles,
-    /// All exceptions alike.
-    All,
-}
-
-fn handled_exceptions(handler: &ast::ExceptHandler) -> Option<HandledExceptions> {
-    let ast::ExceptHandler::ExceptHandler(handler) = handler;
-    if handler.body.last().is_some_and(Stmt::is_raise_stmt) {
-        return None;
-    }
-    let Some(kind) = handler.type_.as_deref() else { return Some(HandledExceptions::All) };
-    if names_missing_files(kind) {
-        Some(HandledExceptions::MissingFiles)
-    } else {
-        let is_all = |kind: &Expr| matches!(last_name(kind), Some("Exception" | "BaseException"));
-        let is_all = kind.as_tuple_expr().map_or_else(|| is_all(kind), |kinds| kinds.elts.iter().any(is_all));
-        is_all.then_some(HandledExceptions::All)
-    }
-}
-
-/// Returns whether one of these exceptions is what the absence of a file raises, or a base class of it that is no other's.
-fn names_missing_files(kind: &Expr) -> bool {
-    match kind {
-        Expr::Tuple(kinds) => kinds.elts.iter().any(names_missing_files),
-        _ => last_name(kind).is_some_and(|name| {
-            matches!(name, "FileNotFoundError" | "OSError" | "IOError" | "EnvironmentError" | "TemplateNotFound")
-        }),
-    }
-}
-
-fn suppresses_missing_files(context: &Expr) -> bool {
-    let call = context.as_call_expr().filter(|call| last_name(&call.func) == Some("suppress"));
-    call.is_some_and(|call| call.arguments.args.iter().any(names_missing_files))
+    arguments
+        .keywords
+        .iter()
+        .find_map(|keyword| names.contains(&keyword.arg.as_ref()?.as_str()).then_some(&keyword.value))
 }

@@ -62,8 +62,8 @@ pub(super) fn reach(
     let (certain, possible) = if known.is_empty() {
         // A module that others import only under a condition is not started by itself.
         let conditional = imported_conditionally(checker);
-        let is_used = |module: &ApplicationModule| !is_development_only(&module.name) && !is_run_by_hand(&module.name);
-        let used = modules.iter().enumerate().filter(|(_, module)| is_used(module));
+        let used = modules.iter().enumerate();
+        let used = used.filter(|(_, module)| !is_development_only(&module.name) && !is_run_by_hand(&module.name));
         let certain =
             used.clone().filter(|(at, module)| module.is_root && may_be_started(module) && !conditional.contains(at));
         (certain.map(|(at, _)| at).collect(), used.map(|(at, _)| at).collect())
