@@ -207,7 +207,14 @@ impl BuildArguments {
             let known = names.map(|(name, _)| name.to_owned()).collect();
             return Err(ConfigurationError::UnknownTarget { path, name: name.clone(), known }.into());
         }
-        if targets.is_empty() { Err(ConfigurationError::NoTargets(path).into()) } else { Ok(()) }
+        if targets.is_empty() {
+            return Err(ConfigurationError::NoTargets(path).into());
+        }
+        let is_pushed = |named: &ListedTarget| matches!(&named.target, Target::Image(settings) if settings.push);
+        if self.push && !targets.iter().any(is_pushed) {
+            return Err(ConfigurationError::NoTags(path).into());
+        }
+        Ok(())
     }
 
     /// Returns a target with its settings, and how they differ from the previous configuration, if there is one.

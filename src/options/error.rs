@@ -75,6 +75,9 @@ pub(crate) enum ConfigurationError {
     },
     #[error("{} configures no targets", .0.display())]
     NoTargets(PathBuf),
+    /// None of the images that are to be pushed has a tag.
+    #[error("cannot push: no target in {} has a tag", .0.display())]
+    NoTags(PathBuf),
     /// A flag cannot be written as TOML, because its path is not UTF-8.
     #[error("cannot read a command-line option: {0}")]
     Flags(String),
@@ -108,6 +111,7 @@ impl Hints for ConfigurationError {
                 format!("run `pybundle {} --target {name}` or `pybundle build {name}`", kind.name())
             }
             Self::NoTargets(_) => NO_TARGETS.to_owned(),
+            Self::NoTags(_) => "add `tag = [\"HOST/REPOSITORY:TAG\"]` to a target of kind `image`".to_owned(),
         };
         vec![hint]
     }

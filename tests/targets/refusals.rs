@@ -220,6 +220,15 @@ fn a_target_is_built_by_the_command_of_its_kind() {
         said,
         "error: cannot push target `web`: it has no tag\nhint: name the image with --tag HOST/REPOSITORY:TAG\n"
     );
+    let project = TestProject::configured("[tool.pybundle.target.web]\nkind = \"image\"\n");
+    let (_, said) = project.ends(1, &["build", "--push"]);
+    assert_eq!(
+        said,
+        "error: cannot push: no target in pyproject.toml has a tag\n\
+         hint: add `tag = [\"HOST/REPOSITORY:TAG\"]` to a target of kind `image`\n"
+    );
+    let tag = "[tool.pybundle.target.web]\nkind = \"image\"\ntag = [\"localhost:1/team/app:1\"]\n";
+    TestProject::configured(tag).ends(0, &["build", "--push", "--list"]);
 }
 
 #[test]
