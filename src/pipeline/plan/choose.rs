@@ -50,7 +50,7 @@ fn warn_of_unusable(selection: &Selection, reporter: &dyn Reporter) {
             count => format!(" (and {count} more)"),
         };
         reporter.warn(&format!(
-            "{pinned}: `{first}`{more} is ignored: its name is not that of a wheel as defined before PEP 825"
+            "{pinned}: `{first}`{more} is ignored: its name is not a valid wheel file name (variants, PEP 825, are not supported)"
         ));
     }
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::support::artifact::sha256;
 use crate::support::command::{fail, pybundle, succeed};
 use crate::support::uv::Project;
 
@@ -79,6 +80,37 @@ fn variables_that_are_not_set_are_named() {
             "{message}"
         );
     }
+}
+
+/// A hash says which file is meant. With the default strategy, later indexes are not asked.
+#[test]
+fn a_file_that_differs_between_indexes_is_warned_of_unless_it_has_a_hash() {
+    let project = Project::new(&[("app.py", "")]);
+    let name = "demo-1.0-py3-none-any.whl";
+    let mut hashes = Vec::new();
+    for index in ["one", "two"] {
+        let wheel = crate::support::wheel_with("demo", "1.0", &[("demo.py", index.as_bytes())]);
+        let hash = sha256(&wheel);
+        project.write(&format!("{index}/demo/{name}"), &wheel);
+        let page = format!("<a href='{name}#sha256={hash}'>{name}</a>");
+        project.write(&format!("{index}/demo/index.html"), page.as_bytes());
+        hashes.push(hash);
+    }
+    let [one, two] = ["one", "two"].map(|index| format!("file://{}/{index}", project.path().display()));
+    let said = |strategy: &str, requirement: &str| {
+        project.write("requirements.txt", requirement.as_bytes());
+        stderr(&mut plan(
+            project.path(),
+            &["--index-url", &two, "--extra-index-url", &one, "--index-strategy", strategy],
+        ))
+    };
+    let warning =
+        format!("warning: {name} is taken from {one}, but {two} has another file of this name: pin its hash\n");
+    for strategy in ["unsafe-first-match", "unsafe-best-match"] {
+        assert_eq!(said(strategy, "demo==1.0\n"), warning);
+        assert_eq!(said(strategy, &format!("demo==1.0 --hash=sha256:{}\n", hashes[1])), "");
+    }
+    assert_eq!(said("first-index", "demo==1.0\n"), "");
 }
 
 /// Each hint is followed.

@@ -6,6 +6,7 @@ use pybundle::hints::Hints;
 use pybundle::lock::{DistributionSet, FileChooser, FormatControl, SelectionRequest};
 
 use crate::support::case::{Case, wheels};
+use crate::support::command::pybundle;
 use crate::support::uv::{Project, targets};
 
 #[test]
@@ -86,4 +87,24 @@ fn distributions_without_a_compatible_wheel() {
     assert!(numpy.hints().iter().any(|hint| hint.contains("python3.12")), "{:?}", numpy.hints());
     let sdist = error(Case::default().extra("sdist"), "3.12").to_string();
     assert!(sdist.ends_with("it has only the source distribution `docopt-0.6.2.tar.gz`"), "{sdist}");
+}
+
+/// The wheel with a label is a variant (PEP 825): pybundle does not know what its label promises.
+#[test]
+fn wheels_whose_names_cannot_be_parsed_are_skipped_with_a_warning() {
+    let lock = "version = 1\nrevision = 3\nrequires-python = '>=3.9'\n\
+                [[package]]\nname = 'app'\nversion = '1'\nsource = { virtual = '.' }\ndependencies = [{ name = 'demo' }]\n\
+                [[package]]\nname = 'demo'\nversion = '1.0'\nsource = { registry = 'wheels' }\n\
+                wheels = [{ path = 'demo-1.0-py3-none-any-x86_64_v3.whl' }, { path = 'demo-1.0-py3-none-any.whl' }]\n";
+    let project = Project::new(&[
+        ("pyproject.toml", "[project]\nname = 'app'\nversion = '1'\ndependencies = ['demo']\n"),
+        ("uv.lock", lock),
+        ("app.py", ""),
+    ]);
+    project.write("wheels/demo-1.0-py3-none-any.whl", &crate::support::wheel("demo", "1.0"));
+    let mut command = pybundle(&["lambda", "--runtime=python3.12", "--frozen", "--no-audit", "-o"]);
+    let output = command.arg(project.path().join("f.zip")).arg(project.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let warning = "warning: demo 1.0: `demo-1.0-py3-none-any-x86_64_v3.whl` is ignored: its name is not a valid wheel file name (variants, PEP 825, are not supported)\n";
+    assert!(output.status.success() && said.contains(warning), "{said}");
 }
