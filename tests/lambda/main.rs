@@ -8,7 +8,6 @@ mod files;
 #[allow(dead_code, reason = "these tests need few kinds of wheels")]
 #[path = "../support/forge.rs"]
 mod forge;
-#[allow(dead_code, reason = "these tests need an honest server only")]
 #[path = "../support/http.rs"]
 mod http;
 mod install;

@@ -68,7 +68,7 @@ pub(crate) fn resolve(
         read: &|file| if file == path { Ok(text.clone()) } else { Err(io::ErrorKind::NotFound.into()) },
         ..lock::environment(&directory, &|_| None)
     };
-    Ok(Lock::Requirements(RequirementsTxt::read(&[path.clone()], &environment)?))
+    Ok(Lock::Requirements(RequirementsTxt::read(std::slice::from_ref(&path), &environment)?))
 }
 
 /// Returns what uv reads instead of requirements files: their text, if it must be changed for uv.

@@ -108,3 +108,41 @@ fn wheels_whose_names_cannot_be_parsed_are_skipped_with_a_warning() {
     let warning = "warning: demo 1.0: `demo-1.0-py3-none-any-x86_64_v3.whl` is ignored: its name is not a valid wheel file name (variants, PEP 825, are not supported)\n";
     assert!(output.status.success() && said.contains(warning), "{said}");
 }
+
+/// `[tool.uv]` has the meaning that it has for uv: it concerns dependencies, and a name takes precedence.
+#[test]
+fn what_uv_does_not_build_is_not_built() {
+    let directory = "[project]\nname = 'apart'\nversion = '1'\nrequires-python = '>=3.9'\n\
+                     [build-system]\nrequires = ['uv_build']\nbuild-backend = 'uv_build'\n";
+    let head = "[project]\nname = 'app'\nversion = '1'\nrequires-python = '>=3.9'\n";
+    let tail = "[build-system]\nrequires = ['uv_build']\nbuild-backend = 'uv_build'\n\
+                [tool.uv.sources]\napart = { path = 'apart' }\nmember = { workspace = true }\n\
+                [tool.uv.workspace]\nmembers = ['member']\n";
+    let project = Project::new(&[
+        ("apart/pyproject.toml", directory),
+        ("apart/src/apart/__init__.py", ""),
+        ("member/pyproject.toml", &directory.replace("apart", "member")),
+        ("member/src/member/__init__.py", ""),
+        ("src/app/__init__.py", ""),
+    ]);
+    for (dependencies, options, is_accepted) in [
+        ("'member'", "no-build = true", true),
+        ("'member'", "no-build-package = ['app', 'member']", true),
+        ("'apart'", "no-build = true", false),
+        ("'apart'", "no-build-package = ['apart']", false),
+        ("'apart'", "no-build = true\nno-binary-package = ['apart']", true),
+        ("'docopt==0.6.2'", "no-build = true", false),
+        ("'docopt==0.6.2', 'six'", "no-build = true\nno-binary-package = ['docopt']", true),
+    ] {
+        let text = format!("{head}dependencies = [{dependencies}]\n{tail}[tool.uv]\n{options}\n");
+        project.write("pyproject.toml", text.as_bytes());
+        project.uv(&["lock"]);
+        let accepted = project.try_uv(&["sync", "--frozen", "--dry-run"]).status.success();
+        assert_eq!(accepted, is_accepted, "uv does not agree on {dependencies} and {options}");
+        let output = pybundle(&["plan", "--runtime=python3.12"]).arg(project.path()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.success(), is_accepted, "{dependencies} {options}: {said}");
+        let output = pybundle(&["plan", "--runtime=python3.12", "--no-build"]).arg(project.path()).output().unwrap();
+        assert!(!output.status.success(), "the user's own --no-build applies to everything");
+    }
+}
