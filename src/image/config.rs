@@ -3,6 +3,8 @@
 //! Specification: [OCI image configuration](https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md).
 //! An image inherits the same properties as with Docker's `FROM`.
 
+pub(crate) mod substitution;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};

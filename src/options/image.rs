@@ -111,6 +111,8 @@ pub(crate) struct MainImageOptions {
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct ContainerOptions {
     /// Set an environment variable
+    ///
+    /// $NAME in VALUE is the image's variable NAME, as in a Dockerfile. Write \$ for a literal $.
     #[arg(long, value_name = "NAME=VALUE")]
     #[serde(with = "table")]
     #[schemars(with = "BTreeMap<String, String>")]

@@ -37,8 +37,8 @@ fn flags_beat_the_profile_and_the_base() {
     let workshop = Workshop::new();
     let image = workshop.build(&[
         "--env=PYTHONUNBUFFERED=0",
-        "--env=PATH=/mine",
-        "--env=GREETING=a=b ${HOME} $$",
+        "--env=PATH=/mine:$PATH",
+        r"--env=GREETING=a=b \${HOME} \$",
         "--env=EMPTY=",
         "--env=EMPTY=twice",
         "--user=1000",
@@ -52,9 +52,8 @@ fn flags_beat_the_profile_and_the_base() {
     ]);
     for (name, value) in [
         ("PYTHONUNBUFFERED", "0"),
-        ("PATH", "/mine"),
-        // No shell reads it.
-        ("GREETING", "a=b ${HOME} $$"),
+        ("PATH", "/mine:/app/.venv/bin:/usr/local/bin:/usr/bin:/bin"),
+        ("GREETING", "a=b ${HOME} $"),
         ("EMPTY", "twice"),
         ("PYTHONDONTWRITEBYTECODE", "1"),
         ("VIRTUAL_ENV", "/app/.venv"),
@@ -83,6 +82,10 @@ fn invalid_values_are_errors() {
     let workshop = Workshop::new();
     let said = workshop.fail(&mut workshop.command(&["--workdir=srv"]));
     assert!(said.contains("`srv` is not an absolute path") && said.contains("`/srv`"), "{said}");
+    let said = workshop.fail(&mut workshop.command(&["--env=SECRET=s3$ret"]));
+    assert!(said.contains("error: the value of `SECRET` refers to `$ret`, which is not set in the image"), "{said}");
+    assert!(said.contains(r"hint: write `\$` for a literal `$`") && !said.contains("s3"), "{said}");
+    assert_eq!(workshop.build(&[r"--env=SECRET=s3\$ret"]).env("SECRET").as_deref(), Some("s3$ret"));
     for wrong in [
         "--env=NAME",
         "--env==value",

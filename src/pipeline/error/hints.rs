@@ -45,6 +45,7 @@ impl Hints for BuildError {
             Self::Python(error) => error.hints(),
             Self::Image(error) => error.hints(),
             Self::Environment(error) => error.hints(),
+            Self::EnvReference(error) => error.hints(),
             Self::File(error) => error.hints(),
             Self::Registry(error) => error.hints(),
             Self::BaseChoice(_) | Self::Reference(_) | Self::InvalidHandler(_) => Vec::new(),

@@ -16,6 +16,7 @@ use crate::digest::Sha256;
 use crate::fetch::{FetchError, InvalidKeyringProvider};
 use crate::git::GitChangesError;
 use crate::image::config::InvalidEnvValue;
+use crate::image::config::substitution::InvalidEnvReference;
 use crate::image::file::ImageFileError;
 use crate::image::{BaseError, BasePythonError, BlobError, ImageError, UserError};
 use crate::index::{IndexError, InvalidCutoff, InvalidIndexStrategy, InvalidIndexUrl};
@@ -102,6 +103,8 @@ pub(crate) enum BuildError {
     Image(#[from] ImageError),
     #[error(transparent)]
     Environment(#[from] InvalidEnvValue),
+    #[error(transparent)]
+    EnvReference(#[from] InvalidEnvReference),
     #[error(transparent)]
     File(#[from] ImageFileError),
     #[error(transparent)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::audit::handler::Handler;
 use crate::image::Base;
+use crate::image::config::substitution::substitute;
 use crate::image::config::{self, Entrypoint};
 use crate::image::file::ImageFormat;
 use crate::pipeline::BuildError;
@@ -163,15 +164,21 @@ pub(super) fn configuration(
     })
 }
 
-/// Returns the environment variables that the image adds to its base's.
+/// Returns the environment variables that the image adds to its base's. The user's values may refer to those of the profile
+/// and of the base.
 fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Result<Vec<(String, String)>, BuildError> {
     let mut env = Vec::with_capacity(target.env.len());
     for (name, value) in &target.env {
         env.push((name.clone(), config::expand(value, &base.config.execution)?));
     }
+    let before = env.clone();
     for (name, value) in &settings.container.env {
+        let value = substitute(name, value, |wanted| {
+            let own = before.iter().find(|(known, _)| known == wanted).map(|(_, value)| value.as_str());
+            own.or_else(|| base.env(wanted)).map(str::to_owned)
+        })?;
         env.retain(|(earlier, _)| earlier != name);
-        env.push((name.clone(), value.clone()));
+        env.push((name.clone(), value));
     }
     Ok(env)
 }
