@@ -56,15 +56,15 @@ pub(crate) struct UnreachedModules {
     /// The first problem.
     pub(crate) first: String,
     /// The module that is started; `None` if it is not known.
-    pub(crate) started: Option<String>,
+    pub(crate) entry: Option<String>,
 }
 
 impl fmt::Display for UnreachedModules {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { modules, findings, first, started } = self;
+        let Self { modules, findings, first, entry } = self;
         let modules = if *modules == 1 { "1 module".to_owned() } else { format!("{modules} modules") };
-        match started {
-            Some(started) => write!(formatter, "problems in {modules} that `{started}` does not import: {first}")?,
+        match entry {
+            Some(entry) => write!(formatter, "problems in {modules} that `{entry}` does not import: {first}")?,
             None => write!(formatter, "problems in {modules} that nothing imports: {first}")?,
         }
         match findings - 1 {

@@ -57,8 +57,8 @@ pub(crate) struct AuditedImports<'a> {
     pub(crate) findings: Vec<ImportFinding>,
     /// The problems of the other modules.
     pub(crate) unreached: Vec<ImportFinding>,
-    /// Whether one of the modules that are started is the application's. If not, any of its modules may be.
-    pub(crate) is_entry_known: bool,
+    /// The first of the application's modules that are started; `None` if none of them is known.
+    pub(crate) entry: Option<String>,
     /// The application's modules.
     pub(crate) modules: Vec<OwnModule<'a>>,
     /// The distributions that the application imports from.
@@ -169,8 +169,7 @@ impl<'t> ImportAudit<'_, 't> {
             used: BTreeSet::new(),
         };
         let outcomes: Vec<Vec<ImportOutcome>> = modules.iter().map(|module| checker.outcomes(module)).collect();
-        let entries = reachable::entries(&mut checker, self.started);
-        let is_entry_known = !entries.is_empty();
+        let (entries, entry) = reachable::entries(&mut checker, self.started);
         let reach = reachable::reach(&mut checker, &outcomes, entries);
         let used = std::mem::take(&mut checker.used);
         let (mut findings, mut unreached) = (Vec::new(), Vec::new());
@@ -187,7 +186,7 @@ impl<'t> ImportAudit<'_, 't> {
             entry: module.entry,
             is_reached: reach != ModuleReach::None,
         });
-        AuditedImports { findings, unreached, is_entry_known, modules: own.collect(), used }
+        AuditedImports { findings, unreached, entry, modules: own.collect(), used }
     }
 
     /// Returns the directories that the application adds to the search path.

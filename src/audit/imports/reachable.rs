@@ -47,9 +47,17 @@ pub(super) fn is_development_only(name: &str) -> bool {
     })
 }
 
-/// Returns the positions of the modules that are started; empty if they are not known.
-pub(super) fn entries(checker: &mut ImportChecker, started: &[String]) -> Vec<usize> {
-    started.iter().flat_map(|name| checker.executed_by_import(name)).collect()
+/// Returns the positions of the modules that are started, and the name of the first; nothing if they are not known.
+pub(super) fn entries(checker: &mut ImportChecker, started: &[String]) -> (Vec<usize>, Option<String>) {
+    let (mut entries, mut first) = (Vec::new(), None);
+    for name in started {
+        let executed = checker.executed_by_import(name);
+        if !executed.is_empty() && first.is_none() {
+            first = Some(name.trim_end_matches(".__main__").to_owned());
+        }
+        entries.extend(executed);
+    }
+    (entries, first)
 }
 
 /// Returns how what is started leads to each module. If that is not known, every module that may be started is.

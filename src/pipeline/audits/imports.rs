@@ -42,12 +42,11 @@ pub(super) fn audit<'a>(audited: &Audited<'a>, report: &mut AuditReport) -> (Vec
     let mut findings: Vec<AuditFinding> = audit.findings.into_iter().map(AuditFinding::from).collect();
     if let Some(first) = report.unreached.first() {
         let modules: BTreeSet<&str> = audit.unreached.iter().flat_map(ImportFinding::paths).collect();
-        let started = audited.started.first().map(|started| started.trim_end_matches(".__main__").to_owned());
         let unreached = UnreachedModules {
             modules: modules.len(),
             findings: report.unreached.len(),
             first: first.clone(),
-            started: started.filter(|_| audit.is_entry_known),
+            entry: audit.entry,
         };
         findings.push(unreached.into());
     }

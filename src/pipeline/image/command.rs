@@ -104,7 +104,8 @@ pub(super) fn modules(
         let follows_option = at > 0 && matches!(words[at - 1], "-A" | "--app");
         if has_server && (follows_option || (word.contains('.') && !word.ends_with(".py"))) {
             // Celery looks for an application in `MODULE.celery`, too.
-            modules.extend([word.to_owned(), format!("{word}.celery")]);
+            let module = word.split(':').next().unwrap_or(word);
+            modules.extend([module.to_owned(), format!("{module}.celery")]);
         }
         modules.extend(word.strip_prefix("--app=").map(str::to_owned));
         modules.extend(scripts.iter().filter(|script| script.name == name).map(|script| script.module.clone()));
