@@ -3,6 +3,7 @@
 //! Specification: [OCI image configuration](https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md).
 //! An image inherits the same properties as with Docker's `FROM`.
 
+pub mod health;
 pub(crate) mod substitution;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use self::health::{HealthCheck, StopSignal, VolumePath};
 use super::index::variant;
 use super::json::nullable;
 use super::{Layer, Port, Timestamp};
@@ -32,6 +34,14 @@ pub struct ConfigOverrides {
     pub command: Option<Vec<String>>,
     /// Exposed ports, in addition to the base's.
     pub exposed_ports: BTreeSet<Port>,
+    /// The paths of volumes, in addition to the base's.
+    pub volumes: BTreeSet<VolumePath>,
+    /// The health check. `None` keeps the base's.
+    pub health_check: Option<HealthCheck>,
+    /// The signal that stops the container. `None` keeps the base's.
+    pub stop_signal: Option<StopSignal>,
+    /// The shell of commands that are not arrays. `None` keeps the base's.
+    pub shell: Option<Vec<String>>,
     /// Labels, which replace the base's of the same names.
     pub labels: BTreeMap<String, String>,
     /// The creation time of the image and of the layers that are added to the base.
@@ -259,6 +269,12 @@ impl ExecutionParameters {
         if let Some(command) = &settings.command {
             self.cmd.clone_from(command);
         }
+        self.other.extend(settings.health_check.as_ref().map(|check| ("Healthcheck".to_owned(), check.value())));
+        self.other.extend(settings.shell.clone().map(|shell| ("Shell".to_owned(), shell.into())));
+        if let Some(signal) = &settings.stop_signal {
+            self.stop_signal = signal.to_string();
+        }
+        self.volumes.extend(settings.volumes.iter().map(|path| (path.to_string(), Map::new())));
         self.exposed_ports.extend(settings.exposed_ports.iter().map(|port| (port.to_string(), Map::new())));
         self.labels.extend(settings.labels.clone());
     }

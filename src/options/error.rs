@@ -18,6 +18,8 @@ pub(crate) enum InvalidOption {
     /// An image is to be pushed, but has no tag; of a target, its name.
     #[error("cannot push {}: it has no tag", .0.as_ref().map_or("the image".to_owned(), |target| format!("target `{target}`")))]
     PushWithoutTag(Option<String>),
+    #[error("`healthcheck-interval`, `-timeout`, `-start-period` and `-retries` need `healthcheck`")]
+    NoHealthCheck,
 }
 
 impl Hints for InvalidOption {
@@ -25,6 +27,7 @@ impl Hints for InvalidOption {
         match self {
             Self::Location(_) => vec!["use a URL such as https://example.org/simple, or a path".to_owned()],
             Self::PushWithoutTag(_) => vec!["name the image with --tag HOST/REPOSITORY:TAG".to_owned()],
+            Self::NoHealthCheck => vec!["set the command with --healthcheck COMMAND".to_owned()],
             Self::Created(_) => Vec::new(),
         }
     }

@@ -14,6 +14,7 @@ use super::{
     CommonOptions, DocumentOptions, InvalidOption, Invocation, RegistryAccessOptions, TargetKind, TargetOptions,
     rebase_output, rebase_profile, texts,
 };
+use crate::image::config::health::{HealthCheck, HealthCommand, HealthTime, StopSignal, VolumePath};
 use crate::image::{NewUser, Port};
 use crate::index::InvalidIndexUrl;
 use crate::platform::{Architecture, PythonVersion};
@@ -137,6 +138,44 @@ pub(crate) struct ContainerOptions {
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
     pub(crate) expose: Vec<Port>,
+    /// Create a volume at this path
+    #[arg(long, value_name = "PATH", hide_short_help = true)]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) volume: Vec<VolumePath>,
+    /// Set the command that checks whether a container is healthy
+    ///
+    /// COMMAND is a command line for the shell of the image, or a JSON array; `none` removes the base's.
+    #[arg(long, value_name = "COMMAND", hide_short_help = true)]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) healthcheck: Option<HealthCommand>,
+    /// Set the time between health checks, such as 30s
+    #[arg(long, value_name = "TIME", requires = "healthcheck", hide_short_help = true)]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) healthcheck_interval: Option<HealthTime>,
+    /// Set the time after which a health check has failed
+    #[arg(long, value_name = "TIME", requires = "healthcheck", hide_short_help = true)]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) healthcheck_timeout: Option<HealthTime>,
+    /// Set the time after the start in which failures do not count
+    #[arg(long, value_name = "TIME", requires = "healthcheck", hide_short_help = true)]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) healthcheck_start_period: Option<HealthTime>,
+    /// Set how many failures in a row make a container unhealthy
+    #[arg(long, value_name = "COUNT", requires = "healthcheck", hide_short_help = true)]
+    pub(crate) healthcheck_retries: Option<u32>,
+    /// Set the signal that stops a container, such as SIGTERM
+    #[arg(long, value_name = "SIGNAL", hide_short_help = true)]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<texts::StringOrNumber>")]
+    pub(crate) stop_signal: Option<StopSignal>,
+    /// Set the shell of commands that are not arrays
+    #[arg(long, value_name = "COMMAND", hide_short_help = true)]
+    pub(crate) shell: Option<CommandArguments>,
     /// Set a label
     #[arg(long, value_name = "NAME=VALUE", hide_short_help = true)]
     #[serde(with = "table")]
@@ -168,6 +207,26 @@ pub(crate) struct OutputOptions {
     pub(crate) documents: DocumentOptions,
 }
 
+impl ContainerOptions {
+    /// Returns the health check. For flags, clap requires that there is one if something is said about it.
+    fn health_check(&self) -> Result<Option<HealthCheck>, InvalidOption> {
+        let times = [self.healthcheck_interval, self.healthcheck_timeout, self.healthcheck_start_period];
+        match &self.healthcheck {
+            None if times.iter().any(Option::is_some) || self.healthcheck_retries.is_some() => {
+                Err(InvalidOption::NoHealthCheck)
+            }
+            None => Ok(None),
+            Some(command) => Ok(Some(HealthCheck {
+                command: command.clone(),
+                interval: self.healthcheck_interval,
+                timeout: self.healthcheck_timeout,
+                start_period: self.healthcheck_start_period,
+                retries: self.healthcheck_retries,
+            })),
+        }
+    }
+}
+
 impl TargetOptions for ImageOptions {
     const KIND: TargetKind = TargetKind::Image;
     type Settings = ImageSettings;
@@ -184,6 +243,7 @@ impl TargetOptions for ImageOptions {
     fn settings(self, extends: Option<Box<Settings>>, invocation: &Invocation) -> Result<ImageSettings, InvalidOption> {
         let profile = self.profile();
         let Self { image, container, common, output, registry } = self;
+        let health_check = container.health_check()?;
         let mut common = common.settings(profile, extends, invocation)?;
         let words = image.entrypoint.iter().chain(&image.cmd).flat_map(|CommandArguments(arguments)| arguments);
         common.started.extend(words.cloned());
@@ -211,6 +271,10 @@ impl TargetOptions for ImageOptions {
                 users: container.add_user,
                 workdir: container.workdir,
                 ports: container.expose.into_iter().collect(),
+                health_check,
+                volumes: container.volume.into_iter().collect(),
+                stop_signal: container.stop_signal,
+                shell: container.shell.map(|CommandArguments(arguments)| arguments),
             },
             labels: container.label.into_iter().map(Into::into).collect(),
             annotations: container.annotation.into_iter().map(Into::into).collect(),

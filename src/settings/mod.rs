@@ -13,6 +13,7 @@ use url::Url;
 pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
 
 use crate::audit::handler::Handler;
+use crate::image::config::health::{HealthCheck, StopSignal, VolumePath};
 use crate::image::file::{ImageFile, ImageFormat, InvalidImageFile};
 use crate::image::{NewUser, Port, Timestamp};
 use crate::index::IndexStrategy;
@@ -278,6 +279,10 @@ pub(crate) struct ContainerSettings {
     pub(crate) users: Vec<NewUser>,
     pub(crate) workdir: Option<String>,
     pub(crate) ports: BTreeSet<Port>,
+    pub(crate) volumes: BTreeSet<VolumePath>,
+    pub(crate) health_check: Option<HealthCheck>,
+    pub(crate) stop_signal: Option<StopSignal>,
+    pub(crate) shell: Option<Vec<String>>,
 }
 
 /// How registries are accessed.

@@ -78,6 +78,42 @@ fn flags_beat_the_profile_and_the_base() {
 }
 
 #[test]
+fn containers_are_watched_and_stopped_as_docker_is_told() {
+    let workshop = Workshop::new();
+    let image = workshop.build(&[
+        "--healthcheck=python -c 'import app'",
+        "--healthcheck-interval=1m30s",
+        "--healthcheck-timeout=5s",
+        "--healthcheck-start-period=500ms",
+        "--healthcheck-retries=2",
+        "--stop-signal=SIGINT",
+        "--volume=/data",
+        "--volume=/cache",
+        "--shell=/bin/bash -c",
+    ]);
+    let execution = image.execution();
+    let expected = json!({
+        "Test": ["CMD-SHELL", "python -c 'import app'"],
+        "Interval": 90_000_000_000_u64, "Timeout": 5_000_000_000_u64, "StartPeriod": 500_000_000, "Retries": 2
+    });
+    assert_eq!(execution["Healthcheck"], expected);
+    assert_eq!(execution["StopSignal"], "SIGINT");
+    assert_eq!(execution["Volumes"], json!({ "/cache": {}, "/data": {} }));
+    assert_eq!(execution["Shell"], json!(["/bin/bash", "-c"]));
+    let image = workshop.build(&["--healthcheck=[\"/probe\"]"]);
+    assert_eq!(image.execution()["Healthcheck"], json!({ "Test": ["CMD", "/probe"] }));
+    for wrong in [
+        &["--healthcheck-interval=30s"][..],
+        &["--healthcheck=true", "--healthcheck-timeout=0s"],
+        &["--stop-signal=TERM"],
+        &["--volume=data"],
+    ] {
+        let run = workshop.command(wrong).output().unwrap();
+        assert_eq!(run.status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
 fn invalid_values_are_errors() {
     let workshop = Workshop::new();
     let said = workshop.fail(&mut workshop.command(&["--workdir=srv"]));

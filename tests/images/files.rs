@@ -108,7 +108,8 @@ fn files_have_their_destinations_modes_and_owners() {
     assert_eq!(image.file("etc/group"), "root:x:0:\nwww:x:33:\napp:x:1000:\n");
     assert_eq!(image.file("etc/shadow"), "root:*:::::::\napp:!:::::::\n");
     assert_eq!((image.holds()[0], image.holds().last()), ("the user app", Some(&"the application")));
-    assert_eq!(image.execution()["User"], "app");
+    // By number, as Kubernetes needs it.
+    assert_eq!(image.execution()["User"], "1000:1000");
 
     // The same bytes again, with what is noted of the base and without, whatever the files' own modes are.
     succeed(std::process::Command::new("chmod").arg("-R").arg("go-rwx").arg(workshop.path("project/docker")));

@@ -154,15 +154,27 @@ pub(super) fn configuration(
     let mut labels = labels(plan, distributions);
     labels.extend(settings.labels.clone());
     Ok(config::ConfigOverrides {
-        user: start.user.clone().or_else(|| target.user.clone()),
+        user: numeric_user(settings).or_else(|| target.user.clone()),
         workdir: Some(start.workdir.clone().unwrap_or_else(|| target.workdir.clone())),
         env,
         entrypoint,
         command: start.command.clone(),
         exposed_ports: start.ports.clone(),
+        volumes: start.volumes.clone(),
+        health_check: start.health_check.clone(),
+        stop_signal: start.stop_signal.clone(),
+        shell: start.shell.clone(),
         labels,
         created: settings.created,
     })
+}
+
+/// Returns the user, by the IDs of one that is added: Kubernetes does not start an image whose user is a name if a pod must not
+/// run as root (`runAsNonRoot`).
+fn numeric_user(settings: &ImageSettings) -> Option<String> {
+    let user = settings.container.user.as_ref()?;
+    let added = settings.container.users.iter().find(|added| added.name == *user);
+    Some(added.map_or_else(|| user.clone(), |added| format!("{}:{}", added.uid, added.gid)))
 }
 
 /// Returns the environment variables that the image adds to its base's. The user's values may refer to those of the profile
