@@ -231,7 +231,8 @@ fn settings<O: TargetOptions>(configuration: &ProjectConfiguration, target: Opti
     let resolved = configuration.resolve(target, &O::default(), &environment);
     show(&resolved);
     let (project, target) = (PathBuf::from("/project"), target.map(str::to_owned));
-    let invocation = Invocation { project, target, cache: CacheChoice::Temporary, environment };
+    let invocation =
+        Invocation { project, target, excludes_are_configured: false, cache: CacheChoice::Temporary, environment };
     drop(resolved.map(|resolved| resolved.settings::<O>(&invocation).map_err(|error| error.to_string())));
 }
 

@@ -113,7 +113,7 @@ impl GlobalArguments {
     /// As [`cache`](Self::cache).
     pub(crate) fn invocation(&self, project: &Path) -> Result<Invocation, CliError> {
         let (cache, environment) = (self.cache()?, self.environment());
-        Ok(Invocation { project: project.to_owned(), target: None, cache, environment })
+        Ok(Invocation { project: project.to_owned(), target: None, excludes_are_configured: false, cache, environment })
     }
 }
 

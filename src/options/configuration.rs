@@ -262,7 +262,12 @@ impl ResolvedOptions {
             let settings = options.common().clone().settings(options.profile(), extends.take(), invocation);
             extends = Some(Box::new(settings.map_err(InvalidOption::from)?));
         }
-        let invocation = Invocation { target: self.target.clone(), ..invocation.clone() };
+        let excludes = self.own.0.get("exclude");
+        let invocation = Invocation {
+            target: self.target.clone(),
+            excludes_are_configured: excludes.is_some_and(|value| !value.sources.contains(&ValueSource::Flag)),
+            ..invocation.clone()
+        };
         Ok(combined::<O>(&self.own)?.settings(extends, &invocation)?)
     }
 }

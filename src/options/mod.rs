@@ -75,6 +75,8 @@ pub(crate) struct Invocation {
     pub(crate) project: PathBuf,
     /// The name of the target, if one is built.
     pub(crate) target: Option<String>,
+    /// Whether the patterns that exclude files are those of a configuration file.
+    pub(crate) excludes_are_configured: bool,
     pub(crate) cache: CacheChoice,
     pub(crate) environment: Environment,
 }
@@ -157,6 +159,11 @@ impl CommonOptions {
             requirements: self.requirements.into(),
             profile,
             includes: self.application.include,
+            configured_excludes: if invocation.excludes_are_configured {
+                self.application.exclude.clone()
+            } else {
+                Vec::new()
+            },
             excludes: self.application.exclude,
             started: Vec::new(),
             contents: self.contents.settings(),

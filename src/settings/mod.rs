@@ -125,6 +125,8 @@ pub(crate) struct Settings {
     pub(crate) includes: Vec<Include>,
     /// Patterns of application files that are excluded.
     pub(crate) excludes: Vec<String>,
+    /// Those of them that are in a configuration file, which `--exclude` replaces.
+    pub(crate) configured_excludes: Vec<String>,
     /// The handler of a function, or the arguments of an image's entrypoint and command.
     pub(crate) started: Vec<String>,
     pub(crate) contents: ContentSettings,

@@ -369,6 +369,32 @@ fn what_is_excluded_by_default_is_added_by_the_hint() {
 }
 
 #[test]
+fn hints_repeat_the_patterns_of_the_configuration() {
+    let project = Project::new(&[
+        (
+            "pyproject.toml",
+            "[project]\nname = \"app\"\nversion = \"1\"\n[tool.pybundle]\nexclude = [\"*.json\", \"*.bak\"]\n",
+        ),
+        (
+            "app.py",
+            "with open(\"config.json\") as file:\n    CONFIG = file.read()\n\n\ndef handler(event, context):\n    return CONFIG\n",
+        ),
+        ("config.json", "{}"),
+        ("other.json", "{}"),
+        ("old.bak", ""),
+    ]);
+    let zip = project.path().join("function.zip");
+    let build = ["--handler", "app.handler", "--output", zip.to_str().unwrap()];
+    let said = fail(&mut lambda(project.path(), "3.12", &build));
+    let flags = "--exclude '*.json' --exclude '*.bak' --exclude '!/config.json'";
+    assert!(said.contains(&format!("hint: include config.json with {flags}\n")), "{said}");
+    succeed(lambda(project.path(), "3.12", &build).args(words(flags)));
+    let archive = zip::ZipArchive::new(std::fs::File::open(&zip).unwrap()).unwrap();
+    let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    assert_eq!(names, ["app.py", "config.json"]);
+}
+
+#[test]
 fn a_pattern_that_excludes_many_files_has_few_hints() {
     let names = ["a", "b", "c", "d", "e", "f"];
     let app: String = names.iter().map(|name| format!("open('{name}.json')\n")).collect();

@@ -32,8 +32,7 @@ impl HealthCheck {
     /// Returns the property `Healthcheck`; times are in nanoseconds.
     pub(super) fn value(&self) -> Value {
         let mut value = Map::from_iter([("Test".to_owned(), self.command.words().into())]);
-        for (name, time) in
-            [("Interval", self.interval), ("Timeout", self.timeout), ("StartPeriod", self.start_period)]
+        for (name, time) in [("Interval", self.interval), ("Timeout", self.timeout), ("StartPeriod", self.start_period)]
         {
             let nanoseconds = time.and_then(|HealthTime(time)| u64::try_from(time.as_nanos()).ok());
             value.extend(nanoseconds.map(|nanoseconds| (name.to_owned(), nanoseconds.into())));
@@ -121,7 +120,11 @@ impl FromStr for StopSignal {
         let is_name = text.strip_prefix("SIG").is_some_and(|name| {
             !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-'))
         });
-        if is_number || is_name { Ok(Self(text.to_owned())) } else { Err("expected a signal such as SIGTERM, or 1 to 64") }
+        if is_number || is_name {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected a signal such as SIGTERM, or 1 to 64")
+        }
     }
 }
 

@@ -18,7 +18,10 @@ const NOT_SEARCHED: [&str; 4] = ["node_modules", "site-packages", "__pycache__",
 pub(super) fn flags(audited: &Audited, source: &Path, in_artifact: &str) -> String {
     let path = relative(audited, source);
     if let Some(pattern) = excluded(audited, &path) {
-        return format!("--exclude {}", quoted(&format!("!/{pattern}")));
+        // Patterns on the command line replace those of pyproject.toml.
+        let patterns = audited.settings.configured_excludes.iter().cloned().chain([format!("!/{pattern}")]);
+        let flags: Vec<String> = patterns.map(|pattern| format!("--exclude {}", quoted(&pattern))).collect();
+        return flags.join(" ");
     }
     let destination = destination(audited, in_artifact);
     let is_own_name = !destination.contains('/') && path.rsplit('/').next() == Some(&*destination);
