@@ -15,6 +15,7 @@ mod invalid_wheels;
 mod outputs;
 mod planned;
 mod private_index;
+mod provided;
 mod runtime;
 mod shared;
 #[path = "../support/mod.rs"]

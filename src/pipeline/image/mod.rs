@@ -151,7 +151,7 @@ fn plans<'a>(
     let mut plans = Vec::with_capacity(settings.platforms.len());
     for architecture in &settings.platforms {
         let target = chosen.target.target(*architecture);
-        plans.push(Plan::new(project, &settings.common, target, &[], finder, reporter)?);
+        plans.push(Plan::new(project, &settings.common, target, None, finder, reporter)?);
     }
     let outputs: Vec<_> = files.iter().map(|file| PlannedOutput::image(file, &settings.documents)).collect();
     planned_outputs::check(&outputs, &plans, &settings.common, Some(&chosen.choice))?;

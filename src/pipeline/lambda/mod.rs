@@ -9,12 +9,15 @@ use std::time::Instant;
 use self::report::BuiltFunction;
 use crate::audit::handler::{Handler, ImportRoot};
 use crate::audit::libraries::{SystemKind, TargetSystem};
+use crate::cache::Cache;
+use crate::fetch::DownloadOptions;
 use crate::index::FileFinder;
 use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
 use crate::pipeline::audits::{self, Audited, Deployment};
 use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution, Installer};
 use crate::pipeline::plan::indexes::Origins;
+use crate::pipeline::plan::provided::RuntimeSdk;
 use crate::pipeline::plan::python::{self, newest_supported};
 use crate::pipeline::plan::{self, LockedProject, Plan};
 use crate::pipeline::planned_outputs::{self, PlannedOutput, resolved};
@@ -48,18 +51,18 @@ impl LambdaProject {
         &self,
         settings: &LambdaSettings,
         finder: &FileFinder,
+        (cache, fetch): (&Cache, Option<&DownloadOptions>),
         reporter: &dyn Reporter,
     ) -> Result<Plan<'_>, BuildError> {
         application::check_for_zip(&settings.common.includes)?;
-        let provided: &[_] = if settings.exclude_runtime { &self.profile.runtime_distributions } else { &[] };
-        Plan::new(
-            &self.project,
-            &settings.common,
-            self.profile.target(settings.architecture),
-            provided,
-            finder,
-            reporter,
-        )
+        let runtime = RuntimeSdk {
+            distributions: &self.profile.runtime_distributions,
+            versions: &self.profile.runtime_versions,
+            requires: &|wheels| wheels::requirements::of(wheels, finder, cache, fetch),
+        };
+        let runtime = settings.exclude_runtime.then_some(&runtime);
+        let target = self.profile.target(settings.architecture);
+        Plan::new(&self.project, &settings.common, target, runtime, finder, reporter)
     }
 }
 
@@ -111,7 +114,7 @@ pub(crate) fn plan(
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, reporter);
     let function = LambdaProject::new(project, settings, &finder)?;
-    let plan = function.plan(settings, &finder, reporter)?;
+    let plan = function.plan(settings, &finder, (&session.cache, None), reporter)?;
     planned::check(&plan, common, &origins.fetch, &finder, &session.cache, reporter)?;
     let mut outputs: Vec<PathBuf> = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
     outputs.extend(documents::planned(&settings.documents, &outputs[0]));
@@ -147,7 +150,7 @@ fn build(
     let finder = origins.finder(cache, reporter);
     let function = LambdaProject::new(project, settings, &finder)?;
     let profile = &function.profile;
-    let mut plan = function.plan(settings, &finder, reporter)?;
+    let mut plan = function.plan(settings, &finder, (cache, Some(&origins.fetch)), reporter)?;
     let outputs = outputs(settings, &plan)?;
     plan.exclude_outputs(outputs.iter().flat_map(|(_, path)| documents::paths(path)));
 

@@ -5,6 +5,7 @@ pub(crate) mod indexes;
 pub(crate) mod lock;
 mod lock_check;
 mod locked_project;
+pub(crate) mod provided;
 pub(crate) mod python;
 pub(crate) mod requirements_source;
 pub(crate) mod resolve;
@@ -22,6 +23,7 @@ use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::lock::{SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
+use crate::pipeline::plan::provided::RuntimeSdk;
 use crate::platform::TargetPlatform;
 use crate::project::application::{self, Application, ApplicationSource, Excludes};
 use crate::project::workspace::Workspace;
@@ -68,7 +70,7 @@ impl<'a> Plan<'a> {
         project: &'a LockedProject,
         settings: &Settings,
         target: TargetPlatform,
-        provided: &[DistributionName],
+        runtime: Option<&RuntimeSdk>,
         finder: &FileFinder,
         reporter: &dyn Reporter,
     ) -> Result<Self, BuildError> {
@@ -76,10 +78,13 @@ impl<'a> Plan<'a> {
         let selection = project.selection(settings, &target)?;
         let formats = indexes::formats(settings, project);
         let mut selected = choose::choose(selection, &formats, &settings.fetch.find_links, &target, finder, reporter)?;
-        let excluded = exclude_provided(&mut selected, provided, &target);
+        let excluded = match runtime {
+            Some(runtime) => provided::exclude(&mut selected, runtime, &target, reporter)?,
+            None => Vec::new(),
+        };
         let extended = settings.extends.as_deref();
         let extends = extended
-            .map(|extended| Self::new(project, extended, target.clone(), provided, finder, &Silent))
+            .map(|extended| Self::new(project, extended, target.clone(), runtime, finder, &Silent))
             .transpose()?;
         let application = match &extends {
             Some(extends) => extends.application.clone().and(included(settings, workspace)?)?,
@@ -190,23 +195,6 @@ pub(crate) fn is_local_project(selected: &SelectedDistribution) -> bool {
 
 pub(crate) fn read(path: &Path) -> Result<String, BuildError> {
     limited_reader::read_regular_text(path, LARGEST_PROJECT_FILE).map_err(BuildError::reading(path))
-}
-
-/// Excludes the distributions that the runtime provides: the SDK and all its requirements, whose versions fit
-/// together.
-fn exclude_provided(
-    selected: &mut Vec<SelectedDistribution>,
-    provided: &[DistributionName],
-    target: &TargetPlatform,
-) -> Vec<ExcludedDistribution> {
-    let excluded = selected.extract_if(.., |selected| provided.contains(&selected.name));
-    excluded
-        .map(|selected| ExcludedDistribution {
-            name: selected.name,
-            version: selected.version,
-            reason: format!("provided by {}", target.name),
-        })
-        .collect()
 }
 
 /// Collects the included files: for a target that extends another, what it adds.

@@ -6,6 +6,7 @@ mod directory_state;
 pub(crate) mod elf_cache;
 pub(crate) mod from_source;
 mod normalized;
+pub(crate) mod requirements;
 pub(crate) mod planned;
 mod requires_python;
 mod static_project;

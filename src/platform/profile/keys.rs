@@ -32,7 +32,7 @@ const LAMBDA: &[TableKeys] = &[
     ("function", SCHEME),
     ("layer", SCHEME),
     ("limits", &["direct-upload", "unzipped"]),
-    ("runtime", &["distributions", "libraries", "libstdcxx"]),
+    ("runtime", &["distributions", "versions", "libraries", "libstdcxx"]),
 ];
 
 /// The keys of an image's profile, by table. `[env]` accepts any key.

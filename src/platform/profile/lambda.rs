@@ -1,7 +1,9 @@
 //! Profiles of Lambda runtimes.
 
+use std::collections::BTreeMap;
+
 use pep440_rs::Version;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use super::{Profile, ProfileError, ProfileKind, Scheme, architectures, interpreter_path, parsed, parsed_if_present};
 use crate::name::DistributionName;
@@ -32,6 +34,8 @@ pub struct LambdaProfile {
     pub limits: LambdaLimits,
     /// The distributions provided by the runtime: the SDK and its dependencies.
     pub runtime_distributions: Vec<DistributionName>,
+    /// The least versions of these that the runtime has, as far as they are known.
+    pub runtime_versions: BTreeMap<DistributionName, Version>,
     /// The sonames of the shared libraries provided by the runtime, besides those of every manylinux platform. `None` if
     /// unknown: a library that is missing in the artifact may then be provided.
     pub runtime_libraries: Option<Vec<String>>,
@@ -107,10 +111,17 @@ pub(super) struct LambdaFile {
 #[serde(deny_unknown_fields)]
 struct RuntimeTable {
     distributions: Vec<DistributionName>,
+    #[serde(default, deserialize_with = "versions")]
+    versions: BTreeMap<DistributionName, Version>,
     #[serde(default)]
     libraries: Option<Vec<String>>,
     #[serde(default, deserialize_with = "parsed_if_present")]
     libstdcxx: Option<Libstdcxx>,
+}
+
+fn versions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<DistributionName, Version>, D::Error> {
+    let texts = BTreeMap::<DistributionName, String>::deserialize(deserializer)?;
+    texts.into_iter().map(|(name, text)| Ok((name, text.parse().map_err(de::Error::custom)?))).collect()
 }
 
 fn generally_available() -> bool {
@@ -131,6 +142,7 @@ impl From<LambdaFile> for LambdaProfile {
             layer: file.layer,
             limits: file.limits,
             runtime_distributions: file.runtime.distributions,
+            runtime_versions: file.runtime.versions,
             runtime_libraries: file.runtime.libraries,
             libstdcxx: file.runtime.libstdcxx,
         }
