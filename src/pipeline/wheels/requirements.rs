@@ -27,7 +27,7 @@ pub(crate) fn of(
     let unknown: Vec<usize> = (0..wheels.len()).filter(|at| found[*at].is_none()).collect();
     let asked: Vec<LockedWheel> = unknown.iter().map(|at| wheels[*at].clone()).collect();
     for (at, metadata) in unknown.into_iter().zip(finder.metadata(&asked)?) {
-        found[at] = metadata.and_then(|text| wheel::requires(&text).ok());
+        found[at] = metadata.and_then(|text| wheel::requirements(&text).ok()).map(|found| found.requires);
     }
     if let Some(fetch) = fetch {
         let unknown: Vec<usize> = (0..wheels.len()).filter(|at| found[*at].is_none()).collect();
