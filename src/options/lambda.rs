@@ -43,7 +43,7 @@ pub(crate) struct FunctionOptions {
     /// `-` is standard output; the summary is then printed on standard error. Only an earlier zip is replaced.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
-    /// Build for this Lambda runtime, such as python3.13 or 3.13 [default: the project's]
+    /// Build for this Lambda runtime, such as 3.13 [default: the project's]
     ///
     /// Without this option, .python-version decides, or else Pipfile, runtime.txt, .tool-versions or mise.toml, or else it is
     /// the newest runtime that requires-python allows and that every locked distribution has a wheel for.

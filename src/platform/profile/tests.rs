@@ -67,7 +67,7 @@ fn wrong_values_are_refused_with_their_line() {
         ("python = \"3.13\"", "python = \"3\"", "`3` is not a valid Python version"),
         ("python = \"3.13\"", "python = 3.13", "expected a string"),
         ("glibc = \"2.34\"", "glibc = \"2.x\"", "`2.x` is not a valid glibc version"),
-        ("\"arm64\"]", "\"amd64\"]", "`amd64` is not a supported architecture"),
+        ("\"arm64\"]", "\"mips\"]", "`mips` is not a supported architecture"),
         ("[\"x86_64\", \"arm64\"]", "[]", "at least one architecture"),
         ("\"/var/lang/bin/python3.13\"", "\"python3\"", "not an absolute path"),
         ("\"/var/lang/bin/python3.13\"", "\"/a b\"", "without spaces"),
