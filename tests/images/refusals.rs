@@ -65,7 +65,10 @@ fn two_distributions_with_one_path_are_an_error() {
     for budget in ["1", "24"] {
         let said = workshop.fail(&mut workshop.command(&["--max-layers", budget]));
         assert!(said.contains("alpha") && said.contains("beta") && said.contains("shared/data.bin"), "{said}");
-        assert!(said.contains("hint: omit one of them with --no-install-package"), "{said}");
+        assert!(
+            said.contains("hint: omit one with `--no-install-package alpha` or `--no-install-package beta`"),
+            "{said}"
+        );
     }
 }
 
