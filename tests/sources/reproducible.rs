@@ -51,6 +51,39 @@ fn an_extension_module_has_the_same_bytes_wherever_it_is_compiled() {
     assert!(bundled[0] == bundled[1]);
 }
 
+/// As contourpy's build does, for its reports.
+#[test]
+fn a_build_that_records_where_it_ran_is_named() {
+    const BACK_END: &str = r#"
+import pathlib, zipfile
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    name = "app-1.0-py3-none-any.whl"
+    files = {
+        "app/__init__.py": "def handler(event, context):\n    return event\n",
+        "app/config.py": f"build_dir = {str(pathlib.Path.cwd())!r}\n",
+        "app-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: app\nVersion: 1.0\n",
+        "app-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files["app-1.0.dist-info/RECORD"] = "".join(f"{file},,\n" for file in [*files, "app-1.0.dist-info/RECORD"])
+    with zipfile.ZipFile(pathlib.Path(directory) / name, "w") as wheel:
+        for file, text in files.items():
+            wheel.writestr(file, text)
+    return name
+"#;
+    let place = Place::new();
+    place.lock(&[], "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]");
+    place.write("app/backend.py", BACK_END);
+    let report = succeed(&mut place.bundle("2.17", &["--json"]));
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let warning = report["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.starts_with("the build of ")
+            && warning.ends_with("/app records where it ran in app/config.py: it is not reproducible"),
+        "{warning}"
+    );
+}
+
 /// Another version of a back end builds the same wheel, unless the files differ.
 #[test]
 fn the_version_of_the_back_end_is_not_in_the_artifact() {

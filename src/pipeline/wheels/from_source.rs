@@ -134,7 +134,7 @@ impl SourceBuilder<'_> {
         reporter.start(Phase::Build, jobs.len() as u64);
         let built = jobs.par_iter().zip(archives).enumerate().map(|(position, (job, archive))| {
             let directory = self.directory.join(format!("build-{position}"));
-            let wheel = self.build_one(job, builders[&job.python].clone(), archive.as_ref(), directory)?;
+            let wheel = self.build_one(job, builders[&job.python].clone(), archive.as_ref(), (directory, reporter))?;
             reporter.advance(Phase::Build, 1);
             Ok(wheel)
         });
@@ -148,14 +148,14 @@ impl SourceBuilder<'_> {
         job: &BuildJob,
         mut builder: WheelBuilder,
         archive: Option<&CachedSdist>,
-        directory: PathBuf,
+        (directory, reporter): (PathBuf, &dyn Reporter),
     ) -> Result<BuiltWheel, BuildError> {
         if matches!(job.selected.source, SelectedSource::Directory(_)) {
             // As with `uv build`, the `[tool.uv]` of its own workspace applies.
             builder.settings = None;
         }
         let python = builder.python.version;
-        let wheel = WheelBuild { source_builder: self, job, builder, directory }.wheel(archive)?;
+        let wheel = WheelBuild { source_builder: self, job, builder, directory, reporter }.wheel(archive)?;
         self.keep(&wheel)?;
         Ok(BuiltWheel { wheel, python, origin: job.origin() })
     }

@@ -5,8 +5,11 @@
 //! the distribution: uv_build's follows uv's.
 
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
+
+use memchr::memmem::Finder;
 
 use crate::archive;
 use crate::digest::Sha256;
@@ -19,16 +22,24 @@ use crate::wheel::{self, SchemePart, WheelFile, WheelInventory, record};
 /// Larger files are copied as the back end compressed them, since they would have to be held in memory.
 const LARGEST_COMPRESSED: u64 = 64 << 20;
 
-/// Reads a built wheel strictly, and writes one with the same files to another path.
+/// Reads a built wheel strictly, and writes one with the same files to another path. Returns the files that contain one of
+/// the paths where it was built: they differ from build to build.
 ///
 /// # Errors
 /// The wheel is not valid, or a file cannot be read or written.
-pub(super) fn write(path: &Path, filename: &WheelFilename, output: &Path) -> Result<(), BuildError> {
+pub(super) fn write(
+    path: &Path,
+    filename: &WheelFilename,
+    output: &Path,
+    built_at: &[&Path],
+) -> Result<Vec<String>, BuildError> {
     let file = File::open(path).map_err(BuildError::reading(path))?;
     let inventory = wheel::read(&file, filename)?;
     let archive = Arc::new(path.to_owned());
     let mut tree = FileTree::new();
     let mut rows = Vec::with_capacity(inventory.files.len());
+    let finders: Vec<Finder> = built_at.iter().map(|path| Finder::new(path.as_os_str().as_bytes())).collect();
+    let mut recording = Vec::new();
     for file in &inventory.files {
         let name = archived_path(&inventory, file);
         let content = FileContent::Archived { archive: archive.clone(), extent: file.extent.clone() };
@@ -36,6 +47,9 @@ pub(super) fn write(path: &Path, filename: &WheelFilename, output: &Path) -> Res
             content
         } else {
             let bytes = content.read(LARGEST_COMPRESSED).map_err(BuildError::reading(path))?;
+            if finders.iter().any(|finder| finder.find(&bytes).is_some()) {
+                recording.push(name.clone());
+            }
             let is_wheel_file = name == format!("{}/WHEEL", inventory.dist_info);
             FileContent::Bytes(if is_wheel_file { without_version(&bytes).into() } else { bytes.into() })
         };
@@ -51,7 +65,7 @@ pub(super) fn write(path: &Path, filename: &WheelFilename, output: &Path) -> Res
     let bytes = record::write(&name, &rows);
     insert(&mut tree, &name, FileAccess::FILE, FileContent::Bytes(bytes.into()))?;
     archive::zip::write(&tree, output, &Silent)?.persist()?;
-    Ok(())
+    Ok(recording)
 }
 
 fn insert(tree: &mut FileTree, path: &str, access: FileAccess, content: FileContent) -> Result<(), BuildError> {

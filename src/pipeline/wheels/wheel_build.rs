@@ -12,6 +12,7 @@ use crate::pipeline::BuildError;
 use crate::pipeline::wheels::from_source::{BuildJob, SourceBuilder};
 use crate::pipeline::wheels::{directory_state, normalized};
 use crate::redact;
+use crate::report::Reporter;
 use crate::repository::Git;
 use crate::sdist::unpack::{self, UnpackError, UnpackLimits};
 use crate::temporary::FixedDirectory;
@@ -28,6 +29,7 @@ pub(super) struct WheelBuild<'a> {
     pub(super) builder: WheelBuilder,
     /// A temporary directory for the wheel.
     pub(super) directory: PathBuf,
+    pub(super) reporter: &'a dyn Reporter,
 }
 
 impl WheelBuild<'_> {
@@ -79,7 +81,14 @@ impl WheelBuild<'_> {
         self.require_locked(&filename)?;
         fs::create_dir_all(&self.directory).map_err(BuildError::temporary(&self.directory))?;
         let normalized = self.directory.join(name);
-        normalized::write(&built, &filename, &normalized)?;
+        let project = project.canonicalize().unwrap_or(project);
+        let recording = normalized::write(&built, &filename, &normalized, &[&project, directory])?;
+        if let [first, others @ ..] = &recording[..] {
+            let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+            let origin = self.job.origin();
+            self.reporter
+                .warn(&format!("the build of {origin} records where it ran in {first}{more}: it is not reproducible"));
+        }
         Ok((normalized, filename))
     }
 
