@@ -51,6 +51,7 @@ fn settings() -> ConfigOverrides {
         exposed_ports: ["8000".parse().unwrap(), "53/udp".parse().unwrap()].into(),
         labels: [("org.opencontainers.image.title".to_owned(), "é \"quoted\" \u{1f40d}".to_owned())].into(),
         created: "1709210096".parse().unwrap(),
+        ..ConfigOverrides::default()
     }
 }
 
