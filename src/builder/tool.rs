@@ -54,11 +54,8 @@ pub(crate) fn find_uv(search_path: Option<&OsStr>) -> Option<(PathBuf, String)> 
 
 /// Returns the tool that an interpreter has as a module, and the tool's version.
 fn module(python: &Path) -> Option<(BuildTool, String)> {
-    let tools: [(&str, fn(PathBuf) -> BuildTool); 2] = [("build", BuildTool::Build), ("pip", BuildTool::Pip)];
-    tools.into_iter().find_map(|(module, tool)| {
-        let version = version_of(python, &["-m", module, "--version"])?;
-        Some((tool(python.to_owned()), version))
-    })
+    let tools = [("build", BuildTool::Build(python.to_owned())), ("pip", BuildTool::Pip(python.to_owned()))];
+    tools.into_iter().find_map(|(module, tool)| Some((tool, version_of(python, &["-m", module, "--version"])?)))
 }
 
 /// Runs a command that prints its version, and returns the first two words: the name and the version.

@@ -22,13 +22,15 @@ use crate::report::Reporter;
 /// The distributions of the SDK itself.
 const SDK: [&str; 3] = ["boto3", "botocore", "s3transfer"];
 
+/// Returns the Requires-Dist of wheels; `None` where they are not known.
+type RequirementReader<'a> = dyn Fn(&[LockedWheel]) -> Result<Vec<Option<Vec<String>>>, BuildError> + 'a;
+
 /// What a runtime provides, and how to find out what wheels require.
 pub(crate) struct RuntimeSdk<'a> {
     pub distributions: &'a [DistributionName],
     /// The least versions of some of them.
     pub versions: &'a BTreeMap<DistributionName, Version>,
-    /// Returns the Requires-Dist of wheels; `None` where they are not known.
-    pub requires: &'a dyn Fn(&[LockedWheel]) -> Result<Vec<Option<Vec<String>>>, BuildError>,
+    pub requires: &'a RequirementReader<'a>,
 }
 
 /// A requirement that the runtime is not known to satisfy.
