@@ -292,6 +292,16 @@ impl<'a> Collector<'a> {
 
     /// Returns whether a directory contains a module that no rule excludes.
     fn has_modules(&self, walk: &mut DirectoryWalk, directory: &Path) -> Result<bool, ApplicationError> {
+        self.has_module(walk, directory, &|_| true)
+    }
+
+    /// Returns whether a directory contains a module that no rule excludes, for which `is_wanted` is true.
+    fn has_module(
+        &self,
+        walk: &mut DirectoryWalk,
+        directory: &Path,
+        is_wanted: &dyn Fn(&Path) -> bool,
+    ) -> Result<bool, ApplicationError> {
         let Ok(target) = fs::canonicalize(directory) else { return Ok(false) };
         if walk.directories.contains(&target) {
             return Ok(false);
@@ -300,7 +310,11 @@ impl<'a> Collector<'a> {
         let mut found = false;
         for candidate in self.candidates(walk, directory)? {
             found = self.rule(walk, &candidate).is_none()
-                && (candidate.is_module() || (candidate.is_directory && self.has_modules(walk, &candidate.path)?));
+                && if candidate.is_directory {
+                    self.has_module(walk, &candidate.path, is_wanted)?
+                } else {
+                    candidate.is_module() && is_wanted(&candidate.path)
+                };
             if found {
                 break;
             }

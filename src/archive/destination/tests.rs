@@ -7,8 +7,8 @@ use std::os::unix::net::UnixListener;
 use super::*;
 use crate::archive::output::OutputFile;
 use crate::archive::tar::{self, TarFormat, TarMember};
-use crate::archive::zip::headers::{self, EntryHeaders};
-use crate::tree::{FileAccess, FileMode, ZipCompression};
+use crate::archive::zip::headers;
+use crate::tree::FileAccess;
 
 /// Writes an output, and returns its error message.
 fn written(path: &Path, format: FileFormat) -> Result<(), String> {
@@ -134,22 +134,11 @@ fn an_archive_of_pybundle_is_told_by_its_times() {
     tar::append_header(TarFormat::ImageArchive, "a", TarMember::Directory(FileAccess::DIRECTORY), &mut own);
     let mut other = own.clone();
     other[136..147].copy_from_slice(b"14752635203");
-    let header = EntryHeaders {
-        name: "a",
-        mode: FileMode::from_permissions(0o644),
-        compression: ZipCompression::Stored,
-        crc32: 0,
-        size: 0,
-        compressed_size: 0,
-        offset: 0,
-    };
-    let mut zip = header.local_header();
-    let offset = zip.len();
-    header.append_to_directory(&mut zip);
-    zip.extend(headers::end(1, (zip.len() - offset) as u64, offset as u64));
+    let zip = headers::archive_of_an_empty_file("a");
     // Without a file type.
     let mut another_zip = zip.clone();
-    another_zip[offset + 41] &= 0x0f;
+    let directory = another_zip.len() - 22 - 46 - "a".len();
+    another_zip[directory + 41] &= 0x0f;
     for (content, format, expected) in [
         (&own[..], FileFormat::Tar, true),
         (&other, FileFormat::Tar, false),

@@ -152,3 +152,23 @@ fn zip64_field(values: &[u64]) -> Vec<u8> {
     }
     field
 }
+
+/// Returns an archive with one empty file.
+#[cfg(test)]
+pub(crate) fn archive_of_an_empty_file(name: &str) -> Vec<u8> {
+    let header = EntryHeaders {
+        name,
+        mode: FileMode::from_permissions(0o644),
+        compression: ZipCompression::Stored,
+        crc32: 0,
+        size: 0,
+        compressed_size: 0,
+        offset: 0,
+    };
+    let mut archive = header.local_header();
+    let offset = archive.len() as u64;
+    header.append_to_directory(&mut archive);
+    let size = archive.len() as u64 - offset;
+    archive.extend(end(1, size, offset));
+    archive
+}

@@ -39,34 +39,7 @@ impl Collector<'_> {
                 return Ok(true);
             }
         }
-        self.refers_to_package(walk, &source.path, &source.path)
-    }
-
-    fn refers_to_package(
-        &self,
-        walk: &mut DirectoryWalk,
-        directory: &Path,
-        source: &Path,
-    ) -> Result<bool, ApplicationError> {
-        let Ok(target) = fs::canonicalize(directory) else { return Ok(false) };
-        if walk.directories.contains(&target) {
-            return Ok(false);
-        }
-        walk.enter(directory, target)?;
-        let mut found = false;
-        for candidate in self.candidates(walk, directory)? {
-            found = self.rule(walk, &candidate).is_none()
-                && if candidate.is_directory {
-                    self.refers_to_package(walk, &candidate.path, source)?
-                } else {
-                    candidate.is_module() && refers_to_source(&candidate.path, source)
-                };
-            if found {
-                break;
-            }
-        }
-        walk.leave();
-        Ok(found)
+        self.has_module(walk, &source.path, &|module| refers_to_source(module, &source.path))
     }
 }
 

@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::archive::tar::{self, TarFormat, TarMember};
-use crate::archive::zip::headers::{self, EntryHeaders};
-use crate::tree::{FileMode, ZipCompression};
+use crate::archive::zip::headers;
 
 #[test]
 fn everything_but_what_belongs_to_development_is_included_by_default() {
@@ -142,21 +141,7 @@ fn everything_but_what_belongs_to_development_is_included_by_default() {
 fn what_an_earlier_build_wrote_is_no_input() {
     let directory =
         directory(&["app.py", "data.zip", "image/oci-layout", "image/blobs/x", "fn.zip.cdx.json", "a.cdx.json"]);
-    let header = EntryHeaders {
-        name: "app.py",
-        mode: FileMode::from_permissions(0o644),
-        compression: ZipCompression::Stored,
-        crc32: 0,
-        size: 0,
-        compressed_size: 0,
-        offset: 0,
-    };
-    let (mut zip, mut entries) = (header.local_header(), Vec::new());
-    header.append_to_directory(&mut entries);
-    let offset = zip.len() as u64;
-    zip.extend(&entries);
-    zip.extend(headers::end(1, entries.len() as u64, offset));
-    fs::write(directory.path().join("fn.zip"), zip).unwrap();
+    fs::write(directory.path().join("fn.zip"), headers::archive_of_an_empty_file("app.py")).unwrap();
     for (name, first) in [("image.tar", "oci-layout"), ("data.tar", "data/x")] {
         let mut blocks = Vec::new();
         let member = TarMember::File { access: FileAccess::FILE, size: 0 };
