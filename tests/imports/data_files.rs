@@ -226,7 +226,7 @@ const CATALOG: &[u8] = &[
     0, 0, 0, 5, 0, 0, 0, 50, 0, 0, 0, b'h', b'e', b'l', b'l', b'o', 0, b'h', b'a', b'l', b'l', b'o', 0,
 ];
 
-fn project(files: &[(&str, &str)]) -> Project {
+pub(super) fn project(files: &[(&str, &str)]) -> Project {
     let project = Project::new(files);
     project.write("requirements.txt", b"");
     if project.path().join("locale").exists() {
@@ -245,7 +245,7 @@ fn raised(directory: &Path) -> String {
 }
 
 /// Splits a command line as a shell does, as far as hints need it.
-fn words(flags: &str) -> Vec<&str> {
+pub(super) fn words(flags: &str) -> Vec<&str> {
     flags.split(' ').map(|word| word.trim_matches('\'')).collect()
 }
 
@@ -328,84 +328,6 @@ fn what_is_not_included_is_added_by_the_hint() {
     let report: Value = serde_json::from_str(&report).unwrap();
     let warning = "other.py:2 uses `lost.json`, which is neither in the artifact nor in the project";
     assert_eq!(report["audit"]["warnings"], serde_json::json!([warning]));
-}
-
-#[test]
-fn what_is_excluded_by_default_is_added_by_the_hint() {
-    let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n-----END PRIVATE KEY-----\n";
-    for (path, text) in [
-        ("ignored.json", ""),
-        ("data/ignored/x.json", ""),
-        ("certs/server.pem", key),
-        ("tests/x.json", ""),
-        ("docs/index.md", ""),
-        ("README.md", ""),
-        ("pyproject.toml", "[tool.x]\n"),
-        ("analysis.ipynb", "{}"),
-        ("build/x.json", ""),
-    ] {
-        let app = format!(
-            "from pathlib import Path\n\nTEXT = (Path(__file__).parent / \"{path}\").read_text()\n\n\ndef handler(event, context):\n    return TEXT\n"
-        );
-        let project = project(&[("app.py", &app), (path, text), (".gitignore", "ignored*\n"), (".git/HEAD", "")]);
-        let mut command = lambda(project.path(), "3.12", &["--handler", "app.handler"]);
-        if path == "build/x.json" {
-            // What is named like an output may be one.
-            succeed(&mut command);
-            continue;
-        }
-        let said = fail(&mut command);
-        assert!(said.contains(&format!("error: app.py:3 uses `{path}`, which is in the project")), "{said}");
-        let beginning = match path {
-            "certs/server.pem" => {
-                format!("hint: {path} contains a secret: read it from elsewhere at run time, or include it with ")
-            }
-            _ => format!("hint: include {path} with "),
-        };
-        let hint = said.lines().find_map(|line| line.strip_prefix(&beginning)).unwrap();
-        command.args(words(hint));
-        succeed(&mut command);
-    }
-}
-
-#[test]
-fn hints_repeat_the_patterns_of_the_configuration() {
-    let project = Project::new(&[
-        (
-            "pyproject.toml",
-            "[project]\nname = \"app\"\nversion = \"1\"\n[tool.pybundle]\nexclude = [\"*.json\", \"*.bak\"]\n",
-        ),
-        (
-            "app.py",
-            "with open(\"config.json\") as file:\n    CONFIG = file.read()\n\n\ndef handler(event, context):\n    return CONFIG\n",
-        ),
-        ("config.json", "{}"),
-        ("other.json", "{}"),
-        ("old.bak", ""),
-    ]);
-    let zip = project.path().join("function.zip");
-    let build = ["--handler", "app.handler", "--output", zip.to_str().unwrap()];
-    let said = fail(&mut lambda(project.path(), "3.12", &build));
-    let flags = "--exclude '*.json' --exclude '*.bak' --exclude '!/config.json'";
-    assert!(said.contains(&format!("hint: include config.json with {flags}\n")), "{said}");
-    succeed(lambda(project.path(), "3.12", &build).args(words(flags)));
-    let archive = zip::ZipArchive::new(std::fs::File::open(&zip).unwrap()).unwrap();
-    let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
-    assert_eq!(names, ["app.py", "config.json"]);
-}
-
-#[test]
-fn a_pattern_that_excludes_many_files_has_few_hints() {
-    let names = ["a", "b", "c", "d", "e", "f"];
-    let app: String = names.iter().map(|name| format!("open('{name}.json')\n")).collect();
-    let files: Vec<String> = names.iter().map(|name| format!("{name}.json")).collect();
-    let files = files.iter().map(|path| (&**path, "")).chain([("app.py", &*app)]);
-    let project = project(&files.collect::<Vec<_>>());
-    let said = fail(&mut lambda(project.path(), "3.12", &["--exclude", "*.json"]));
-    assert!(said.contains("the artifact has 6 problems"), "{said}");
-    let hints: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("hint: include ")).collect();
-    assert!(hints.len() == 5 && hints[3] == "d.json with --exclude '!/d.json'", "{said}");
-    assert_eq!(hints[4], "the other 2 files in the same way, or change the patterns of --exclude");
 }
 
 /// A package whose wheel omits its data, with a build back end that has no dependencies.

@@ -4,6 +4,7 @@
 mod support;
 
 mod applications;
+mod data_file_hints;
 mod data_files;
 mod defects;
 mod functions;
