@@ -27,7 +27,7 @@ use crate::platform::{Architecture, MarkerEnvironment, PythonVersion};
 use crate::project::pyproject::{FILENAME, PyprojectToml};
 use crate::project::uv_options::UvOptions;
 use crate::sbom::DistributionMetadata;
-use crate::settings::{CacheChoice, Environment, Variables};
+use crate::settings::{CacheChoice, ConfiguredFiles, Environment, Variables};
 use crate::trim::strip;
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{entry_points, metadata, record};
@@ -231,8 +231,13 @@ fn settings<O: TargetOptions>(configuration: &ProjectConfiguration, target: Opti
     let resolved = configuration.resolve(target, &O::default(), &environment);
     show(&resolved);
     let (project, target) = (PathBuf::from("/project"), target.map(str::to_owned));
-    let invocation =
-        Invocation { project, target, excludes_are_configured: false, cache: CacheChoice::Temporary, environment };
+    let invocation = Invocation {
+        project,
+        target,
+        configured: ConfiguredFiles::default(),
+        cache: CacheChoice::Temporary,
+        environment,
+    };
     drop(resolved.map(|resolved| resolved.settings::<O>(&invocation).map_err(|error| error.to_string())));
 }
 

@@ -75,10 +75,8 @@ pub(crate) struct ShadowedModule {
 impl Hints for ShadowedModule {
     fn hints(&self) -> Vec<String> {
         let is_own = matches!(self.origin, FileOrigin::Application);
-        (is_own && self.stops_runtime)
-            .then(|| format!("rename {}, for instance to app_{}", self.path, self.path))
-            .into_iter()
-            .collect()
+        let hint = format!("rename the module, for instance to `app_{}`", self.module);
+        (is_own && self.stops_runtime).then_some(hint).into_iter().collect()
     }
 }
 

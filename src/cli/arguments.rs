@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::format::OutputFormat;
 use crate::options::{Invocation, ProjectConfiguration, ResolvedOptions, TargetOptions};
 use crate::pipeline::ProjectCache;
-use crate::settings::{CacheChoice, Environment};
+use crate::settings::{CacheChoice, ConfiguredFiles, Environment};
 use crate::silence::NetworkTimeout;
 
 /// When to color what is printed.
@@ -113,7 +113,13 @@ impl GlobalArguments {
     /// As [`cache`](Self::cache).
     pub(crate) fn invocation(&self, project: &Path) -> Result<Invocation, CliError> {
         let (cache, environment) = (self.cache()?, self.environment());
-        Ok(Invocation { project: project.to_owned(), target: None, excludes_are_configured: false, cache, environment })
+        Ok(Invocation {
+            project: project.to_owned(),
+            target: None,
+            configured: ConfiguredFiles::default(),
+            cache,
+            environment,
+        })
     }
 }
 

@@ -18,7 +18,9 @@ pub(crate) fn application(application: &ApplicationReport, verbose: bool, page: 
         page.field("code", &format!("{paths} ({})", count(application.files as u64, "file")));
     }
     let omitted = application.omitted.iter().filter(|omitted| verbose || !omitted.routine);
-    let omitted: Vec<String> = omitted.map(self::omitted).collect();
+    // Nobody may overlook a secret.
+    let (secrets, others): (Vec<_>, Vec<_>) = omitted.partition(|omitted| omitted.secret);
+    let omitted: Vec<String> = secrets.into_iter().chain(others).map(self::omitted).collect();
     if !omitted.is_empty() {
         page.field("omitted", &abridged(omitted, shown));
     }

@@ -20,6 +20,8 @@ pub(crate) enum InvalidProject {
     /// As a name that is neither.
     #[error("`{name}` is neither a directory nor a target of this project")]
     Unknown { name: String, targets: Vec<String> },
+    #[error("{} is a file, not the directory of a project", .0.display())]
+    File(PathBuf),
     /// A directory inside a project.
     #[error("{} is not a project: it contains no pyproject.toml and no lock", directory.display())]
     InsideProject {
@@ -41,6 +43,7 @@ impl Hints for InvalidProject {
                 };
                 (name.as_str(), hint)
             }
+            Self::File(_) => return vec!["name the directory, or nothing for the working directory".to_owned()],
             Self::InsideProject { directory, project, path } => (
                 directory.to_str().unwrap_or_default(),
                 format!(
@@ -68,12 +71,13 @@ impl ProjectArguments {
         if let Some(name) = named
             && self.target.is_none()
         {
-            // Whether the working directory is a project does not matter to a directory that is named.
-            let configuration = ProjectConfiguration::read(Path::new(HERE), package, projects.workspaces());
-            let targets: Vec<String> = configuration
-                .map(|configuration| configuration.targets().map(|(name, _)| name.to_owned()).collect())
-                .unwrap_or_default();
-            if targets.iter().any(|target| target == name) {
+            let targets = match ProjectConfiguration::read(Path::new(HERE), package, projects.workspaces()) {
+                Ok(configuration) => configuration.targets().map(|(name, _)| name.to_owned()).collect(),
+                // Whether the working directory is a project does not matter to a directory that is named.
+                Err(_) if self.project.exists() => Vec::new(),
+                Err(error) => return Err(error.into()),
+            };
+            if targets.iter().any(|target: &String| target == name) {
                 return Self { project: HERE.into(), target: Some(name.to_owned()) }.locate(package, projects);
             }
             if !targets.is_empty() && !self.project.exists() {
@@ -89,6 +93,9 @@ impl ProjectArguments {
 /// # Errors
 /// The directory is named, but not a project itself, or cannot be read.
 pub(super) fn locate(directory: &Path, projects: &ProjectCache) -> Result<PathBuf, CliError> {
+    if directory.is_file() {
+        return Err(InvalidProject::File(directory.to_owned()).into());
+    }
     let workspace =
         projects.workspaces().discover(directory, &LockFormat::NAMES).map_err(ConfigurationError::Project)?;
     let project = workspace.directory(workspace.current());

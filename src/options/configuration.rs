@@ -14,7 +14,7 @@ use crate::project::WorkspaceCache;
 use crate::project::document::TomlDocument;
 use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::redact;
-use crate::settings::{ConfiguredAt, Environment, Settings};
+use crate::settings::{ConfiguredAt, ConfiguredFiles, Environment, Settings};
 
 /// `[tool.pybundle]` of a project and of its workspace's root.
 #[derive(Debug, Clone)]
@@ -262,10 +262,11 @@ impl ResolvedOptions {
             let settings = options.common().clone().settings(options.profile(), extends.take(), invocation);
             extends = Some(Box::new(settings.map_err(InvalidOption::from)?));
         }
-        let excludes = self.own.0.get("exclude");
+        let is_configured =
+            |key: &str| self.own.0.get(key).is_some_and(|value| !value.sources.contains(&ValueSource::Flag));
         let invocation = Invocation {
             target: self.target.clone(),
-            excludes_are_configured: excludes.is_some_and(|value| !value.sources.contains(&ValueSource::Flag)),
+            configured: ConfiguredFiles { includes: is_configured("include"), excludes: is_configured("exclude") },
             ..invocation.clone()
         };
         Ok(combined::<O>(&self.own)?.settings(extends, &invocation)?)

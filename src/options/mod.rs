@@ -38,7 +38,7 @@ pub(crate) use schema::schema;
 pub(crate) use selection::{RequirementsOptions, SelectionOptions};
 
 use crate::index::InvalidIndexUrl;
-use crate::settings::{CacheChoice, Environment, ProfileChoice, Settings};
+use crate::settings::{CacheChoice, ConfiguredFiles, Environment, ProfileChoice, Settings};
 
 /// The kind of artifact that a target is built into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -75,8 +75,7 @@ pub(crate) struct Invocation {
     pub(crate) project: PathBuf,
     /// The name of the target, if one is built.
     pub(crate) target: Option<String>,
-    /// Whether the patterns that exclude files are those of a configuration file.
-    pub(crate) excludes_are_configured: bool,
+    pub(crate) configured: ConfiguredFiles,
     pub(crate) cache: CacheChoice,
     pub(crate) environment: Environment,
 }
@@ -159,11 +158,7 @@ impl CommonOptions {
             requirements: self.requirements.into(),
             profile,
             includes: self.application.include,
-            configured_excludes: if invocation.excludes_are_configured {
-                self.application.exclude.clone()
-            } else {
-                Vec::new()
-            },
+            configured: invocation.configured,
             excludes: self.application.exclude,
             started: Vec::new(),
             contents: self.contents.settings(),

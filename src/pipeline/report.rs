@@ -7,7 +7,7 @@ use crate::lock::{FileLocation, SelectedDistribution, SelectedSource};
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
 use crate::platform::TargetPlatform;
-use crate::project::application::Application;
+use crate::project::application::{Application, ExclusionRule};
 use crate::redact;
 use crate::report::{
     ApplicationReport, ArtifactKind, DistributionReport, ExcludedReport, FORMAT_VERSION, OmittedReport, PlanReport,
@@ -61,6 +61,7 @@ fn omitted(application: &Application) -> Vec<OmittedReport> {
         path: excluded.path.clone(),
         rule: excluded.rule.to_string(),
         routine: excluded.rule.is_routine(),
+        secret: excluded.rule == ExclusionRule::Secret,
     });
     reports.collect()
 }

@@ -214,6 +214,8 @@ pub(crate) struct OmittedReport {
     pub(crate) rule: String,
     /// Whether such files belong to development in almost every project.
     pub(crate) routine: bool,
+    /// Whether it contains a secret.
+    pub(crate) secret: bool,
 }
 
 /// The bytecode of an artifact.

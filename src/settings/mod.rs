@@ -106,6 +106,13 @@ pub(crate) struct AuditSettings {
     pub(crate) allow_missing: BTreeSet<String>,
 }
 
+/// Which of the application's files a configuration file decides: a flag would replace its list.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ConfiguredFiles {
+    pub(crate) includes: bool,
+    pub(crate) excludes: bool,
+}
+
 /// The settings of every command that selects from a lock.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -125,8 +132,7 @@ pub(crate) struct Settings {
     pub(crate) includes: Vec<Include>,
     /// Patterns of application files that are excluded.
     pub(crate) excludes: Vec<String>,
-    /// Those of them that are in a configuration file, which `--exclude` replaces.
-    pub(crate) configured_excludes: Vec<String>,
+    pub(crate) configured: ConfiguredFiles,
     /// The handler of a function, or the arguments of an image's entrypoint and command.
     pub(crate) started: Vec<String>,
     pub(crate) contents: ContentSettings,

@@ -46,29 +46,38 @@ fn what_is_excluded_by_default_is_added_by_the_hint() {
 }
 
 #[test]
-fn hints_repeat_the_patterns_of_the_configuration() {
-    let project = Project::new(&[
+fn hints_name_the_configuration_that_a_flag_would_replace() {
+    let app = "with open(\"config.json\") as file:\n    CONFIG = file.read()\n\n\ndef handler(event, context):\n    return CONFIG\n";
+    for (table, addition, mended) in [
         (
-            "pyproject.toml",
-            "[project]\nname = \"app\"\nversion = \"1\"\n[tool.pybundle]\nexclude = [\"*.json\", \"*.bak\"]\n",
+            "exclude = [\"*.json\", \"*.bak\"]",
+            "`!/config.json` at the end of `exclude` in pyproject.toml",
+            "exclude = [\"*.json\", \"*.bak\", \"!/config.json\"]",
         ),
         (
-            "app.py",
-            "with open(\"config.json\") as file:\n    CONFIG = file.read()\n\n\ndef handler(event, context):\n    return CONFIG\n",
+            "include = [\"app.py\"]",
+            "`config.json` in `include` in pyproject.toml",
+            "include = [\"app.py\", \"config.json\"]",
         ),
-        ("config.json", "{}"),
-        ("other.json", "{}"),
-        ("old.bak", ""),
-    ]);
-    let zip = project.path().join("function.zip");
-    let build = ["--handler", "app.handler", "--output", zip.to_str().unwrap()];
-    let said = fail(&mut lambda(project.path(), "3.12", &build));
-    let flags = "--exclude '*.json' --exclude '*.bak' --exclude '!/config.json'";
-    assert!(said.contains(&format!("hint: include config.json with {flags}\n")), "{said}");
-    succeed(lambda(project.path(), "3.12", &build).args(words(flags)));
-    let archive = zip::ZipArchive::new(File::open(&zip).unwrap()).unwrap();
-    let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
-    assert_eq!(names, ["app.py", "config.json"]);
+    ] {
+        let pyproject = |table: &str| format!("[project]\nname = \"app\"\nversion = \"1\"\n[tool.pybundle]\n{table}\n");
+        let project = Project::new(&[
+            ("pyproject.toml", &pyproject(table)),
+            ("app.py", app),
+            ("config.json", "{}"),
+            ("other.json", "{}"),
+            ("old.bak", ""),
+        ]);
+        let zip = project.path().join("function.zip");
+        let build = ["--handler", "app.handler", "--output", zip.to_str().unwrap()];
+        let said = fail(&mut lambda(project.path(), "3.12", &build));
+        assert!(said.contains(&format!("hint: include config.json with {addition}\n")), "{said}");
+        project.write("pyproject.toml", pyproject(mended).as_bytes());
+        succeed(&mut lambda(project.path(), "3.12", &build));
+        let archive = zip::ZipArchive::new(File::open(&zip).unwrap()).unwrap();
+        let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+        assert_eq!(names, ["app.py", "config.json"]);
+    }
 }
 
 #[test]

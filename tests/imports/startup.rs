@@ -70,7 +70,11 @@ fn an_application_that_replaces_what_the_runtime_needs_is_refused() {
             let top_level = name.split(['/', '.']).next().unwrap();
             let expected =
                 format!("error: {name} replaces the module `{top_level}`, which AWS's runtime client or the");
-            assert!(said.contains(&expected) && said.contains(&format!("hint: rename {name}")), "{said}");
+            assert!(
+                said.contains(&expected)
+                    && said.contains(&format!("hint: rename the module, for instance to `app_{top_level}`\n")),
+                "{said}"
+            );
             succeed(lambda(project.path(), &python, &build).arg("--no-audit"));
             // It exits before it can say which error there was.
             assert!(!starts(&python, &zip), "{name}");

@@ -58,8 +58,9 @@ fn a_build_from_a_subdirectory_writes_into_the_project_and_is_no_input_of_the_ne
         assert!(build("project/shop") == first);
     }
     assert!(!example.path("project/shop/dist").exists());
-    // Wherever an artifact is, it is recognized.
+    // Wherever an artifact is and whatever its name is, it is recognized.
     succeed(&mut example.command("project", &["lambda", "--output", "shop/function.zip"]));
+    succeed(&mut example.command("project", &["lambda", "--output", "bundle"]));
     assert!(build("project") == first);
 }
 
@@ -189,4 +190,36 @@ fn a_lock_that_a_member_has_kept_is_not_read() {
     let output = directory.path().join("out.zip");
     succeed(pybundle(&["lambda", "--output"]).arg(&output).current_dir(directory.path().join("member")));
     assert_eq!(paths(&output), ["main.py"]);
+}
+
+#[test]
+fn the_root_of_a_workspace_names_its_members() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        fs::create_dir_all(directory.path().join(path).parent().unwrap()).unwrap();
+        fs::write(directory.path().join(path), text).unwrap();
+    };
+    let project = |name: &str| format!("[project]\nname = \"{name}\"\nversion = \"1\"\nrequires-python = \">=3.12\"\n");
+    write("pyproject.toml", &format!("{}[tool.uv.workspace]\nmembers = [\"services/*\"]\n", project("root")));
+    for name in ["api", "worker"] {
+        write(&format!("services/{name}/pyproject.toml"), &project(name));
+        write(&format!("services/{name}/{name}.py"), "");
+    }
+    succeed(Command::new("uv").args(["lock", "--quiet"]).current_dir(directory.path()));
+    let said = fail(pybundle(&["lambda"]).current_dir(directory.path()));
+    assert!(said.contains("has no Python module to bundle: it is the root of a workspace\n"), "{said}");
+    assert!(said.contains("hint: choose a member: --package api, --package worker\n"), "{said}");
+    let output = directory.path().join("out.zip");
+    succeed(pybundle(&["lambda", "--package", "worker", "--output"]).arg(&output).current_dir(directory.path()));
+    assert_eq!(paths(&output), ["worker.py"]);
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_said_where_a_target_is_named() {
+    let example = Example::new();
+    example.configure("[tool.pybundle.target.api]\nkind = \"lambda\"\nhandlr = \"app.handler\"\n");
+    let said = fail(&mut example.command("project", &["lambda", "api"]));
+    assert!(said.contains("unknown key `handlr`") && said.contains("did you mean `handler`?"), "{said}");
+    let said = fail(&mut example.command("project", &["lambda", "app.py"]));
+    assert!(said.contains("error: app.py is a file, not the directory of a project\n"), "{said}");
 }

@@ -42,17 +42,19 @@ pub(super) fn audit(audited: &Audited, modules: &[OwnModule]) -> Vec<MissingData
             continue;
         }
         if let Whereabouts::Project { source, in_artifact } = &finding.whereabouts {
-            let flags = inclusion::flags(audited, source, in_artifact);
+            let addition = inclusion::addition(audited, source, in_artifact);
             let (path, package) =
                 (&finding.path, audited.plan.projects().find(|(_, directory)| source.starts_with(directory)));
             finding.remedies.push(match package {
                 _ if inclusion::is_secret(audited, source) => {
-                    format!("{path} contains a secret: read it from elsewhere at run time, or include it with {flags}")
+                    format!(
+                        "{path} contains a secret: read it from elsewhere at run time, or include it with {addition}"
+                    )
                 }
                 Some((package, _)) => {
-                    format!("add {path} to the files of the package {}, or include it with {flags}", package.name)
+                    format!("add {path} to the files of the package {}, or include it with {addition}", package.name)
                 }
-                None => format!("include {path} with {flags}"),
+                None => format!("include {path} with {addition}"),
             });
         }
     }

@@ -14,18 +14,25 @@ const SEARCHED_DIRECTORIES: usize = 2000;
 /// Directories that contain no code of the project's own.
 const NOT_SEARCHED: [&str; 4] = ["node_modules", "site-packages", "__pycache__", "venv"];
 
-/// Returns the flags that add a file or a directory at a path in the artifact, when they are appended to the command line.
-pub(super) fn flags(audited: &Audited, source: &Path, in_artifact: &str) -> String {
+/// Returns what adds a file or a directory at a path in the artifact: flags to append to the command line, or what to add to
+/// the configuration, if flags would replace its list.
+pub(super) fn addition(audited: &Audited, source: &Path, in_artifact: &str) -> String {
     let path = relative(audited, source);
+    let configured = audited.settings.configured;
     if let Some(pattern) = excluded(audited, &path) {
-        // Patterns on the command line replace those of pyproject.toml.
-        let patterns = audited.settings.configured_excludes.iter().cloned().chain([format!("!/{pattern}")]);
-        let flags: Vec<String> = patterns.map(|pattern| format!("--exclude {}", quoted(&pattern))).collect();
-        return flags.join(" ");
+        let pattern = format!("!/{pattern}");
+        return if configured.excludes {
+            format!("`{pattern}` at the end of `exclude` in pyproject.toml")
+        } else {
+            format!("--exclude {}", quoted(&pattern))
+        };
     }
     let destination = destination(audited, in_artifact);
     let is_own_name = !destination.contains('/') && path.rsplit('/').next() == Some(&*destination);
     let include = if is_own_name { path } else { format!("{path}:{destination}") };
+    if configured.includes {
+        return format!("`{include}` in `include` in pyproject.toml");
+    }
     let mut includes = default_includes(audited);
     includes.push(include);
     let flags: Vec<String> = includes.iter().map(|include| format!("--include {}", quoted(include))).collect();

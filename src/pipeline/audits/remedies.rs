@@ -94,7 +94,7 @@ impl<'a> Remedies<'a> {
         format!(
             "{} is not in the artifact: include it with {}",
             inclusion::shown(self.audited, path),
-            inclusion::flags(self.audited, path, &destination)
+            inclusion::addition(self.audited, path, &destination)
         )
     }
 

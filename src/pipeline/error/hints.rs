@@ -30,6 +30,10 @@ impl Hints for BuildError {
                 )]
             }
             Self::Application(error) => error.hints(),
+            Self::ChooseMember { members, .. } => {
+                let flags: Vec<String> = members.iter().map(|member| format!("--package {member}")).collect();
+                vec![format!("choose a member: {}", flags.join(", "))]
+            }
             Self::Handler(error) => error.hints(),
             Self::Audit(error) => error.hints(),
             Self::Oversize(error) => error.hints(),

@@ -23,6 +23,7 @@ use crate::index::{IndexError, InvalidCutoff, InvalidIndexStrategy, InvalidIndex
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
 use crate::lock::requirements::MissingRequirement;
+use crate::name::DistributionName;
 use crate::pipeline::error::incompatible::{IncompatiblePython, IncompatibleWheel};
 use crate::platform::{Architecture, ProfileError, PythonChoiceError, PythonVersion};
 use crate::project::ProjectError;
@@ -75,6 +76,8 @@ pub(crate) enum BuildError {
     NoInterpreter(PythonVersion),
     #[error(transparent)]
     Application(#[from] ApplicationError),
+    #[error("{} has no Python module to bundle: it is the root of a workspace", root.display())]
+    ChooseMember { root: PathBuf, members: Vec<DistributionName> },
     #[error(transparent)]
     Exclude(#[from] InvalidExclude),
     #[error(transparent)]

@@ -25,7 +25,7 @@ use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::provided::RuntimeSdk;
 use crate::platform::TargetPlatform;
-use crate::project::application::{self, Application, ApplicationSource, Excludes};
+use crate::project::application::{self, Application, ApplicationError, ApplicationSource, Excludes};
 use crate::project::workspace::Workspace;
 use crate::report::{Reporter, Silent};
 use crate::settings::Settings;
@@ -238,13 +238,26 @@ fn application(
     }
     match virtual_root.filter(|_| settings.includes.is_empty()) {
         Some(directory) => {
-            let application = collect(settings, workspace, directory)?;
+            let application =
+                collect(settings, workspace, directory).map_err(|error| member_instead(error, workspace))?;
             if let Some(warning) = data_warning(&application) {
                 reporter.warn(&warning);
             }
             Ok(application)
         }
         None => included(settings, workspace),
+    }
+}
+
+/// Names the members of a workspace whose root is no application itself.
+fn member_instead(error: BuildError, workspace: &Workspace) -> BuildError {
+    let members = workspace.members.iter().filter(|member| !member.path.as_os_str().is_empty());
+    let members: Vec<DistributionName> = members.filter_map(|member| member.pyproject.name.clone()).collect();
+    match error {
+        BuildError::Application(ApplicationError::NothingFound(root)) if !members.is_empty() => {
+            BuildError::ChooseMember { root, members }
+        }
+        error => error,
     }
 }
 

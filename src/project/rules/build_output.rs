@@ -16,6 +16,8 @@ pub(super) fn is_artifact(candidate: &CandidatePath) -> bool {
         Some((_, "whl")) => true,
         Some((_, "zip")) => destination::is_own(path, FileFormat::Zip),
         Some((_, "tar")) => destination::is_own(path, FileFormat::Tar),
+        // `--output` takes any name.
+        None => [FileFormat::Zip, FileFormat::Tar].iter().any(|format| destination::is_own(path, *format)),
         _ => {
             let artifact = DOCUMENTS.iter().find_map(|extension| name.strip_suffix(extension));
             artifact.is_some_and(|artifact| artifact.ends_with(".zip") || artifact.ends_with(".tar"))
