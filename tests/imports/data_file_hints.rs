@@ -93,3 +93,23 @@ fn a_pattern_that_excludes_many_files_has_few_hints() {
     assert!(hints.len() == 5 && hints[3] == "d.json with --exclude '!/d.json'", "{said}");
     assert_eq!(hints[4], "the other 2 files in the same way, or change the patterns of --exclude");
 }
+
+#[test]
+fn a_path_that_leads_out_of_src_is_mended_by_keeping_src() {
+    for path in [
+        "Path(__file__).parent.parent / 'config' / 'c.json'",
+        "Path(__file__).resolve().parents[1] / 'config/c.json'",
+        "os.path.join(os.path.dirname(__file__), '..', 'config', 'c.json')",
+    ] {
+        let app = format!(
+            "import os\nfrom pathlib import Path\n\nwith open({path}) as file:\n    TEXT = file.read()\n\n\n\
+             def handler(event, context):\n    return TEXT\n"
+        );
+        let project = project(&[("src/app.py", &app), ("config/c.json", "{}")]);
+        let said = fail(&mut lambda(project.path(), "3.12", &["--handler", "app.handler"]));
+        assert!(said.contains("error: app.py:4 uses `../config/c.json`, which is in the project"), "{said}");
+        let hint = "keep the directory with --handler src.app.handler\n";
+        assert!(said.contains(hint), "{said}");
+        succeed(&mut lambda(project.path(), "3.12", &["--handler", "src.app.handler"]));
+    }
+}

@@ -59,7 +59,7 @@ fn a_service_starts_by_its_script_as_its_user() {
     let output = format!("docker-archive:{}", archive.display());
     let base = bases::slim().argument();
     let report = image(&project, &["--base", &base, "--output", &output, "--tag", "service:1"]);
-    assert_eq!((&report["warnings"], &report["start"]["user"]), (&json!([]), &json!("app")));
+    assert_eq!((&report["warnings"], &report["start"]["user"]), (&json!([]), &json!("1000:1000")));
 
     assert_eq!(docker().load(&archive), ["service:1"]);
     let printed = succeed(&mut docker().run("service:1", &[], &[]));

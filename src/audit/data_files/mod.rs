@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 pub(crate) use finding::{MissingDataFile, Whereabouts};
+pub(crate) use places::OUTSIDE;
 use places::{Place, Places};
 use source::{ModulePaths, PathCollector, PathUse, TemplateUse, UseKind};
 
@@ -174,7 +175,10 @@ impl DataFileAudit<'_> {
             location: SourceLine { path: module.path.to_owned(), line: path_use.line },
             path: self.shown(&place.in_artifact),
             whereabouts,
-            is_certain: !path_use.is_conditional && !is_unknown_directory,
+            is_certain: !path_use.is_conditional
+                && !is_unknown_directory
+                // What is only named may be made.
+                && (path_use.kind == UseKind::Read || !place.in_artifact.starts_with(OUTSIDE)),
             remedies: Vec::new(),
         })
     }

@@ -21,6 +21,9 @@ pub(super) struct Place {
     pub(super) source: Option<PathBuf>,
 }
 
+/// The beginning of a path that leads out of the artifact.
+pub(crate) const OUTSIDE: &str = "../";
+
 /// Resolves literal paths.
 pub(super) struct Places<'a> {
     audit: &'a DataFileAudit<'a>,
@@ -65,10 +68,12 @@ impl<'a> Places<'a> {
     }
 
     fn place(&self, path: &LiteralPath, start: &str, source: Option<&Path>) -> Option<Place> {
-        let in_artifact = path.in_tree(start)?;
         let source = source.and_then(|source| path.on_disk(source));
         let source = source.filter(|source| source.starts_with(self.audit.workspace) && source.exists());
-        Some(Place { in_artifact, source })
+        // What is at the root of a function is deeper in the project, for instance in `src`.
+        let leads_to_file = source.is_some() && !path.below.is_empty();
+        let outside = || leads_to_file.then(|| format!("{OUTSIDE}{}", path.below.join("/")));
+        Some(Place { in_artifact: path.in_tree(start).or_else(outside)?, source })
     }
 
     /// Returns where a path below a package leads to. A package without modules is a directory below another one.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Audited, inclusion};
-use crate::audit::data_files::{DataFileAudit, MissingDataFile, Whereabouts};
+use crate::audit::data_files::{DataFileAudit, MissingDataFile, OUTSIDE, Whereabouts};
 use crate::audit::imports::OwnModule;
 use crate::tree::{FileContent, FileOrigin};
 
@@ -46,6 +46,7 @@ pub(super) fn audit(audited: &Audited, modules: &[OwnModule]) -> Vec<MissingData
             let (path, package) =
                 (&finding.path, audited.plan.projects().find(|(_, directory)| source.starts_with(directory)));
             finding.remedies.push(match package {
+                _ if in_artifact.starts_with(OUTSIDE) => outside(audited),
                 _ if inclusion::is_secret(audited, source) => {
                     format!(
                         "{path} contains a secret: read it from elsewhere at run time, or include it with {addition}"
@@ -59,6 +60,19 @@ pub(super) fn audit(audited: &Audited, modules: &[OwnModule]) -> Vec<MissingData
         }
     }
     findings
+}
+
+/// Returns what to do about a path that leads out of the artifact.
+fn outside(audited: &Audited) -> String {
+    let application = &audited.plan.application;
+    let is_moved = application.taken.iter().any(|taken| taken == "src/")
+        && !application.files.iter().any(|(path, _)| path.as_str().starts_with("src/"));
+    match audited.settings.started.first().filter(|_| is_moved && audited.runs_on_lambda()) {
+        Some(handler) => format!(
+            "the contents of src/ are at the root of the artifact: keep the directory with --handler src.{handler}"
+        ),
+        None => "the path leads out of the artifact: read the file from below the module's directory".to_owned(),
+    }
 }
 
 /// Returns the file of the project that a module was built from, canonical.
