@@ -157,7 +157,9 @@ impl DataFileAudit<'_> {
         places: &Places,
     ) -> Option<MissingDataFile> {
         let is_written = functions::is_written_at_run_time(&path_use.path.below);
-        if self.has(&place.in_artifact) || is_written {
+        // A file that is there although it has the name of one that is written may be one of those that are read.
+        let is_there = path_use.kind == UseKind::Read && place.source.as_deref().is_some_and(Path::is_file);
+        if self.has(&place.in_artifact) || (is_written && !is_there) {
             return None;
         }
         let whereabouts = match &place.source {
@@ -177,6 +179,7 @@ impl DataFileAudit<'_> {
             whereabouts,
             is_certain: !path_use.is_conditional
                 && !is_unknown_directory
+                && !is_written
                 // What is only named may be made.
                 && (path_use.kind == UseKind::Read || !place.in_artifact.starts_with(OUTSIDE)),
             remedies: Vec::new(),

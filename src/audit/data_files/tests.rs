@@ -273,3 +273,12 @@ fn a_path_is_one_finding() {
     let source = format!("{source}from jinja2 import FileSystemLoader\nFileSystemLoader(DATA)\n");
     assert_eq!(findings(&source, &["-generated/a.json"]), [expected(4, "generated")]);
 }
+
+#[test]
+fn files_that_are_there_are_missed_even_if_their_name_is_that_of_an_output() {
+    for path in ["build/a.json", "dist/a.json", ".env", ".config/a.json"] {
+        let found = findings(&format!("{IMPORTS}TEXT = (HERE / '{path}').read_text()\n"), &[&format!("-{path}")]);
+        assert!(found.len() == 1 && found[0].starts_with(&format!("warning app.py:2 uses `{path}`")), "{found:?}");
+        assert_none(&format!("{IMPORTS}TEXT = (HERE / '{path}').read_text()\n"), &[]);
+    }
+}
