@@ -61,6 +61,11 @@ pub(crate) fn option(name: &str) -> Option<String> {
     values.next_back()
 }
 
+/// Returns whether the command line has a switch, without parsing it.
+pub(crate) fn has_switch(switch: &str) -> bool {
+    env::args_os().any(|word| word == switch)
+}
+
 /// Returns the width of a line where standard output is not a terminal, if the user sets one.
 pub(crate) fn columns() -> Option<usize> {
     variable("COLUMNS")?.parse().ok().filter(|columns| *columns > 0)

@@ -41,6 +41,9 @@ impl OutputFormat {
 
     /// Returns the format for an error of the command line, which was not parsed.
     pub(crate) fn of_unparsed() -> Self {
+        if environment::has_switch("--json") {
+            return Self::Json;
+        }
         let flag = environment::option("output-format").and_then(|text| Self::from_str(&text, false).ok());
         flag.or_else(|| Self::of_environment().ok()).unwrap_or_default()
     }

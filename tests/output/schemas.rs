@@ -86,6 +86,7 @@ fn what_every_command_prints_is_as_its_schema_says() {
         ("build-list", 0, "build --project=targets --list"),
         ("failure", 1, "lambda project --handler=absent.handler"),
         ("failure", 1, "plan absent"),
+        ("failure", 1, "verify absent.zip"),
         ("config-show", 0, "config show targets"),
         ("config-show", 0, "config show project"),
         ("init", 0, "init project --dry-run"),
