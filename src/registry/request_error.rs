@@ -310,6 +310,9 @@ impl Hints for RequestError {
             Self::Transport { host, .. } if is_loopback(host) => {
                 vec![format!("check that a registry is running on {host}")]
             }
+            Self::Transport { host, .. } if is_public(host) => {
+                vec!["check the connection and, behind a proxy, HTTPS_PROXY".to_owned()]
+            }
             Self::Transport { host, .. } => vec![format!(
                 "check the connection and, behind a proxy, HTTPS_PROXY; if {host} uses plain HTTP, add --insecure-registry {host}"
             )],
@@ -352,9 +355,30 @@ pub(super) fn is_about_certificates(error: &reqwest::Error) -> bool {
     causes.into_iter().any(|cause| cause.to_string().contains("certificate"))
 }
 
+/// Tells whether a host belongs to a public registry, which always uses TLS.
+fn is_public(host: &str) -> bool {
+    const DOMAINS: [&str; 8] =
+        ["amazonaws.com", "azurecr.io", "docker.io", "gcr.io", "ghcr.io", "gitlab.com", "pkg.dev", "quay.io"];
+    DOMAINS.iter().any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn public_registries_use_tls() {
+        for (host, expected) in [
+            ("registry-1.docker.io", true),
+            ("ghcr.io", true),
+            ("europe-docker.pkg.dev", true),
+            ("registry.example.org", false),
+            ("notdocker.io", false),
+            ("docker.io:5000", false),
+        ] {
+            assert_eq!(is_public(host), expected, "{host}");
+        }
+    }
 
     #[test]
     fn reasons_are_read_in_every_form() {
