@@ -36,6 +36,12 @@ impl Application {
         self.files.iter().chain(&self.placed_files).map(|(_, entry)| entry)
     }
 
+    /// Returns whether the contents of `src` are at the root by default, where its modules are imported from.
+    pub(crate) fn has_source_at_root(&self) -> bool {
+        self.taken.iter().any(|taken| taken == "src/")
+            && !self.files.iter().any(|(path, _)| path.as_str().starts_with("src/"))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.all_files().next().is_none() && self.directories.is_empty() && self.placed_directories.is_empty()
     }

@@ -1,9 +1,8 @@
 //! The hints of the audit of data files: what was excluded is included again by what they say.
 
-use std::fs::File;
-
 use super::data_files::{project, words};
 use super::lambda;
+use super::support::artifact::paths_of_zip;
 use super::support::command::{fail, succeed};
 use super::support::uv::Project;
 
@@ -74,9 +73,7 @@ fn hints_name_the_configuration_that_a_flag_would_replace() {
         assert!(said.contains(&format!("hint: include config.json with {addition}\n")), "{said}");
         project.write("pyproject.toml", pyproject(mended).as_bytes());
         succeed(&mut lambda(project.path(), "3.12", &build));
-        let archive = zip::ZipArchive::new(File::open(&zip).unwrap()).unwrap();
-        let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
-        assert_eq!(names, ["app.py", "config.json"]);
+        assert_eq!(paths_of_zip(&zip), ["app.py", "config.json"]);
     }
 }
 

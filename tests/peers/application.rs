@@ -1,9 +1,7 @@
 //! The application's own files.
 
-use super::case::{PeerCase, modes};
+use super::case::{HANDLER, PeerCase, modes};
 use crate::support::command::{pybundle, succeed};
-
-const HANDLER: &str = "def handler(event, context):\n    return event\n";
 
 #[test]
 fn everything_beside_the_handler_is_packaged() {

@@ -8,6 +8,9 @@ use std::process::Command;
 
 use crate::support::command::{fail, pybundle, succeed};
 
+/// The module of a function that needs nothing.
+pub const HANDLER: &str = "def handler(event, context):\n    return event\n";
+
 /// A case of a peer's test suite.
 pub struct PeerCase {
     /// The tool, and what its test is about.

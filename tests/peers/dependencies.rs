@@ -2,10 +2,8 @@
 
 use std::fs;
 
-use super::case::PeerCase;
+use super::case::{HANDLER, PeerCase};
 use crate::support::command::{pybundle, succeed};
-
-const HANDLER: &str = "def handler(event, context):\n    return event\n";
 
 /// Jinja2 with its requirement.
 const JINJA: &str = "jinja2==3.1.6\nmarkupsafe==3.0.3\n";

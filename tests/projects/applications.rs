@@ -1,11 +1,9 @@
 //! Applications with data files, in `testdata/applications`: what is included by default is all that they need. Each is
 //! invoked by Lambda's own runtime client.
 
-use std::fs::File;
-use std::path::Path;
-
 use serde_json::{Value, json};
 
+use crate::support::artifact::paths_of_zip;
 use crate::support::command::{pybundle, repository, succeed};
 use crate::support::lambda::{architecture, invoke, newest_python};
 
@@ -21,16 +19,11 @@ fn answers(name: &str, handler: &str, expected: &Value) {
         serde_json::from_str(&succeed(command.arg("--json").arg("--output").arg(&zip).arg(&project))).unwrap();
     assert_eq!(report["warnings"], json!([]), "{name}");
     assert_eq!(invoke(&python, handler, &json!({}), &[&zip]).answer(), *expected, "{name}");
-    for path in paths(&zip) {
+    for path in paths_of_zip(&zip) {
         let top_level = path.split('/').next().unwrap();
         let tools = ["Dockerfile", "Makefile", "README.md", "notebooks", "pyproject.toml", "tests", "uv.lock"];
         assert!(!tools.contains(&top_level), "{name} contains {path}");
     }
-}
-
-fn paths(zip: &Path) -> Vec<String> {
-    let archive = zip::ZipArchive::new(File::open(zip).unwrap()).unwrap();
-    archive.file_names().map(|name| name.unwrap().into_owned()).collect()
 }
 
 #[test]

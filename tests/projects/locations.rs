@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::support::artifact::paths_of_zip;
 use crate::support::command::{fail, pybundle, repository, succeed};
 
 /// A copy of the example, in a directory of its own.
@@ -39,11 +40,6 @@ impl Example {
         command.current_dir(self.path(directory));
         command
     }
-}
-
-fn paths(zip: &Path) -> Vec<String> {
-    let archive = zip::ZipArchive::new(File::open(zip).unwrap()).unwrap();
-    archive.file_names().map(|name| name.unwrap().into_owned()).collect()
 }
 
 #[test]
@@ -100,7 +96,7 @@ fn a_directory_that_is_named_is_a_project_itself() {
     let project = project.to_str().unwrap();
     let arguments = ["lambda", project, "--include", "functions/resize:.", "--handler", "handler.handler"];
     succeed(example.command("project", &arguments).args(["--output", output]));
-    let names = paths(Path::new(output));
+    let names = paths_of_zip(Path::new(output));
     assert!(names.contains(&"handler.py".to_owned()) && !names.contains(&"app.py".to_owned()), "{names:?}");
 }
 
@@ -162,13 +158,13 @@ fn a_link_out_of_the_project_is_followed_in_its_repository() {
     let recipe = format!("--include . --include {}:shared --exclude /shared", shared.display());
     assert!(said.contains(&format!("or include its target in its place with {recipe}\n")), "{said}");
     succeed(example.command("project", &build).args(recipe.split(' ')));
-    assert!(paths(&output).contains(&"shared/common.py".to_owned()));
-    assert!(paths(&output).contains(&"shop/__init__.py".to_owned()));
+    assert!(paths_of_zip(&output).contains(&"shared/common.py".to_owned()));
+    assert!(paths_of_zip(&output).contains(&"shop/__init__.py".to_owned()));
     succeed(example.command("project", &build).args(["--exclude", "/shared"]));
 
     succeed(Command::new("git").args(["init", "--quiet"]).current_dir(example.path("")));
     succeed(&mut example.command("project", &build));
-    assert!(paths(&output).contains(&"shared/common.py".to_owned()));
+    assert!(paths_of_zip(&output).contains(&"shared/common.py".to_owned()));
 }
 
 #[test]
@@ -189,7 +185,7 @@ fn a_lock_that_a_member_has_kept_is_not_read() {
     write("member/uv.lock", "version = 1\nrequires-python = \">=3.8\"\n");
     let output = directory.path().join("out.zip");
     succeed(pybundle(&["lambda", "--output"]).arg(&output).current_dir(directory.path().join("member")));
-    assert_eq!(paths(&output), ["main.py"]);
+    assert_eq!(paths_of_zip(&output), ["main.py"]);
 }
 
 #[test]
@@ -211,7 +207,7 @@ fn the_root_of_a_workspace_names_its_members() {
     assert!(said.contains("hint: choose a member: --package api, --package worker\n"), "{said}");
     let output = directory.path().join("out.zip");
     succeed(pybundle(&["lambda", "--package", "worker", "--output"]).arg(&output).current_dir(directory.path()));
-    assert_eq!(paths(&output), ["worker.py"]);
+    assert_eq!(paths_of_zip(&output), ["worker.py"]);
 }
 
 #[test]

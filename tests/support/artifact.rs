@@ -24,6 +24,12 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
+/// Returns the paths of a zip, in their order.
+pub fn paths_of_zip(path: &Path) -> Vec<String> {
+    let archive = zip::ZipArchive::new(File::open(path).unwrap()).unwrap();
+    archive.file_names().map(|name| name.unwrap().into_owned()).collect()
+}
+
 /// Returns the files of a zip, and asserts that their modes are 0644 or 0755.
 pub fn leaves_of_zip(path: &Path) -> Leaves {
     let mut archive = zip::ZipArchive::new(File::open(path).unwrap()).unwrap();

@@ -64,9 +64,7 @@ pub(super) fn audit(audited: &Audited, modules: &[OwnModule]) -> Vec<MissingData
 
 /// Returns what to do about a path that leads out of the artifact.
 fn outside(audited: &Audited) -> String {
-    let application = &audited.plan.application;
-    let is_moved = application.taken.iter().any(|taken| taken == "src/")
-        && !application.files.iter().any(|(path, _)| path.as_str().starts_with("src/"));
+    let is_moved = audited.plan.application.has_source_at_root();
     match audited.settings.started.first().filter(|_| is_moved && audited.runs_on_lambda()) {
         Some(handler) => format!(
             "the contents of src/ are at the root of the artifact: keep the directory with --handler src.{handler}"

@@ -137,10 +137,5 @@ fn default_includes(audited: &Audited) -> Vec<String> {
     if !audited.settings.includes.is_empty() || application.files.is_empty() {
         return Vec::new();
     }
-    let has_source = application.files.iter().any(|(path, _)| path.as_str().starts_with("src/"));
-    if application.taken.iter().any(|taken| taken == "src/") && !has_source {
-        vec!["src:.".to_owned()]
-    } else {
-        vec![".".to_owned()]
-    }
+    vec![if application.has_source_at_root() { "src:." } else { "." }.to_owned()]
 }

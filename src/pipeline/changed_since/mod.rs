@@ -13,11 +13,11 @@ use toml::Table;
 use crate::git::changes::{ChangeState, GitChanges};
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::lock::{Dependent, DistributionSource, FileLocation, LockFormat, Selection};
-use crate::pipeline::plan::{LockedProject, lock};
+use crate::pipeline::plan::{self, LockedProject, lock};
 use crate::pipeline::targets::Target;
 use crate::pipeline::{BuildError, ProjectCache, image, lambda};
 use crate::platform;
-use crate::project::application::{ApplicationSource, Excludes, ExclusionRule};
+use crate::project::application::{Excludes, ExclusionRule};
 use crate::project::pyproject::FILENAME;
 use crate::project::python_pin::python_pin_files;
 use crate::report::Silent;
@@ -251,13 +251,8 @@ impl Reach<'_> {
 
     /// Finds changes of the collected files, and of what decides which files are collected.
     fn application(&self, directory: &Path, settings: &Settings) -> Result<Option<String>, BuildError> {
-        let source = ApplicationSource {
-            project: directory,
-            workspace: &self.project.workspace.root,
-            includes: &settings.includes,
-            excludes: &Excludes::new(directory, &settings.excludes)?,
-            started: &settings.started,
-        };
+        let excludes = Excludes::new(directory, &settings.excludes)?;
+        let source = plan::application_source(settings, &self.project.workspace, directory, &excludes);
         let collected = source.collect()?;
         let mut files = collected.all_files().filter_map(|entry| match &entry.content {
             FileContent::File { path, .. } => Some(path.as_ref()),

@@ -178,6 +178,9 @@ impl Installer<'_> {
 
     /// Omits the files that the user's patterns match, even if the distribution's own code needs them.
     fn exclude(&self, distribution: &mut InstalledDistribution) {
+        if self.settings.excluded_files.is_empty() {
+            return;
+        }
         let InstalledDistribution { wheel, changes, excluded, matched, .. } = distribution;
         let before = changes.omitted.len();
         for (position, file) in wheel.inventory.files.iter().enumerate() {

@@ -207,14 +207,24 @@ fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, B
 
 /// Collects the included files of a directory, or its default files.
 fn collect(settings: &Settings, workspace: &Workspace, directory: &Path) -> Result<Application, BuildError> {
-    let source = ApplicationSource {
+    let excludes = Excludes::new(directory, &settings.excludes)?;
+    Ok(application_source(settings, workspace, directory, &excludes).collect()?)
+}
+
+/// Returns where the files of the application in a directory come from.
+pub(crate) fn application_source<'a>(
+    settings: &'a Settings,
+    workspace: &'a Workspace,
+    directory: &'a Path,
+    excludes: &'a Excludes,
+) -> ApplicationSource<'a> {
+    ApplicationSource {
         project: directory,
         workspace: &workspace.root,
         includes: &settings.includes,
-        excludes: &Excludes::new(directory, &settings.excludes)?,
+        excludes,
         started: &settings.started,
-    };
-    Ok(source.collect()?)
+    }
 }
 
 /// Collects the application's files: the included ones, or the default files of a root project that is not a package.
