@@ -7,10 +7,12 @@ use std::fmt;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, Parsed};
+use ruff_text_size::TextRange;
 
 use crate::platform::PythonVersion;
 use token_nesting::ExcessiveNesting;
 
+mod compiler_errors;
 mod token_nesting;
 
 /// A line of a source file. Displayed as `PATH:LINE`.
@@ -39,12 +41,22 @@ pub struct PythonSyntaxError {
     pub reason: String,
 }
 
+impl PythonSyntaxError {
+    /// Describes an error at a range of a source.
+    fn at(source: &str, range: TextRange, reason: String) -> Self {
+        let before = source.get(..range.start().to_usize()).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before[line_start..].chars().count() + 1;
+        Self { line: before.matches('\n').count() + 1, column, reason }
+    }
+}
+
 /// Parses a module for a Python version, and returns the result of `read` for its source and its statements; `None` if
 /// they are nested too deeply to be visited recursively.
 ///
 /// # Errors
-/// The source has a syntax error, uses syntax that is newer than the version, or has more brackets or blocks within each
-/// other than CPython allows.
+/// The source has a syntax error, uses syntax that is newer than the version, is refused by the compiler, or has more brackets
+/// or blocks within each other than CPython allows.
 pub fn parse<T>(
     source: &[u8],
     python: PythonVersion,
@@ -68,7 +80,11 @@ pub fn parse<T>(
     nesting.visit_body(body);
     let result = match syntax_error(&source, &parsed) {
         Some(error) => Err(error),
-        None => Ok((!nesting.is_too_deep).then(|| read(&source, body))),
+        None if nesting.is_too_deep => Ok(None),
+        None => match compiler_errors::first(&source, body, version) {
+            Some(error) => Err(PythonSyntaxError::at(&source, error.range, error.to_string())),
+            None => Ok(Some(read(&source, body))),
+        },
     };
     if nesting.is_too_deep {
         // Freeing such a tree would recurse until the stack ends.
@@ -84,10 +100,7 @@ fn syntax_error(source: &str, parsed: &Parsed<ast::Mod>) -> Option<PythonSyntaxE
         ([], [error, ..]) => (error.range, error.to_string()),
         ([], []) => return None,
     };
-    let before = source.get(..range.start().to_usize()).unwrap_or_default();
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let column = before[line_start..].chars().count() + 1;
-    Some(PythonSyntaxError { line: before.matches('\n').count() + 1, column, reason })
+    Some(PythonSyntaxError::at(source, range, reason))
 }
 
 /// Measures how deeply statements and expressions are nested.

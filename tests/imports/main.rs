@@ -12,6 +12,7 @@ mod locks;
 mod reach;
 mod search_path;
 mod startup;
+mod syntax;
 mod unused;
 
 use std::path::{Path, PathBuf};
