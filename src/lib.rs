@@ -92,6 +92,7 @@ pub mod cli;
 pub mod constraint;
 pub(crate) mod contents;
 pub mod digest;
+pub(crate) mod engine;
 pub mod fetch;
 #[doc(hidden)]
 pub mod fuzzing;

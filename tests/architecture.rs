@@ -40,6 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cache", &["hints", "digest", "temporary", "wheel", "wheel::filename"]),
     ("audit", &["hints", "name", "syntax", "platform", "tree"]),
     ("interpreter", &["cache", "platform"]),
+    ("engine", &["hints", "interpreter"]),
     ("builder", &["archive", "cache", "hints", "interpreter", "redact", "platform"]),
     ("bytecode", &["hints", "interpreter"]),
     ("project", &["archive", "limited_reader", "hints", "constraint", "name", "platform", "redact", "syntax", "tree"]),
@@ -89,6 +90,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "settings",
         &[
             "audit",
+            "engine",
             "image",
             "index",
             "interpreter",
@@ -121,6 +123,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "cache",
             "contents",
             "digest",
+            "engine",
             "fetch",
             "git",
             "image",

@@ -1,5 +1,6 @@
 //! An output that is hashed while it is written. A file appears complete or not at all.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -38,7 +39,15 @@ impl OutputFile {
     /// # Errors
     /// The directory cannot be created or written to, or `path` is a file that does not begin like one of this format.
     pub(crate) fn create(path: &Path, format: FileFormat) -> Result<Self, ArchiveError> {
-        let sink = OpenOutput::open(path, format)?;
+        Ok(Self::new(OpenOutput::open(path, format)?, path, format))
+    }
+
+    /// Begins an output into a pipe, which errors call `name`.
+    pub(crate) fn stream(pipe: File, name: &Path, format: FileFormat) -> Self {
+        Self::new(OpenOutput::Stream(pipe), name, format)
+    }
+
+    fn new(sink: OpenOutput, path: &Path, format: FileFormat) -> Self {
         let (filled, to_write) = sync_channel::<Vec<u8>>(BUFFERS);
         let (written, to_hash) = sync_channel::<Vec<u8>>(BUFFERS);
         let (hashed, empty) = sync_channel::<Vec<u8>>(BUFFERS);
@@ -65,7 +74,7 @@ impl OutputFile {
             }
             Sha256(hasher.finalize().into())
         });
-        Ok(Self {
+        Self {
             path: path.to_owned(),
             format,
             buffer: Vec::with_capacity(BUFFER),
@@ -74,7 +83,7 @@ impl OutputFile {
             empty,
             writer: Some(writer),
             hasher: Some(hasher),
-        })
+        }
     }
 
     /// Returns the number of bytes written so far.
@@ -185,7 +194,7 @@ impl FinishedFile {
     }
 
     #[cfg(test)]
-    pub(super) fn as_file(&self) -> &std::fs::File {
+    pub(super) fn as_file(&self) -> &File {
         match &self.sink {
             OpenOutput::Temporary(file) => file.as_file(),
             OpenOutput::Stream(file) => file,
@@ -195,7 +204,7 @@ impl FinishedFile {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::fs;
 
     use super::*;
     use crate::temporary::TemporaryFile;

@@ -1,16 +1,17 @@
 //! `pybundle image`: builds layered OCI images.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
 use super::printer::{Printer, TextPage, count, size};
 use super::progress::ProgressReporter;
 use super::{contents, documents, plan, push};
+use crate::engine::EngineKind;
 use crate::options::ImageOptions;
 use crate::pipeline::{self, ProjectCache};
 use crate::report::{BaseReport, ImagePlanReport, ImageReport, PlatformReport, StartReport};
-use crate::settings::ImageSettings;
+use crate::settings::{EngineChoice, ImageSettings};
 
 /// Arguments of `pybundle image`.
 #[derive(Debug, Args)]
@@ -22,9 +23,34 @@ pub(crate) struct ImageArguments {
     dry_run: bool,
     #[command(flatten)]
     options: ImageOptions,
+    /// Load the image into Docker or podman [default: the one that is installed]
+    ///
+    /// Of several platforms, the engine's own is loaded.
+    #[arg(long, value_enum, value_name = "ENGINE", num_args = 0..=1, require_equals = true, default_missing_value = "any")]
+    load: Option<LoadEngine>,
     /// Pin the configured base to its current digest, and build nothing
-    #[arg(long, help_heading = "Target", conflicts_with_all = ["dry_run", "push", "output", "base"])]
+    #[arg(long, help_heading = "Target", conflicts_with_all = ["dry_run", "push", "output", "load", "base"])]
     pin: bool,
+}
+
+/// The value of `--load`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LoadEngine {
+    /// The first that is installed.
+    #[value(hide = true)]
+    Any,
+    Docker,
+    Podman,
+}
+
+impl From<LoadEngine> for EngineChoice {
+    fn from(engine: LoadEngine) -> Self {
+        match engine {
+            LoadEngine::Any => Self::Any,
+            LoadEngine::Docker => Self::Engine(EngineKind::Docker),
+            LoadEngine::Podman => Self::Engine(EngineKind::Podman),
+        }
+    }
 }
 
 impl ImageArguments {
@@ -42,12 +68,13 @@ impl ImageArguments {
 /// # Errors
 /// See [`pipeline::image`].
 pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
-    let ImageArguments { project, options, dry_run, pin } = arguments;
+    let ImageArguments { project, options, dry_run, load, pin } = arguments;
     let projects = ProjectCache::default();
     let project = project.locate(options.common.selection.package.as_ref(), &projects)?;
     let invocation = global.invocation(&project.project)?;
     let resolved = project.resolve(&options, &invocation, &projects)?;
-    let settings = resolved.settings::<ImageOptions>(&invocation)?;
+    let mut settings = resolved.settings::<ImageOptions>(&invocation)?;
+    settings.load = load.map(Into::into);
     let progress = ProgressReporter::new(printer);
     if pin {
         let report = pipeline::pin(&settings, resolved.base_at().as_ref(), &progress)?;
@@ -98,6 +125,9 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut TextPage) {
         page.field("wrote", output);
     }
     documents::fields(&report.documents, page);
+    if let Some(loaded) = &report.loaded {
+        page.field("loaded", &format!("{} into {}", loaded.images.join(", "), loaded.engine));
+    }
     if let Some(pushed) = &report.pushed {
         push::fields(pushed, page);
     }

@@ -2,7 +2,7 @@
 //!
 //! Specification: [OCI image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::file::{FULL_NAME, INDEX, ImageFileError, MARKER, REF_NAME, blob_name};
+use super::file::{FULL_NAME, INDEX, ImageFileError, MARKER, REF_NAME, REFERRERS, blob_name};
 use super::manifest::descriptor;
 use super::{Blob, OciArtifact, listed};
 use crate::digest::Sha256;
@@ -20,6 +20,9 @@ use crate::temporary::TemporaryDirectory;
 
 /// The content of `oci-layout`, which marks a layout.
 pub(super) const MARKER_TEXT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// The tag of an image without a name in a layout: umoci 0.4.7 finds no image without one, and takes this by default.
+const DEFAULT_TAG: &str = "latest";
 
 /// The size of the write buffer of a blob, in bytes.
 const BUFFER: usize = 256 << 10;
@@ -67,7 +70,7 @@ pub fn prepare(
     check_replaceable(&destination)?;
     let temporary = temporary_beside(&destination).map_err(ImageFileError::write(directory))?;
     let root = temporary.path();
-    write_documents(root, &index(artifact, names)).map_err(ImageFileError::write(directory))?;
+    write_documents(root, artifact, names).map_err(ImageFileError::write(directory))?;
     let blobs: Vec<&Blob> = blobs(artifact).into_values().collect();
     let written: Vec<_> = blobs.par_iter().map(|blob| write_blob(blob, root, directory, reporter)).collect();
     written.into_iter().collect::<Result<(), _>>()?;
@@ -151,7 +154,7 @@ fn check_replaceable(directory: &Path) -> Result<(), ImageFileError> {
 }
 
 fn is_layout_entry(name: &OsString) -> bool {
-    [MARKER, INDEX, "blobs"].iter().any(|entry| name == entry)
+    [MARKER, INDEX, REFERRERS, "blobs"].iter().any(|entry| name == entry)
 }
 
 /// Creates a directory next to another one, so that it can be renamed within one file system.
@@ -165,10 +168,14 @@ fn temporary_beside(directory: &Path) -> io::Result<TemporaryDirectory> {
 }
 
 /// Writes everything but the blobs.
-fn write_documents(root: &Path, index: &[u8]) -> io::Result<()> {
+fn write_documents(root: &Path, artifact: &OciArtifact, names: &[String]) -> io::Result<()> {
     fs::create_dir_all(root.join("blobs/sha256"))?;
     fs::write(root.join(MARKER), MARKER_TEXT)?;
-    fs::write(root.join(INDEX), index)
+    fs::write(root.join(INDEX), index(artifact, names, Some(DEFAULT_TAG)))?;
+    match referrers(artifact) {
+        Some(referrers) => fs::write(root.join(REFERRERS), referrers),
+        None => Ok(()),
+    }
 }
 
 /// Writes a blob below `root`. Errors name the directory that the user knows.
@@ -210,14 +217,40 @@ pub(super) fn blobs(artifact: &OciArtifact) -> BTreeMap<Sha256, &Blob> {
     .collect()
 }
 
-/// Returns the `index.json` of a layout: one descriptor for each name, or one without a name, then those of the referrers
-/// with their artifact types. No specification defines where a layout lists referrers; ORAS expects them here.
-pub(super) fn index(artifact: &OciArtifact, names: &[String]) -> Vec<u8> {
-    let mut descriptors: Vec<Value> = names.iter().map(|name| named(&artifact.manifest, name)).collect();
-    if names.is_empty() {
-        descriptors.push(descriptor(&artifact.manifest));
+/// Returns the `index.json` of a layout: one descriptor for each name, or one without a name, which gets the default tag if
+/// there is one.
+///
+/// It lists nothing else: skopeo 1.9, podman 4.3, buildah 1.28 and syft 1.18 refuse a layout with several manifests, unless
+/// one is selected.
+pub(super) fn index(artifact: &OciArtifact, names: &[String], default_tag: Option<&str>) -> Vec<u8> {
+    let mut tags = BTreeSet::new();
+    let mut descriptors = Vec::new();
+    for name in names {
+        let mut annotations = json!({ FULL_NAME: name });
+        // A tag that two names share is written once: umoci 0.4.7 refuses one that occurs twice.
+        if let Some(tag) = tag(name).filter(|tag| tags.insert(*tag)) {
+            annotations[REF_NAME] = tag.into();
+        }
+        descriptors.push(annotated(&artifact.manifest, annotations));
     }
-    descriptors.extend(artifact.all_referrers().into_iter().map(|(_, referrer)| listed(referrer)));
+    if names.is_empty() {
+        descriptors.push(match default_tag {
+            Some(tag) => annotated(&artifact.manifest, json!({ REF_NAME: tag })),
+            None => descriptor(&artifact.manifest),
+        });
+    }
+    image_index(&descriptors)
+}
+
+/// Returns the `referrers.json` of a layout, which lists the referrers with their artifact types, as the referrers API of
+/// a registry does. No specification defines where a layout lists them.
+pub(super) fn referrers(artifact: &OciArtifact) -> Option<Vec<u8>> {
+    let referrers = artifact.all_referrers();
+    let descriptors: Vec<Value> = referrers.into_iter().map(|(_, referrer)| listed(referrer)).collect();
+    (!descriptors.is_empty()).then(|| image_index(&descriptors))
+}
+
+fn image_index(descriptors: &[Value]) -> Vec<u8> {
     let index = json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",
@@ -226,18 +259,15 @@ pub(super) fn index(artifact: &OciArtifact, names: &[String]) -> Vec<u8> {
     index.to_string().into_bytes()
 }
 
-fn named(manifest: &Blob, name: &str) -> Value {
+/// Returns a descriptor with annotations: the tag, by which skopeo and others find an image in a layout, and the full
+/// reference, as BuildKit writes it.
+fn annotated(manifest: &Blob, annotations: Value) -> Value {
     let mut descriptor = descriptor(manifest);
-    descriptor["annotations"] = annotations(name);
+    descriptor["annotations"] = annotations;
     descriptor
 }
 
-/// Returns the annotations of a name: its tag, by which skopeo and others find an image in a layout, and the full
-/// reference, as BuildKit writes it.
-fn annotations(name: &str) -> Value {
-    let mut annotations = json!({ FULL_NAME: name });
-    if let Some((_, tag)) = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
-        annotations[REF_NAME] = tag.into();
-    }
-    annotations
+/// Returns the tag of a full reference. A colon before the last slash belongs to the registry's port.
+fn tag(name: &str) -> Option<&str> {
+    name.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'))
 }

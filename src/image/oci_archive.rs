@@ -1,12 +1,12 @@
-//! Writes an artifact as an OCI image layout in a tar archive.
+//! Writes an artifact as an OCI image layout in a tar archive, which is a Docker archive, too, if it contains one image.
 //!
 //! Specification: [OCI image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::file::{INDEX, ImageFileError, InvalidEntry, MARKER, blob_name};
-use super::{Blob, OciArtifact, layout};
+use super::file::{DOCKER_MANIFEST, INDEX, ImageFileError, InvalidEntry, MARKER, REFERRERS, blob_name};
+use super::{Blob, OciArtifact, docker_archive, layout};
 use crate::archive::ArchiveError;
 use crate::archive::destination::FileFormat;
 use crate::archive::output::{FinishedFile, OutputFile};
@@ -25,28 +25,30 @@ pub fn prepare(
     file: &Path,
     reporter: &dyn Reporter,
 ) -> Result<FinishedFile, ImageFileError> {
-    prepare_with(artifact, names, &[], file, reporter)
+    write(artifact, names, OutputFile::create(file, FileFormat::Tar)?, file, reporter)
 }
 
-/// Writes an archive that begins with `more` documents.
-pub(super) fn prepare_with(
+/// Writes an archive to an output, which errors call `name`.
+///
+/// # Errors
+/// The archive cannot be written, or a blob cannot be read.
+pub(crate) fn write(
     artifact: &OciArtifact,
     names: &[String],
-    more: &[(&str, &[u8])],
-    file: &Path,
+    output: OutputFile,
+    name: &Path,
     reporter: &dyn Reporter,
 ) -> Result<FinishedFile, ImageFileError> {
-    let mut archive = ArchiveWriter {
-        output: OutputFile::create(file, FileFormat::Tar)?,
-        path: file.to_owned(),
-        reporter,
-        failure: None,
-    };
-    for (name, content) in more {
-        archive.document(name, content)?;
+    let mut archive = ArchiveWriter { output, path: name.to_owned(), reporter, failure: None };
+    if let Some(manifest) = docker_archive::manifest(artifact, names) {
+        archive.document(DOCKER_MANIFEST, &manifest)?;
     }
     archive.document(MARKER, layout::MARKER_TEXT)?;
-    archive.document(INDEX, &layout::index(artifact, names))?;
+    // Without a name there is no tag: podman 4.3 would take it for the name of the image.
+    archive.document(INDEX, &layout::index(artifact, names, None))?;
+    if let Some(referrers) = layout::referrers(artifact) {
+        archive.document(REFERRERS, &referrers)?;
+    }
     archive.header("blobs", TarMember::Directory(FileAccess::DIRECTORY))?;
     archive.header("blobs/sha256", TarMember::Directory(FileAccess::DIRECTORY))?;
     for blob in layout::blobs(artifact).into_values() {

@@ -61,7 +61,7 @@ pub(crate) struct MainImageOptions {
     /// Write the image to an OCI layout or to an archive
     ///
     /// OUTPUT is oci:DIR, oci-archive:FILE or docker-archive:FILE [default: oci-archive:dist/NAME.tar, unless the image is
-    /// pushed]. The FILE `-` is standard output; the summary is then printed on standard error. Only an earlier layout or
+    /// pushed or loaded]. The FILE `-` is standard output; the summary is then printed on standard error. Only an earlier layout or
     /// archive is replaced.
     #[arg(short, long, value_name = "OUTPUT", value_hint = ValueHint::AnyPath)]
     #[serde(with = "texts::many")]
@@ -262,6 +262,7 @@ impl TargetOptions for ImageOptions {
             base: image.base,
             tags: image.tag,
             push: image.push,
+            load: None,
             outputs: image.output.into_iter().map(|ImageOutput(file)| file).collect(),
             container: ContainerSettings {
                 entrypoint: image.entrypoint.map(|CommandArguments(arguments)| arguments),

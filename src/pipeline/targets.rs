@@ -51,7 +51,7 @@ impl Target {
                 let function = settings.output.clone().or_else(|| self.default_output("zip"));
                 function.into_iter().chain(settings.layer.clone()).collect()
             }
-            Self::Image(settings) if settings.outputs.is_empty() && !settings.push => {
+            Self::Image(settings) if settings.outputs.is_empty() && !settings.push && settings.load.is_none() => {
                 self.default_output("tar").into_iter().collect()
             }
             Self::Image(settings) => settings.outputs.iter().map(|output| output.path.clone()).collect(),

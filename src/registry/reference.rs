@@ -122,6 +122,16 @@ impl ImageReference {
         format!("{}/{}", self.registry, self.repository)
     }
 
+    /// Returns the full name with the tag and without the digest, as engines and archives know an image, for instance
+    /// `docker.io/library/python:3.13`; `None` without a tag.
+    ///
+    /// It is never shortened: Docker 28 stores an image that an archive calls `app:1` twice, once by a name that it cannot
+    /// find, and podman 4.3 stores it as `localhost/app:1`.
+    pub fn full_name(&self) -> Option<String> {
+        let registry = if self.registry == DOCKER_HOST { DOCKER } else { &self.registry };
+        Some(format!("{registry}/{}:{}", self.repository, self.tag.as_ref()?))
+    }
+
     /// Returns the reference to push to: the tag if there is one, or else the digest.
     pub(super) fn destination(&self) -> Self {
         let digest = self.digest.filter(|_| self.tag.is_none());
@@ -315,6 +325,19 @@ mod tests {
                 }
                 Err(error) => assert_eq!(error.problem, ReferenceProblem::Uppercase("Me/app".to_owned()), "{text}"),
             }
+        }
+    }
+
+    #[test]
+    fn full_names_have_a_registry_and_a_tag() {
+        for (text, name) in [
+            ("app", Some("docker.io/library/app:latest")),
+            ("me/app:1", Some("docker.io/me/app:1")),
+            ("localhost:5000/app:1", Some("localhost:5000/app:1")),
+            (&format!("app:1@{DIGEST}"), Some("docker.io/library/app:1")),
+            (&format!("app@{DIGEST}"), None),
+        ] {
+            assert_eq!(text.parse::<ImageReference>().unwrap().full_name().as_deref(), name);
         }
     }
 

@@ -80,6 +80,15 @@ pub(crate) struct StartReport {
     pub(crate) ports: Vec<String>,
 }
 
+/// What came of loading an image into a container engine.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct LoadReport {
+    /// The engine: `docker` or `podman`.
+    pub(crate) engine: String,
+    /// The names of the image there, or its ID if it has none.
+    pub(crate) images: Vec<String>,
+}
+
 /// What came of pushing to one name.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct PushReport {
@@ -145,6 +154,8 @@ pub(crate) struct ImageReport {
     pub(crate) outputs: Vec<String>,
     /// The documents about the images.
     pub(crate) documents: Vec<DocumentReport>,
+    /// The engine that the image was loaded into.
+    pub(crate) loaded: Option<LoadReport>,
     /// What was pushed.
     pub(crate) pushed: Option<PushedReport>,
     /// Everything that was warned of.

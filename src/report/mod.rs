@@ -20,8 +20,8 @@ pub(crate) use artifact::{
 };
 pub(crate) use error::{ErrorReport, FailureReport};
 pub(crate) use image::{
-    BaseReport, ImagePlanReport, ImageReport, LayerReport, PinReport, PlatformReport, PushReport, PushedReport,
-    StartReport,
+    BaseReport, ImagePlanReport, ImageReport, LayerReport, LoadReport, PinReport, PlatformReport, PushReport,
+    PushedReport, StartReport,
 };
 pub(crate) use init::{InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 pub use progress::{Phase, Reporter, Silent};

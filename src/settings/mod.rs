@@ -13,6 +13,7 @@ use url::Url;
 pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
 
 use crate::audit::handler::Handler;
+use crate::engine::EngineKind;
 use crate::image::config::health::{HealthCheck, StopSignal, VolumePath};
 use crate::image::file::{ImageFile, ImageFormat, InvalidImageFile};
 use crate::image::{NewUser, Port, Timestamp};
@@ -304,6 +305,24 @@ pub(crate) struct RegistrySettings {
     pub(crate) network_timeout: NetworkTimeout,
 }
 
+/// Which container engine an image is loaded into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EngineChoice {
+    /// The first of Docker and podman that is installed.
+    Any,
+    Engine(EngineKind),
+}
+
+impl EngineChoice {
+    /// Returns the engine, if it must be that one.
+    pub(crate) fn kind(self) -> Option<EngineKind> {
+        match self {
+            Self::Any => None,
+            Self::Engine(kind) => Some(kind),
+        }
+    }
+}
+
 /// The settings of `pybundle image`.
 #[derive(Debug, Clone)]
 pub(crate) struct ImageSettings {
@@ -316,6 +335,8 @@ pub(crate) struct ImageSettings {
     pub(crate) tags: Vec<ImageReference>,
     /// Whether the image is pushed to the registries of its tags.
     pub(crate) push: bool,
+    /// The engine that the image is loaded into. The command line sets it.
+    pub(crate) load: Option<EngineChoice>,
     pub(crate) outputs: Vec<ImageFile>,
     pub(crate) container: ContainerSettings,
     /// Labels, which replace those that pybundle sets.

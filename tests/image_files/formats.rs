@@ -172,11 +172,13 @@ fn a_file_of_another_format_is_an_error() {
     let (layout, archive) = (directory.path().join("layout"), directory.path().join("archive"));
     write(&image, ImageFormat::Layout, &layout).unwrap();
     write(&image, ImageFormat::OciArchive, &archive).unwrap();
+    let several = directory.path().join("several");
+    oci_archive::prepare(&index(&image), &[], &several, &Silent).unwrap().persist().unwrap();
     for (format, path, name, reason) in [
         (ImageFormat::Layout, &archive, "an OCI layout", "it is not a directory"),
         (ImageFormat::OciArchive, &layout, "an OCI archive", "it is a directory"),
         (ImageFormat::DockerArchive, &layout, "a Docker archive", "it is a directory"),
-        (ImageFormat::DockerArchive, &archive, "a Docker archive", "it has no `manifest.json`"),
+        (ImageFormat::DockerArchive, &several, "a Docker archive", "it has no `manifest.json`"),
         (ImageFormat::Layout, &directory.path().to_owned(), "an OCI layout", "it has no `oci-layout`"),
     ] {
         let error = open(&at(format, path)).unwrap_err().to_string();

@@ -1,6 +1,11 @@
 //! Images of `pybundle image` run, with and without Docker, and are unchanged by a push and a pull.
 #![cfg(unix)]
 
+#[allow(dead_code, reason = "the tests of images look at more")]
+#[path = "../images/built.rs"]
+mod built;
+#[path = "../support/podman.rs"]
+mod podman;
 #[allow(dead_code, reason = "it is for tests of the registry client, too")]
 #[path = "../support/proxy.rs"]
 mod proxy;
@@ -9,9 +14,15 @@ mod proxy;
 mod registries;
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code, reason = "the tests of images need more")]
+#[path = "../images/tiny.rs"]
+mod tiny;
 #[allow(dead_code, reason = "each server of tests needs another part")]
 #[path = "../support/wire.rs"]
 mod wire;
+#[allow(dead_code, reason = "the tests of images need more")]
+#[path = "../images/workshop.rs"]
+mod workshop;
 
 mod audits;
 mod base_images;
@@ -19,9 +30,11 @@ mod bases;
 mod compression;
 mod files;
 mod function;
+mod loading;
 mod logins;
 mod platforms;
 mod projects;
 mod pushing;
+mod readers;
 mod service;
 mod skopeo;

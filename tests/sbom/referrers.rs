@@ -277,8 +277,8 @@ fn the_documents_in_a_layout_are_pushed_with_it() {
     assert_eq!(server.names("from/layout"), server.names("from/archive"));
 
     // A damaged referrer is detected before anything is sent.
-    let index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
-    let blob = index["manifests"][1]["digest"].as_str().unwrap().replace(':', "/");
+    let index: Value = serde_json::from_slice(&fs::read(layout.join("referrers.json")).unwrap()).unwrap();
+    let blob = index["manifests"][0]["digest"].as_str().unwrap().replace(':', "/");
     fs::write(layout.join("blobs").join(blob), "{}").unwrap();
     let said = fail(&mut pybundle(&["push", layout.to_str().unwrap(), &format!("{}/x/y:1", server.host())]));
     assert!(server.names("x/y").is_empty(), "{said}");

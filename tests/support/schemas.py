@@ -2,7 +2,7 @@
 
     schemas.py LAYOUT
 
-Follows index.json to image indexes, manifests and configurations, and checks the digest and the size of each blob. Prints one
+Follows index.json and referrers.json to image indexes, manifests and configurations, and checks the digest and the size of each blob. Prints one
 line for each error, or the number of documents that were checked.
 """
 
@@ -80,9 +80,11 @@ class Layout:
 def main():
     layout = Layout(sys.argv[1])
     layout.check("oci-layout", json.loads((layout.folder / "oci-layout").read_text()), "image-layout-schema.json")
-    index = json.loads((layout.folder / "index.json").read_text())
-    layout.check("index.json", index, "image-index-schema.json")
-    layout.children(index, INDEX)
+    for name in ["index.json", "referrers.json"]:
+        if (layout.folder / name).exists():
+            index = json.loads((layout.folder / name).read_text())
+            layout.check(name, index, "image-index-schema.json")
+            layout.children(index, INDEX)
     if layout.wrong:
         sys.exit("\n".join(layout.wrong))
     print(layout.checked)

@@ -14,10 +14,10 @@ use std::path::Path;
 use serde_json::json;
 
 pub use compress::{CompressedLayer, compress};
-pub(super) use read::read_source;
 pub use read::{DockerImage, read};
+pub(super) use read::{describes, read_source};
 
-use super::file::{DOCKER_MANIFEST, ImageFileError, blob_name};
+use super::file::{ImageFileError, blob_name};
 use super::{OciArtifact, OciImage, oci_archive};
 use crate::archive::output::FinishedFile;
 use crate::report::Reporter;
@@ -40,14 +40,14 @@ pub fn prepare(
             return Err(ImageFileError::UnsupportedByDocker { digest: layer.blob.digest, media_type });
         }
     }
-    let layers: Vec<String> = image.layers.iter().map(|layer| blob_name(layer.blob.digest)).collect();
-    let manifest = json!([{ "Config": blob_name(image.config.digest), "RepoTags": names, "Layers": layers }]);
-    let manifest = manifest.to_string();
-    oci_archive::prepare_with(
-        &OciArtifact::from(image),
-        names,
-        &[(DOCKER_MANIFEST, manifest.as_bytes())],
-        file,
-        reporter,
-    )
+    oci_archive::prepare(&OciArtifact::from(image), names, file, reporter)
+}
+
+/// Returns the `manifest.json` of an archive, which refers to the blobs of the layout beside it; `None` for an index: Docker
+/// before version 29 loads the image of one platform only, and which one would depend on the machine.
+pub(super) fn manifest(artifact: &OciArtifact, names: &[String]) -> Option<Vec<u8>> {
+    let [config, layers @ ..] = artifact.blobs.as_slice() else { return None };
+    let layers: Vec<String> = layers.iter().map(|layer| blob_name(layer.digest)).collect();
+    let manifest = json!([{ "Config": blob_name(config.digest), "RepoTags": names, "Layers": layers }]);
+    Some(manifest.to_string().into_bytes())
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::digest::{HashingWriter, Sha256};
 use crate::image::file::{
     DOCKER_MANIFEST, FileRange, ImageFile, ImageFileError, ImageFormat, ImageSource, InvalidEntry, LARGEST_CONFIG,
-    LARGEST_MANIFEST, ManifestSelector, parse, sha256,
+    LARGEST_MANIFEST, ManifestSelector, blob_name, is_called, parse, sha256,
 };
 use crate::image::manifest::descriptor;
 use crate::image::{Blob, BlobContent, Layer, OciArtifact};
@@ -105,6 +105,30 @@ pub(in crate::image) fn read_source(
     Ok(DockerImage { config, layers })
 }
 
+/// Tells whether a Docker archive that is an OCI layout as well describes one of some images of the layout, each given by its
+/// blobs: the two must refer to the same bytes.
+///
+/// # Errors
+/// `manifest.json` cannot be read, or a file that it refers to is missing.
+pub(in crate::image) fn describes(source: &ImageSource, images: &[&[Blob]]) -> Result<bool, ImageFileError> {
+    let document = source.document(DOCKER_MANIFEST, LARGEST_MANIFEST)?;
+    let entries: Vec<DockerManifestEntry> = parse(source, DOCKER_MANIFEST, &document)?;
+    let expected = images.iter().map(|blobs| offsets(source, blobs.iter().map(|blob| blob_name(blob.digest))));
+    let expected = expected.collect::<Result<Vec<_>, _>>()?;
+    for entry in entries {
+        let found = offsets(source, std::iter::once(entry.config).chain(entry.layers))?;
+        if expected.contains(&found) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns where files of an archive begin, after following links.
+fn offsets(source: &ImageSource, names: impl Iterator<Item = String>) -> Result<Vec<u64>, ImageFileError> {
+    names.map(|name| Ok(source.locate(plain(source, &name)?.as_str())?.offset)).collect()
+}
+
 fn choose<'a>(
     source: &ImageSource,
     images: &'a [DockerManifestEntry],
@@ -123,7 +147,7 @@ fn choose<'a>(
 
 fn selects(selector: &ManifestSelector, image: &DockerManifestEntry) -> bool {
     match selector {
-        ManifestSelector::Name(name) => image.repo_tags.iter().flatten().any(|tag| tag == name),
+        ManifestSelector::Name(name) => image.repo_tags.iter().flatten().any(|tag| is_called(tag, name)),
         // A Docker archive has no manifests whose digest could be selected.
         ManifestSelector::Digest(_) => false,
     }

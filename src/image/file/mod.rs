@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 pub use error::{ImageFileError, InvalidEntry};
-pub(super) use oci::{FULL_NAME, INDEX, LARGEST_CONFIG, LARGEST_MANIFEST, REF_NAME, parse};
+pub(super) use oci::{FULL_NAME, INDEX, LARGEST_CONFIG, LARGEST_MANIFEST, REF_NAME, REFERRERS, parse};
 pub(super) use source::{DOCKER_MANIFEST, FileRange, ImageSource, MARKER, blob_name};
 
-use super::{OciArtifact, docker_archive};
+use super::{Blob, OciArtifact, docker_archive};
 use crate::digest::Sha256;
 
 /// The format of an image in a file or a directory. The prefixes are those of skopeo's transports.
@@ -177,17 +177,15 @@ pub(crate) fn check(file: &ImageFile) -> Result<ImageFileCheck, ImageFileError> 
         return Ok(ImageFileCheck { artifact, problems: padding.into_iter().collect(), unreferenced: Vec::new() });
     }
     let (artifact, mut problems) = oci::check(&source, file.selector.as_ref())?;
-    // `docker load` may read manifest.json instead of the layout: both must describe the same image.
-    if file.format == ImageFormat::DockerArchive && problems.is_empty() {
-        let image = docker_archive::read_source(&source, file.selector.as_ref());
-        let expected = artifact.blobs.iter().map(|blob| blob.digest);
-        match image {
-            Ok(image) => {
-                let layers = image.layers.iter().map(|layer| layer.blob.digest);
-                if !std::iter::once(image.config.digest).chain(layers).eq(expected) {
-                    let problem = InvalidEntry::Malformed("describes a different image than the layout");
-                    problems.push(source.invalid(DOCKER_MANIFEST, problem));
-                }
+    // Docker before version 29 reads manifest.json instead of the layout: both must describe the same image.
+    if problems.is_empty() && source.has_docker_manifest()? {
+        let images: Vec<&[Blob]> =
+            artifact.children.iter().chain([&artifact]).map(|image| image.blobs.as_slice()).collect();
+        match docker_archive::describes(&source, &images) {
+            Ok(true) => {}
+            Ok(false) => {
+                let problem = InvalidEntry::Malformed("describes a different image than the layout");
+                problems.push(source.invalid(DOCKER_MANIFEST, problem));
             }
             Err(error) => problems.push(error),
         }
@@ -205,6 +203,13 @@ pub(crate) struct ImageFileCheck {
     pub(crate) problems: Vec<ImageFileError>,
     /// The names of blobs that no manifest refers to.
     pub(crate) unreferenced: Vec<String>,
+}
+
+/// Tells whether a name in a file is the wanted one, in which Docker Hub's registry may be omitted.
+pub(super) fn is_called(name: &str, wanted: &str) -> bool {
+    let of_hub = name.strip_prefix("docker.io/");
+    let short = of_hub.and_then(|name| name.strip_prefix("library/"));
+    name == wanted || of_hub == Some(wanted) || short == Some(wanted)
 }
 
 /// Parses the hexadecimal part of a digest, which must be in lower case.
@@ -234,6 +239,19 @@ mod tests {
             let file = ImageFile { format, path: path.into(), selector };
             assert_eq!(text.parse(), Ok(file.clone()));
             assert_eq!(file.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn images_of_docker_hub_are_found_by_short_names() {
+        for (name, wanted, expected) in [
+            ("docker.io/library/app:1", "app:1", true),
+            ("docker.io/library/app:1", "library/app:1", true),
+            ("docker.io/me/app:1", "me/app:1", true),
+            ("docker.io/me/app:1", "app:1", false),
+            ("ghcr.io/app:1", "app:1", false),
+        ] {
+            assert_eq!(is_called(name, wanted), expected, "{name} {wanted}");
         }
     }
 

@@ -12,12 +12,15 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::source::{MARKER, blob_name};
-use super::{ImageFileError, ImageSource, InvalidEntry, ManifestSelector, sha256};
+use super::{ImageFileError, ImageSource, InvalidEntry, ManifestSelector, is_called, sha256};
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent, OciArtifact};
 
 /// The index of a layout (image layout, index.json file).
 pub(in crate::image) const INDEX: &str = "index.json";
+
+/// The list of referrers beside the index, an image index.
+pub(in crate::image) const REFERRERS: &str = "referrers.json";
 
 /// The annotation with the tag of a manifest in a layout (image specification, annotations).
 pub(in crate::image) const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -64,13 +67,15 @@ pub(super) fn check(
     selector: Option<&ManifestSelector>,
 ) -> Result<(OciArtifact, Vec<ImageFileError>), ImageFileError> {
     let index = read_index(source)?;
+    let listed = read_referrers(source)?;
     let (referrers, images): (Vec<_>, Vec<_>) = index.manifests().iter().partition(|found| is_referrer(found));
     // A layout that contains referrers alone is read too: their subject may be elsewhere.
     let chosen = choose(source, if images.is_empty() { &referrers } else { &images }, selector)?;
     let mut reader = LayoutReader { source, remaining: LARGEST_TOTAL, problems: Vec::new() };
     let mut artifact = reader.artifact(INDEX, chosen, 0)?;
-    for descriptor in referrers {
-        let referrer = reader.artifact(INDEX, descriptor, 0)?;
+    let referrers = referrers.into_iter().map(|descriptor| (INDEX, descriptor));
+    for (parent, descriptor) in referrers.chain(listed.iter().map(|descriptor| (REFERRERS, descriptor))) {
+        let referrer = reader.artifact(parent, descriptor, 0)?;
         let subject = subject(source, &referrer)?;
         if let Some(subject) = subject.and_then(|subject| find(&mut artifact, subject)) {
             subject.referrers.push(referrer);
@@ -87,7 +92,7 @@ pub(super) fn unreferenced_blobs(source: &ImageSource) -> Result<Vec<String>, Im
     let index = read_index(source)?;
     let mut reader = LayoutReader { source, remaining: LARGEST_TOTAL, problems: Vec::new() };
     let mut known = BTreeSet::new();
-    for descriptor in index.manifests() {
+    for descriptor in index.manifests().iter().chain(&read_referrers(source)?) {
         let artifact = reader.artifact(INDEX, descriptor, 0)?;
         known.extend(artifact.leaves().into_keys().map(blob_name));
         known.extend(artifact.manifests().iter().map(|manifest| blob_name(manifest.digest)));
@@ -106,6 +111,15 @@ fn read_index(source: &ImageSource) -> Result<ImageIndex, ImageFileError> {
         return Err(source.invalid(INDEX, InvalidEntry::Malformed("has a schema version other than 2")));
     }
     Ok(index)
+}
+
+/// Returns the descriptors in the list of referrers, if there is one.
+fn read_referrers(source: &ImageSource) -> Result<Vec<Descriptor>, ImageFileError> {
+    if source.find(REFERRERS)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let index: ImageIndex = parse(source, REFERRERS, &source.document(REFERRERS, LARGEST_MANIFEST)?)?;
+    Ok(index.manifests().clone())
 }
 
 /// Returns whether a descriptor in the index of a layout is a referrer's. ORAS lists referrers there, with their artifact
@@ -168,7 +182,7 @@ fn choose<'a>(
 fn selects(selector: &ManifestSelector, descriptor: &Descriptor) -> bool {
     match selector {
         ManifestSelector::Digest(digest) => descriptor.as_digest_sha256() == Some(&digest.hex()),
-        ManifestSelector::Name(wanted) => names(descriptor).any(|name| name == wanted),
+        ManifestSelector::Name(wanted) => names(descriptor).any(|name| is_called(name, wanted)),
     }
 }
 

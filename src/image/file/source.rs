@@ -56,7 +56,7 @@ impl ImageSource {
         match (is_archive, source.is_oci()?) {
             (false, true) => Ok(ImageFormat::Layout),
             (true, true) => Ok(ImageFormat::OciArchive),
-            (true, false) if source.find(DOCKER_MANIFEST)?.is_some() => Ok(ImageFormat::DockerArchive),
+            (true, false) if source.has_docker_manifest()? => Ok(ImageFormat::DockerArchive),
             _ => Err(ImageFileError::UnknownFormat(path.to_owned())),
         }
     }
@@ -118,6 +118,11 @@ impl ImageSource {
     /// Returns whether the source is an OCI layout.
     pub(super) fn is_oci(&self) -> Result<bool, ImageFileError> {
         Ok(self.find(MARKER)?.is_some())
+    }
+
+    /// Returns whether the source is an archive that Docker can load.
+    pub(super) fn has_docker_manifest(&self) -> Result<bool, ImageFileError> {
+        Ok(matches!(self.kind, SourceKind::Archive { .. }) && self.find(DOCKER_MANIFEST)?.is_some())
     }
 
     /// Returns where a file is, or `None` if it is missing. The name must be trusted: checked, or made from a digest.

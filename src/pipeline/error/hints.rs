@@ -52,6 +52,8 @@ impl Hints for BuildError {
             Self::EnvReference(error) => error.hints(),
             Self::File(error) => error.hints(),
             Self::Registry(error) => error.hints(),
+            Self::Engine(error) => error.hints(),
+            Self::LoadZstd(_) => hint("omit --compression: Docker before version 23 does not decompress zstd"),
             Self::BaseChoice(_) | Self::Reference(_) | Self::InvalidHandler(_) => Vec::new(),
             Self::Contents(error) => error.hints(),
             Self::NoArtifact(_) => hint("to name an image, give its tag, digest or registry: HOST/REPOSITORY:TAG"),

@@ -13,6 +13,7 @@ use crate::bytecode::BytecodeError;
 use crate::cache::CacheError;
 use crate::contents::ContentsError;
 use crate::digest::Sha256;
+use crate::engine::EngineError;
 use crate::fetch::{FetchError, InvalidKeyringProvider};
 use crate::git::GitChangesError;
 use crate::image::config::InvalidEnvValue;
@@ -118,6 +119,11 @@ pub(crate) enum BuildError {
     Reference(#[from] InvalidReference),
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The image's layers are compressed with zstd.
+    #[error(transparent)]
+    LoadZstd(EngineError),
     #[error(transparent)]
     InvalidHandler(#[from] InvalidHandler),
     #[error(transparent)]

@@ -9,6 +9,7 @@ mod command_check;
 mod layer_build;
 mod layering;
 mod layers;
+mod load;
 pub(crate) mod outputs;
 pub(crate) mod pin;
 mod platform;
@@ -24,6 +25,7 @@ use crate::image::file::ImageFile;
 use crate::image::{OciArtifact, OciImage, index, manifest};
 use crate::index::FileFinder;
 use crate::pipeline::image::base::{Bases, FoundBase};
+use crate::pipeline::image::load::LoadDestination;
 use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
 use crate::pipeline::image::report::BuiltImage;
 use crate::pipeline::plan::indexes::Origins;
@@ -67,6 +69,7 @@ fn build(
     let chosen = choose(settings, &project, &bases, &finder)?;
     command::check(settings, &chosen.target)?;
     let files = outputs::files(settings, &project)?;
+    let engine = LoadDestination::find(settings)?;
     let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
 
     let wheels = wheels::obtain(common, &project, &origins.fetch, &plans, cache, temporary.path(), reporter)?;
@@ -84,9 +87,10 @@ fn build(
     let mut artifact = artifact(settings, &chosen.base, &builds);
     let documents = referrers::attach(settings, &chosen, &builds, &mut artifact)?;
     let written = outputs::write(&files, settings, &artifact, (&builds, documents), &bases)?;
+    let loaded = engine.map(|engine| engine.load(settings, &builds, &bases)).transpose()?;
     let pushed = if settings.push { Some(registry.push(&artifact, &settings.tags, reporter)?) } else { None };
     let built = BuiltImage { chosen: &chosen, builds: &builds, artifact: &artifact };
-    Ok(built.report(written, pushed.as_ref(), started.elapsed()))
+    Ok(ImageReport { loaded, ..built.report(written, pushed.as_ref(), started.elapsed()) })
 }
 
 /// Returns the image, or the index of several with the base's annotations.

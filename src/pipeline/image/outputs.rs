@@ -12,6 +12,7 @@ use crate::pipeline::image::referrers::AttachedDocument;
 use crate::pipeline::plan::LockedProject;
 use crate::pipeline::planned_outputs::resolved;
 use crate::pipeline::{BuildError, documents};
+use crate::registry::ImageReference;
 use crate::report::{DocumentReport, Phase};
 use crate::settings::ImageSettings;
 
@@ -21,13 +22,13 @@ enum CompleteOutput {
     Archive(FinishedFile),
 }
 
-/// Returns the output files: those that the user names, or an archive in `dist` if the image is not pushed.
+/// Returns the output files: those that the user names, or an archive in `dist` if the image is neither pushed nor loaded.
 ///
 /// # Errors
 /// Two outputs have the same path.
 pub(crate) fn files(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<ImageFile>, BuildError> {
     let mut files = settings.outputs.clone();
-    if files.is_empty() && !settings.push {
+    if files.is_empty() && !settings.push && settings.load.is_none() {
         let name = &project.member(&settings.common).pyproject.name;
         let path = settings
             .common
@@ -62,7 +63,7 @@ pub(crate) fn write(
     }
     let mut artifact = artifact.clone();
     download(&mut artifact, bases)?;
-    let names: Vec<String> = settings.tags.iter().map(ToString::to_string).collect();
+    let names = names(settings);
     let reporter = bases.reporter;
     let total: u64 = artifact.leaves().values().map(|blob| blob.size).sum();
     reporter.start(Phase::Write, total.saturating_mul(files.len() as u64));
@@ -102,7 +103,16 @@ pub(crate) fn write(
     Ok((files.iter().map(ToString::to_string).collect(), reports))
 }
 
-fn download(artifact: &mut OciArtifact, bases: &Bases) -> Result<(), BuildError> {
+/// Returns the names of the image in a file or an engine, which are those of its tags without digests.
+pub(super) fn names(settings: &ImageSettings) -> Vec<String> {
+    settings.tags.iter().filter_map(ImageReference::full_name).collect()
+}
+
+/// Downloads the blobs of the base that are only in a registry.
+///
+/// # Errors
+/// A blob cannot be downloaded.
+pub(super) fn download(artifact: &mut OciArtifact, bases: &Bases) -> Result<(), BuildError> {
     artifact.blobs.iter_mut().try_for_each(|blob| bases.download(blob))?;
     artifact.children.iter_mut().try_for_each(|child| download(child, bases))
 }

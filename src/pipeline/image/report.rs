@@ -49,6 +49,7 @@ impl BuiltImage<'_> {
             start: start(&builds[0]),
             outputs,
             documents,
+            loaded: None,
             pushed: pushed.map(report_push),
             warnings: Vec::new(),
             elapsed_seconds: elapsed.as_secs_f64(),
