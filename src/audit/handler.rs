@@ -5,17 +5,20 @@
 //! (`_get_handler` in awslambdaric's `bootstrap.py`) imports the part before the last dot, with each `/` replaced by a
 //! dot, and gets the rest as an attribute of the module.
 
+mod definition;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
 
 use super::BUILT_IN_MODULES;
-use super::names::{Binding, IncompleteNames, ModuleNames};
-use super::search::{self, ModuleLookup, module_name};
+use super::names::{Binding, ModuleNames};
+use super::search::module_name;
 use crate::hints::{self, Hints, did_you_mean};
 use crate::platform::PythonVersion;
 use crate::tree::{FileOrigin, FileTree};
+use definition::HandlerCheck;
 
 /// The largest module that is parsed, in bytes. A larger one is assumed to define the handler.
 const READ_LIMIT: u64 = 4 << 20;
@@ -165,20 +168,24 @@ pub(crate) enum HandlerError {
         similar: Vec<String>,
     },
     #[error("cannot run the handler `{handler}`: it is an `async def` in {path}, and Lambda does not await its result")]
-    Coroutine { handler: Handler, path: String },
+    Coroutine { handler: Handler, path: String, function: String },
     #[error(
         "cannot run the handler `{handler}`: Lambda calls it with two arguments, the event and the context, and {path} \
          defines it with other parameters"
     )]
-    Parameters { handler: Handler, path: String },
-    #[error("cannot run the handler `{handler}`: it is a {kind} in {path}, not a function")]
+    Parameters { handler: Handler, path: String, function: String },
+    #[error("cannot run the handler `{handler}`: it is {kind} in {path}, not a function")]
     NoCallable {
         handler: Handler,
         path: String,
+        /// With an article.
         kind: &'static str,
         /// Similar handlers, the likeliest first.
         similar: Vec<String>,
     },
+    /// The module gets it from another one.
+    #[error("cannot run the handler `{handler}`: {path} gets it from {from}, which does not define `{name}`")]
+    NotReExported { handler: Handler, path: String, from: String, name: String },
     /// The module is not valid Python of the target's version.
     #[error("cannot run the handler `{handler}`: {path}:{line}:{column}: {reason}")]
     Syntax {
@@ -200,27 +207,33 @@ impl Hints for HandlerError {
             Self::NoModule { similar, .. }
             | Self::NamespacePackage { similar, .. }
             | Self::NoFunction { similar, .. }
-            | Self::NoCallable { similar, .. } => {
-                if similar.is_empty() {
-                    return vec![
-                        "use `module.function`, with the dotted name of the module from the artifact's root".to_owned(),
-                    ];
-                }
+            | Self::NoCallable { similar, .. }
+                if !similar.is_empty() =>
+            {
                 similar.iter().map(|handler| did_you_mean(handler)).collect()
             }
-            Self::Coroutine { handler, .. } => {
-                vec![format!("use a function that calls `asyncio.run({}(event, context))`", handler.function())]
+            Self::NoModule { .. } | Self::NamespacePackage { .. } => {
+                vec!["use `module.function`, with the dotted name of the module from the artifact's root".to_owned()]
             }
-            Self::Parameters { handler, .. } => {
-                vec![format!("define it as `def {}(event, context)`", handler.function())]
+            Self::NoFunction { handler, path, .. } | Self::NoCallable { handler, path, .. } => vec![format!(
+                "define `def {}(event, context)` in {path}, or name a function with --handler",
+                handler.function()
+            )],
+            Self::NotReExported { from, name, .. } => {
+                vec![format!("define `def {name}(event, context)` in {from}, or import another name")]
             }
+            Self::Coroutine { function, .. } => {
+                vec![format!("use a function that calls `asyncio.run({function}(event, context))`")]
+            }
+            Self::Parameters { function, .. } => vec![format!("define it as `def {function}(event, context)`")],
             Self::Syntax { .. } => vec!["fix the module, or choose another version with --runtime".to_owned()],
             Self::Read { .. } => Vec::new(),
         }
     }
 }
 
-/// Checks that the handler's module is in the artifact and defines the function.
+/// Checks that the handler's module is in the artifact, and that the handler is a function there or where the module gets it
+/// from.
 ///
 /// `roots` are in the order of Python's search path: the files of the function come before those of its layer. Similar
 /// handlers are suggested from files for which `is_own` is true: the application and the project's own distributions.
@@ -233,57 +246,7 @@ pub(crate) fn check(
     python: PythonVersion,
     is_own: impl Fn(&FileOrigin) -> bool,
 ) -> Result<LocatedHandler, HandlerError> {
-    let (path, entry) = match search::locate(handler.components(), roots, python) {
-        ModuleLookup::Source(file) => (file.path.to_owned(), file.entry),
-        ModuleLookup::Compiled(file) => {
-            return Ok(LocatedHandler { path: file.path.to_owned(), uncertainty: Some(HandlerUncertainty::Compiled) });
-        }
-        ModuleLookup::Namespace(_) => {
-            let similar = similar_handlers(handler, roots, python, &is_own);
-            return Err(HandlerError::NamespacePackage { handler: handler.clone(), similar });
-        }
-        ModuleLookup::NotFound => {
-            let similar = similar_handlers(handler, roots, python, &is_own);
-            return Err(HandlerError::NoModule { handler: handler.clone(), similar });
-        }
-    };
-    let source = match entry.content.read(READ_LIMIT) {
-        Ok(source) => source,
-        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-            return Ok(LocatedHandler { path, uncertainty: Some(HandlerUncertainty::Unparsed) });
-        }
-        Err(source) => return Err(HandlerError::Read { handler: handler.clone(), path, source }),
-    };
-    let names = ModuleNames::read(&source, python).map_err(|error| HandlerError::Syntax {
-        handler: handler.clone(),
-        path: path.clone(),
-        line: error.line,
-        column: error.column,
-        reason: error.reason,
-    })?;
-    match (names.get(handler.function()), names.incomplete) {
-        (Some(Binding::Object | Binding::Imported), _) => Ok(LocatedHandler { path, uncertainty: None }),
-        (Some(Binding::OtherParameters), _) => Err(HandlerError::Parameters { handler: handler.clone(), path }),
-        (Some(binding @ (Binding::Class | Binding::Module)), _) => {
-            let kind = if binding == Binding::Class { "class" } else { "module" };
-            let similar = similar_handlers(handler, roots, python, &is_own);
-            Err(HandlerError::NoCallable { handler: handler.clone(), path, kind, similar })
-        }
-        (Some(Binding::Coroutine), _) => Err(HandlerError::Coroutine { handler: handler.clone(), path }),
-        (None, Some(IncompleteNames::StarImport(module))) => {
-            Ok(LocatedHandler { path, uncertainty: Some(HandlerUncertainty::StarImport(module)) })
-        }
-        (None, Some(IncompleteNames::GetAttr | IncompleteNames::Dynamic)) => {
-            Ok(LocatedHandler { path, uncertainty: Some(HandlerUncertainty::Dynamic) })
-        }
-        (None, Some(IncompleteNames::TooDeep)) => {
-            Ok(LocatedHandler { path, uncertainty: Some(HandlerUncertainty::Unparsed) })
-        }
-        (None, None) => {
-            let similar = similar_handlers(handler, roots, python, &is_own);
-            Err(HandlerError::NoFunction { handler: handler.clone(), path, similar })
-        }
-    }
+    HandlerCheck { handler, roots, python, is_own: &is_own }.run()
 }
 
 /// Returns handlers that the user may have meant: a similar name in the module, or the name in another module.
@@ -309,10 +272,10 @@ fn similar_handlers(
             let module_similarity = similarity(&module, &wanted);
             for (name, binding) in names.iter() {
                 let is_possible = match binding {
-                    Binding::Object | Binding::Coroutine => true,
+                    Binding::Object | Binding::Coroutine | Binding::Alias(_) => true,
                     // Imported names are other modules', unless they are imported to be handlers.
-                    Binding::Imported => name == handler.function() && module != wanted,
-                    Binding::OtherParameters | Binding::Class | Binding::Module => false,
+                    Binding::Imported(_) => name == handler.function() && module != wanted,
+                    Binding::OtherParameters | Binding::Class | Binding::Module(_) | Binding::Literal(_) => false,
                 };
                 if !is_possible {
                     continue;

@@ -16,12 +16,16 @@ pub(super) struct ModuleNames {
     names: BTreeMap<String, Binding>,
     /// Names that are bound by `from . import` alone. In the `__init__.py` of the package itself, they are submodules.
     siblings: BTreeSet<String>,
+    /// Names that functions bind by `global`, at any time.
+    globals: BTreeSet<String>,
+    /// The number of statements around the current one that may not execute it: `if`, `try`, loops and `match`.
+    conditions: usize,
     /// Why there may be more names than these.
     pub(super) incomplete: Option<IncompleteNames>,
 }
 
-/// What a name was last bound to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a name was last bound to; [`Binding::Object`] if branches bind it to different things.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Binding {
     /// An `async def` without a decorator, which returns a coroutine.
     Coroutine,
@@ -29,11 +33,25 @@ pub(super) enum Binding {
     OtherParameters,
     /// A class without bases and decorators.
     Class,
-    /// By `import`.
-    Module,
+    /// By `import`, to the module with this dotted name.
+    Module(String),
     /// By `from MODULE import`.
-    Imported,
+    Imported(ImportedName),
+    /// By an assignment of a dotted name: `handler = other.main`. There is at least one component.
+    Alias(Vec<String>),
+    /// By an assignment of a literal, of this kind.
+    Literal(&'static str),
     Object,
+}
+
+/// A name that is imported from a module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ImportedName {
+    /// The number of dots before the module's name.
+    pub(super) level: u32,
+    /// The module's dotted name; empty for the package itself.
+    pub(super) module: String,
+    pub(super) name: String,
 }
 
 /// Why a module may define names that its source does not show.
@@ -63,16 +81,19 @@ impl ModuleNames {
     pub(super) fn of(body: &[Stmt]) -> Self {
         let mut names = Self::default();
         names.visit_body(body);
+        for name in std::mem::take(&mut names.globals) {
+            names.names.insert(name, Binding::Object);
+        }
         names
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<Binding> {
-        self.names.get(name).copied()
+    pub(super) fn get(&self, name: &str) -> Option<&Binding> {
+        self.names.get(name)
     }
 
     /// Returns the names in alphabetical order, with what they were last bound to.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Binding)> {
-        self.names.iter().map(|(name, binding)| (name.as_str(), *binding))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Binding)> {
+        self.names.iter().map(|(name, binding)| (name.as_str(), binding))
     }
 
     /// Returns whether a name is bound by `from . import` alone.
@@ -82,7 +103,29 @@ impl ModuleNames {
 
     fn bind(&mut self, name: &str, binding: Binding) {
         self.siblings.remove(name);
-        self.names.insert(name.to_owned(), binding);
+        let is_undecided = self.conditions > 0 && self.names.get(name).is_some_and(|before| *before != binding);
+        self.names.insert(name.to_owned(), if is_undecided { Binding::Object } else { binding });
+    }
+
+    /// Binds a name to the value that is assigned to it.
+    fn assign(&mut self, name: &str, value: &Expr) {
+        let binding = match value {
+            Expr::Lambda(function) => {
+                let parameters = function.parameters.as_deref();
+                let is_callable = parameters.is_some_and(takes_two);
+                if is_callable { Binding::Object } else { Binding::OtherParameters }
+            }
+            Expr::Name(_) | Expr::Attribute(_) => dotted(value).map_or(Binding::Object, Binding::Alias),
+            _ => literal(value).map_or(Binding::Object, Binding::Literal),
+        };
+        self.bind(name, binding);
+    }
+
+    /// Visits a statement whose parts may not be executed.
+    fn visit_conditional(&mut self, visit: impl FnOnce(&mut Self)) {
+        self.conditions += 1;
+        visit(self);
+        self.conditions -= 1;
     }
 
     fn import(&mut self, import: &ast::StmtImportFrom) {
@@ -94,7 +137,9 @@ impl ModuleNames {
             } else {
                 let name = alias.asname.as_ref().unwrap_or(&alias.name);
                 let is_new = !self.names.contains_key(name.as_str());
-                self.bind(name, Binding::Imported);
+                let (level, module) = (import.level, import.module.as_ref().map(ToString::to_string));
+                let imported = ImportedName { level, module: module.unwrap_or_default(), name: alias.name.to_string() };
+                self.bind(name, Binding::Imported(imported));
                 if is_new && alias.asname.is_none() && import.level == 1 && import.module.is_none() {
                     self.siblings.insert(name.to_string());
                 }
@@ -133,28 +178,43 @@ impl<'a> Visitor<'a> for ModuleNames {
             Stmt::ImportFrom(import) => self.import(import),
             Stmt::Import(import) => {
                 for alias in &import.names {
-                    let bound = alias.asname.as_ref().map_or_else(
-                        || alias.name.as_str().split('.').next().unwrap_or_default(),
-                        |name| name.as_str(),
-                    );
-                    self.bind(bound, Binding::Module);
+                    let top = alias.name.as_str().split('.').next().unwrap_or_default();
+                    match &alias.asname {
+                        Some(name) => self.bind(name, Binding::Module(alias.name.to_string())),
+                        None => self.bind(top, Binding::Module(top.to_owned())),
+                    }
+                }
+            }
+            Stmt::Assign(assignment) => {
+                self.visit_expr(&assignment.value);
+                for target in &assignment.targets {
+                    match target {
+                        Expr::Name(name) => self.assign(&name.id, &assignment.value),
+                        _ => self.visit_expr(target),
+                    }
                 }
             }
             Stmt::AnnAssign(assignment) => {
                 // An annotation without a value binds nothing.
                 if let Some(value) = &assignment.value {
                     self.visit_expr(value);
-                    self.visit_expr(&assignment.target);
+                    match &*assignment.target {
+                        Expr::Name(name) => self.assign(&name.id, value),
+                        target => self.visit_expr(target),
+                    }
                 }
             }
             Stmt::If(branches) => {
                 self.visit_expr(&branches.test);
-                if !never_runs(&branches.test) {
-                    self.visit_body(&branches.body);
-                }
-                for clause in &branches.elif_else_clauses {
-                    self.visit_elif_else_clause(clause);
-                }
+                self.visit_conditional(|names| {
+                    if !never_runs(&branches.test) {
+                        names.visit_body(&branches.body);
+                    }
+                    branches.elif_else_clauses.iter().for_each(|clause| names.visit_elif_else_clause(clause));
+                });
+            }
+            Stmt::Try(_) | Stmt::For(_) | Stmt::While(_) | Stmt::Match(_) => {
+                self.visit_conditional(|names| visitor::walk_stmt(names, statement));
             }
             _ => visitor::walk_stmt(self, statement),
         }
@@ -215,9 +275,7 @@ struct GlobalStatements<'a>(&'a mut ModuleNames);
 impl<'a> Visitor<'a> for GlobalStatements<'_> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         if let Stmt::Global(global) = statement {
-            for name in &global.names {
-                self.0.names.entry(name.to_string()).or_insert(Binding::Object);
-            }
+            self.0.globals.extend(global.names.iter().map(ToString::to_string));
         }
         visitor::walk_stmt(self, statement);
     }
@@ -233,6 +291,36 @@ fn takes_two(parameters: &ast::Parameters) -> bool {
     required <= 2 && is_open && parameters.kwonlyargs.iter().all(|parameter| parameter.default.is_some())
 }
 
+/// Returns the components of a dotted name.
+fn dotted(expression: &Expr) -> Option<Vec<String>> {
+    match expression {
+        Expr::Name(name) => Some(vec![name.id.to_string()]),
+        Expr::Attribute(attribute) => {
+            let mut components = dotted(&attribute.value)?;
+            components.push(attribute.attr.to_string());
+            Some(components)
+        }
+        _ => None,
+    }
+}
+
+/// Returns what a literal is, with its article; `None` for what may be anything.
+fn literal(value: &Expr) -> Option<&'static str> {
+    Some(match value {
+        Expr::NumberLiteral(_) => "a number",
+        Expr::StringLiteral(_) | Expr::FString(_) => "a string",
+        Expr::BytesLiteral(_) => "a bytes object",
+        Expr::BooleanLiteral(_) => "a boolean",
+        Expr::NoneLiteral(_) => "`None`",
+        Expr::EllipsisLiteral(_) => "an ellipsis",
+        Expr::List(_) | Expr::ListComp(_) => "a list",
+        Expr::Tuple(_) => "a tuple",
+        Expr::Set(_) | Expr::SetComp(_) => "a set",
+        Expr::Dict(_) | Expr::DictComp(_) => "a dictionary",
+        _ => return None,
+    })
+}
+
 /// Returns whether a condition is false in a module that is imported: `TYPE_CHECKING`, or `__name__ == "__main__"`.
 pub(super) fn never_runs(condition: &Expr) -> bool {
     match condition {
@@ -244,159 +332,4 @@ pub(super) fn never_runs(condition: &Expr) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(source: &str) -> Result<ModuleNames, PythonSyntaxError> {
-        ModuleNames::read(source.as_bytes(), PythonVersion { major: 3, minor: 12 })
-    }
-
-    #[test]
-    fn every_statement_that_binds_a_name_defines_it() {
-        for source in [
-            "def h(event, context): pass",
-            "class h: pass",
-            "h = Mangum(app)",
-            "g, (f, *h) = make()",
-            "h: Handler = make()",
-            "if (h := make()): pass",
-            "print(h := 1)",
-            "import h",
-            "import h.inner",
-            "import a.b as h",
-            "from a import h",
-            "from a import b as h",
-            "if a:\n    pass\nelif b:\n    pass\nelse:\n    def h(): pass",
-            "try:\n    from a import h\nexcept ImportError as error:\n    pass",
-            "try:\n    pass\nexcept ImportError:\n    h = 1\n",
-            "try:\n    pass\nexcept* ValueError:\n    pass\nelse:\n    pass\nfinally:\n    h = 1",
-            "with a as h: pass",
-            "with a as (b, h): pass",
-            "for h in a: pass",
-            "for a in b:\n    pass\nelse:\n    h = 1",
-            "while a:\n    h = 1",
-            "match a:\n    case [1, {'b': h}]: pass",
-            "match a:\n    case {**h}: pass",
-            "type h = int",
-            "h = lambda event, context: None",
-            "def make():\n    def inner():\n        global h\n        h = 1\nmake()",
-            "a = [h := b for b in c]",
-            "del h\nh = 1",
-            "if TYPE_CHECKING:\n    pass\nelse:\n    h = 1",
-            "@decorated\nasync def h(): pass",
-            "\u{feff}h = 1",
-            "# -*- coding: utf-8 -*-\nh = 1",
-        ] {
-            let names = read(source).unwrap_or_else(|error| panic!("{source}: {error:?}"));
-            assert!(names.get("h").is_some(), "{source}");
-        }
-    }
-
-    #[test]
-    fn bindings_tell_what_cannot_be_a_handler() {
-        for (source, expected) in [
-            ("def h(event, context): ...", Binding::Object),
-            ("def h(event, context=None, *, x=1): ...", Binding::Object),
-            ("def h(*args): ...", Binding::Object),
-            ("def h(event, /, *rest): ...", Binding::Object),
-            ("@decorated\ndef h(event): ...", Binding::Object),
-            ("def h(event): ...", Binding::OtherParameters),
-            ("def h(): ...", Binding::OtherParameters),
-            ("def h(event, context, more): ...", Binding::OtherParameters),
-            ("def h(event, context, *, more): ...", Binding::OtherParameters),
-            ("def h(event, **rest): ...", Binding::OtherParameters),
-            ("async def h(event, context): ...", Binding::Coroutine),
-            ("class h: ...", Binding::Class),
-            ("class h(Base): ...", Binding::Object),
-            ("import h", Binding::Module),
-            ("from a import h", Binding::Imported),
-            ("class h: ...\nh = h()", Binding::Object),
-        ] {
-            assert_eq!(read(source).unwrap().get("h"), Some(expected), "{source}");
-        }
-    }
-
-    #[test]
-    fn names_that_are_local_or_deleted_are_not_defined() {
-        for source in [
-            "",
-            "h",
-            "h: int",
-            "def f(h):\n    h = 1",
-            "class C:\n    h = 1\n    def h(self): pass",
-            "a = lambda h: h",
-            "a = [h for h in b]",
-            "a.h = 1",
-            "a['h'] = 1",
-            "try:\n    pass\nexcept E as h:\n    pass",
-            "h = 1\ndel h",
-            "import a.h",
-            "from h import a",
-            "if __name__ == '__main__':\n    h = 1",
-            "if typing.TYPE_CHECKING:\n    from a import h",
-            "f(h=1)",
-        ] {
-            assert_eq!(read(source).unwrap().get("h"), None, "{source}");
-        }
-    }
-
-    #[test]
-    fn names_are_incomplete_after_star_imports_and_dynamic_code() {
-        for (source, incomplete) in [
-            ("from a.b import *", Some(IncompleteNames::StarImport("a.b".to_owned()))),
-            ("from . import *", Some(IncompleteNames::StarImport(".".to_owned()))),
-            ("def __getattr__(name): pass", Some(IncompleteNames::GetAttr)),
-            ("globals()['h'] = 1", Some(IncompleteNames::Dynamic)),
-            ("def f():\n    exec('')", None),
-            ("h = 1", None),
-        ] {
-            assert_eq!(read(source).unwrap().incomplete, incomplete, "{source}");
-        }
-        assert_eq!(read("async def h(): pass").unwrap().get("h"), Some(Binding::Coroutine));
-    }
-
-    #[test]
-    fn syntax_errors_have_a_line_and_a_column() {
-        let error = read("def a():\n    pass\n\n  x = (1,\n").unwrap_err();
-        assert_eq!(error.line, 4, "{error:?}");
-        let error = read("s = 'é' $\n").unwrap_err();
-        assert_eq!((error.line, error.column), (1, 9), "{error:?}");
-        let error = ModuleNames::read(b"a = 1\nb = '\xff'\n", PythonVersion { major: 3, minor: 12 }).unwrap_err();
-        assert_eq!((error.line, error.column), (2, 6));
-        let latin = b"# coding: latin-1\nh = '\xe9'\n";
-        assert!(ModuleNames::read(latin, PythonVersion { major: 3, minor: 12 }).unwrap().get("h").is_some());
-    }
-
-    #[test]
-    fn syntax_newer_than_the_target_is_an_error() {
-        for (source, minor) in [
-            ("match a:\n    case 1: pass", 10),
-            ("try:\n    pass\nexcept* E:\n    pass", 11),
-            ("type h = int", 12),
-            ("def f[T](a: T): pass", 12),
-            ("h = t'{a}'", 14),
-        ] {
-            let python = PythonVersion { major: 3, minor };
-            assert!(ModuleNames::read(source.as_bytes(), python).is_ok(), "{source}");
-            let older = PythonVersion { major: 3, minor: minor - 1 };
-            let error = ModuleNames::read(source.as_bytes(), older).unwrap_err();
-            assert!(error.reason.contains(&older.to_string()), "{source}: {error:?}");
-        }
-    }
-
-    #[test]
-    fn deep_nesting_does_not_overflow_the_stack() {
-        let depth = 50_000;
-        for source in [
-            format!("h = {}1", "-".repeat(depth)),
-            format!("h = {}", "1 + ".repeat(depth) + "1"),
-            format!("h = a{}", ".b".repeat(depth)),
-            format!("def f(): return {}1", "not ".repeat(depth)),
-        ] {
-            assert_eq!(read(&source).unwrap().incomplete, Some(IncompleteNames::TooDeep));
-        }
-        assert!(read(&format!("h = {}", "[".repeat(depth))).is_err());
-        assert!(read(&format!("h = {}1{}", "(".repeat(depth), ")".repeat(depth))).is_err());
-        assert_eq!(read(&format!("h = {}", "1 + ".repeat(300) + "1")).unwrap().incomplete, None);
-    }
-}
+mod tests;

@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: ProfileArguments, printer: &Printer) -> Result<(), 
             })
         }
         ProfileCommand::Show { name } => {
-            let profile = Profile::built_in(&name)?;
+            let profile = Profile::built_in(&name, None)?;
             let text = Profile::built_in_text(&name)?;
             let report = ProfileReport { format: FORMAT_VERSION, profile: description(&profile) };
             printer.result(&report, |page| page.line(text.trim_end()))

@@ -84,8 +84,8 @@ pub enum LockError {
         python: PythonVersion,
         /// The lock's `requires-python`.
         requires_python: String,
-        /// The built-in profiles whose Python the lock allows.
-        runtimes: Vec<&'static str>,
+        /// The flags that select a version of Python that the lock allows.
+        pythons: Vec<String>,
     },
     /// The target's Python is outside a distribution's `requires-python`.
     #[error(

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::error::{LockError, list};
-use super::hints::runtime_hint;
+use super::hints::python_hint;
 use super::{
     DistributionFiles, DistributionSource, LockedWheel, PinnedDistribution, SelectedDistribution, SelectedSource,
     Selection,
 };
 use crate::name::{DistributionName, InvalidName};
-use crate::platform::{CompatibilityTag, CompatibilityTags, LambdaProfile, TargetPlatform};
+use crate::platform::{CompatibilityTag, CompatibilityTags, LambdaProfile, ProfileKind, TargetPlatform};
 use crate::wheel::filename::WheelFilename;
 
 /// The number of compatibility tags or files that a message lists.
@@ -250,7 +250,7 @@ impl<'a> FileChooser<'a> {
         }
         if !is_compatible {
             hints.push(format!("lock a version of {name} that has a wheel for the target"));
-            hints.extend(runtime_hint(&self.compatible_runtimes(wheels), "for which it has a wheel"));
+            hints.extend(python_hint(&self.compatible_pythons(wheels), "for which it has a wheel"));
         }
         LockError::NoCompatibleFile {
             package: pinned.to_string(),
@@ -268,13 +268,17 @@ impl<'a> FileChooser<'a> {
         }
     }
 
-    /// Returns the built-in profiles for which one of the wheels is compatible, on the target's architecture.
-    fn compatible_runtimes(&self, wheels: &[LockedWheel]) -> Vec<&'static str> {
+    /// Returns the flags that select a version of Python for which one of the wheels is compatible, on the target's
+    /// architecture.
+    fn compatible_pythons(&self, wheels: &[LockedWheel]) -> Vec<String> {
         let compatible = LambdaProfile::all().filter(|profile| {
-            let tags = profile.target(self.target.architecture).tags();
+            let tags = match self.target.kind {
+                ProfileKind::Lambda => profile.target(self.target.architecture).tags(),
+                ProfileKind::Image => TargetPlatform { python: profile.python, ..self.target.clone() }.tags(),
+            };
             wheels.iter().any(|wheel| tags.best_match(&wheel.filename).is_some())
         });
-        compatible.map(|profile| profile.name.as_str()).collect()
+        compatible.map(|profile| self.target.python_flag(profile.python)).collect()
     }
 
     /// Returns the target's preferred tag, for messages: `cp312 on manylinux_2_26_x86_64`.

@@ -38,9 +38,9 @@ impl Hints for LockError {
                 let tool = if is_uv_lock(path) { "uv" } else { "its tool" };
                 vec![format!("upgrade pybundle, or regenerate the lock with a version of {tool} that writes version 1")]
             }
-            Self::IncompatiblePython { path, runtimes, .. } => {
+            Self::IncompatiblePython { path, pythons, .. } => {
                 let widen = format!("widen requires-python and regenerate the lock with {}", lock_command(path));
-                runtime_hint(runtimes, "which the lock supports").into_iter().chain([widen]).collect()
+                python_hint(pythons, "which the lock supports").into_iter().chain([widen]).collect()
             }
             Self::IncompatibleDistribution { path, .. } => {
                 vec![format!("regenerate the lock with {} for the target's Python", lock_command(path))]
@@ -86,13 +86,12 @@ impl Hints for LockError {
     }
 }
 
-/// Returns the hint to pass one of some runtimes, `which …` is true of.
-pub(super) fn runtime_hint(runtimes: &[&str], which: &str) -> Option<String> {
-    let flags: Vec<String> = runtimes.iter().map(|runtime| format!("--runtime {runtime}")).collect();
-    match &flags[..] {
+/// Returns the hint to pass one of some flags that select a version of Python, `which …` is true of.
+pub(super) fn python_hint(flags: &[String], which: &str) -> Option<String> {
+    match flags {
         [] => None,
         [only] => Some(format!("pass {only}, {which}")),
-        [.., _] => Some(format!("pass one of {}, {which}", list(&flags))),
+        [.., _] => Some(format!("pass one of {}, {which}", list(flags))),
     }
 }
 

@@ -234,7 +234,7 @@ pub(crate) struct ExtrasAndGroups {
 }
 
 /// What to select from a lock. The fields correspond to the flags of `uv export`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SelectionRequest {
     /// The workspace member to bundle, instead of the project in the given directory.
     pub package: Option<DistributionName>,

@@ -28,13 +28,13 @@ pub(super) fn environment(
         target: target.name.clone(),
         python: target.python,
         requires_python: requires_python.to_string(),
-        runtimes: allowed_runtimes(requires_python),
+        pythons: flags_of_allowed(requires_python, target),
     })?;
     Ok(MarkerEnvironment::new(&version, target.architecture))
 }
 
-/// Returns the names of the built-in profiles whose Python is allowed.
-pub(super) fn allowed_runtimes(requires_python: &VersionSpecifiers) -> Vec<&'static str> {
+/// Returns the flags that select a version of Python that is allowed.
+pub(super) fn flags_of_allowed(requires_python: &VersionSpecifiers, target: &TargetPlatform) -> Vec<String> {
     let allowed = LambdaProfile::all().filter(|profile| profile.python.is_allowed_by(requires_python));
-    allowed.map(|profile| profile.name.as_str()).collect()
+    allowed.map(|profile| target.python_flag(profile.python)).collect()
 }

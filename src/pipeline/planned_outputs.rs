@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::archive::destination::{self, Destination, FileFormat};
 use crate::image::file::{ImageFile, ImageFormat};
@@ -64,7 +64,7 @@ pub(crate) fn check(
         if output.path.to_string_lossy().chars().any(char::is_control) {
             return Err(BuildError::OutputName(output.path.clone()));
         }
-        let destination = output.format.map(|_| Destination::of(&output.path));
+        let destination = output.format.map(|_| Destination::of(&in_resolved_directory(&output.path)));
         if destination.is_some_and(|destination| destination != Destination::File) {
             if !output.documents.is_empty() {
                 return Err(BuildError::DocumentsBeside(output.path.clone()));
@@ -76,10 +76,11 @@ pub(crate) fn check(
             return Err(BuildError::OutputIsInput { path: output.path.clone(), input });
         }
         for (path, format) in output.files() {
-            if inputs.has_application_file(path) && !destination::is_own(path, format) {
+            let replaced = in_resolved_directory(path);
+            if inputs.has_application_file(&replaced) && !destination::is_own(&replaced, format) {
                 return Err(BuildError::OutputIsInput { path: path.to_owned(), input: APPLICATION });
             }
-            destination::check_replaceable(path, format)?;
+            destination::check_replaceable(&replaced, format)?;
         }
     }
     Ok(())
@@ -134,7 +135,8 @@ impl BuildInputs {
     /// leads to.
     fn input(&self, output: &PlannedOutput) -> Option<&'static str> {
         let (path, is_layout) = (&output.path, output.format.is_none());
-        let metadata = if is_layout { path.metadata() } else { path.symlink_metadata() };
+        let metadata =
+            if is_layout { resolved(path).metadata() } else { in_resolved_directory(path).symlink_metadata() };
         let found = metadata.ok().and_then(|metadata| self.files.get(&(metadata.dev(), metadata.ino())));
         let is_in_base = || self.base.as_ref().is_some_and(|base| resolved(path).starts_with(base));
         found.copied().or_else(|| is_in_base().then_some("a part of the base image"))
@@ -183,17 +185,30 @@ fn file(entry: &TreeEntry) -> Option<&Path> {
     }
 }
 
-/// Canonicalizes a path that may not exist yet, as far as its directories exist. All names of standard output are one.
+/// Canonicalizes a path that may not exist yet, as far as its directories exist: `new/../function.zip` is `function.zip`, since
+/// the missing directory is created first. All names of standard output are one.
 pub(crate) fn resolved(path: &Path) -> PathBuf {
     if destination::is_standard_output(path) {
         return "-".into();
     }
-    if let Ok(path) = path.canonicalize() {
-        return path;
+    let Ok(absolute) = std::path::absolute(path) else { return path.to_owned() };
+    let mut resolved = PathBuf::new();
+    for component in absolute.components() {
+        // A link has been replaced by its target, so the directory above is the path without its last component.
+        if component == Component::ParentDir {
+            resolved.pop();
+        } else {
+            resolved.push(component);
+        }
+        resolved = resolved.canonicalize().unwrap_or(resolved);
     }
+    resolved
+}
+
+/// Returns a path with its directory canonicalized: a link at the path itself is replaced, not followed.
+fn in_resolved_directory(path: &Path) -> PathBuf {
     match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => resolved(Path::new(".")).join(name),
         (Some(parent), Some(name)) => resolved(parent).join(name),
-        _ => path.to_owned(),
+        _ => resolved(path),
     }
 }

@@ -242,10 +242,12 @@ fn parse_number(text: &str) -> Option<u8> {
 }
 
 /// Everything that the selection from a lock depends on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetPlatform {
     /// The name of the profile, for instance `python3.13`.
     pub name: String,
+    /// The kind of the profile.
+    pub kind: ProfileKind,
     /// The minor Python version.
     pub python: PythonVersion,
     /// The full Python version, for markers.
@@ -260,6 +262,14 @@ impl TargetPlatform {
     /// Returns the supported compatibility tags, best first.
     pub fn tags(&self) -> CompatibilityTags {
         CompatibilityTags::new(self.python, self.glibc, self.architecture)
+    }
+
+    /// Returns the flag that selects another version of Python for this kind of target.
+    pub(crate) fn python_flag(&self, python: PythonVersion) -> String {
+        match self.kind {
+            ProfileKind::Lambda => format!("--runtime python{python}"),
+            ProfileKind::Image => format!("--python {python}"),
+        }
     }
 
     /// Returns the values of environment markers.

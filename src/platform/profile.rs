@@ -12,6 +12,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::Architecture;
+use super::runtime::python_version_in;
 use crate::hints::{Hints, did_you_mean, nearest};
 use crate::tree::TreePath;
 
@@ -89,8 +90,12 @@ pub struct Scheme {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message describes it")]
 pub enum ProfileError {
-    #[error("profile `{}` does not exist", .name.escape_debug())]
-    Unknown { name: String },
+    #[error("{} `{}` does not exist", if *kind == Some(ProfileKind::Lambda) { "runtime" } else { "profile" }, .name.escape_debug())]
+    Unknown {
+        name: String,
+        /// The kind that is wanted.
+        kind: Option<ProfileKind>,
+    },
     #[error("{}: `{}` is not a valid key in a profile", .path.display(), .key.escape_debug())]
     UnknownKey {
         path: PathBuf,
@@ -113,10 +118,19 @@ pub enum ProfileError {
 impl Hints for ProfileError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Unknown { name } => {
-                let names: Vec<&str> = Profile::all().iter().map(Profile::name).collect();
-                let nearest = nearest(name, names.iter().copied()).map(did_you_mean);
-                nearest.into_iter().chain([format!("use a built-in profile: {}", names.join(", "))]).collect()
+            Self::Unknown { name, kind } => {
+                let wanted = Profile::all().iter().filter(|profile| kind.is_none_or(|kind| profile.kind() == kind));
+                let names: Vec<&str> = wanted.map(Profile::name).collect();
+                // `py313` and `3.13.2` mean python3.13.
+                let meant = python_version_in(name).map(|python| format!("python{python}"));
+                let meant = meant.as_deref().filter(|meant| names.contains(meant));
+                let nearest = meant.or_else(|| nearest(name, names.iter().copied())).map(did_you_mean);
+                let what = match kind {
+                    Some(ProfileKind::Lambda) => "the runtimes are",
+                    Some(ProfileKind::Image) => "the built-in profiles of images are",
+                    None => "the built-in profiles are",
+                };
+                nearest.into_iter().chain([format!("{what} {}", names.join(", "))]).collect()
             }
             Self::UnknownKey { nearest, .. } => nearest.iter().map(|key| did_you_mean(key)).collect(),
             Self::WrongKind { kind: ProfileKind::Lambda, .. } => vec!["use it with `pybundle lambda`".to_owned()],
@@ -144,9 +158,16 @@ impl Profile {
     ///
     /// # Errors
     /// [`ProfileError::Unknown`].
-    pub(crate) fn built_in(name: &str) -> Result<Self, ProfileError> {
+    pub(crate) fn built_in(name: &str, kind: Option<ProfileKind>) -> Result<Self, ProfileError> {
         let found = Self::all().iter().find(|profile| profile.name() == name);
-        found.cloned().ok_or_else(|| ProfileError::Unknown { name: name.to_owned() })
+        found.cloned().ok_or_else(|| ProfileError::Unknown { name: name.to_owned(), kind })
+    }
+
+    fn kind(&self) -> ProfileKind {
+        match self {
+            Self::Lambda(_) => ProfileKind::Lambda,
+            Self::Image(_) => ProfileKind::Image,
+        }
     }
 
     /// Returns the TOML text of a built-in profile.
@@ -155,7 +176,7 @@ impl Profile {
     /// [`ProfileError::Unknown`].
     pub(crate) fn built_in_text(name: &str) -> Result<&'static str, ProfileError> {
         let found = Self::all().iter().zip(BUILT_IN).find(|(profile, _)| profile.name() == name);
-        found.map(|(_, text)| text).ok_or_else(|| ProfileError::Unknown { name: name.to_owned() })
+        found.map(|(_, text)| text).ok_or_else(|| ProfileError::Unknown { name: name.to_owned(), kind: None })
     }
 
     /// Returns the profile of a Lambda runtime.

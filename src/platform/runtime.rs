@@ -238,6 +238,14 @@ fn choose<'a, T>(
     Ok((found, reason))
 }
 
+/// Returns the version of Python that a name ends with, without or with a patch version: `py313`, `3.13.2`.
+pub(super) fn python_version_in(name: &str) -> Option<PythonVersion> {
+    match PythonRequest::of_version(name.trim_start_matches(|character: char| !character.is_ascii_digit()))? {
+        PythonRequest::Version(python) => Some(python),
+        PythonRequest::Range(_) | PythonRequest::Unavailable(_) => None,
+    }
+}
+
 /// A request for a version of Python, as uv, pyenv and asdf write it
 /// ([uv, requesting a version](https://docs.astral.sh/uv/concepts/python-versions/#requesting-a-version)).
 #[derive(Debug, PartialEq, Eq)]

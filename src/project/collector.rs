@@ -1,8 +1,10 @@
 //! Walks a project's directories to collect the files of its application.
 
+mod imported_tests;
 mod reach;
 mod source_root;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
@@ -32,6 +34,17 @@ pub(super) struct Collector<'a> {
     left_out: Vec<ExcludedPath>,
     /// The devices and inodes of standard output and standard error.
     streams: Vec<(u64, u64)>,
+    /// What is named like a test, but part of the application.
+    imported_tests: OnceCell<BTreeSet<PathBuf>>,
+}
+
+/// Whether files and directories that are named like tests are collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TestFiles {
+    /// What is included is a test itself.
+    Kept,
+    Excluded,
+    ExcludedUnlessImported,
 }
 
 /// The state of a walk, and its rules.
@@ -41,7 +54,7 @@ struct DirectoryWalk {
     within: Vec<PathBuf>,
     /// The canonical paths of the directories that are being walked, the innermost last.
     directories: Vec<PathBuf>,
-    excludes_tests: bool,
+    tests: TestFiles,
     /// Whether the user included nothing, so that everything is collected that does not belong to development.
     is_default: bool,
     /// Where the paths in the artifact start.
@@ -62,6 +75,7 @@ impl<'a> Collector<'a> {
             taken: Vec::new(),
             left_out: Vec::new(),
             streams: destination::redirected_streams(),
+            imported_tests: OnceCell::new(),
         })
     }
 
@@ -118,7 +132,9 @@ impl<'a> Collector<'a> {
             self.exclude(&candidate, ExclusionRule::Excluded);
         } else {
             let mut walk = self.walk(&path)?;
-            walk.excludes_tests = !candidate.is_test();
+            if candidate.is_test() {
+                walk.tests = TestFiles::Kept;
+            }
             (walk.start, walk.mode, walk.owner) = (to.start, include.mode, include.owner);
             walk.within.push(path.clone());
             self.take(&mut walk, &path, &destination)?;
@@ -164,7 +180,7 @@ impl<'a> Collector<'a> {
             ignore: GitIgnore::above(path, &self.workspace).map_err(read_error(path))?,
             within: vec![repository(&self.workspace).to_owned(), self.project.clone()],
             directories: Vec::new(),
-            excludes_tests: true,
+            tests: TestFiles::ExcludedUnlessImported,
             is_default: false,
             start: DestinationRoot::Application,
             mode: None,
@@ -277,7 +293,7 @@ impl<'a> Collector<'a> {
         let is_build_directory = *is_directory && matches!(name.as_str(), "dist" | "build" | "cdk.out");
         if (is_top_level && is_build_directory) || candidate.is_build_output() || is_stream() {
             Some(ExclusionRule::BuildOutput)
-        } else if walk.excludes_tests && candidate.is_test() {
+        } else if self.excludes_test(walk, candidate) {
             Some(ExclusionRule::Test)
         } else if walk.is_default && *is_directory && path.join("pyproject.toml").exists() {
             Some(ExclusionRule::Project)
@@ -287,6 +303,14 @@ impl<'a> Collector<'a> {
             is_top_level.then(|| candidate.top_level_rule()).flatten().or_else(|| candidate.default_rule())
         } else {
             None
+        }
+    }
+
+    fn excludes_test(&self, walk: &DirectoryWalk, candidate: &CandidatePath) -> bool {
+        match walk.tests {
+            TestFiles::Kept => false,
+            TestFiles::Excluded => candidate.is_test(),
+            TestFiles::ExcludedUnlessImported => candidate.is_test() && !self.is_imported_test(candidate),
         }
     }
 

@@ -361,7 +361,7 @@ fn a_module_that_is_excluded_is_suggested() {
     let files = [("requirements.txt", ""), ("app.py", "import helper\nfrom tests import fake\n"), ("helper.py", "")];
     let project = Project::new(&files);
     project.write("tests/fake.py", b"");
-    let excluded = ["--exclude", "helper.py"];
+    let excluded = ["--exclude", "helper.py", "--exclude", "tests/"];
     let said = fail(&mut lambda(project.path(), "3.12", &excluded));
     for hint in [
         "helper.py is not in the artifact: include it with --exclude '!/helper.py'",

@@ -44,7 +44,8 @@ fn functions_start_in_lambda_exactly_if_the_audit_passes() {
 #[test]
 fn handlers_that_lambda_cannot_call_are_refused() {
     let build = |app: &str, more: &[&str]| {
-        let project = Project::new(&[("app.py", app), ("requirements.txt", "")]);
+        let api = "main = {}\ndef one(event): ...\ndef good(event, context):\n    return 1\n";
+        let project = Project::new(&[("app.py", app), ("api.py", api), ("requirements.txt", "")]);
         let mut command = lambda(project.path(), "3.13", more);
         command.arg("-o").arg(project.path().join("function.zip"));
         (project, command)
@@ -53,6 +54,9 @@ fn handlers_that_lambda_cannot_call_are_refused() {
         ("def handler(event):\n    return 1\n", "Lambda calls it with two arguments", "TypeError"),
         ("class handler: ...\n", "it is a class in app.py", "TypeError"),
         ("import json as handler\n", "it is a module in app.py", "TypeError"),
+        ("handler = 3\n", "it is a number in app.py", "TypeError"),
+        ("import api\nhandler = api.main\n", "it is a dictionary in api.py", "TypeError"),
+        ("from api import one as handler\n", "Lambda calls it with two arguments", "TypeError"),
     ] {
         let said = fail(&mut build(app, &["--handler", "app.handler"]).1);
         assert!(said.contains(message), "{said}");
@@ -61,6 +65,15 @@ fn handlers_that_lambda_cannot_call_are_refused() {
         let invocation = invoke("3.13", "app.handler", &json!({}), &[&project.path().join("function.zip")]);
         assert_eq!(invocation.error(), kind, "{app}");
     }
+    // What is re-exported runs, and what is not there neither builds nor runs.
+    for app in ["from api import good as handler\n", "import api\nhandler = api.good\n"] {
+        let (project, mut command) = build(app, &["--handler", "app.handler"]);
+        succeed(&mut command);
+        let invocation = invoke("3.13", "app.handler", &json!({}), &[&project.path().join("function.zip")]);
+        assert_eq!(invocation.answer(), json!(1), "{app}");
+    }
+    let said = fail(&mut build("from api import absent as handler\n", &["--handler", "app.handler"]).1);
+    assert!(said.contains("app.py gets it from api.py, which does not define `absent`"), "{said}");
     // The hint helps.
     let said = fail(&mut build("def handler(event):\n    return 1\n", &["--handler", "app.handler"]).1);
     assert!(said.contains("hint: define it as `def handler(event, context)`\n"), "{said}");

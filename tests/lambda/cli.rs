@@ -97,7 +97,7 @@ fn a_failed_build_leaves_no_file() {
     let at = |arguments: &[&str], expected: &[&str]| assert_fails(folder.path(), arguments, expected);
     at(&["--handler", "app.handlr"], &["app.py does not define `handlr`", "hint: did you mean `app.handler`?"]);
     at(&["--handler", "ap.handler"], &["no module `ap`", "did you mean `app.handler`"]);
-    at(&["--runtime", "python3.8"], &["profile `python3.8` does not exist"]);
+    at(&["--runtime", "python3.8"], &["runtime `python3.8` does not exist", "the runtimes are python3.9, "]);
     at(&["--extra", "nope"], &["nope"]);
     at(&["--group", "nope"], &["nope"]);
     at(&["--lock", "nowhere.lock"], &["lock file nowhere.lock does not exist", "uv lock"]);

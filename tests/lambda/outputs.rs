@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::command::{repository, succeed};
+use crate::support::command::{fail, pybundle, repository, succeed};
 
 /// A copy of the example with a cache of its own.
 struct Example(TempDir);
@@ -170,17 +170,23 @@ fn an_input_of_the_build_is_no_output() {
         ("mine.toml", "the profile"),
         (wheel, "a locked distribution"),
         ("shop/../app.py", "a file of the application"),
+        // A missing directory would be created first.
+        ("new/../app.py", "a file of the application"),
+        ("new/inner/../../uv.lock", "the lock file"),
     ] {
-        let before = example.read(output);
+        let own = output.trim_start_matches("new/inner/../../").trim_start_matches("new/../");
+        let before = example.read(own);
         for flag in ["--output", "--layer"] {
             let said = example.refused(1, &["--profile=mine.toml", flag, output]);
             assert!(said.contains(&format!("error: cannot write {output}: it is {input}\n")), "{said}");
-            assert!(said.contains("hint: choose another path with --output"), "{said}");
+            assert!(said.contains("hint: choose another path for it\n"), "{said}");
         }
         let said = example.refused(1, &["--dry-run", "--profile=mine.toml", "--output", output]);
         assert!(said.contains(input), "{said}");
-        assert!(example.read(output) == before, "{output} changed");
+        assert!(example.read(own) == before && !example.path("new").exists(), "{output} changed");
     }
+    let said = example.refused(1, &["--output", "new/../app.zip", "--layer", "app.zip"]);
+    assert!(said.contains("error: new/../app.zip is given as an output twice\n"), "{said}");
 }
 
 /// A zip of the application is told from an earlier output by its times.
@@ -261,4 +267,22 @@ fn targets_write_to_standard_output_too() {
     fs::write(example.path("pyproject.toml"), format!("{text}\n{}{}", target("api"), target("worker"))).unwrap();
     let run = example.command(&["build"]).output().unwrap();
     assert!(String::from_utf8(run.stderr).unwrap().contains("- is given as an output twice"));
+}
+
+/// Lambda refuses such a layer ("Uploaded file must be a non-empty zip"), and a template would name a missing file.
+#[test]
+fn a_layer_without_dependencies_is_refused_and_the_hint_helps() {
+    let project = tempfile::tempdir().unwrap();
+    fs::write(project.path().join("app.py"), "").unwrap();
+    fs::write(project.path().join("requirements.txt"), "").unwrap();
+    let flags = ["lambda", "--no-progress", "-o", "function.zip"];
+    for more in [&[][..], &["--dry-run"]] {
+        let layer = [&flags[..], &["--layer", "layer.zip"], more].concat();
+        let said = fail(pybundle(&layer).current_dir(project.path()));
+        let expected = "error: cannot write the layer layer.zip: the function has no dependencies\nhint: omit --layer, and \
+                        remove the layer from the function's configuration\n";
+        assert_eq!(said, expected);
+    }
+    assert!(!project.path().join("function.zip").exists() && !project.path().join("layer.zip").exists());
+    succeed(pybundle(&flags).current_dir(project.path()));
 }

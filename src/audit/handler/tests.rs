@@ -81,6 +81,76 @@ fn modules_are_found_in_the_order_of_the_path_based_finder() {
 }
 
 #[test]
+fn handlers_are_followed_to_where_they_are_defined() {
+    const OWN: [(&str, &str); 7] = [
+        ("api.py", "from app.wrong import *\ndef handler(event, context): ...\nasync def late(event, context): ...\n"),
+        ("good.py", "def main(event, context): ...\ndef one(event): ...\nclass C: ...\nNONE = None\nname = main\n"),
+        ("pkg/__init__.py", "from .inner import main\nfrom . import inner, other\n"),
+        ("pkg/inner.py", "def main(event, context): ...\n"),
+        ("pkg/other.py", ""),
+        ("native.abi3.so", ""),
+        ("vendored/__init__.py", "def handler(event, context): ..."),
+    ];
+    for (source, expected) in [
+        ("from good import main as h", Ok(None)),
+        ("from good import name as h", Ok(None)),
+        ("from pkg import main as h", Ok(None)),
+        ("from api import handler as h", Ok(None)),
+        ("from json import dumps as h", Ok(None)),
+        ("from absent import h", Ok(None)),
+        ("import good\nh = good.main", Ok(None)),
+        ("import good as g\nh = g.main", Ok(None)),
+        ("import pkg.inner\nh = pkg.inner.main", Ok(None)),
+        ("import pkg\nh = pkg.inner.main", Ok(None)),
+        ("from pkg import inner\nh = inner.main", Ok(None)),
+        ("def f(event, context): ...\ng = f\nh = g", Ok(None)),
+        ("h = print", Ok(None)),
+        ("app = make()\nh = app.handler", Ok(None)),
+        ("h = h", Ok(None)),
+        ("h = g\ng = h", Ok(None)),
+        ("if a:\n    from good import main as h\nelse:\n    from good import NONE as h", Ok(None)),
+        ("from native import h", Ok(Some(HandlerUncertainty::Compiled))),
+        ("import native\nh = native.h", Ok(Some(HandlerUncertainty::Compiled))),
+        ("from api import other as h", Ok(Some(HandlerUncertainty::StarImport("app.wrong".to_owned())))),
+        ("h = None\nglobals()['h'] = print", Ok(Some(HandlerUncertainty::Dynamic))),
+        ("h = 3", Err("it is a number in app.py, not a function")),
+        ("h = None", Err("it is `None` in app.py, not a function")),
+        ("x = None\nh = x", Err("it is `None` in app.py, not a function")),
+        ("h = lambda event: 1", Err("and app.py defines it with other parameters")),
+        ("from good import NONE as h", Err("it is `None` in good.py, not a function")),
+        ("from good import C as h", Err("it is a class in good.py, not a function")),
+        ("from good import one as h", Err("and good.py defines it with other parameters")),
+        ("from api import late as h", Err("it is an `async def` in api.py")),
+        ("from good import missing as h", Err("app.py gets it from good.py, which does not define `missing`")),
+        ("import good\nh = good.missing", Err("app.py gets it from good.py, which does not define `missing`")),
+        ("import good\nh = good", Err("it is a module in app.py, not a function")),
+        ("from pkg import other as h", Err("it is a module in pkg/__init__.py, not a function")),
+    ] {
+        let found = check_in(&[&OWN[..], &[("app.py", source)]].concat(), "app.h");
+        match expected {
+            Ok(uncertainty) => assert_eq!(found.unwrap().uncertainty, uncertainty, "{source}"),
+            Err(message) => assert!(found.as_ref().unwrap_err().to_string().contains(message), "{source}: {found:?}"),
+        }
+    }
+    // Of a package, the name is an attribute before it is a module.
+    for (files, is_found) in [
+        (&[("a/__init__.py", "from .h import h"), ("a/h.py", "def h(event, context): ...")][..], true),
+        (&[("a/__init__.py", "from . import h"), ("a/h.py", "def h(event, context): ...")], false),
+    ] {
+        assert_eq!(check_in(files, "a.h").is_ok(), is_found, "{files:?}");
+    }
+    // What distributions define is not certain.
+    let own = tree(&[("app.py", "from vendored import missing as h")]);
+    let site = tree(&OWN);
+    let roots = [ImportRoot { tree: &own, site_packages: "" }, ImportRoot { tree: &site, site_packages: "" }];
+    let found = check(&"app.h".parse().unwrap(), &roots, PYTHON, |_| false).unwrap();
+    assert_eq!(
+        found,
+        LocatedHandler { path: "vendored/__init__.py".into(), uncertainty: Some(HandlerUncertainty::Dynamic) }
+    );
+}
+
+#[test]
 fn a_function_takes_precedence_over_its_layer() {
     let (site_packages, function) = ("python/lib/python3.12/site-packages", "def h(event, context): ...");
     let own = tree(&[("ns/own.py", function), ("both.py", function)]);
@@ -126,9 +196,9 @@ fn errors_suggest_similar_handlers() {
         ("broken.h", "broken.py:1:7: ", "--runtime"),
         ("zzz.qqq", "no module `zzz`", "from the artifact's root"),
         ("kinds.one", "with two arguments, the event and the context, and kinds.py", "`def one(event, context)`"),
-        ("kinds.Service", "it is a class in kinds.py, not a function", "from the artifact's root"),
-        ("kinds.mangum", "it is a module in kinds.py, not a function", "from the artifact's root"),
-        ("kinds.Mangun", "kinds.py does not define `Mangun`", "from the artifact's root"),
+        ("kinds.Service", "it is a class in kinds.py, not a function", "`def Service(event, context)` in kinds.py"),
+        ("kinds.mangum", "it is a module in kinds.py, not a function", "name a function with --handler"),
+        ("kinds.Mangun", "kinds.py does not define `Mangun`", "define `def Mangun(event, context)` in kinds.py"),
     ] {
         let error = check_in(&files, handler).unwrap_err();
         let (text, hints) = (error.to_string(), error.hints().join("\n"));

@@ -12,7 +12,7 @@ use super::resolver::{PoetryResolver, RootRequirement};
 use super::{PoetryLock, PoetryPackageIndex};
 use crate::lock::error::LockError;
 use crate::lock::path::join;
-use crate::lock::requires_python::allowed_runtimes;
+use crate::lock::requires_python::flags_of_allowed;
 use crate::lock::{Dependent, DistributionSource, ExtrasAndGroups, PinnedDistribution, Selection, SelectionRequest};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
@@ -95,7 +95,7 @@ impl PoetryLock {
                     target: target.name.clone(),
                     python: target.python,
                     requires_python: specifiers.to_string(),
-                    runtimes: allowed_runtimes(&specifiers),
+                    pythons: flags_of_allowed(&specifiers, target),
                 })
             }
         }

@@ -198,6 +198,9 @@ pub(crate) enum BuildError {
     Nameless(PathBuf),
     #[error("{} is given as an output twice", .0.display())]
     SameOutput(PathBuf),
+    /// Lambda accepts no layer without files.
+    #[error("cannot write the layer {}: {}", .path.display(), if *provided { "the runtime provides all dependencies" } else { "the function has no dependencies" })]
+    EmptyLayer { path: PathBuf, provided: bool },
     #[error("cannot write {}: it is {input}", .path.display())]
     OutputIsInput { path: PathBuf, input: &'static str },
     #[error("the path of an output has a control character: `{}`", .0.to_string_lossy().escape_debug())]

@@ -7,7 +7,7 @@ use crate::pipeline::image::base::{Bases, FoundBase};
 use crate::pipeline::plan::python::{self, newest_supported};
 use crate::pipeline::plan::{self, LockedProject};
 use crate::platform::{
-    Architecture, ImageProfile, ImageTarget, Profile, PythonVersion, TargetPlatform, allowed_pythons,
+    Architecture, ImageProfile, ImageTarget, Profile, ProfileKind, PythonVersion, TargetPlatform, allowed_pythons,
 };
 use crate::report::BaseReport;
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
@@ -58,8 +58,8 @@ impl ImageChoice {
 /// There is no such profile, it cannot be read, or it is not for images.
 pub(super) fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
     Ok(match &settings.profile {
-        ProfileChoice::Default => Profile::built_in(DEFAULT_PROFILE)?.image()?,
-        ProfileChoice::BuiltIn(name) => Profile::built_in(name)?.image()?,
+        ProfileChoice::Default => Profile::built_in(DEFAULT_PROFILE, None)?.image()?,
+        ProfileChoice::BuiltIn(name) => Profile::built_in(name, Some(ProfileKind::Image))?.image()?,
         ProfileChoice::File(path) => Profile::from_toml(&plan::read(path)?, path)?.image()?,
     })
 }

@@ -232,7 +232,7 @@ fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
 /// Returns the path of each artifact.
 ///
 /// # Errors
-/// Both are the same, or one would replace something that is not an earlier output.
+/// Both are the same, the layer would be empty, or one would replace something that is not an earlier output.
 fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PathBuf)>, BuildError> {
     let function = match &settings.output {
         Some(path) => path.clone(),
@@ -242,6 +242,9 @@ fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, 
     if let Some(layer) = &settings.layer {
         if resolved(layer) == resolved(&function) {
             return Err(BuildError::SameOutput(function));
+        }
+        if plan.dependencies().next().is_none() {
+            return Err(BuildError::EmptyLayer { path: layer.clone(), provided: !plan.excluded.is_empty() });
         }
         outputs.push((ArtifactKind::Layer, layer.clone()));
     }

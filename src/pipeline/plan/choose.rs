@@ -34,7 +34,7 @@ pub(super) fn choose(
         SelectedSource::Sdist(sdist) => Some((selected.incompatibility.as_ref()?, &sdist.file.filename)),
         _ => None,
     }) {
-        reporter.warn(&format!("{misfit}: it is built from {sdist}, which --no-build forbids"));
+        reporter.warn(&format!("{misfit}: it is built from {sdist} (--no-build makes this an error)"));
     }
     Ok(selected)
 }

@@ -1,7 +1,7 @@
 //! A project and its lock, which match each other.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::fetch::Connections;
 use crate::git::revision::GitRevision;
@@ -32,6 +32,8 @@ pub(crate) struct LockedProject {
     pub declared: DeclaredDistribution,
     /// The options of `[tool.uv]` in the workspace root's pyproject.toml.
     pub uv: UvOptions,
+    /// What was selected before: to choose a version of Python selects for several, of which one is planned then.
+    selections: Mutex<Vec<(SelectionRequest, TargetPlatform, Selection)>>,
 }
 
 impl LockedProject {
@@ -51,7 +53,8 @@ impl LockedProject {
             DeclaredDistribution::of(&member.pyproject).map_err(BuildError::reading(&workspace.directory(member)))?;
         let uv = workspace.members.first().map(|root| UvOptions::of(&root.pyproject)).transpose()?.unwrap_or_default();
         let connections = projects.connections().clone();
-        Ok(Self { workspace, noted, connections, paths, lock, declared, uv })
+        let selections = Mutex::default();
+        Ok(Self { workspace, noted, connections, paths, lock, declared, uv, selections })
     }
 
     /// Returns the lock, or the first of several requirements files; `None` if the project has no lock.
@@ -99,11 +102,19 @@ impl LockedProject {
     /// # Errors
     /// The lock has nothing compatible with the target.
     pub(crate) fn selection(&self, settings: &Settings, target: &TargetPlatform) -> Result<Selection, BuildError> {
-        if settings.requirements.resolve && self.lock.requirements().is_some() {
-            self.selection_of(&resolve::resolve(self, settings, target)?, settings, target)
-        } else {
-            self.selection_of(&self.lock, settings, target)
+        // A panic while it was locked left the selections as they were.
+        let mut selections = self.selections.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = selections.iter().find(|(request, other, _)| *request == settings.request && other == target);
+        if let Some((.., selection)) = before {
+            return Ok(selection.clone());
         }
+        let selection = if settings.requirements.resolve && self.lock.requirements().is_some() {
+            self.selection_of(&resolve::resolve(self, settings, target)?, settings, target)?
+        } else {
+            self.selection_of(&self.lock, settings, target)?
+        };
+        selections.push((settings.request.clone(), target.clone(), selection.clone()));
+        Ok(selection)
     }
 
     /// Returns what another lock would select for a target.

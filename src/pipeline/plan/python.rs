@@ -1,7 +1,7 @@
 //! Chooses the newest version of Python that the locked distributions support.
 
 use crate::index::{FileFinder, IndexError};
-use crate::lock::{DistributionSource, FileChooser, Lock};
+use crate::lock::{DistributionSource, FileChooser};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::{LockedProject, indexes};
 use crate::platform::{PythonReason, TargetPlatform};
@@ -16,7 +16,7 @@ enum Support {
     Lacks(usize, String),
     /// The lock has nothing for the target.
     Nothing(String),
-    /// An index cannot be asked, so that no candidate can be compared.
+    /// An index cannot be asked, or uv cannot be run, so that no candidate can be compared.
     Unknown,
 }
 
@@ -37,9 +37,7 @@ pub(crate) fn newest_supported<T>(
     settings: &Settings,
     finder: Option<&FileFinder>,
 ) -> Result<(usize, Option<String>), BuildError> {
-    // uv resolves for any version of Python that it is told.
-    let is_resolved = settings.requirements.resolve && matches!(*project.lock, Lock::Requirements(_));
-    if candidates.len() < 2 || is_resolved {
+    if candidates.len() < 2 {
         return Ok((0, None));
     }
     let mut newest = None;
@@ -81,7 +79,13 @@ fn support(
     for target in targets {
         let mut selection = match project.selection(settings, target) {
             Ok(selection) => selection,
-            Err(error) => return Ok(Support::Nothing(error.to_string())),
+            Err(BuildError::Lock(error)) => return Ok(Support::Nothing(error.to_string())),
+            Err(BuildError::Unresolvable { path, .. }) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                return Ok(Support::Nothing(format!("uv cannot resolve {name} for it")));
+            }
+            // The plan reports it.
+            Err(_) => return Ok(Support::Unknown),
         };
         match finder.map(|finder| finder.complete(&mut selection, target)) {
             None | Some(Ok(())) => {}

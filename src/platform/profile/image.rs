@@ -183,6 +183,7 @@ impl ImageTarget {
     pub(crate) fn target(&self, architecture: Architecture) -> TargetPlatform {
         TargetPlatform {
             name: self.name.clone(),
+            kind: ProfileKind::Image,
             python: self.python,
             python_full_version: self.python.patch_release(0),
             glibc: self.glibc,

@@ -67,13 +67,14 @@ impl LambdaProfile {
     /// # Errors
     /// The name is unknown, or that of an image's profile.
     pub fn built_in(name: &str) -> Result<Self, ProfileError> {
-        Profile::built_in(name)?.lambda()
+        Profile::built_in(name, Some(ProfileKind::Lambda))?.lambda()
     }
 
     /// Returns the platform of this runtime on an architecture.
     pub fn target(&self, architecture: Architecture) -> TargetPlatform {
         TargetPlatform {
             name: self.name.clone(),
+            kind: ProfileKind::Lambda,
             python: self.python,
             python_full_version: self.python_full_version.clone(),
             glibc: self.glibc,

@@ -38,11 +38,35 @@ fn a_profile_may_set_the_full_version() {
 
 #[test]
 fn a_name_that_is_not_built_in_is_refused_with_the_nearest() {
-    assert_eq!(Profile::built_in("python3.13").unwrap().name(), "python3.13");
-    let error = Profile::built_in("pyton3.12").unwrap_err();
+    assert_eq!(Profile::built_in("python3.13", None).unwrap().name(), "python3.13");
+    let error = Profile::built_in("pyton3.12", None).unwrap_err();
     assert_eq!(error.to_string(), "profile `pyton3.12` does not exist");
     assert_eq!(error.hints()[0], "did you mean `python3.12`?");
     assert!(error.hints()[1].contains("python3.9, python3.10"));
+}
+
+#[test]
+fn a_runtime_that_does_not_exist_is_refused_with_runtimes_only() {
+    for (name, nearest) in [
+        ("python3.8", Some("python3.9")),
+        ("py313", Some("python3.13")),
+        ("3.13.2", Some("python3.13")),
+        ("cpython-3.12", Some("python3.12")),
+        ("nodejs22.x", None),
+    ] {
+        let error = LambdaProfile::built_in(name).unwrap_err();
+        assert_eq!(error.to_string(), format!("runtime `{name}` does not exist"));
+        let hints = error.hints();
+        let meant = nearest.map(|nearest| format!("did you mean `{nearest}`?"));
+        assert_eq!(hints[..hints.len() - 1], meant.into_iter().collect::<Vec<_>>(), "{name}");
+        let listed = hints.last().unwrap();
+        assert!(listed.starts_with("the runtimes are python3.9, ") && !listed.contains("service"), "{listed}");
+    }
+    let error = Profile::built_in("servce", Some(ProfileKind::Image)).unwrap_err();
+    assert_eq!(
+        error.hints(),
+        ["did you mean `service`?", "the built-in profiles of images are service, distroless, lambda-image"]
+    );
 }
 
 #[test]
@@ -101,7 +125,7 @@ fn missing_keys_are_named() {
 
 #[test]
 fn the_profiles_of_images_are_expanded_for_a_python() {
-    let service = Profile::built_in("service").unwrap().image().unwrap();
+    let service = Profile::built_in("service", None).unwrap().image().unwrap();
     let target = service.target("3.13".parse().unwrap());
     assert_eq!(target.base, "docker.io/library/python:3.13-slim");
     assert_eq!(target.scheme.site_packages, "app/.venv/lib/python3.13/site-packages");
@@ -109,7 +133,7 @@ fn the_profiles_of_images_are_expanded_for_a_python() {
     assert!(target.env.contains(&("PATH".to_owned(), "/app/.venv/bin:${PATH}".to_owned())));
     assert!(target.index && !target.handler);
 
-    let lambda = Profile::built_in("lambda-image").unwrap().image().unwrap();
+    let lambda = Profile::built_in("lambda-image", None).unwrap().image().unwrap();
     for (python, glibc) in [("3.9", "2.26"), ("3.11", "2.26"), ("3.12", "2.34"), ("3.14", "2.34")] {
         let target = lambda.target(python.parse().unwrap());
         assert_eq!(target.glibc.to_string(), glibc);
@@ -123,7 +147,7 @@ fn a_profile_of_the_other_kind_is_refused() {
     let error = LambdaProfile::built_in("service").unwrap_err();
     assert_eq!(error.to_string(), "profile `service` has kind `image`, expected `lambda`");
     assert_eq!(error.hints(), ["use it with `pybundle image`"]);
-    assert!(Profile::built_in("python3.12").unwrap().image().is_err());
+    assert!(Profile::built_in("python3.12", None).unwrap().image().is_err());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{CandidatePath, Collector};
+use super::{CandidatePath, Collector, TestFiles};
 use crate::project::application::ApplicationError;
 
 impl Collector<'_> {
@@ -29,7 +29,9 @@ impl Collector<'_> {
     fn keeps(&self, root: &Path, path: &Path, by_default: bool) -> Result<bool, ApplicationError> {
         let Ok(below) = path.strip_prefix(root) else { return Ok(false) };
         let mut walk = self.walk(root)?;
-        walk.excludes_tests = by_default || CandidatePath::new(root, true).is_some_and(|root| !root.is_test());
+        if !by_default && CandidatePath::new(root, true).is_none_or(|root| root.is_test()) {
+            walk.tests = TestFiles::Kept;
+        }
         walk.is_default = by_default;
         let mut directory = root.to_owned();
         for component in below.components() {

@@ -8,16 +8,25 @@ use super::CandidatePath;
 /// The largest file that is searched, in bytes. Keys and credentials are far smaller.
 const LARGEST: u64 = 1 << 16;
 
-/// Ends of the names of key stores, and of files with variables.
-const EXTENSIONS: [&str; 6] = [".env", ".jks", ".keystore", ".p12", ".pfx", ".ppk"];
+/// Ends of the names of key stores, of files with variables, and of Terraform's variables and state, which contain the
+/// passwords of what it manages.
+const EXTENSIONS: [&str; 10] =
+    [".env", ".jks", ".keystore", ".p12", ".pfx", ".ppk", ".tfstate", ".tfstate.backup", ".tfvars", ".tfvars.json"];
 
-/// The ends of names such as `.env.example`, which document variables without their values.
-const EXAMPLES: [&str; 5] = [".dist", ".example", ".sample", ".template", ".tpl"];
+/// The components of names such as `.env.example`, which document variables without their values.
+const EXAMPLES: [&str; 5] = ["dist", "example", "sample", "template", "tpl"];
 
 /// Texts that are in credentials of cloud tools, all of one group in the same file: Google's application default
-/// credentials, the AWS command line's credentials, and kubectl's.
-const CREDENTIALS: [&[&str]; 3] =
-    [&["\"client_secret\"", "\"refresh_token\""], &["aws_secret_access_key", "="], &["client-key-data:"]];
+/// credentials and service accounts, the AWS command line's credentials, and kubectl's.
+const CREDENTIALS: [&[&str]; 4] = [
+    &["\"client_secret\"", "\"refresh_token\""],
+    &["\"service_account\"", "\"private_key\""],
+    &["aws_secret_access_key", "="],
+    &["client-key-data:"],
+];
+
+/// The shortest value of `client_secret`: those of Google have 24 and more characters, placeholders fewer or others.
+const SHORTEST_CLIENT_SECRET: usize = 16;
 
 /// The shortest sequence of base64 characters that is part of a key: a source that mentions the header of keys has none.
 const SHORTEST_KEY: usize = 40;
@@ -28,10 +37,12 @@ pub(super) fn is_secret(candidate: &CandidatePath) -> bool {
         return false;
     }
     let name = candidate.name.to_lowercase();
-    if EXAMPLES.iter().any(|example| name.ends_with(example)) {
+    // `.env.example`, `client_secret.example.json`.
+    if name.rsplit('.').take(2).any(|part| EXAMPLES.contains(&part)) {
         return false;
     }
     name == ".env"
+        || name == ".envrc"
         || name.starts_with(".env.")
         || EXTENSIONS.iter().any(|extension| name.ends_with(extension))
         || contains_secret(candidate)
@@ -45,8 +56,40 @@ fn contains_secret(candidate: &CandidatePath) -> bool {
     let mut bytes = Vec::new();
     let read = File::open(&candidate.path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
     let text = String::from_utf8_lossy(&bytes);
+    let name = candidate.name.to_lowercase();
+    // `env.prod`; a script is code.
+    let may_be_variables = name == "env" || (name.starts_with("env.") && !name.ends_with(".sh"));
     read.is_ok()
-        && (contains_private_key(&text) || CREDENTIALS.iter().any(|all| all.iter().all(|part| text.contains(part))))
+        && (contains_private_key(&text)
+            || contains_client_secret(&text)
+            || (may_be_variables && is_variables(&text))
+            || CREDENTIALS.iter().any(|all| all.iter().all(|part| text.contains(part))))
+}
+
+/// Returns whether a JSON text has a `client_secret` with a value, as in the files that Google's console offers for OAuth
+/// clients. One that only names the key, such as a schema, has none.
+fn contains_client_secret(text: &str) -> bool {
+    text.match_indices("\"client_secret\"").any(|(at, key)| {
+        let value = text[at + key.len()..].trim_start().strip_prefix(':').map(str::trim_start);
+        let value = value.and_then(|value| value.strip_prefix('"')?.split('"').next());
+        value.is_some_and(|value| {
+            let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+            value.len() >= SHORTEST_CLIENT_SECRET && value.bytes().all(is_token)
+        })
+    })
+}
+
+/// Returns whether a text only assigns variables, like `.env`.
+fn is_variables(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).peekable();
+    lines.peek().is_some()
+        && lines.all(|line| {
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            line.split_once('=').is_some_and(|(name, _)| {
+                let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+                !name.is_empty() && name.bytes().all(is_part)
+            })
+        })
 }
 
 /// Returns whether a text contains a private key in PEM (RFC 7468), also as a string of JSON.
@@ -64,6 +107,34 @@ fn contains_private_key(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_of_clients_are_told_from_mentions() {
+        for (text, expected) in [
+            (r#"{"installed": {"client_id": "1.apps.example", "client_secret": "GOCSPX-abcdefghijklmnop"}}"#, true),
+            (r#"{"web":{"client_secret" : "abcdefghijklmnopqrstuvwx"}}"#, true),
+            (r#"{"properties": {"client_secret": {"type": "string"}}}"#, false),
+            (r#"{"client_secret": "${CLIENT_SECRET_OF_THE_APP}"}"#, false),
+            (r#"{"client_secret": "changeme"}"#, false),
+            (r#"{"client_secret": ""#, false),
+        ] {
+            assert_eq!(contains_client_secret(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn variables_are_lines_with_an_equals_sign() {
+        for (text, expected) in [
+            ("A=1\n\n# comment\nexport B_2=\"x y\"\n", true),
+            ("", false),
+            ("# A=1\n", false),
+            ("A=1\nname: value\n", false),
+            ("[section]\nA=1\n", false),
+            ("a b=1\n", false),
+        ] {
+            assert_eq!(is_variables(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn keys_are_told_from_mentions_of_keys() {

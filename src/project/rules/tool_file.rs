@@ -110,9 +110,11 @@ const FAMILIES: &[(&str, &[&str])] = &[
     ("requirements", &[".txt", ".in", ".lock"]),
 ];
 
-/// The extensions of container files, and of Terraform's configuration, variables and state.
-const EXTENSIONS: &[&str] =
-    &[".dockerfile", ".tf", ".tf.json", ".tfvars", ".tfvars.json", ".tfstate", ".tfstate.backup"];
+/// The extension of container files.
+const CONTAINER_FILE: &str = ".dockerfile";
+
+/// The extensions of Terraform's configuration, which no application reads. Its variables and state are secrets.
+const TERRAFORM: [&str; 3] = [".tf", ".tf.json", ".tofu"];
 
 /// What the templates of CloudFormation and SAM contain.
 const TEMPLATE: [&str; 2] = ["AWSTemplateFormatVersion", "AWS::"];
@@ -121,10 +123,10 @@ const TEMPLATE: [&str; 2] = ["AWSTemplateFormatVersion", "AWS::"];
 pub(super) fn is_tool_file(candidate: &CandidatePath) -> bool {
     let name = candidate.name.to_lowercase();
     if candidate.is_directory {
-        return name == "requirements" && contains_only_requirements(candidate);
+        return (name == "requirements" && contains_only(candidate, &[".txt", ".in"])) || is_events_of_sam(candidate);
     }
     NAMES.contains(&name.as_str())
-        || EXTENSIONS.iter().any(|extension| name.ends_with(extension))
+        || name.ends_with(CONTAINER_FILE)
         || FAMILIES.iter().any(|(prefix, extensions)| {
             name.starts_with(prefix) && extensions.iter().any(|extension| name.ends_with(extension))
         })
@@ -142,8 +144,24 @@ fn is_template(candidate: &CandidatePath, name: &str) -> bool {
     read.is_ok() && TEMPLATE.iter().any(|mark| text.contains(mark))
 }
 
-fn contains_only_requirements(candidate: &CandidatePath) -> bool {
+/// Returns whether a file is configuration of Terraform or OpenTofu, which is often in a directory of its own.
+pub(super) fn is_terraform(candidate: &CandidatePath) -> bool {
+    TERRAFORM.iter().any(|extension| candidate.name.to_lowercase().ends_with(extension))
+}
+
+/// Returns whether a directory has the events that `sam init` creates for `sam local invoke`.
+fn is_events_of_sam(candidate: &CandidatePath) -> bool {
+    let Some(project) = candidate.path.parent().filter(|_| candidate.name == "events") else { return false };
+    let is_sam = ["samconfig.toml", "samconfig.yaml", "samconfig.yml"].iter().any(|name| project.join(name).is_file())
+        || ["template.yaml", "template.yml", "template.json"].iter().any(|name| {
+            CandidatePath::new(&project.join(name), false).is_some_and(|template| is_template(&template, name))
+        });
+    is_sam && contains_only(candidate, &[".json"])
+}
+
+/// Returns whether the names of all entries of a directory end with one of these extensions.
+fn contains_only(candidate: &CandidatePath, extensions: &[&str]) -> bool {
     let Ok(entries) = candidate.path.read_dir() else { return false };
     let mut names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.all(|name| name.starts_with('.') || [".txt", ".in"].iter().any(|extension| name.ends_with(extension)))
+    names.all(|name| name.starts_with('.') || extensions.iter().any(|extension| name.ends_with(extension)))
 }

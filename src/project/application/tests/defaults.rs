@@ -51,6 +51,12 @@ fn everything_but_what_belongs_to_development_is_included_by_default() {
         "sam/template.yaml",
         "main.tf",
         "terraform.tfstate",
+        "infra/network.tf",
+        "infra/prod.auto.tfvars",
+        "infra/terraform.tfvars.example",
+        "htmlcov/index.html",
+        "build.log",
+        "app/audit.log",
         "package.json",
         "docs/conf.py",
         "examples/x.py",
@@ -85,12 +91,14 @@ fn everything_but_what_belongs_to_development_is_included_by_default() {
             "app/Makefile",
             "app/README.md",
             "app/__init__.py",
+            "app/audit.log",
             "app/build/model.py",
             "app/data/schema.json",
             "app/requirements.txt",
             "certs/ca.pem",
             "compose/settings.yml",
             "config.json",
+            "infra/terraform.tfvars.example",
             "lambda_function.py",
             "locale/de/LC_MESSAGES/app.mo",
             "models/model.ubj",
@@ -123,6 +131,11 @@ fn everything_but_what_belongs_to_development_is_included_by_default() {
         (".env.production", ExclusionRule::Secret),
         (".env.example", ExclusionRule::Hidden),
         ("production.env", ExclusionRule::Secret),
+        ("terraform.tfstate", ExclusionRule::Secret),
+        ("infra/prod.auto.tfvars", ExclusionRule::Secret),
+        ("infra/network.tf", ExclusionRule::Tool),
+        ("htmlcov/", ExclusionRule::Cache),
+        ("build.log", ExclusionRule::BuildOutput),
         ("analysis.ipynb", ExclusionRule::Notebook),
         ("packages/a/", ExclusionRule::Project),
         ("app/__pycache__/", ExclusionRule::Cache),
@@ -135,6 +148,106 @@ fn everything_but_what_belongs_to_development_is_included_by_default() {
     let application = collect_in(directory.path(), "", &[], &patterns).unwrap();
     let more = [".env.example", "README.md", "docs/conf.py", "production.env"];
     assert!(more.iter().all(|path| paths(&application).contains(path)), "{:?}", paths(&application));
+}
+
+#[test]
+fn secrets_are_told_by_their_contents() {
+    let client = r#"{"installed": {"client_id": "1", "client_secret": "GOCSPX-abcdefghijklmnop", "token_uri": "x"}}"#;
+    let account = r#"{"type": "service_account", "private_key_id": "1", "private_key": "-----BEGIN"}"#;
+    for (name, text, rule) in [
+        ("client_secret_1.apps.googleusercontent.com.json", client, Some(ExclusionRule::Secret)),
+        ("app/google.json", client, Some(ExclusionRule::Secret)),
+        ("app/account.json", account, Some(ExclusionRule::Secret)),
+        ("client_secret.example.json", client, None),
+        ("app/schema.json", r#"{"client_secret": {"type": "string"}}"#, None),
+        ("app/clients.py", client, None),
+        ("env.prod", "# Production\nexport TOKEN=1\nHOST=example.org\n", Some(ExclusionRule::Secret)),
+        ("deploy/env.staging", "TOKEN=1\n", Some(ExclusionRule::Secret)),
+        ("env.sh", "export TOKEN=1\n", None),
+        ("env.example", "TOKEN=\n", None),
+        ("env.ini", "[app]\nTOKEN=1\n", None),
+        (".envrc", "export TOKEN=1\n", Some(ExclusionRule::Secret)),
+    ] {
+        let directory = directory(&["main.py", name]);
+        fs::write(directory.path().join(name), text).unwrap();
+        let application = collect_in(directory.path(), "", &[], &[]).unwrap();
+        let found = left_out(&application).into_iter().find(|(path, _)| *path == name).map(|(_, rule)| rule);
+        assert_eq!((found, paths(&application).contains(&name)), (rule, rule.is_none()), "{name}");
+    }
+}
+
+#[test]
+fn events_of_sam_are_for_tools() {
+    let directory = directory(&["app.py", "events/event.json", "events/.keep"]);
+    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
+    assert!(paths(&application).contains(&"events/event.json"), "an application's own");
+    fs::write(directory.path().join("samconfig.toml"), "").unwrap();
+    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
+    assert!(left_out(&application).contains(&("events/", ExclusionRule::Tool)), "{:?}", application.left_out);
+    fs::remove_file(directory.path().join("samconfig.toml")).unwrap();
+    fs::write(directory.path().join("template.yaml"), "Resources: {F: {Type: AWS::Serverless::Function}}").unwrap();
+    assert_eq!(paths(&collect_in(directory.path(), "", &[], &[]).unwrap()), ["app.py"]);
+    fs::write(directory.path().join("events/handlers.py"), "").unwrap();
+    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
+    assert!(paths(&application).contains(&"events/handlers.py"), "a package of the application");
+}
+
+#[test]
+fn what_is_named_like_a_test_but_imported_is_part_of_the_application() {
+    let directory = directory(&[
+        "app/__init__.py",
+        "app/main.py",
+        "app/tests/__init__.py",
+        "app/tests/factories.py",
+        "app/tests/test_factories.py",
+        "test/__init__.py",
+        "test/flags.py",
+        "tests/base.py",
+        "test_mode.py",
+        "src_test.py",
+    ]);
+    for file in ["__init__", "main", "tests/__init__", "tests/factories", "tests/test_factories"] {
+        fs::write(directory.path().join(format!("app/{file}.py")), "").unwrap();
+    }
+    for file in ["test/__init__", "test/flags", "tests/base", "test_mode", "src_test"] {
+        fs::write(directory.path().join(format!("{file}.py")), "").unwrap();
+    }
+    let main = directory.path().join("app/main.py");
+    let own = ["app/__init__.py", "app/main.py"];
+    for (text, more) in [
+        ("", &[][..]),
+        ("import test.flags", &["test/__init__.py", "test/flags.py"]),
+        ("from test import flags", &["test/__init__.py", "test/flags.py"]),
+        ("def f():\n    import tests.base as base", &["tests/base.py"]),
+        ("import test_mode, src_test", &["src_test.py", "test_mode.py"]),
+        ("from .tests import factories", &["app/tests/__init__.py", "app/tests/factories.py"]),
+        ("from app.tests.factories import x", &["app/tests/__init__.py", "app/tests/factories.py"]),
+        ("from . import tests", &["app/tests/__init__.py", "app/tests/factories.py"]),
+        ("import testing, contest", &[]),
+        ("'import test'", &[]),
+    ] {
+        fs::write(&main, text).unwrap();
+        let mut expected = [&own[..], more].concat();
+        expected.sort_unstable();
+        assert_eq!(paths(&collect_in(directory.path(), "", &[], &[]).unwrap()), expected, "{text}");
+    }
+    // What an imported test imports is part of it, too; included directories have the same rules.
+    fs::write(&main, "import tests.base").unwrap();
+    fs::write(directory.path().join("tests/base.py"), "import test.flags").unwrap();
+    let expected = ["app/__init__.py", "app/main.py", "test/__init__.py", "test/flags.py", "tests/base.py"];
+    assert_eq!(paths(&collect_in(directory.path(), "", &[], &[]).unwrap()), expected);
+    fs::write(&main, "from .tests import factories").unwrap();
+    let expected = ["app/__init__.py", "app/main.py", "app/tests/__init__.py", "app/tests/factories.py"];
+    assert_eq!(paths(&collect_in(directory.path(), "", &["app"], &[]).unwrap()), expected);
+    // So does what is started.
+    fs::write(&main, "").unwrap();
+    let excludes = Excludes::new(directory.path(), &[]).unwrap();
+    for started in ["test.flags.handler", "test/flags.py", "test.flags:app"] {
+        let started = [started.to_owned()];
+        let source = source_of(directory.path(), directory.path(), &[], &excludes);
+        let application = ApplicationSource { started: &started, ..source }.collect().unwrap();
+        assert!(paths(&application).contains(&"test/flags.py"), "{started:?}");
+    }
 }
 
 #[test]
