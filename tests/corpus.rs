@@ -50,6 +50,16 @@ fn poetry_locks() {
 }
 
 #[test]
+fn pdm_locks() {
+    replay_texts("pdm_lock", fuzz::pdm_lock);
+}
+
+#[test]
+fn pipfile_locks() {
+    replay_texts("pipfile_lock", fuzz::pipfile_lock);
+}
+
+#[test]
 fn requirements_files() {
     replay_texts("requirements", fuzz::requirements);
 }

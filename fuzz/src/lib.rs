@@ -9,7 +9,7 @@ pub use pybundle::fuzzing::{elf, image_config, image_manifest, metadata, pyproje
 use pybundle::hints::Hints;
 use pybundle::index::page::{html, json};
 use pybundle::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
-use pybundle::lock::{FileChooser, FormatControl, LocalProject, Lock, LockError, SelectionRequest};
+use pybundle::lock::{FileChooser, FormatControl, LocalProject, Lock, LockError, PipfileEnvironment, SelectionRequest};
 use pybundle::platform::{Architecture, LambdaProfile};
 
 /// Reads a uv.lock and selects from it; returns whether it could be read.
@@ -31,6 +31,29 @@ pub fn poetry_lock(text: &str) -> bool {
     select(lock.inspect(|lock| drop(lock.check_locked(std::slice::from_ref(&project)))))
 }
 
+/// Reads a pdm.lock and selects from it; returns whether it could be read. After a NUL may stand the pyproject.toml.
+pub fn pdm_lock(text: &str) -> bool {
+    let (text, pyproject) = text.split_once('\0').unwrap_or((text, ""));
+    let Ok(table) = pyproject.parse::<toml::Table>() else { return false };
+    let project = LocalProject { path: PathBuf::new(), table, is_package: true };
+    let lock = Lock::parse_pdm(text, Path::new("pdm.lock"), &project, &variable);
+    select(lock.inspect(|lock| drop(lock.check_locked(std::slice::from_ref(&project)))))
+}
+
+/// Reads a Pipfile.lock and selects from it; returns whether it could be read. After a NUL may stand the Pipfile.
+pub fn pipfile_lock(text: &str) -> bool {
+    let (text, pipfile) = match text.split_once('\0') {
+        Some((text, pipfile)) => (text, Some(pipfile)),
+        None => (text, None),
+    };
+    let lock = Lock::parse_pipfile(text, Path::new("Pipfile.lock"), &PipfileEnvironment { pipfile, variable: &variable });
+    select(lock.inspect(|lock| drop(lock.check_locked(&[]))))
+}
+
+fn variable(name: &str) -> Option<String> {
+    (name == "TOKEN").then(|| "secret".to_owned())
+}
+
 /// Reads `requirements.txt` and selects from it; returns whether it could be read. After each NUL stands a further file:
 /// `a.txt`, `b.txt` and `c.txt`.
 pub fn requirements(text: &str) -> bool {
@@ -44,7 +67,7 @@ pub fn requirements(text: &str) -> bool {
     let surroundings = RequirementsEnvironment {
         project: Path::new("/project"),
         read: &read,
-        variable: &|name| (name == "TOKEN").then(|| "secret".to_owned()),
+        variable: &variable,
         name: &|folder| folder.file_name()?.to_str()?.parse().ok(),
     };
     select(RequirementsTxt::read(&[Path::new("requirements.txt")], &surroundings).map(Lock::Requirements))

@@ -37,7 +37,7 @@ use search::{IndexSearch, SearchResult};
 
 pub use cutoff::{Cutoff, InvalidCutoff};
 pub use error::{DeniedIndex, IndexError};
-pub use options::{IndexConfig, IndexOptions, IndexStrategy, InvalidIndexStrategy, InvalidIndexUrl, PYPI, location};
+pub use options::{IndexConfig, IndexOptions, IndexStrategy, InvalidIndexStrategy, InvalidIndexUrl, location};
 
 /// The largest metadata of a wheel that is read, in bytes.
 const LARGEST_METADATA: u64 = 16 << 20;
@@ -99,7 +99,14 @@ impl<'a> FileFinder<'a> {
         for ((pinned, query), found) in queries.iter().zip(&found) {
             let name = &pinned.name;
             let cutoff = self.options.cutoff(name);
-            let request = FileRequest { name, query, target, tags: &tags, cutoff, strategy: self.options.strategy };
+            let request = FileRequest {
+                name,
+                query,
+                target,
+                tags: &tags,
+                cutoff,
+                strategy: search::strategy(query, &self.options),
+            };
             let offer = request.choose(found)?;
             self.warn_of_yanked(pinned, &offer);
             if let Some(ConflictingFile { name, chosen, other }) = &offer.conflict {

@@ -10,11 +10,9 @@ use std::str::FromStr;
 use url::Url;
 
 use super::cutoff::Cutoff;
+use crate::lock::PYPI;
 use crate::name::DistributionName;
 use crate::redact;
-
-/// The default index.
-pub const PYPI: &str = "https://pypi.org/simple";
 
 /// Where files are searched.
 #[derive(Debug, Clone, Default)]
@@ -143,6 +141,17 @@ impl IndexOptions {
         let mut urls = BTreeSet::new();
         let implicit = others.into_iter().cloned().chain(default).filter(|index| !index.explicit);
         implicit.filter(|index| urls.insert(index.url.clone())).collect()
+    }
+
+    /// As [`implicit`](Self::implicit), and further indexes.
+    pub(super) fn implicit_and(&self, further: &[Url]) -> Vec<IndexConfig> {
+        let mut indexes = self.implicit();
+        if !self.no_index {
+            let new = further.iter().filter(|url| !indexes.iter().any(|index| is_same(&index.url, url)));
+            let new: Vec<IndexConfig> = new.map(|url| self.named_by(url)).collect();
+            indexes.extend(new);
+        }
+        indexes
     }
 
     /// Returns the index with a URL.

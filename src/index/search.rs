@@ -60,6 +60,7 @@ impl IndexSearch<'_, '_> {
         let mut found = SearchResult::default();
         let indexes = match &self.query.indexes {
             QueriedIndexes::All => self.options.implicit(),
+            QueriedIndexes::Every(further) => self.options.implicit_and(further),
             QueriedIndexes::Default => self.options.implicit().pop().into_iter().collect(),
             QueriedIndexes::Only(url) => {
                 let index = self.options.named_by(url);
@@ -71,7 +72,7 @@ impl IndexSearch<'_, '_> {
             }
         };
         self.ask_links(&mut found).await?;
-        self.ask_indexes(&indexes, self.options.strategy, &mut found).await?;
+        self.ask_indexes(&indexes, strategy(self.query, self.options), &mut found).await?;
         Ok(found)
     }
 
@@ -149,6 +150,14 @@ impl IndexSearch<'_, '_> {
             self.pages.keep_excerpt(address, &named, &choose::excerpt(page, self.name, self.query))?;
         }
         Ok(found)
+    }
+}
+
+/// Returns how one of several indexes is chosen for a query. Digests of the lock prevent dependency confusion.
+pub(super) fn strategy(query: &IndexQuery, options: &IndexOptions) -> IndexStrategy {
+    match query.indexes {
+        QueriedIndexes::Every(_) => IndexStrategy::UnsafeFirstMatch,
+        QueriedIndexes::All | QueriedIndexes::Default | QueriedIndexes::Only(_) => options.strategy,
     }
 }
 

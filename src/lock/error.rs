@@ -44,18 +44,18 @@ pub enum LockError {
         /// The lock.
         path: PathBuf,
     },
-    /// A poetry.lock has an unsupported version of its format.
-    #[error("{}: {} (only versions 1 and 2 are supported)", .path.display(), lock_version(.version.as_deref()))]
+    /// A poetry.lock, pdm.lock or Pipfile.lock has an unsupported version of its format.
+    #[error("{}: {} (only {} supported)", .path.display(), lock_version(.version.as_deref()), supported_versions(.path))]
     UnsupportedLockVersion {
         /// The lock.
         path: PathBuf,
         /// The format's version, if the lock has one.
         version: Option<String>,
     },
-    /// The pyproject.toml of a poetry.lock is invalid.
+    /// The pyproject.toml of a poetry.lock or pdm.lock, or the Pipfile of a Pipfile.lock, is invalid.
     #[error("{}: {reason}", .path.display())]
     InvalidProject {
-        /// The pyproject.toml.
+        /// The pyproject.toml or Pipfile.
         path: PathBuf,
         /// What is wrong.
         reason: String,
@@ -160,6 +160,22 @@ pub enum LockError {
         group: String,
         /// The groups of the projects.
         known: Vec<String>,
+    },
+    /// A group or extra of the project is not in its pdm.lock.
+    #[error("{}: the group `{group}` is not locked", .path.display())]
+    UnlockedGroup {
+        /// The lock.
+        path: PathBuf,
+        /// The group or extra, both of which PDM calls groups.
+        group: String,
+    },
+    /// A Pipfile.lock does not pin the version of a distribution.
+    #[error("{}: {name} is not pinned", .path.display())]
+    Unpinned {
+        /// The lock.
+        path: PathBuf,
+        /// The distribution.
+        name: DistributionName,
     },
     /// Extras, groups or projects that are declared as conflicting are requested together, directly or by a dependency.
     #[error("{}: {} are declared as conflicting", .path.display(), list(.items))]
@@ -308,6 +324,9 @@ pub enum Inconsistency {
         /// The number of matches.
         matches: usize,
     },
+    /// An index is not one of the sources.
+    #[error("comes from the source `{0}`, which the lock does not list")]
+    UnknownIndex(String),
     /// A wheel has the name of another distribution.
     #[error("has the wheel `{0}`, whose name does not match")]
     WheelNameMismatch(String),
@@ -349,6 +368,14 @@ fn lock_version(version: Option<&str>) -> String {
     match version {
         Some(version) => format!("unsupported lock version {}", version.escape_debug()),
         None => "the lock has no lock version".to_owned(),
+    }
+}
+
+fn supported_versions(path: &Path) -> &'static str {
+    match LockFormat::of(path) {
+        Some(LockFormat::Pdm) => "versions 4.3 to 4.5 are",
+        Some(LockFormat::Pipfile) => "version 6 is",
+        _ => "versions 1 and 2 are",
     }
 }
 

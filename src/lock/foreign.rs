@@ -7,9 +7,9 @@ use super::LockFormat;
 /// A tool whose lock is not read, but can often be exported to a supported format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForeignTool {
-    /// PDM.
+    /// PDM, whose lock is only supported under its own name.
     Pdm,
-    /// pipenv.
+    /// pipenv, whose lock is only supported under its own name.
     Pipenv,
     /// pixi.
     Pixi,
@@ -21,12 +21,7 @@ pub enum ForeignTool {
 
 impl ForeignTool {
     /// The names of these locks in a project's directory.
-    const NAMES: [(&str, Self); 4] = [
-        ("pdm.lock", Self::Pdm),
-        ("Pipfile.lock", Self::Pipenv),
-        ("pixi.lock", Self::Pixi),
-        ("conda-lock.yml", Self::CondaLock),
-    ];
+    const NAMES: [(&str, Self); 2] = [("pixi.lock", Self::Pixi), ("conda-lock.yml", Self::CondaLock)];
 
     /// Returns the tool that a file name implies.
     pub(super) fn of_name(path: &Path) -> Option<Self> {
@@ -71,15 +66,19 @@ impl ForeignTool {
     /// Returns what to do about a lock of the tool.
     pub(super) fn hint(self) -> String {
         match self {
-            Self::Pdm => "export it with `pdm export --prod -f requirements -o requirements.txt`".to_owned(),
-            Self::Pipenv => "export it with `pipenv requirements --hash > requirements.txt`".to_owned(),
             Self::Pixi | Self::CondaLock => {
                 "lock the project's distributions from PyPI, for example with `uv lock`: conda packages cannot be bundled"
                     .to_owned()
             }
-            Self::Poetry => format!("rename it to {}", LockFormat::Poetry.file_name()),
+            Self::Poetry => rename_hint(LockFormat::Poetry),
+            Self::Pdm => rename_hint(LockFormat::Pdm),
+            Self::Pipenv => rename_hint(LockFormat::Pipfile),
         }
     }
+}
+
+fn rename_hint(format: LockFormat) -> String {
+    format!("rename it to {}", format.file_name())
 }
 
 #[cfg(test)]

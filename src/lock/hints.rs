@@ -28,12 +28,14 @@ impl Hints for LockError {
             }
             Self::ForeignLock { tool, .. } => vec![tool.hint()],
             Self::SeveralLocks { .. } => vec!["pass --lock once, or only with requirements files".to_owned()],
-            Self::UnsupportedLockVersion { version: None, .. } => {
-                vec!["regenerate the lock with `poetry lock` of Poetry 1.1 or later".to_owned()]
+            Self::UnsupportedLockVersion { version: None, path } => {
+                vec![format!("regenerate the lock with {} of {} or later", lock_command(path), oldest_tool(path))]
             }
-            Self::UnsupportedLockVersion { .. } => {
-                vec!["upgrade pybundle, or regenerate the lock with a version of Poetry that it supports".to_owned()]
-            }
+            Self::UnsupportedLockVersion { path, .. } => vec![format!(
+                "upgrade pybundle, or regenerate the lock with {} of {} or a later version that it supports",
+                lock_command(path),
+                oldest_tool(path)
+            )],
             Self::UnsupportedVersion { path, .. } => {
                 let tool = if is_uv_lock(path) { "uv" } else { "its tool" };
                 vec![format!("upgrade pybundle, or regenerate the lock with a version of {tool} that writes version 1")]
@@ -48,6 +50,16 @@ impl Hints for LockError {
             Self::UnsupportedTarget { path, .. } if is_uv_lock(path) => {
                 vec!["add the target to tool.uv.environments in pyproject.toml and run `uv lock`".to_owned()]
             }
+            Self::UnsupportedTarget { path, .. } if LockFormat::of(path) == Some(LockFormat::Pdm) => vec![
+                "lock for the target, too, with `pdm lock --append`, for instance `pdm lock --append --platform \
+                 manylinux_2_28_aarch64 --python '==3.13.*'`"
+                    .to_owned(),
+            ],
+            Self::UnlockedGroup { .. } => vec!["lock all groups and extras with `pdm lock --group :all`".to_owned()],
+            Self::Unpinned { name, .. } => vec![format!(
+                "give {name} `markers` in the Pipfile and run `pipenv lock`: pipenv does not pin what it does not install on \
+                 its own platform"
+            )],
             Self::UnsupportedTarget { path, .. } => {
                 vec![format!("regenerate the lock with {} for the target", lock_command(path))]
             }
@@ -100,7 +112,18 @@ fn lock_command(path: &Path) -> &'static str {
     match LockFormat::of(path) {
         Some(LockFormat::Uv) | None => "`uv lock`",
         Some(LockFormat::Poetry) => "`poetry lock`",
+        Some(LockFormat::Pdm) => "`pdm lock`",
+        Some(LockFormat::Pipfile) => "`pipenv lock`",
         Some(LockFormat::Pylock | LockFormat::Requirements) => "the tool that created it",
+    }
+}
+
+/// Returns the first version of a tool whose locks are supported.
+fn oldest_tool(path: &Path) -> &'static str {
+    match LockFormat::of(path) {
+        Some(LockFormat::Pdm) => "PDM 2.8",
+        Some(LockFormat::Pipfile) => "pipenv 2018",
+        _ => "Poetry 1.1",
     }
 }
 

@@ -4,7 +4,7 @@
 //! by the target's compatibility tags, for all formats alike. Some formats do not list files; these are looked up on an index in
 //! between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::name::{DistributionName, ExtraName, GroupName};
@@ -15,21 +15,28 @@ mod file_chooser;
 mod foreign;
 mod hints;
 mod path;
+mod pdm;
+mod pipfile;
 mod poetry;
 mod pylock;
+mod python_json;
 pub mod requirements;
 mod requires_python;
 mod selection;
+mod sources;
 mod toml_syntax;
 mod uv;
 
 pub use error::{Inconsistency, LockError};
 pub use file_chooser::{DistributionSet, FileChooser, FormatControl};
 pub use foreign::ForeignTool;
+pub use pipfile::PipfileEnvironment;
 pub use selection::{
     AcceptedFiles, Dependent, DistributionFiles, DistributionSource, FileLocation, GitSource, IndexQuery, LockedFile,
-    LockedSdist, LockedWheel, PinnedDistribution, QueriedIndexes, SelectedDistribution, SelectedSource, Selection,
+    LockedSdist, LockedWheel, PYPI, PinnedDistribution, QueriedIndexes, SelectedDistribution, SelectedSource,
+    Selection,
 };
+use sources::LockSource;
 
 /// A parsed lock file.
 #[derive(Debug)]
@@ -40,6 +47,10 @@ pub enum Lock {
     Pylock(pylock::Pylock),
     /// poetry.lock
     Poetry(poetry::PoetryLock),
+    /// pdm.lock
+    Pdm(pdm::PdmLock),
+    /// Pipfile.lock
+    Pipfile(pipfile::PipfileLock),
     /// requirements.txt
     Requirements(requirements::RequirementsTxt),
 }
@@ -52,14 +63,22 @@ pub(crate) enum LockFormat {
     /// pylock.toml, or `pylock.NAME.toml`.
     Pylock,
     Poetry,
+    Pdm,
+    Pipfile,
     /// requirements.txt, any other `.txt` or `.in` file, or `requirements*.lock`, which Rye writes.
     Requirements,
 }
 
 impl LockFormat {
     /// The names of locks in a project's directory. The first that exists is used.
-    pub(crate) const NAMES: [&str; 4] =
-        [Self::Uv.file_name(), Self::Pylock.file_name(), Self::Poetry.file_name(), Self::Requirements.file_name()];
+    pub(crate) const NAMES: [&str; 6] = [
+        Self::Uv.file_name(),
+        Self::Pylock.file_name(),
+        Self::Poetry.file_name(),
+        Self::Pdm.file_name(),
+        Self::Pipfile.file_name(),
+        Self::Requirements.file_name(),
+    ];
 
     /// Returns the name of the lock in a project's directory.
     pub(crate) const fn file_name(self) -> &'static str {
@@ -67,16 +86,19 @@ impl LockFormat {
             Self::Uv => "uv.lock",
             Self::Pylock => "pylock.toml",
             Self::Poetry => "poetry.lock",
+            Self::Pdm => "pdm.lock",
+            Self::Pipfile => "Pipfile.lock",
             Self::Requirements => "requirements.txt",
         }
     }
 
     /// Returns whether what a lock of this format contains depends on the project that reads it: the paths of requirements are
-    /// relative to the project, and an old poetry.lock lacks what its pyproject.toml declares.
+    /// relative to the project, a Pipfile.lock is compared with its Pipfile, and a poetry.lock or pdm.lock lacks what its
+    /// pyproject.toml declares.
     pub(crate) fn depends_on_project(self) -> bool {
         match self {
             Self::Uv | Self::Pylock => false,
-            Self::Poetry | Self::Requirements => true,
+            Self::Poetry | Self::Pdm | Self::Pipfile | Self::Requirements => true,
         }
     }
 
@@ -87,6 +109,8 @@ impl LockFormat {
         match name {
             _ if ForeignTool::of_name(path).is_some() => None,
             "poetry.lock" => Some(Self::Poetry),
+            "pdm.lock" => Some(Self::Pdm),
+            "Pipfile.lock" => Some(Self::Pipfile),
             "pylock.toml" => Some(Self::Pylock),
             _ if is_named_pylock.is_some_and(|name| !name.is_empty() && !name.contains('.')) => Some(Self::Pylock),
             _ if name.ends_with(".txt") || name.ends_with(".in") => Some(Self::Requirements),
@@ -117,6 +141,31 @@ impl Lock {
         poetry::PoetryLock::parse(text, path, project).map(Self::Poetry)
     }
 
+    /// Parses a pdm.lock. Its paths are relative to the directory of `path`. `project` is the lock's project, whose pyproject.toml
+    /// has the requirements, groups and indexes that the lock does not contain. `variable` returns the value of an environment
+    /// variable, which `${NAME}` stands for in the URL of an index.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LockError`] if the lock is invalid, inconsistent, or of an unsupported version, or if the project is invalid.
+    pub fn parse_pdm(
+        text: &str,
+        path: &Path,
+        project: &LocalProject,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, LockError> {
+        pdm::PdmLock::parse(text, path, project, variable).map(Self::Pdm)
+    }
+
+    /// Parses a Pipfile.lock. Its paths are relative to the directory of `path`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LockError`] if the lock is invalid, inconsistent, or of an unsupported version, or if the Pipfile is invalid.
+    pub fn parse_pipfile(text: &str, path: &Path, environment: &PipfileEnvironment) -> Result<Self, LockError> {
+        pipfile::PipfileLock::parse(text, path, environment).map(Self::Pipfile)
+    }
+
     /// Parses a uv.lock. Its paths are relative to the directory of `path`.
     ///
     /// # Errors
@@ -139,7 +188,7 @@ impl Lock {
     pub(crate) fn lists_project(&self) -> bool {
         match self {
             Self::Uv(_) | Self::Poetry(_) => true,
-            Self::Pylock(_) | Self::Requirements(_) => false,
+            Self::Pylock(_) | Self::Pdm(_) | Self::Pipfile(_) | Self::Requirements(_) => false,
         }
     }
 
@@ -147,7 +196,29 @@ impl Lock {
     pub(crate) fn requirements(&self) -> Option<&requirements::RequirementsTxt> {
         match self {
             Self::Requirements(requirements) => Some(requirements),
-            Self::Uv(_) | Self::Pylock(_) | Self::Poetry(_) => None,
+            Self::Uv(_) | Self::Pylock(_) | Self::Poetry(_) | Self::Pdm(_) | Self::Pipfile(_) => None,
+        }
+    }
+
+    /// Returns the requested extras of each distribution on a target, if the lock has no graph of dependencies, so that only the
+    /// distributions themselves tell whether it is complete.
+    pub(crate) fn extras_without_graph(
+        &self,
+        target: &TargetPlatform,
+    ) -> Option<BTreeMap<DistributionName, BTreeSet<ExtraName>>> {
+        match self {
+            Self::Pipfile(lock) => Some(lock.extras(target)),
+            Self::Requirements(lock) => Some(lock.extras(target)),
+            Self::Uv(_) | Self::Pylock(_) | Self::Poetry(_) | Self::Pdm(_) => None,
+        }
+    }
+
+    /// Returns the indexes that the lock or its project lists, which are asked only for distributions of the lock.
+    pub(crate) fn sources(&self) -> &[LockSource] {
+        match self {
+            Self::Pdm(lock) => lock.sources(),
+            Self::Pipfile(lock) => lock.sources(),
+            Self::Uv(_) | Self::Pylock(_) | Self::Poetry(_) | Self::Requirements(_) => &[],
         }
     }
 
@@ -160,6 +231,8 @@ impl Lock {
         match self {
             Self::Uv(lock) => lock.check_locked(workspace),
             Self::Poetry(lock) => lock.check_locked(workspace),
+            Self::Pdm(lock) => lock.check_locked(workspace),
+            Self::Pipfile(lock) => lock.check_locked(),
             // These formats do not record their input.
             Self::Pylock(_) | Self::Requirements(_) => Ok(Freshness::Current),
         }
@@ -171,6 +244,8 @@ impl Lock {
             Self::Uv(lock) => lock.extras_and_groups(request, project),
             Self::Pylock(lock) => lock.extras_and_groups(),
             Self::Poetry(lock) => lock.extras_and_groups(),
+            Self::Pdm(lock) => lock.extras_and_groups(),
+            Self::Pipfile(lock) => lock.extras_and_groups(),
             Self::Requirements(_) => ExtrasAndGroups::default(),
         }
     }
@@ -181,6 +256,8 @@ impl Lock {
             Self::Uv(lock) => lock.lists(name),
             Self::Pylock(lock) => lock.lists(name),
             Self::Poetry(lock) => lock.lists(name),
+            Self::Pdm(lock) => lock.lists(name),
+            Self::Pipfile(lock) => lock.lists(name),
             Self::Requirements(lock) => lock.lists(name),
         }
     }
@@ -201,6 +278,8 @@ impl Lock {
             Self::Uv(lock) => lock.select(request, project, target),
             Self::Pylock(lock) => lock.select(request, target),
             Self::Poetry(lock) => lock.select(request, target),
+            Self::Pdm(lock) => lock.select(request, target),
+            Self::Pipfile(lock) => lock.select(request, target),
             Self::Requirements(lock) => lock.select(request, target),
         }
     }
@@ -280,8 +359,8 @@ mod tests {
             ("requirements.lock", Some(LockFormat::Requirements)),
             ("requirements-dev.lock", Some(LockFormat::Requirements)),
             ("Pipfile", None),
-            ("Pipfile.lock", None),
-            ("pdm.lock", None),
+            ("Pipfile.lock", Some(LockFormat::Pipfile)),
+            ("pdm.lock", Some(LockFormat::Pdm)),
             ("pixi.lock", None),
         ] {
             assert_eq!(LockFormat::of(Path::new(name)), expected, "{name}");

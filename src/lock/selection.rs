@@ -164,11 +164,16 @@ pub struct IndexQuery {
     pub indexes: QueriedIndexes,
 }
 
+/// The default index, unless another is configured.
+pub const PYPI: &str = "https://pypi.org/simple";
+
 /// The indexes that are queried for a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QueriedIndexes {
     /// The configured indexes, in their order.
     All,
+    /// The configured indexes and then these, until one has an accepted file. The lock's digests tell which file is meant.
+    Every(Vec<Url>),
     /// Only the default index, which is PyPI unless it is configured.
     Default,
     /// Only the index that the lock states.

@@ -18,7 +18,7 @@ use crate::settings::{LockCheck, RequirementsSettings};
 pub(crate) struct SelectionOptions {
     /// Read this lock file [default: uv.lock, pylock.toml, poetry.lock, …]
     ///
-    /// Without this option, the first of uv.lock, pylock.toml, poetry.lock and requirements.txt in the project or its
+    /// Without this option, the first of uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock and requirements.txt in the project or its
     /// workspace is read. Several requirements files are read like one that includes them all.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, action = ArgAction::Append)]
     #[serde(with = "texts::paths")]

@@ -55,6 +55,8 @@ pub(crate) struct DetectedLock {
 enum DependencyTool {
     Uv,
     Poetry,
+    Pdm,
+    Pipenv,
     /// By editing a file.
     File(PathBuf),
 }
@@ -78,6 +80,8 @@ impl DetectedLock {
         let lock = lock::read(std::slice::from_ref(&path), references, workspace)?;
         let tool = match LockFormat::of(&path) {
             Some(LockFormat::Poetry) => DependencyTool::Poetry,
+            Some(LockFormat::Pdm) => DependencyTool::Pdm,
+            Some(LockFormat::Pipfile) => DependencyTool::Pipenv,
             Some(LockFormat::Requirements) => {
                 DependencyTool::File(path.strip_prefix(&directory).unwrap_or(&path).to_owned())
             }
@@ -149,6 +153,8 @@ impl DetectedLock {
         match &self.tool {
             DependencyTool::Uv => format!("`uv add {name}`"),
             DependencyTool::Poetry => format!("`poetry add {name}`"),
+            DependencyTool::Pdm => format!("`pdm add {name}`"),
+            DependencyTool::Pipenv => format!("`pipenv install {name}`"),
             DependencyTool::File(path) => format!("add {name} to {}", path.display()),
         }
     }
@@ -158,6 +164,8 @@ impl DetectedLock {
         match &self.tool {
             DependencyTool::Uv => Some(format!("`uv add --group {group} {name}`")),
             DependencyTool::Poetry => Some(format!("`poetry add --group {group} {name}`")),
+            DependencyTool::Pdm => Some(format!("`pdm add --dev --group {group} {name}`")),
+            DependencyTool::Pipenv => Some(format!("`pipenv install --categories {group} {name}`")),
             DependencyTool::File(_) => None,
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::artifact::sha256;
-use crate::support::command::{cache, pybundle, succeed, tool};
+use crate::support::command::{cache, lock_tool, pybundle, succeed, tool};
 use crate::support::uv::Project;
 
 /// Compiled and pure wheels, extras, and requirements that depend on the platform and on Python.
@@ -33,6 +33,7 @@ const FORMATS: &[Format] = &[
         &["uv pip compile pyproject.toml --universal --python-version 3.11 -o pylock.toml"],
     ),
     ("poetry.lock", "poetry.lock", &["poetry lock --no-interaction"]),
+    ("pdm.lock", "pdm.lock", &["pdm lock --quiet"]),
     (
         "requirements.txt with hashes",
         "requirements.txt",
@@ -56,7 +57,11 @@ fn locked_project(pyproject: &str, files: &[(&str, &str)], commands: &[&str]) ->
     for line in commands {
         let mut arguments = line.split(' ');
         let program = arguments.next().unwrap();
-        let program = if program == "poetry" { tool(program) } else { program.into() };
+        let program = match program {
+            "poetry" => tool(program),
+            "pdm" => lock_tool(program),
+            _ => program.into(),
+        };
         let mut command = Command::new(&program);
         command.args(arguments).current_dir(project.path()).env_remove("VIRTUAL_ENV");
         command.env("POETRY_CACHE_DIR", cache().join("poetry")).env("POETRY_KEYRING_ENABLED", "false");

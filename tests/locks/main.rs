@@ -2,6 +2,8 @@
 
 mod formats;
 mod packaging;
+mod pdm;
+mod pipfile;
 mod poetry;
 mod published;
 mod pylock;

@@ -1,5 +1,6 @@
 //! Selection requests, each with the arguments by which `uv export` selects the same.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use pybundle::lock::{
@@ -91,6 +92,15 @@ pub fn wheels(selection: &Selection, target: &TargetPlatform) -> Oracle {
         _ => None,
     });
     wheels.collect()
+}
+
+/// Returns the version of each distribution that is not a local project.
+pub fn versions(selection: &Selection) -> BTreeMap<String, String> {
+    let is_local = |source: &DistributionSource| {
+        matches!(source, DistributionSource::Directory(_) | DistributionSource::Virtual(_))
+    };
+    let remote = selection.distributions.iter().filter(|pinned| !is_local(&pinned.source));
+    remote.map(|pinned| (pinned.name.to_string(), pinned.version.as_ref().unwrap().to_string())).collect()
 }
 
 /// Returns the distributions of a selection with the chosen files.

@@ -20,6 +20,13 @@ pub fn tool(name: &str) -> PathBuf {
     path
 }
 
+/// Returns the path of a tool that has a virtual environment of its own.
+pub fn lock_tool(name: &str) -> PathBuf {
+    let path = repository().join("target/test-tools").join(name).join("bin").join(name);
+    assert!(path.exists(), "{} is missing: run scripts/setup-tests", path.display());
+    path
+}
+
 /// Returns the command `pybundle` with the cache that the tests share.
 pub fn pybundle(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pybundle"));

@@ -83,6 +83,11 @@ impl Project {
     pub fn oracle(&self, target: &TargetPlatform, export: &[&str]) -> Oracle {
         let common = ["export", "--frozen", "--no-default-groups", "--no-emit-local", "--no-hashes", "--quiet"];
         let (requirements, _) = self.uv(&[&common[..], export].concat());
+        self.installed(target, &requirements)
+    }
+
+    /// Returns the distributions that uv would install for a target from requirements, without their dependencies.
+    pub fn installed(&self, target: &TargetPlatform, requirements: &str) -> Oracle {
         self.write("requirements.txt", requirements.as_bytes());
         let python = target.python.to_string();
         let platform = platform(target);

@@ -8,11 +8,11 @@ use std::path::Path;
 use pep440_rs::Version;
 use toml::{Table, Value};
 
-use super::python_json::{self, Unserializable};
 use super::{PYPROJECT, PoetryLock};
 use crate::digest::Sha256;
 use crate::lock::error::LockError;
 use crate::lock::path::join;
+use crate::lock::python_json::{SPACED, Unserializable};
 use crate::lock::{Freshness, LocalProject};
 
 /// The keys of `[project]` that are hashed.
@@ -78,14 +78,14 @@ fn content_hash(pyproject: &Table, with_dependency_groups: bool) -> Result<Strin
     let members = members.filter(|(key, value)| value.is_some() || (is_legacy && *key != GROUP_KEY));
     let mut json = String::new();
     if is_legacy {
-        python_json::write_object(members, &mut json)?;
+        SPACED.write_object(members, &mut json)?;
     } else {
         let poetry: Table = members.filter_map(|(key, value)| Some((key.to_owned(), value?.clone()))).collect();
         let tool = Value::Table([("poetry".to_owned(), Value::Table(poetry))].into_iter().collect());
         let tables = [("project", locked_project), (DEPENDENCY_GROUPS, groups)];
         let tables = tables.into_iter().filter(|(_, table)| !table.is_empty());
         let members: Vec<_> = tables.map(|(key, table)| (key, Value::Table(table))).chain([("tool", tool)]).collect();
-        python_json::write_object(members.iter().map(|(key, value)| (*key, Some(value))), &mut json)?;
+        SPACED.write_object(members.iter().map(|(key, value)| (*key, Some(value))), &mut json)?;
     }
     Ok(Sha256::of(json.as_bytes()).hex())
 }

@@ -26,7 +26,6 @@ mod document;
 mod files;
 mod freshness;
 mod pyproject;
-mod python_json;
 mod requirement;
 mod resolver;
 mod select;

@@ -42,6 +42,7 @@ pub(crate) use compile::without_editable_repositories;
 pub(crate) use completeness::dependencies;
 pub use completeness::{Completeness, InstalledMetadata, MismatchedRequirement, MissingRequirement, completeness};
 pub use error::{LineLocation, RequirementLine, RequirementsError};
+pub(super) use reference::DirectReference;
 
 /// The project, the files and the variables with which a requirements file is read.
 pub struct RequirementsEnvironment<'a> {

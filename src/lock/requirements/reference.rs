@@ -18,7 +18,7 @@ use crate::wheel::filename::WheelFilename;
 
 /// A parsed direct reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum DirectReference {
+pub(in crate::lock) enum DirectReference {
     Wheel(WheelFilename, FileLocation),
     /// A source distribution or another archive, and the project's directory in it.
     Archive(SdistFilename, FileLocation, Option<String>),
@@ -30,16 +30,16 @@ pub(super) enum DirectReference {
 
 /// The fragment of a reference (`#egg=…&subdirectory=…&sha256=…`).
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct ReferenceFragment {
+pub(in crate::lock) struct ReferenceFragment {
     pub(super) name: Option<DistributionName>,
     pub(super) subdirectory: Option<String>,
-    pub(super) digest: Option<Digest>,
+    pub(in crate::lock) digest: Option<Digest>,
     pub(super) lfs: bool,
 }
 
 impl DirectReference {
     /// Parses a URL, or a path relative to `directory`, or returns why it is invalid.
-    pub(super) fn parse(text: &str, directory: &Path) -> Result<(Self, ReferenceFragment), String> {
+    pub(in crate::lock) fn parse(text: &str, directory: &Path) -> Result<(Self, ReferenceFragment), String> {
         let (location, fragment) = match text.split_once('#') {
             Some((location, fragment)) => (location, ReferenceFragment::parse(fragment)?),
             None => (text, ReferenceFragment::default()),
@@ -83,7 +83,7 @@ impl DirectReference {
     }
 
     /// Returns the version of the distribution `name`, if the file name contains it.
-    pub(super) fn version(&self, name: &DistributionName) -> Option<Version> {
+    pub(in crate::lock) fn version(&self, name: &DistributionName) -> Option<Version> {
         match self {
             Self::Wheel(filename, _) => Some(filename.version.clone()),
             Self::Archive(filename, ..) => filename.version_of(name),
@@ -92,7 +92,7 @@ impl DirectReference {
     }
 
     /// Returns the source of the distribution, or `None` if it may change.
-    pub(super) fn source(&self, digests: Vec<Digest>) -> Option<DistributionSource> {
+    pub(in crate::lock) fn source(&self, digests: Vec<Digest>) -> Option<DistributionSource> {
         match self.clone() {
             Self::Wheel(filename, location) => {
                 let wheels = vec![LockedFile { filename, location, digests, size: None }];

@@ -176,6 +176,10 @@ impl<'a> Remedies<'a> {
         match &*plan.project.lock {
             Lock::Uv(_) => format!("if it belongs to the distribution {name}, add it with `uv add {name}`"),
             Lock::Poetry(_) => format!("if it belongs to the distribution {name}, add it with `poetry add {name}`"),
+            Lock::Pdm(_) => format!("if it belongs to the distribution {name}, add it with `pdm add {name}`"),
+            Lock::Pipfile(_) => {
+                format!("if it belongs to the distribution {name}, add it with `pipenv install {name}`")
+            }
             Lock::Pylock(_) => {
                 format!("if it belongs to the distribution {name}, add it to the dependencies and lock again")
             }

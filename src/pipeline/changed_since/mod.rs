@@ -233,7 +233,8 @@ impl Reach<'_> {
             return Ok(Some(self.changed(&directory)));
         }
         let pyproject = directory.join(FILENAME);
-        let judged = [LockFormat::Uv, LockFormat::Poetry].map(|format| directory.join(format.file_name()));
+        let judged = [LockFormat::Uv, LockFormat::Poetry, LockFormat::Pdm, LockFormat::Pipfile]
+            .map(|format| directory.join(format.file_name()));
         let others: Vec<PathBuf> = workspace.members.iter().map(|member| workspace.directory(member)).collect();
         // `dist` contains artifacts, which no build reads.
         let artifacts = directory.join("dist");

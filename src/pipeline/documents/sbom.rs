@@ -8,7 +8,7 @@ use crate::digest::Sha256;
 use crate::limited_reader::{self, LARGEST_LOCK};
 use crate::lock::requirements::{self, InstalledMetadata};
 use crate::lock::{Dependent, SelectedDistribution, SelectedSource};
-use crate::name::{DistributionName, ExtraName};
+use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
@@ -150,12 +150,10 @@ impl DocumentSources<'_> {
     }
 
     /// Returns which other distributions each one requires, according to its metadata and the extras that the user,
-    /// other distributions and requirements files request.
+    /// other distributions and locks without a graph request.
     fn requires(&self, common: &Settings) -> BTreeMap<DistributionName, BTreeSet<DistributionName>> {
         let plan = self.plan;
-        let requirements = plan.project.lock.requirements();
-        let mut extras: BTreeMap<DistributionName, BTreeSet<ExtraName>> =
-            requirements.into_iter().flat_map(|requirements| requirements.extras(&plan.target)).collect();
+        let mut extras = plan.project.lock.extras_without_graph(&plan.target).unwrap_or_default();
         let root = root(plan).map(|root| &root.name);
         extras.extend(root.map(|root| (root.clone(), common.request.extras.clone())));
         for selected in &plan.selected {

@@ -2,6 +2,7 @@
 
 use super::BuildError;
 use crate::hints::Hints;
+use crate::lock::LockFormat;
 use crate::tree::{Collision, FileOrigin, InsertError};
 
 impl Hints for BuildError {
@@ -81,6 +82,11 @@ impl Hints for BuildError {
             Self::WheelName { .. } | Self::Exclude(_) | Self::Path(_) => Vec::new(),
             Self::Incomplete { lock, command, .. } => {
                 let pin = match lock {
+                    Some(lock) if LockFormat::of(lock) == Some(LockFormat::Pipfile) => {
+                        "run `pipenv requirements --hash > requirements.txt`, and pass --lock requirements.txt --resolve: \
+                         pipenv locks only what its own platform needs"
+                            .to_owned()
+                    }
                     Some(lock) => format!(
                         "pin everything with `uv pip compile --universal --generate-hashes {} -o FILE` and pass FILE \
                          with --lock, or let uv resolve it for this target with --resolve",

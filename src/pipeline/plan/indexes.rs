@@ -77,6 +77,12 @@ fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions,
     if let Some(requirements) = project.lock.requirements() {
         add_requirements(&mut options, &requirements.options)?;
     }
+    for source in project.lock.sources() {
+        // The lock says which distributions come from those that do not replace PyPI.
+        let (default, explicit) = (source.is_default, !source.is_default);
+        let index = IndexConfig::new(source.name.clone(), source.url.clone());
+        options.indexes.push(IndexConfig { default, explicit, ..index });
+    }
     for declared in project.indexes() {
         let index = IndexConfig::new(declared.name, declared.url);
         options.indexes.push(IndexConfig { explicit: declared.explicit, default: declared.default, ..index });

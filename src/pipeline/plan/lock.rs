@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::git::GitChanges;
 use crate::limited_reader::{self, LARGEST_LOCK};
 use crate::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
-use crate::lock::{ForeignTool, LocalProject, Lock, LockError, LockFormat};
+use crate::lock::{ForeignTool, LocalProject, Lock, LockError, LockFormat, PipfileEnvironment};
 use crate::pipeline::plan::lock_check;
 use crate::pipeline::plan::requirements_source::RequirementsSource;
 use crate::pipeline::{BuildError, ProjectCache};
@@ -42,7 +42,7 @@ pub(crate) fn open(
     let lock = if LockFormat::of(path).is_some_and(LockFormat::depends_on_project) || paths.len() > 1 {
         Arc::new(match read(&paths, references, workspace)? {
             Lock::Requirements(lock) => Lock::Requirements(lock.require_hashes(settings.requirements.require_hashes)),
-            lock @ (Lock::Uv(_) | Lock::Pylock(_) | Lock::Poetry(_)) => lock,
+            lock => lock,
         })
     } else {
         projects.lock(path, || read(&paths, references, workspace))?
@@ -148,6 +148,17 @@ fn parse(
         LockFormat::Uv => Lock::parse_uv(&content(path, text)?, path)?,
         LockFormat::Pylock => Lock::parse_pylock(&content(path, text)?, path)?,
         LockFormat::Poetry => Lock::parse_poetry(&content(path, text)?, path, &local_project(workspace.current()))?,
+        LockFormat::Pdm => {
+            let project = local_project(workspace.current());
+            Lock::parse_pdm(&content(path, text)?, path, &project, &|name| references.get(name).map(str::to_owned))?
+        }
+        LockFormat::Pipfile => {
+            let pipfile = path.with_file_name("Pipfile");
+            let pipfile = pipfile.is_file().then(|| content(&pipfile, text)).transpose()?;
+            let variable = |name: &str| references.get(name).map(str::to_owned);
+            let environment = PipfileEnvironment { pipfile: pipfile.as_deref(), variable: &variable };
+            Lock::parse_pipfile(&content(path, text)?, path, &environment)?
+        }
         LockFormat::Requirements => parse_requirements(paths, references, workspace, text)?,
     })
 }

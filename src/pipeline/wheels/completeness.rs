@@ -1,4 +1,4 @@
-//! Whether requirements files pin everything that the wheels require.
+//! Whether locks without a graph of dependencies pin everything that the wheels require.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -38,11 +38,10 @@ pub(super) fn check_known<'a>(
     settings: &Settings,
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {
-    let Some(lock) = plan.project.lock.requirements() else { return Ok(()) };
+    let Some(mut extras) = plan.project.lock.extras_without_graph(&plan.target) else { return Ok(()) };
     if settings.requirements.no_deps {
         return Ok(());
     }
-    let mut extras = lock.extras(&plan.target);
     let installed: Vec<InstalledMetadata> = known
         .map(|(selected, requires_dist)| InstalledMetadata {
             name: selected.name.clone(),

@@ -48,8 +48,8 @@ pub(crate) fn check(
         }
     }
     violations::check(wheels.iter(), &settings.contents.accept_invalid, reporter)?;
-    // Other locks are complete, and their tools have compared the metadata with the lock's Python.
-    if plan.project.lock.requirements().is_some() {
+    // Locks with a graph are complete, and their tools have compared the metadata with the lock's Python.
+    if plan.project.lock.extras_without_graph(&plan.target).is_some() {
         let asked: Vec<_> = unknown.iter().map(|(_, wheel)| wheel.clone()).collect();
         for ((selected, _), metadata) in unknown.into_iter().zip(finder.metadata(&asked)?) {
             let requirements = metadata.and_then(|text| wheel::requirements(&text).ok());

@@ -1,11 +1,14 @@
-//! TOML as JSON, byte for byte as Python's `json.dumps(…, sort_keys=True)` writes it, because Poetry hashes that text.
+//! TOML as JSON, byte for byte as Python's `json.dumps(…, sort_keys=True)` writes it, because Poetry, PDM and pipenv hash
+//! that text.
 //!
 //! See Python's documentation of [`json.dumps`](https://docs.python.org/3/library/json.html#json.dumps) and of
 //! [floating-point numbers](https://docs.python.org/3/tutorial/floatingpoint.html).
 
 use std::fmt::Write as _;
 
-use toml::Value;
+use toml::{Table, Value};
+
+use crate::digest::Sha256;
 
 /// A date or a time, which `json.dumps` cannot serialize.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,46 +20,69 @@ const FIRST_LARGE_EXPONENT: i32 = 16;
 /// Numbers with a lower decimal exponent are written in scientific notation.
 const LAST_SMALL_EXPONENT: i32 = -4;
 
-/// Appends a value, or `null` for `None`.
-pub(super) fn write(value: Option<&Value>, json: &mut String) -> Result<(), Unserializable> {
-    match value {
-        None => json.push_str("null"),
-        Some(Value::String(text)) => write_string(text, json),
-        Some(Value::Integer(number)) => json.push_str(&number.to_string()),
-        Some(Value::Float(number)) => json.push_str(&float(*number)),
-        Some(Value::Boolean(value)) => json.push_str(if *value { "true" } else { "false" }),
-        Some(Value::Datetime(_)) => return Err(Unserializable),
-        Some(Value::Array(values)) => {
-            json.push('[');
-            for (position, value) in values.iter().enumerate() {
-                json.push_str(if position > 0 { ", " } else { "" });
-                write(Some(value), json)?;
-            }
-            json.push(']');
-        }
-        Some(Value::Table(table)) => {
-            return write_object(table.iter().map(|(key, value)| (key.as_str(), Some(value))), json);
-        }
-    }
-    Ok(())
+/// The texts between the items of an array or object, and between a key and its value (`separators` of `json.dumps`).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Separators {
+    item: &'static str,
+    key: &'static str,
 }
 
-/// Appends an object, with its keys in the order of their code points.
-pub(super) fn write_object<'a>(
-    members: impl Iterator<Item = (&'a str, Option<&'a Value>)>,
-    json: &mut String,
-) -> Result<(), Unserializable> {
-    let mut members: Vec<_> = members.collect();
-    members.sort_by_key(|(key, _)| *key);
-    json.push('{');
-    for (position, (key, value)) in members.into_iter().enumerate() {
-        json.push_str(if position > 0 { ", " } else { "" });
-        write_string(key, json);
-        json.push_str(": ");
-        write(value, json)?;
+/// The separators that `json.dumps` uses by default.
+pub(super) const SPACED: Separators = Separators { item: ", ", key: ": " };
+
+/// The separators without spaces.
+pub(super) const COMPACT: Separators = Separators { item: ",", key: ":" };
+
+impl Separators {
+    /// Appends a value, or `null` for `None`.
+    pub(super) fn write(self, value: Option<&Value>, json: &mut String) -> Result<(), Unserializable> {
+        match value {
+            None => json.push_str("null"),
+            Some(Value::String(text)) => write_string(text, json),
+            Some(Value::Integer(number)) => json.push_str(&number.to_string()),
+            Some(Value::Float(number)) => json.push_str(&float(*number)),
+            Some(Value::Boolean(value)) => json.push_str(if *value { "true" } else { "false" }),
+            Some(Value::Datetime(_)) => return Err(Unserializable),
+            Some(Value::Array(values)) => {
+                json.push('[');
+                for (position, value) in values.iter().enumerate() {
+                    json.push_str(if position > 0 { self.item } else { "" });
+                    self.write(Some(value), json)?;
+                }
+                json.push(']');
+            }
+            Some(Value::Table(table)) => {
+                return self.write_object(table.iter().map(|(key, value)| (key.as_str(), Some(value))), json);
+            }
+        }
+        Ok(())
     }
-    json.push('}');
-    Ok(())
+
+    /// Appends an object, with its keys in the order of their code points.
+    pub(super) fn write_object<'a>(
+        self,
+        members: impl Iterator<Item = (&'a str, Option<&'a Value>)>,
+        json: &mut String,
+    ) -> Result<(), Unserializable> {
+        let mut members: Vec<_> = members.collect();
+        members.sort_by_key(|(key, _)| *key);
+        json.push('{');
+        for (position, (key, value)) in members.into_iter().enumerate() {
+            json.push_str(if position > 0 { self.item } else { "" });
+            write_string(key, json);
+            json.push_str(self.key);
+            self.write(value, json)?;
+        }
+        json.push('}');
+        Ok(())
+    }
+
+    /// Returns the SHA-256 of a table, in hexadecimal.
+    pub(super) fn sha256(self, table: &Table) -> Result<String, Unserializable> {
+        let mut json = String::new();
+        self.write_object(table.iter().map(|(key, value)| (key.as_str(), Some(value))), &mut json)?;
+        Ok(Sha256::of(json.as_bytes()).hex())
+    }
 }
 
 /// Appends a string. Characters outside ASCII are escaped as UTF-16 code units (`ensure_ascii`).
@@ -126,10 +152,10 @@ mod tests {
         ] {
             let table: toml::Table = format!("v = {toml}").parse().unwrap();
             let mut written = String::new();
-            write(table.get("v"), &mut written).unwrap();
+            SPACED.write(table.get("v"), &mut written).unwrap();
             assert_eq!(written, json);
         }
         let table: toml::Table = "v = [1979-05-27]".parse().unwrap();
-        assert_eq!(write(table.get("v"), &mut String::new()), Err(Unserializable));
+        assert_eq!(SPACED.write(table.get("v"), &mut String::new()), Err(Unserializable));
     }
 }

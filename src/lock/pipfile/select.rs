@@ -1,0 +1,221 @@
+//! Selection from a Pipfile.lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pep440_rs::{Operator, Version, VersionSpecifiers};
+
+use super::document::{PipfileCategory, PipfileEntry};
+use super::{DEV_PACKAGES, DEVELOP, PipfileLock};
+use crate::lock::error::{Inconsistency, LockError};
+use crate::lock::path::join;
+use crate::lock::requirements::DirectReference;
+use crate::lock::{
+    AcceptedFiles, Dependent, DistributionSource, ExtrasAndGroups, GitSource, IndexQuery, PinnedDistribution,
+    QueriedIndexes, Selection, SelectionRequest, requires_python,
+};
+use crate::marker::ActiveExtras;
+use crate::name::{DistributionName, ExtraName, GroupName};
+use crate::platform::{MarkerEnvironment, TargetPlatform};
+use crate::redact;
+
+/// The names of the group of `[dev-packages]` besides its own: the lock's, and the usual one.
+const DEV_ALIASES: [&str; 2] = [DEVELOP, "dev"];
+
+impl PipfileLock {
+    /// Selects the distributions for a target.
+    ///
+    /// # Errors
+    /// The lock is for another version of Python, does not pin what is selected, or does not contain what is requested.
+    pub(crate) fn select(&self, request: &SelectionRequest, target: &TargetPlatform) -> Result<Selection, LockError> {
+        let environment = self.environment(target)?;
+        self.check_request(request)?;
+        let mut distributions: BTreeMap<&DistributionName, PinnedDistribution> = BTreeMap::new();
+        for category in self.requested(request)? {
+            for (name, entry) in category.applicable(&environment) {
+                if request.no_install_packages.contains(name) {
+                    continue;
+                }
+                let pinned = self.pin(name, entry)?;
+                let is_root = pinned.required_by.contains(&Dependent::Root);
+                if is_root && (request.no_install_project || request.no_install_workspace) {
+                    continue;
+                }
+                match distributions.get(name) {
+                    Some(other) if other.version != pinned.version => {
+                        return Err(LockError::ConflictingVersions {
+                            path: self.path.clone(),
+                            first: other.to_string(),
+                            first_for: vec!["one category".to_owned()],
+                            second: pinned.to_string(),
+                            second_for: vec!["another".to_owned()],
+                        });
+                    }
+                    Some(_) => {}
+                    None => drop(distributions.insert(name, pinned)),
+                }
+            }
+        }
+        Ok(Selection { distributions: distributions.into_values().collect() })
+    }
+
+    /// Returns the extras of each distribution on a target. The lock lists what they require.
+    pub(crate) fn extras(&self, target: &TargetPlatform) -> BTreeMap<DistributionName, BTreeSet<ExtraName>> {
+        let environment = target.marker_environment();
+        let mut extras = BTreeMap::<DistributionName, BTreeSet<ExtraName>>::new();
+        for category in self.groups.values().chain([&self.default]) {
+            for (name, entry) in category.applicable(&environment) {
+                extras.entry(name.clone()).or_default().extend(entry.extras.iter().cloned());
+            }
+        }
+        extras
+    }
+
+    /// Returns the categories as groups.
+    pub(crate) fn extras_and_groups(&self) -> ExtrasAndGroups {
+        ExtrasAndGroups { extras: BTreeSet::new(), groups: self.groups.keys().cloned().collect() }
+    }
+
+    fn environment(&self, target: &TargetPlatform) -> Result<MarkerEnvironment, LockError> {
+        match &self.requires_python {
+            Some(requires_python) => requires_python::environment(&self.path, requires_python, target),
+            None => Ok(target.marker_environment()),
+        }
+    }
+
+    /// Refuses requests for extras and workspace members, which the format does not have.
+    fn check_request(&self, request: &SelectionRequest) -> Result<(), LockError> {
+        let path = self.path.clone();
+        if let Some(extra) = request.extras.iter().next() {
+            let extra = extra.to_string();
+            return Err(LockError::UnknownExtra { path, projects: Vec::new(), extra, known: Vec::new() });
+        }
+        Ok(())
+    }
+
+    /// Returns the requested categories.
+    fn requested(&self, request: &SelectionRequest) -> Result<Vec<&PipfileCategory>, LockError> {
+        let mut categories: Vec<&PipfileCategory> = Vec::new();
+        if request.only_groups.is_empty() {
+            categories.push(&self.default);
+        }
+        for group in request.groups.union(&request.only_groups) {
+            categories.push(self.group(group).ok_or_else(|| LockError::UnknownGroup {
+                path: self.path.clone(),
+                projects: Vec::new(),
+                group: group.to_string(),
+                known: self.groups.keys().map(ToString::to_string).collect(),
+            })?);
+        }
+        Ok(categories)
+    }
+
+    fn group(&self, name: &GroupName) -> Option<&PipfileCategory> {
+        let find = |wanted: &str| self.groups.iter().find(|(name, _)| name.as_str() == wanted).map(|(_, found)| found);
+        find(name.as_str()).or_else(|| find(DEV_PACKAGES).filter(|_| DEV_ALIASES.contains(&name.as_str())))
+    }
+
+    /// Returns what an entry pins.
+    fn pin(&self, name: &DistributionName, entry: &PipfileEntry) -> Result<PinnedDistribution, LockError> {
+        let repositories = [("hg", &entry.hg), ("svn", &entry.svn), ("bzr", &entry.bzr)];
+        if let Some((vcs, _)) = repositories.iter().find(|(_, url)| url.is_some()) {
+            let (path, package, vcs) = (self.path.clone(), name.to_string(), (*vcs).to_owned());
+            return Err(LockError::UnsupportedVcs { path, package, vcs });
+        }
+        let direct = entry.file.as_ref().or(entry.path.as_ref());
+        let (version, source) = match (direct, &entry.git) {
+            (Some(location), _) => self.direct(name, entry, location)?,
+            (None, Some(url)) => (entry.exact_version(), DistributionSource::Git(self.repository(name, entry, url)?)),
+            (None, None) => {
+                let version = entry
+                    .exact_version()
+                    .ok_or_else(|| LockError::Unpinned { path: self.path.clone(), name: name.clone() })?;
+                let accepted = match &entry.hashes {
+                    hashes if hashes.is_empty() => AcceptedFiles::Any,
+                    hashes => AcceptedFiles::Digests(hashes.iter().map(|digest| digest.0.clone()).collect()),
+                };
+                let indexes = self.indexes(name, entry)?;
+                (Some(version.clone()), DistributionSource::Index(IndexQuery { version, accepted, indexes }))
+            }
+        };
+        let is_root = matches!(&source, DistributionSource::Directory(path) if *path == join(&self.directory, ""));
+        let file = self.path.file_name().map(Into::into).unwrap_or_default();
+        let required_by = vec![if is_root { Dependent::Root } else { Dependent::File(file) }];
+        Ok(PinnedDistribution { name: name.clone(), version, required_by, source })
+    }
+
+    /// Returns the version and the source of a URL or path.
+    fn direct(
+        &self,
+        name: &DistributionName,
+        entry: &PipfileEntry,
+        location: &str,
+    ) -> Result<(Option<Version>, DistributionSource), LockError> {
+        let location = match &entry.subdirectory {
+            Some(subdirectory) => format!("{location}#subdirectory={subdirectory}"),
+            None => location.to_owned(),
+        };
+        let invalid = |reason: String| self.invalid_url(name, &location, reason);
+        let (reference, fragment) = DirectReference::parse(&location, &self.directory).map_err(invalid)?;
+        let digests = fragment.digest.into_iter().chain(entry.hashes.iter().map(|digest| digest.0.clone())).collect();
+        let version = reference.version(name);
+        let source = reference.source(digests).ok_or_else(|| invalid("it names no commit".to_owned()))?;
+        Ok((version, source))
+    }
+
+    fn repository(&self, name: &DistributionName, entry: &PipfileEntry, url: &str) -> Result<GitSource, LockError> {
+        let Some(commit) = entry.r#ref.as_deref().filter(|commit| GitSource::is_commit(commit)) else {
+            let (path, package) = (self.path.clone(), name.to_string());
+            return Err(LockError::Inconsistent { path, package, inconsistency: Inconsistency::MissingCommit });
+        };
+        if url.is_empty() || url.starts_with('-') {
+            return Err(self.invalid_url(name, url, "it is not the URL of a repository".to_owned()));
+        }
+        let url = url.strip_prefix("git+").unwrap_or(url).to_owned();
+        Ok(GitSource { url, commit: commit.to_ascii_lowercase(), subdirectory: entry.subdirectory.clone(), lfs: false })
+    }
+
+    /// Returns the indexes that an entry is looked up on.
+    fn indexes(&self, name: &DistributionName, entry: &PipfileEntry) -> Result<QueriedIndexes, LockError> {
+        let Some(index) = &entry.index else {
+            // Digests tell the files apart, whatever index has them.
+            let further = self.sources.iter().filter(|source| !source.is_pypi());
+            let further = further.map(|source| source.url.clone()).collect();
+            return Ok(if entry.hashes.is_empty() { QueriedIndexes::All } else { QueriedIndexes::Every(further) });
+        };
+        match self.sources.iter().find(|source| source.name.as_ref() == Some(index)) {
+            Some(source) if source.is_pypi() => Ok(QueriedIndexes::Default),
+            Some(source) => Ok(QueriedIndexes::Only(source.url.clone())),
+            None => {
+                let (path, package) = (self.path.clone(), name.to_string());
+                let inconsistency = Inconsistency::UnknownIndex(index.escape_debug().to_string());
+                Err(LockError::Inconsistent { path, package, inconsistency })
+            }
+        }
+    }
+
+    fn invalid_url(&self, name: &DistributionName, url: &str, reason: String) -> LockError {
+        let (path, package) = (self.path.clone(), name.to_string());
+        LockError::InvalidUrl { path, package, url: redact::text(url), reason }
+    }
+}
+
+impl PipfileCategory {
+    /// Returns the entries that apply in an environment.
+    fn applicable(&self, environment: &MarkerEnvironment) -> impl Iterator<Item = (&DistributionName, &PipfileEntry)> {
+        let none = ActiveExtras::default();
+        self.0.iter().filter(move |(_, entry)| {
+            entry.markers.as_ref().is_none_or(|marker| marker.value.evaluate(environment, &none))
+        })
+    }
+}
+
+impl PipfileEntry {
+    /// Returns the version that is pinned; `None` for `*`, which pipenv 2026.10 writes for what it does not install on its own
+    /// platform.
+    fn exact_version(&self) -> Option<Version> {
+        let specifiers: VersionSpecifiers = self.version.as_ref()?.parse().ok()?;
+        let [only] = &specifiers[..] else { return None };
+        let is_exact = matches!(only.operator(), Operator::Equal | Operator::ExactEqual);
+        is_exact.then(|| only.version().clone())
+    }
+}

@@ -1,0 +1,81 @@
+//! Indexes that a lock or its project lists.
+
+use url::Url;
+
+use super::PYPI;
+use crate::redact;
+
+/// An index that a lock or its project lists.
+#[derive(Debug)]
+pub(crate) struct LockSource {
+    /// The name, by which distributions refer to it.
+    pub(crate) name: Option<String>,
+    /// The URL, which may contain credentials.
+    pub(crate) url: Url,
+    /// Whether it is asked in place of PyPI.
+    pub(crate) is_default: bool,
+}
+
+impl LockSource {
+    /// Parses the URL of an index that does not replace PyPI, or returns why it is invalid. `variable` returns the value of an
+    /// environment variable.
+    pub(super) fn parse(
+        name: Option<&str>,
+        url: &str,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, String> {
+        let text = expanded(url, variable);
+        let url =
+            Url::parse(&text).map_err(|error| format!("the source `{}` is invalid: {error}", redact::text(&text)))?;
+        Ok(Self { name: name.map(str::to_owned), url, is_default: false })
+    }
+
+    pub(super) fn is_pypi(&self) -> bool {
+        self.url.as_str().trim_end_matches('/') == PYPI
+    }
+}
+
+/// Expands `${NAME}` and `$NAME`, as pipenv does with `os.path.expandvars`: an unset variable is left as it is.
+fn expanded(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        result.push_str(before);
+        let (name, end) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some((name, _)) => (name, name.len() + 2),
+            None => {
+                let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+                let end = after.find(|character| !is_part(character)).unwrap_or(after.len());
+                (&after[..end], end)
+            }
+        };
+        match variable(name).filter(|_| !name.is_empty()) {
+            Some(value) => result.push_str(&value),
+            None => result.extend(["$", &after[..end]]),
+        }
+        rest = &after[end..];
+    }
+    result + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_expanded_as_python_expands_them() {
+        for (text, expected) in [
+            ("https://${USER}:$PASS@host/simple", "https://u:p@host/simple"),
+            ("https://${UNSET}@host/$", "https://${UNSET}@host/$"),
+            ("${USER", "${USER"),
+            ("$USER_x/${}", "$USER_x/${}"),
+        ] {
+            let variable = |name: &str| match name {
+                "USER" => Some("u".to_owned()),
+                "PASS" => Some("p".to_owned()),
+                _ => None,
+            };
+            assert_eq!(expanded(text, &variable), expected, "{text}");
+        }
+    }
+}
