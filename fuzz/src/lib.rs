@@ -46,7 +46,8 @@ pub fn pipfile_lock(text: &str) -> bool {
         Some((text, pipfile)) => (text, Some(pipfile)),
         None => (text, None),
     };
-    let lock = Lock::parse_pipfile(text, Path::new("Pipfile.lock"), &PipfileEnvironment { pipfile, variable: &variable });
+    let lock =
+        Lock::parse_pipfile(text, Path::new("Pipfile.lock"), &PipfileEnvironment { pipfile, variable: &variable });
     select(lock.inspect(|lock| drop(lock.check_locked(&[]))))
 }
 
