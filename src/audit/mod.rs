@@ -1,6 +1,7 @@
 //! Checks, before anything is deployed, that an artifact will run: its handler, its imports, its
 //! compiled files and its data files.
 
+pub(crate) mod command;
 pub(crate) mod data_files;
 pub(crate) mod elf;
 pub(crate) mod handler;
@@ -13,6 +14,7 @@ pub(crate) mod startup;
 
 use std::fmt;
 
+use command::StartFinding;
 use data_files::MissingDataFile;
 use imports::{ImportFinding, UnreachedModules};
 use libraries::LibraryFinding;
@@ -28,6 +30,8 @@ pub(crate) enum AuditFinding {
     #[error(transparent)]
     Import(#[from] ImportFinding),
     #[error(transparent)]
+    Start(#[from] StartFinding),
+    #[error(transparent)]
     Shadowed(#[from] ShadowedModule),
     #[error(transparent)]
     Unreached(#[from] UnreachedModules),
@@ -42,6 +46,7 @@ impl AuditFinding {
             Self::Library(finding) => finding.is_error,
             Self::Import(finding) => finding.is_error(),
             Self::DataFile(finding) => finding.is_error(),
+            Self::Start(finding) => finding.is_error,
             Self::Shadowed(shadowed) => shadowed.stops_runtime,
             Self::Unreached(_) => false,
         }
@@ -53,6 +58,7 @@ impl AuditFinding {
             Self::Library(finding) => finding.missing().iter().collect(),
             Self::Import(finding) => finding.missing().into_iter().collect(),
             Self::DataFile(finding) => vec![&finding.path],
+            Self::Start(finding) => finding.missing().into_iter().collect(),
             Self::Shadowed(_) | Self::Unreached(_) => Vec::new(),
         }
     }
@@ -64,6 +70,7 @@ impl Hints for AuditFinding {
             Self::Library(finding) => finding.hints(),
             Self::Import(finding) => finding.hints(),
             Self::DataFile(finding) => finding.hints(),
+            Self::Start(finding) => finding.hints(),
             Self::Shadowed(finding) => finding.hints(),
             Self::Unreached(_) => Vec::new(),
         }

@@ -1,7 +1,7 @@
 //! The file system of a base image, as far as files that are added to it depend on it: directories with their access,
 //! symbolic links, executables, and the user database.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ pub(crate) struct FileSystem {
     links: BTreeMap<String, String>,
     /// The files that anyone may execute.
     executables: BTreeSet<String>,
+    /// All other files.
+    files: BTreeSet<String>,
     /// The files of the user database.
     account_files: BTreeMap<String, (FileAccess, Vec<u8>)>,
     /// Those that are too large to be read.
@@ -40,7 +42,7 @@ pub(crate) struct FileSystem {
 
 impl FileSystem {
     /// The version of the cached data. Raise it whenever a field changes, or a scan finds more.
-    pub(crate) const FORMAT: u32 = 2;
+    pub(crate) const FORMAT: u32 = 3;
 
     /// Resolves the links above a path, and with `is_followed` also the path itself if it is a link. Returns `None` for a
     /// loop of links.
@@ -77,6 +79,11 @@ impl FileSystem {
         path.is_empty() || self.directories.contains(path)
     }
 
+    /// Returns whether a resolved path is a file or a directory.
+    pub(crate) fn contains(&self, path: &str) -> bool {
+        self.is_directory(path) || self.executables.contains(path) || self.files.contains(path)
+    }
+
     /// Returns the access of a directory if it is not [`FileAccess::DIRECTORY`].
     pub(crate) fn special_directory(&self, path: &str) -> Option<FileAccess> {
         self.special.get(path).copied()
@@ -107,8 +114,6 @@ impl FileSystem {
 #[derive(Debug, Clone, Default)]
 pub(super) struct FileSystemScan {
     found: FileSystem,
-    /// All other files so far, which hide what lower layers have below their paths.
-    others: HashSet<String>,
     /// About how much memory the scan uses, in bytes.
     memory: usize,
     is_aborted: bool,
@@ -143,12 +148,12 @@ impl FileSystemScan {
         } else if let Some(target) = target.filter(|_| kind.is_symlink()) {
             self.found.links.insert(path, target.to_owned());
         } else if kind.is_file() && ACCOUNT_FILES.contains(&path.as_str()) {
-            self.others.insert(path);
+            self.found.files.insert(path);
             return true;
         } else if mode & 0o111 != 0 && (kind.is_file() || kind.is_hard_link()) {
             self.found.executables.insert(path);
         } else {
-            self.others.insert(path);
+            self.found.files.insert(path);
         }
         false
     }
@@ -162,7 +167,7 @@ impl FileSystemScan {
     }
 
     fn is_file(&self, path: &str) -> bool {
-        self.found.links.contains_key(path) || self.found.executables.contains(path) || self.others.contains(path)
+        self.found.links.contains_key(path) || self.found.executables.contains(path) || self.found.files.contains(path)
     }
 }
 

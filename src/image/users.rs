@@ -170,6 +170,17 @@ pub(crate) fn is_user(files: &FileSystem, name: &str) -> bool {
     files.is_large_account_file("etc/passwd") || AccountFile::of(files, "etc/passwd").find(0, name).is_some()
 }
 
+/// Returns the user ID and the group ID of a user of `/etc/passwd`.
+pub(crate) fn ids(files: &FileSystem, name: &str) -> Option<(u32, u32)> {
+    let fields = AccountFile::of(files, "etc/passwd").find(0, name)?;
+    Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
+}
+
+/// Returns the ID of a group of `/etc/group`.
+pub(crate) fn group_id(files: &FileSystem, name: &str) -> Option<u32> {
+    AccountFile::of(files, "etc/group").find(0, name)?.get(2)?.parse().ok()
+}
+
 /// Returns the files that adding users changes. A user that exists with the same IDs is skipped.
 ///
 /// # Errors

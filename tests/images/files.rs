@@ -202,35 +202,29 @@ fn commands_that_would_not_start_are_reported() {
         format!("include = [\"app.py\", \"shop\", {{ path = \"docker/entrypoint.sh\", to = \"/bin/\"{mode} }}]")
     };
     let workshop = workshop(&include(""));
-    let warned = |arguments: &[&str]| {
-        let run = workshop.command(&[arguments, &["--output=oci:out"]].concat()).output().unwrap();
-        let said = String::from_utf8(run.stderr).unwrap();
-        assert!(run.status.success(), "{said}");
-        said.lines().filter(|line| line.starts_with("warning")).map(str::to_owned).collect::<Vec<_>>()
-    };
+    let fails = |arguments: &[&str]| workshop.fail(&mut workshop.command(&[arguments, &["--output=oci:out"]].concat()));
     for program in ["/bin/entrypoint.sh", "/usr/bin/entrypoint.sh", "entrypoint.sh"] {
-        let said = warned(&["--entrypoint", program]);
-        assert!(said.len() == 1 && said[0].contains(&format!("`{program}`")), "{program}: {said:?}");
+        let said = fails(&["--entrypoint", program]);
         assert!(
-            said[0].contains("is not executable: run `chmod +x` on it") && said[0].contains("mode = \"0755\""),
-            "{said:?}"
+            said.contains(&format!("cannot start `{program}`: /usr/bin/entrypoint.sh is not executable")),
+            "{said}"
         );
+        assert!(said.contains("hint: run `chmod +x` on it, or set its include's mode = \"0755\""), "{said}");
     }
     for program in ["bash", "/usr/local/bin/run", "./app"] {
-        let said = warned(&["--cmd", program]);
-        assert!(
-            said.len() == 1 && said[0].contains("exists neither in the image nor in its base"),
-            "{program}: {said:?}"
-        );
+        let said = fails(&["--cmd", program]);
+        let expected = format!("cannot start `{program}`: it exists neither in the image nor in its base");
+        assert!(said.contains(&expected) && said.contains(&format!("pass --allow-missing {program}\n")), "{said}");
+        workshop.build(&["--cmd", program, "--allow-missing", program]);
+        workshop.build(&["--cmd", program, "--no-audit"]);
     }
     for program in ["sh", "/bin/sh", "tini -- sh", "python app.py", "/app/.venv/bin/python", "python3.12"] {
-        assert_eq!(warned(&["--cmd", program]), [""; 0], "{program}");
+        workshop.build(&["--cmd", program]);
     }
-    assert_eq!(warned(&["--cmd=sh", "--user=www"]), [""; 0]);
-    assert_eq!(warned(&["--cmd=sh", "--user=app", "--add-user=app"]), [""; 0]);
-    assert!(
-        warned(&["--cmd=sh", "--user=app"])[0].contains("the base image has no user `app`: add it with --add-user app")
-    );
+    workshop.build(&["--cmd=sh", "--user=www"]);
+    workshop.build(&["--cmd=sh", "--user=app", "--add-user=app"]);
+    let said = fails(&["--cmd=sh", "--user=app"]);
+    assert!(said.contains("the base image has no user `app`\nhint: add it with --add-user app\n"), "{said}");
     configure(&workshop, &include(", mode = \"0755\""));
-    assert_eq!(warned(&["--entrypoint", "/bin/entrypoint.sh", "--cmd", "bash"]), [""; 0]);
+    workshop.build(&["--entrypoint", "/bin/entrypoint.sh", "--cmd", "sh"]);
 }

@@ -402,7 +402,7 @@ fn an_image_runs_a_script_in_its_working_directory() {
         (&["--cmd=python /app/app.py"], true),
         // A server imports the module, and another directory may have the file.
         (&["--cmd=gunicorn app:main"], false),
-        (&["--cmd=python app.py", "--workdir=/srv"], false),
+        (&["--cmd=python /app/app.py", "--workdir=/srv"], false),
     ] {
         succeed(&mut image(&project, command));
         let mut image = image(&project, &[command, &excluded].concat());

@@ -88,7 +88,7 @@ fn without_a_handler_only_scripts_and_examples_do_not_count() {
 fn the_command_of_an_image_says_what_is_reached() {
     let files = [
         ("requirements.txt", ""),
-        ("web.py", "app = print\n"),
+        ("web.py", "app = application = print\n"),
         ("worker.py", "import absent\n"),
         ("settings.py", "import nowhere\n"),
     ];
@@ -112,6 +112,7 @@ fn the_command_of_an_image_says_what_is_reached() {
         let mut image =
             pybundle(&["image", "--no-progress", "--python=3.12", "--platform=linux/amd64", "--base=scratch"]);
         image.args(["--no-compile-bytecode", "--include=web.py", "--include=worker.py", "--include=settings.py"]);
+        image.args(["--allow-missing", "/app/gunicorn.conf.py"]);
         image
             .arg("-o")
             .arg(format!("oci:{}", project.path().join("image").display()))

@@ -27,6 +27,7 @@ mod workshop;
 mod audits;
 mod base_images;
 mod bases;
+mod commands;
 mod compression;
 mod files;
 mod function;

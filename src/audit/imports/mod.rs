@@ -11,6 +11,7 @@ mod reachable;
 mod remedies;
 mod resolve;
 mod source;
+mod started;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -21,7 +22,9 @@ pub(crate) use finding::{ImportFinding, MissingModule, Providers, SourceLine, Un
 use reachable::ModuleReach;
 use resolve::{ModuleResolution, ModuleResolver};
 use source::{Import, ImportCondition, ModuleSource};
+pub(crate) use started::{ModuleUse, StartedModule};
 
+use super::command::StartFinding;
 use super::handler::ImportRoot;
 use super::literal_path::PathStart;
 use super::search::{self, SearchDirectory};
@@ -48,6 +51,8 @@ pub(crate) struct ImportAudit<'a, 't> {
     pub(crate) allowed: &'a BTreeSet<String>,
     /// The modules that are started. If empty, every module of the project that may be started is.
     pub(crate) started: &'a [String],
+    /// The modules that a command names.
+    pub(crate) named: &'a [StartedModule],
 }
 
 /// The result of an audit of imports.
@@ -59,6 +64,8 @@ pub(crate) struct AuditedImports<'a> {
     pub(crate) unreached: Vec<ImportFinding>,
     /// The first of the application's modules that are started; `None` if none of them is known.
     pub(crate) entry: Option<String>,
+    /// Why modules that a command names do not start.
+    pub(crate) starts: Vec<StartFinding>,
     /// The application's modules.
     pub(crate) modules: Vec<OwnModule<'a>>,
     /// The distributions that the application imports from.
@@ -171,6 +178,7 @@ impl<'t> ImportAudit<'_, 't> {
         let outcomes: Vec<Vec<ImportOutcome>> = modules.iter().map(|module| checker.outcomes(module)).collect();
         let (entries, entry) = reachable::entries(&mut checker, self.started);
         let reach = reachable::reach(&mut checker, &outcomes, entries);
+        let starts = checker.starts(self.named);
         let used = std::mem::take(&mut checker.used);
         let (mut findings, mut unreached) = (Vec::new(), Vec::new());
         for (module, reach) in modules.iter_mut().zip(&reach) {
@@ -186,7 +194,7 @@ impl<'t> ImportAudit<'_, 't> {
             entry: module.entry,
             is_reached: reach != ModuleReach::None,
         });
-        AuditedImports { findings, unreached, entry, modules: own.collect(), used }
+        AuditedImports { findings, unreached, entry, starts, modules: own.collect(), used }
     }
 
     /// Returns the directories that the application adds to the search path.

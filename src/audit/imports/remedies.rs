@@ -10,7 +10,7 @@ use crate::hints;
 const SIMILARITY: f64 = 0.88;
 
 /// How many similar names are suggested.
-const SUGGESTIONS: usize = 3;
+pub(super) const SUGGESTIONS: usize = 3;
 
 /// Describes a missing module. `own` are the names of the application's modules.
 pub(super) fn missing<'n>(

@@ -5,17 +5,26 @@ use std::collections::BTreeSet;
 use super::remedies::Remedies;
 use super::{Audited, unused};
 use crate::audit::AuditFinding;
+use crate::audit::command::{StartFinding, StartProblem};
 use crate::audit::imports::{ImportAudit, ImportFinding, OwnModule, UnreachedModules, modules_of};
 use crate::name::DistributionName;
+use crate::pipeline::BuildError;
 use crate::report::AuditReport;
 
 /// The top-level modules that a Lambda runtime provides besides the SDK: awslambdaric with its requirements (from its
 /// metadata), and the modules that the service starts it with.
 const OF_RUNTIME: [&str; 5] = ["awslambdaric", "bootstrap", "runtime_client", "simplejson", "snapshot_restore_py"];
 
-/// Returns the problems with the application's imports and syntax, and its modules. Adds the distributions that nothing
+/// Returns the problems with the application's imports and syntax and with what the command names, and the application's modules. Adds the distributions that nothing
 /// imports to the report, and the problems of modules that are not reached.
-pub(super) fn audit<'a>(audited: &Audited<'a>, report: &mut AuditReport) -> (Vec<AuditFinding>, Vec<OwnModule<'a>>) {
+///
+/// # Errors
+/// The base cannot be read.
+pub(super) fn audit<'a>(
+    audited: &Audited<'a>,
+    mut starts: Vec<StartFinding>,
+    report: &mut AuditReport,
+) -> Result<(Vec<AuditFinding>, Vec<OwnModule<'a>>), BuildError> {
     let plan = audited.plan;
     let projects = plan.project_names();
     let root = plan.selected.iter().find(|selected| selected.is_root()).map(|root| BTreeSet::from([&root.name]));
@@ -27,6 +36,7 @@ pub(super) fn audit<'a>(audited: &Audited<'a>, report: &mut AuditReport) -> (Vec
         provided: &provided_modules(audited.provided),
         allowed: &audited.settings.audit.allow_missing,
         started: audited.started,
+        named: audited.named,
     };
     let mut audit = audit.run();
     let mut remedies = Remedies::new(audited);
@@ -35,11 +45,31 @@ pub(super) fn audit<'a>(audited: &Audited<'a>, report: &mut AuditReport) -> (Vec
             remedies.add(missing);
         }
     }
+    starts.append(&mut audit.starts);
+    let allowed = &audited.settings.audit.allow_missing;
+    starts.retain(|start| start.missing().is_none_or(|name| !allowed.contains(name)));
+    let mut findings: Vec<AuditFinding> = Vec::new();
+    for mut start in starts {
+        match &mut start.problem {
+            StartProblem::MissingModule(missing) => match in_base(audited, &missing.module)? {
+                Some(true) => continue,
+                is_known => {
+                    start.is_error &= is_known.is_some();
+                    if missing.remedies.is_empty() {
+                        remedies.add(missing);
+                    }
+                }
+            },
+            StartProblem::MissingExecutable { name, hints } => *hints = remedies.of_executable(name),
+            _ => {}
+        }
+        findings.push(start.into());
+    }
     if !audit.modules.is_empty() {
         report.unused = unused::unused(audited, &audit.used, &projects);
     }
     report.unreached = audit.unreached.iter().map(ToString::to_string).collect();
-    let mut findings: Vec<AuditFinding> = audit.findings.into_iter().map(AuditFinding::from).collect();
+    findings.extend(audit.findings.into_iter().map(AuditFinding::from));
     if let Some(first) = report.unreached.first() {
         let modules: BTreeSet<&str> = audit.unreached.iter().flat_map(ImportFinding::paths).collect();
         let unreached = UnreachedModules {
@@ -50,7 +80,24 @@ pub(super) fn audit<'a>(audited: &Audited<'a>, report: &mut AuditReport) -> (Vec
         };
         findings.push(unreached.into());
     }
-    (findings, audit.modules)
+    Ok((findings, audit.modules))
+}
+
+/// Returns whether the base has a module in a directory that Python searches; `None` if that is not known.
+fn in_base(audited: &Audited, module: &str) -> Result<Option<bool>, BuildError> {
+    let below = module.replace('.', "/");
+    let mut is_known = true;
+    for root in audited.roots {
+        let stem = format!("{}/{below}", root.site_packages);
+        for path in [format!("{stem}.py"), stem] {
+            match (audited.deployment.base_has)(path.trim_start_matches('/'))? {
+                Some(true) => return Ok(Some(true)),
+                Some(false) => {}
+                None => is_known = false,
+            }
+        }
+    }
+    Ok(is_known.then_some(false))
 }
 
 /// Returns the top-level modules that the runtime provides.

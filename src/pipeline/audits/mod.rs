@@ -10,7 +10,9 @@ mod unused;
 
 use std::collections::BTreeSet;
 
+use crate::audit::command::StartFinding;
 use crate::audit::handler::ImportRoot;
+use crate::audit::imports::StartedModule;
 use crate::audit::libraries::TargetSystem;
 use crate::audit::{AuditFailures, AuditFinding};
 use crate::cache::Cache;
@@ -34,6 +36,8 @@ pub(super) struct Audited<'a> {
     pub roots: &'a [ImportRoot<'a>],
     /// The modules that are started; empty if they are not known.
     pub started: &'a [String],
+    /// The modules that the command of an image names.
+    pub named: &'a [StartedModule],
     /// The directory of the application's files in the tree; empty for the root.
     pub application: &'a str,
     /// The working directory of the process in the tree; `None` if it is not known.
@@ -65,6 +69,8 @@ pub(super) struct Deployment<'a> {
     pub schemes: InstallSchemes<'a>,
     /// Returns what the target provides, as far as it is known, or has to be looked up for the given libraries.
     pub system: &'a dyn Fn(&BTreeSet<&str>) -> Result<TargetSystem, BuildError>,
+    /// Returns whether the base has a file or a directory at a path; `None` if that is not known.
+    pub base_has: &'a dyn Fn(&str) -> Result<Option<bool>, BuildError>,
 }
 
 impl Deployment<'_> {
@@ -74,17 +80,22 @@ impl Deployment<'_> {
     }
 }
 
-/// Runs every audit, warns about what may fail, and reports the rest.
+/// Runs every audit, warns about what may fail, and reports the rest. `starts` is why the command does not start, apart from
+/// modules.
 ///
 /// # Errors
 /// Something would fail: one error lists everything. Or a file cannot be read.
-pub(super) fn audit(audited: &Audited, reporter: &dyn Reporter) -> Result<AuditReport, BuildError> {
+pub(super) fn audit(
+    audited: &Audited,
+    starts: Vec<StartFinding>,
+    reporter: &dyn Reporter,
+) -> Result<AuditReport, BuildError> {
     let mut report = AuditReport::default();
     if audited.settings.audit.skip {
         return Ok(report);
     }
     let mut findings: Vec<AuditFinding> = libraries::audit(audited)?.into_iter().map(AuditFinding::from).collect();
-    let (of_imports, modules) = imports::audit(audited, &mut report);
+    let (of_imports, modules) = imports::audit(audited, starts, &mut report)?;
     findings.extend(of_imports);
     findings.extend(data_files::audit(audited, &modules).into_iter().map(AuditFinding::from));
     findings.extend(startup::audit(audited, &mut report)?.into_iter().map(AuditFinding::from));

@@ -5,7 +5,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::{Audited, inclusion};
+use crate::audit::command::ApplicationServer;
 use crate::audit::imports::{MissingModule, Providers};
+use crate::hints;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::lock::{Lock, SelectionRequest};
 use crate::name::DistributionName;
@@ -55,6 +57,26 @@ impl<'a> Remedies<'a> {
                     .push(known.map_or_else(|| self.add_unknown(&missing.module), |name| self.add_it(name)));
             }
             None => {}
+        }
+    }
+
+    /// Suggests what to do about an executable that exists neither in the artifact nor in its base.
+    pub(super) fn of_executable(&mut self, program: &str) -> Vec<String> {
+        let name = program.rsplit('/').next().unwrap_or(program);
+        if let Ok(distribution) = name.parse::<DistributionName>() {
+            let found = self.excluded(&distribution).or_else(|| self.offered(&distribution));
+            let found = found.or_else(|| self.in_other_files(&distribution));
+            let found = found.or_else(|| self.not_selected(&distribution));
+            let found = found.or_else(|| ApplicationServer::named(name).map(|_| self.add_it(&distribution)));
+            if let Some(remedy) = found {
+                return vec![remedy];
+            }
+        }
+        let inventories = self.audited.distributions.iter().map(|distribution| &distribution.wheel.inventory);
+        let scripts = inventories.flat_map(|inventory| inventory.entry_points.iter().map(|script| &*script.name));
+        match hints::nearest(name, scripts) {
+            Some(script) => vec![hints::did_you_mean(script)],
+            None => vec!["choose a base that has it with --base".to_owned()],
         }
     }
 

@@ -48,6 +48,18 @@ impl<'a> BaseFiles<'a> {
         self.files.get()
     }
 
+    /// Returns the file system, or `None` if it cannot be downloaded or is too large.
+    ///
+    /// # Errors
+    /// A layer cannot be downloaded or read.
+    pub(super) fn if_available(&self) -> Result<Option<&FileSystem>, BuildError> {
+        match self.files() {
+            Ok(files) => Ok(Some(files)),
+            Err(BuildError::OfflineBase(_) | BuildError::LargeBase(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Resolves the destinations of files and directories through the base's symbolic links, and adds the parent
     /// directories whose owner or mode a layer would change otherwise.
     ///

@@ -53,9 +53,9 @@ pub(super) fn handler(settings: &ImageSettings, target: &ImageTarget) -> Result<
     }
 }
 
-/// Returns the directories that Python searches for modules, without leading slashes: `PYTHONPATH`, the directories of
-/// scripts, the working directory and site-packages.
-pub(super) fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec<String> {
+/// Returns the directories that Python searches for modules, without leading slashes: those that the command adds,
+/// `PYTHONPATH`, the directories of scripts, the working directory and site-packages.
+pub(super) fn search_path(settings: &ImageSettings, target: &ImageTarget, added: &[String]) -> Vec<String> {
     let named = settings.container.env.iter().chain(&target.env).find(|(name, _)| name == "PYTHONPATH");
     let named = named.iter().flat_map(|(_, value)| value.split(':'));
     let workdir = settings.container.workdir.as_deref().unwrap_or(&target.workdir);
@@ -68,6 +68,7 @@ pub(super) fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec
             },
         );
     let others = [target.application.clone(), target.scheme.site_packages.clone()];
+    let named = added.iter().map(String::as_str).chain(named);
     let all = named.map(str::to_owned).chain(scripts).chain([workdir.to_owned()]).chain(others);
     let mut directories: Vec<String> = Vec::new();
     for directory in all.map(|directory| directory.trim_matches('/').to_owned()) {
@@ -128,6 +129,26 @@ pub(super) fn modules(
 fn words(settings: &ImageSettings) -> impl Iterator<Item = &str> {
     let start = &settings.container;
     start.entrypoint.iter().chain(&start.command).flatten().map(String::as_str)
+}
+
+/// Returns the arguments of the container's process: its entrypoint and its command.
+pub(super) fn arguments(
+    settings: &ImageSettings,
+    target: &ImageTarget,
+    base: &Base,
+    plan: &Plan,
+    distributions: &[InstalledDistribution],
+) -> Vec<String> {
+    let start = &settings.container;
+    let execution = &base.config.execution;
+    let inherits = start.entrypoint.is_none() && target.entrypoint == BaseEntrypoint::Inherit;
+    let entrypoint = match &start.entrypoint {
+        Some(words) => words.clone(),
+        None if inherits => execution.entrypoint.clone(),
+        None => only_script(target, plan, distributions).into_iter().collect(),
+    };
+    let command = start.command.clone().or_else(|| inherits.then(|| execution.cmd.clone()));
+    entrypoint.into_iter().chain(command.into_iter().flatten()).collect()
 }
 
 /// Returns the part of the image configuration that pybundle sets above the base's.

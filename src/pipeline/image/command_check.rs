@@ -1,101 +1,163 @@
-//! Checks that a container's command exists and is executable: otherwise this shows only when the image is deployed.
+//! Checks the files that a container's command starts: that they exist, that the kernel can execute them, and that the user
+//! may read them. Otherwise this shows only when the image is deployed.
 
-use crate::image::{Base, FileSystem, users};
+use std::io::Read;
+
+use crate::audit::command::{InterpreterProblem, StartProblem, Started, StartedKind};
 use crate::pipeline::BuildError;
-use crate::pipeline::image::base_files::BaseFiles;
-use crate::pipeline::image::command;
-use crate::platform::{BaseEntrypoint, ImageTarget};
-use crate::report::Reporter;
-use crate::settings::ImageSettings;
-use crate::tree::FileTree;
+use crate::pipeline::image::container_files::{ContainerFile, ContainerFiles};
+use crate::pipeline::image::container_user::ContainerUser;
+use crate::tree::{FileContent, TreeEntry};
 
-/// The `PATH` that container engines use if the image sets none.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What the kernel reads of an executable to find its interpreter, in bytes (binfmts.h, `BINPRM_BUF_SIZE`).
+const FIRST_LINE: u64 = 256;
 
-/// Checks the command that the user sets.
+/// Checks what a command starts.
 pub(super) struct CommandCheck<'a> {
-    pub settings: &'a ImageSettings,
-    pub target: &'a ImageTarget,
-    pub base: &'a Base,
-    pub base_files: &'a BaseFiles<'a>,
-    /// The files above the base.
-    pub tree: &'a FileTree,
+    pub files: &'a ContainerFiles<'a>,
+    /// `None` if it is not known.
+    pub user: Option<&'a ContainerUser>,
 }
 
 impl CommandCheck<'_> {
-    /// Warns about a command that does not exist or is not executable, and about an unknown user. Without knowledge of
-    /// the base, nothing is warned about.
+    /// Returns why the file of something that is started cannot be executed or read.
+    ///
+    /// `is_direct` is true for what the container engine executes: `execvp`, by which shells and init processes do, runs a file
+    /// without `#!` with a shell.
     ///
     /// # Errors
-    /// A value of the profile's environment is malformed.
-    pub(super) fn check(&self, reporter: &dyn Reporter) -> Result<(), BuildError> {
-        if let Some(program) = self.program()
-            && let Some(reason) = self.missing(program)?
-        {
-            reporter.warn(&format!("the container's command `{program}` {reason}"));
+    /// The base or a file cannot be read.
+    pub(super) fn problem(&self, started: &Started, is_direct: bool) -> Result<Option<StartProblem>, BuildError> {
+        match &started.kind {
+            StartedKind::Executable(program) => self.executable(program, &started.directory, is_direct),
+            StartedKind::Script { path, .. } => self.script(path, &started.directory),
+            StartedKind::Configuration { path, .. } => self.file(path, &started.directory),
+            StartedKind::Module(_) | StartedKind::Application { .. } => Ok(None),
         }
-        let name = self.settings.container.user.as_deref().and_then(|user| user.split(':').next());
-        let name = name.filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit()));
-        if let Some(name) = name.filter(|name| !self.settings.container.users.iter().any(|user| user.name == **name))
-            && let Some(files) = self.base_files.known_files()
-            && !users::is_user(files, name)
-        {
-            reporter.warn(&format!("the base image has no user `{name}`: add it with --add-user {name}"));
-        }
-        Ok(())
     }
 
-    /// Returns the executable that is started, if the user names it.
-    fn program(&self) -> Option<&str> {
-        let start = &self.settings.container;
-        let has_entrypoint = match (&start.entrypoint, self.target.entrypoint) {
-            (Some(words), _) => !words.is_empty(),
-            // Lambda's runtime clients take the handler as their argument, whatever the base's entrypoint is.
-            (None, _) if self.target.handler => return None,
-            (None, BaseEntrypoint::Inherit) => !self.base.config.execution.entrypoint.is_empty(),
-            (None, BaseEntrypoint::Reset) => false,
-        };
-        let words = if has_entrypoint { &start.entrypoint } else { &start.command };
-        words.as_ref()?.first().map(String::as_str)
-    }
-
-    /// Returns why an executable cannot be started, or `None` if it can.
-    fn missing(&self, program: &str) -> Result<Option<&'static str>, BuildError> {
-        let workdir = self.settings.container.workdir.as_deref().unwrap_or(&self.target.workdir);
-        let candidates: Vec<String> = match program.find('/') {
-            Some(0) => vec![program.to_owned()],
-            Some(_) => vec![format!("{workdir}/{program}")],
-            None => {
-                let path = command::env(self.settings, self.target, self.base, "PATH")?;
-                let directories = path.as_deref().unwrap_or(DEFAULT_PATH).split(':');
-                directories.map(|directory| format!("{directory}/{program}")).collect()
+    fn executable(&self, program: &str, directory: &str, is_direct: bool) -> Result<Option<StartProblem>, BuildError> {
+        let (mut other, mut is_known) = (None, true);
+        for candidate in self.files.candidates(program, directory) {
+            match self.files.known(&candidate) {
+                ContainerFile::Own(path, _) if self.files.is_link(&path) => return Ok(None),
+                ContainerFile::Own(path, entry) if entry.access.mode.is_executable() => {
+                    return self.own_executable(&path, entry, is_direct);
+                }
+                ContainerFile::OfBase { is_executable: true } => return Ok(None),
+                ContainerFile::Own(path, _) => drop(other.get_or_insert(format!("/{path}"))),
+                ContainerFile::OfBase { .. } => drop(other.get_or_insert(candidate)),
+                ContainerFile::Directory | ContainerFile::Missing => {}
+                ContainerFile::Unknown => is_known = false,
             }
-        };
-        // First without the base's symbolic links, which are known only if the base has been searched.
-        let nothing = FileSystem::default();
-        if candidates.iter().any(|path| self.may_execute(path, &nothing) == Some(true)) {
-            return Ok(None);
         }
-        let Some(files) = self.base_files.known_files() else {
-            let is_plain = program.starts_with('/') && self.may_execute(program, &nothing) == Some(false);
-            return Ok(is_plain.then_some(NOT_EXECUTABLE));
-        };
-        let found: Vec<Option<bool>> = candidates.iter().map(|path| self.may_execute(path, files)).collect();
-        Ok(match () {
-            () if found.contains(&Some(true)) => None,
-            () if found.contains(&Some(false)) => Some(NOT_EXECUTABLE),
-            () => Some("exists neither in the image nor in its base"),
+        Ok(match other {
+            Some(path) if is_known || program.contains('/') => Some(StartProblem::NotExecutable { path }),
+            None if is_known => Some(StartProblem::MissingExecutable { name: program.to_owned(), hints: Vec::new() }),
+            _ => None,
         })
     }
 
-    /// Tells whether a file is executable; `None` if it does not exist.
-    fn may_execute(&self, path: &str, files: &FileSystem) -> Option<bool> {
-        let resolved = files.resolve(path, false)?;
-        match self.tree.get(&resolved) {
-            Some(entry) => Some(entry.access.mode.is_executable()),
-            None => files.has_executable(&resolved).then_some(true),
+    /// Checks an executable file of the image.
+    fn own_executable(
+        &self,
+        path: &str,
+        entry: &TreeEntry,
+        is_direct: bool,
+    ) -> Result<Option<StartProblem>, BuildError> {
+        if let Some(user) = self.user {
+            if let Some(forbidden) = user.forbidden(self.files, path, entry.access) {
+                return Ok(Some(forbidden_by(user, forbidden)));
+            }
+            if !user.may_execute(entry.access) {
+                return Ok(Some(forbidden_by(user, (format!("/{path}"), "execute"))));
+            }
         }
+        let start = first_bytes(entry)?;
+        if start.starts_with(b"\x7fELF") {
+            return Ok(None);
+        }
+        let problem = match first_line(&start) {
+            Ok(interpreter) => self.interpreter(interpreter)?,
+            Err(InterpreterProblem::NoLine | InterpreterProblem::ByteOrderMark) if !is_direct => None,
+            Err(problem) => Some(problem),
+        };
+        Ok(problem.map(|problem| StartProblem::NoInterpreter { path: shown(path, entry), problem }))
+    }
+
+    /// Checks the interpreter of a script, as the kernel splits its first line (execve(2), interpreter scripts).
+    fn interpreter(&self, line: &str) -> Result<Option<InterpreterProblem>, BuildError> {
+        let (interpreter, argument) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+        let argument = argument.trim();
+        let program = match interpreter.rsplit('/').next() {
+            // `env -S` and assignments are not read.
+            Some("env") if !argument.is_empty() && !argument.contains([' ', '\t', '=', '-']) => argument,
+            _ => interpreter,
+        };
+        let candidates = self.files.candidates(program, "/");
+        let mut is_known = true;
+        for candidate in candidates {
+            match self.files.known(&candidate) {
+                ContainerFile::Own(..) | ContainerFile::OfBase { .. } => return Ok(None),
+                ContainerFile::Unknown => is_known = false,
+                ContainerFile::Directory | ContainerFile::Missing => {}
+            }
+        }
+        Ok(is_known.then(|| InterpreterProblem::Missing(program.to_owned())))
+    }
+
+    /// Checks what Python runs: a file, or a directory or an archive with a `__main__.py`.
+    fn script(&self, path: &str, directory: &str) -> Result<Option<StartProblem>, BuildError> {
+        match self.files.certain(path)? {
+            ContainerFile::Directory => self.file(&format!("{path}/__main__.py"), directory),
+            _ => self.file(path, directory),
+        }
+    }
+
+    /// Checks a file that is read.
+    fn file(&self, path: &str, directory: &str) -> Result<Option<StartProblem>, BuildError> {
+        Ok(match self.files.certain(path)? {
+            ContainerFile::Own(path, entry) => {
+                let forbidden =
+                    self.user.and_then(|user| Some((user, user.forbidden(self.files, &path, entry.access)?)));
+                forbidden.map(|(user, forbidden)| forbidden_by(user, forbidden))
+            }
+            ContainerFile::Directory | ContainerFile::Missing => {
+                Some(StartProblem::MissingFile { path: path.to_owned(), similar: self.files.similar(path, directory) })
+            }
+            ContainerFile::OfBase { .. } | ContainerFile::Unknown => None,
+        })
     }
 }
 
-const NOT_EXECUTABLE: &str = "is not executable: run `chmod +x` on it, or set its include's mode = \"0755\"";
+fn forbidden_by(user: &ContainerUser, (path, access): (String, &'static str)) -> StartProblem {
+    StartProblem::Forbidden { path, user: user.name.clone(), access }
+}
+
+/// Returns the path of a file in the project, or else in the image.
+fn shown(path: &str, entry: &TreeEntry) -> String {
+    match &entry.content {
+        FileContent::File { path, .. } => path.display().to_string(),
+        _ => format!("/{path}"),
+    }
+}
+
+fn first_bytes(entry: &TreeEntry) -> Result<Vec<u8>, BuildError> {
+    let mut start = Vec::new();
+    let reader = entry.content.reader().map_err(BuildError::Temporary)?;
+    reader.take(FIRST_LINE).read_to_end(&mut start).map_err(BuildError::Temporary)?;
+    Ok(start)
+}
+
+/// Returns what follows `#!` in the first line of a script.
+fn first_line(start: &[u8]) -> Result<&str, InterpreterProblem> {
+    let Some(line) = start.strip_prefix(b"#!") else {
+        let has_mark = start.starts_with(b"\xef\xbb\xbf");
+        return Err(if has_mark { InterpreterProblem::ByteOrderMark } else { InterpreterProblem::NoLine });
+    };
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if line.ends_with(b"\r") {
+        return Err(InterpreterProblem::CarriageReturn);
+    }
+    std::str::from_utf8(line).map(str::trim).map_err(|_| InterpreterProblem::NoLine)
+}

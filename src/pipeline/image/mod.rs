@@ -6,6 +6,9 @@ mod base_files;
 mod chosen;
 mod command;
 mod command_check;
+mod container_files;
+mod container_user;
+mod image_audit;
 mod layer_build;
 mod layering;
 mod layers;
@@ -15,6 +18,7 @@ pub(crate) mod pin;
 mod platform;
 mod referrers;
 pub(crate) mod report;
+mod started;
 
 use std::time::Instant;
 

@@ -1,20 +1,17 @@
 //! The image for one platform.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::audit::handler::ImportRoot;
-use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::cache::Cache;
 use crate::image::config::ConfigOverrides;
 use crate::image::{Layer, OciImage, manifest, users};
 use crate::pipeline::BuildError;
-use crate::pipeline::audits::{self, Audited, Deployment};
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::base_files::BaseFiles;
 use crate::pipeline::image::chosen::ChosenPlatform;
 use crate::pipeline::image::command;
-use crate::pipeline::image::command_check::CommandCheck;
+use crate::pipeline::image::container_files::ContainerFiles;
+use crate::pipeline::image::image_audit::ImageAudit;
 use crate::pipeline::image::layer_build::{self, BuiltLayer};
 use crate::pipeline::image::layering::LayerOrder;
 use crate::pipeline::image::layers::{self, ApplicationFiles, LayerPlan};
@@ -22,7 +19,7 @@ use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution, InstalledFiles, Installer};
 use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::SelectedWheel;
-use crate::platform::{ImageTarget, LambdaProfile};
+use crate::platform::ImageTarget;
 use crate::report::{AuditReport, BytecodeReport, Reporter};
 use crate::settings::ImageSettings;
 use crate::tree::{FileTree, TreePath};
@@ -87,11 +84,12 @@ impl<'a> PlatformBuilder<'a> {
         for (path, entry) in users.iter().chain(&environment).flat_map(LayerPlan::entries) {
             tree.insert(path, entry)?;
         }
-        let audit = self.audit(&tree, &distributions, cache, reporter)?;
-        if !settings.audit.skip {
-            let (settings, base) = (self.settings, &platform.base);
-            CommandCheck { settings, target, base, base_files: &base_files, tree: &tree }.check(reporter)?;
-        }
+        let links = environment.iter().flat_map(|environment| environment.tree.links.keys().cloned()).collect();
+        let (settings, bases, base) = (self.settings, self.bases, &platform.base);
+        let files = ContainerFiles::new(&base_files, &tree, links, command::env(settings, target, base, "PATH")?);
+        let schemes = self.schemes();
+        let audit = ImageAudit { settings, target, bases, base, plan, distributions: &distributions, files, schemes };
+        let audit = audit.run(cache, reporter)?;
         self.check_size(size)?;
 
         let order = LayerOrder {
@@ -172,62 +170,6 @@ impl<'a> PlatformBuilder<'a> {
             (Some(venv), Some(python)) => Ok(Some(layers::environment(venv, python)?)),
             _ => Ok(None),
         }
-    }
-
-    /// Checks the handler and runs the audits.
-    fn audit(
-        &self,
-        tree: &FileTree,
-        distributions: &[InstalledDistribution],
-        cache: &Cache,
-        reporter: &dyn Reporter,
-    ) -> Result<AuditReport, BuildError> {
-        let directories = command::search_path(self.settings, self.target);
-        let roots: Vec<ImportRoot> =
-            directories.iter().map(|site_packages| ImportRoot { tree, site_packages }).collect();
-        let handler = command::handler(self.settings, self.target)?;
-        if let Some(handler) = &handler {
-            self.plan.check_handler(handler, &roots, reporter)?;
-        }
-        let runtime = LambdaProfile::all().find(|profile| handler.is_some() && profile.python == self.target.python);
-        let deployment = Deployment {
-            trees: &[(tree, "")],
-            dependencies: 0,
-            schemes: self.schemes(),
-            system: &|wanted| self.system(wanted),
-        };
-        let application = self.target.application.trim_matches('/');
-        let workdir = self.settings.container.workdir.as_ref().unwrap_or(&self.target.workdir).trim_matches('/');
-        let audited = Audited {
-            plan: self.plan,
-            settings: &self.settings.common,
-            distributions,
-            roots: &roots,
-            started: &command::modules(self.settings, self.target, self.plan, distributions),
-            application,
-            working_directory: Some(workdir).filter(|workdir| *workdir == application),
-            provided: runtime.map_or(&[], |profile| &profile.runtime_distributions),
-            deployment: &deployment,
-            cache,
-        };
-        audits::audit(&audited, reporter)
-    }
-
-    /// Returns the system libraries that the base provides.
-    fn system(&self, wanted: &BTreeSet<&str>) -> Result<TargetSystem, BuildError> {
-        let target = &self.plan.target;
-        let contents = self.bases.known_contents(&self.platform.base, wanted)?;
-        let glibc = contents.as_ref().and_then(|contents| contents.glibc);
-        let library_path = command::env(self.settings, self.target, &self.platform.base, "LD_LIBRARY_PATH")?;
-        Ok(TargetSystem {
-            name: format!("the base of {target}"),
-            kind: SystemKind::Image,
-            architecture: target.architecture,
-            glibc: glibc.map_or(target.glibc, |glibc| glibc.min(target.glibc)),
-            libstdcxx: contents.as_ref().and_then(|contents| contents.libstdcxx),
-            libraries: contents.map(|contents| contents.libraries),
-            library_path: library_path.unwrap_or_default().split(':').map(str::to_owned).collect(),
-        })
     }
 
     /// Refuses an image that is larger than its target allows. The base's uncompressed size is not known without

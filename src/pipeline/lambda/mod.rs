@@ -179,6 +179,7 @@ fn build(
         dependencies: roots.len() - 1,
         schemes,
         system: &|_| Ok(system(profile, &plan)),
+        base_has: &|_| Ok(Some(false)),
     };
     let audited = Audited {
         plan: &plan,
@@ -186,6 +187,7 @@ fn build(
         distributions: &distributions,
         roots: &roots,
         started: &settings.handler.iter().map(Handler::module).collect::<Vec<_>>(),
+        named: &[],
         application: &profile.function.site_packages,
         // The runtime starts in /var/task.
         working_directory: Some(""),
@@ -193,7 +195,7 @@ fn build(
         deployment: &deployment,
         cache,
     };
-    let audit = audits::audit(&audited, reporter)?;
+    let audit = audits::audit(&audited, Vec::new(), reporter)?;
     if !settings.allow_oversize {
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
     }

@@ -1,0 +1,259 @@
+//! The servers that are told by their command line which application to start.
+//!
+//! An option that is not listed takes a value: a flag that a later version adds then hides the application, and nothing is
+//! reported about it.
+
+/// A server and how it reads its command line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ApplicationServer {
+    /// The name of its executable, of its module and of its distribution.
+    pub(crate) name: &'static str,
+    /// The options without a value.
+    pub(super) flags: &'static [&'static str],
+    pub(super) application: ApplicationArgument,
+    /// The option with the directory that is searched for modules instead of the working directory.
+    pub(super) directory: Option<&'static str>,
+    /// The option with further directories, separated by commas.
+    pub(super) python_path: Option<&'static str>,
+    /// The options with a file of settings.
+    pub(super) configuration: &'static [&'static str],
+    /// The file of settings that is read if it is in the working directory.
+    pub(super) default_configuration: Option<&'static str>,
+    /// The environment variable that can change where modules are searched for.
+    pub(super) variable: Option<&'static str>,
+    pub(crate) module: ModuleSyntax,
+    pub(super) attribute: AttributeSyntax,
+    pub(super) default: DefaultAttribute,
+}
+
+/// Which argument names the application.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ApplicationArgument {
+    /// The first one that is neither an option nor the value of one.
+    Positional,
+    /// The value of an option, or else of an environment variable.
+    Option(&'static [&'static str], &'static str),
+}
+
+/// How a server reads the module of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ModuleSyntax {
+    /// A dotted name.
+    Name,
+    /// A dotted name, or a path to a module at the top level: `src/main.py`.
+    Path,
+    /// A dotted name, or a path to a module in a package.
+    PathInPackage,
+}
+
+/// How a server reads the attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AttributeSyntax {
+    /// `app` or `container.app`.
+    Dotted,
+    /// `app` or `create_app("production")`.
+    NameOrCall,
+    /// Any expression.
+    Expression,
+}
+
+/// What a server starts if the attribute is not named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DefaultAttribute {
+    /// Nothing: it must be named.
+    Required,
+    Named(&'static str),
+    /// What it finds in the module.
+    Searched,
+    /// What it finds in the module, or what the last component of the dotted name stands for.
+    LastComponent,
+}
+
+const NOTHING: &[&str] = &[];
+
+const UVICORN: &[&str] = &[
+    "--access-log",
+    "--date-header",
+    "--factory",
+    "--help",
+    "--http2",
+    "--no-access-log",
+    "--no-date-header",
+    "--no-proxy-headers",
+    "--no-server-header",
+    "--no-use-colors",
+    "--proxy-headers",
+    "--reload",
+    "--reset-contextvars",
+    "--server-header",
+    "--use-colors",
+    "--version",
+];
+
+const GUNICORN: &[&str] = &[
+    "--capture-output",
+    "--casefold-http-method",
+    "--check-config",
+    "--daemon",
+    "--disable-redirect-access-to-syslog",
+    "--do-handshake-on-connect",
+    "--enable-backlog-metric",
+    "--enable-stdio-inheritance",
+    "--help",
+    "--initgroups",
+    "--log-syslog",
+    "--no-control-socket",
+    "--no-sendfile",
+    "--permit-obsolete-folding",
+    "--permit-unconventional-http-method",
+    "--permit-unconventional-http-version",
+    "--preload",
+    "--print-config",
+    "--reload",
+    "--reuse-port",
+    "--spew",
+    "--strip-header-spaces",
+    "--suppress-ragged-eofs",
+    "--version",
+    "-D",
+    "-R",
+    "-h",
+    "-v",
+];
+
+const GRANIAN: &[&str] = &[
+    "--access-log",
+    "--factory",
+    "--help",
+    "--http1-keep-alive",
+    "--http1-pipeline-flush",
+    "--http2-adaptive-window",
+    "--log",
+    "--metrics",
+    "--no-access-log",
+    "--no-factory",
+    "--no-http1-keep-alive",
+    "--no-http1-pipeline-flush",
+    "--no-http2-adaptive-window",
+    "--no-log",
+    "--no-metrics",
+    "--no-reload",
+    "--no-reload-ignore-worker-failure",
+    "--no-respawn-failed-workers",
+    "--no-ssl-client-verify",
+    "--no-ws",
+    "--reload",
+    "--reload-ignore-worker-failure",
+    "--respawn-failed-workers",
+    "--ssl-client-verify",
+    "--version",
+    "--ws",
+];
+
+/// From the sources of celery 5.7.0, daphne 4.2.3, flask 3.1.3, granian 2.8.9, gunicorn 27.0.1, hypercorn 0.18.0 and uvicorn
+/// 0.54.0.
+static SERVERS: [ApplicationServer; 7] = [
+    ApplicationServer {
+        name: "celery",
+        flags: NOTHING,
+        application: ApplicationArgument::Option(&["--app", "-A"], "APP"),
+        directory: Some("--workdir"),
+        python_path: None,
+        configuration: NOTHING,
+        default_configuration: None,
+        variable: None,
+        module: ModuleSyntax::Name,
+        attribute: AttributeSyntax::Dotted,
+        default: DefaultAttribute::LastComponent,
+    },
+    ApplicationServer {
+        name: "daphne",
+        flags: &["--help", "--no-server-name", "--proxy-headers", "-h"],
+        application: ApplicationArgument::Positional,
+        directory: None,
+        python_path: None,
+        configuration: NOTHING,
+        default_configuration: None,
+        variable: None,
+        module: ModuleSyntax::Name,
+        attribute: AttributeSyntax::Dotted,
+        default: DefaultAttribute::Required,
+    },
+    ApplicationServer {
+        name: "flask",
+        flags: NOTHING,
+        application: ApplicationArgument::Option(&["--app", "-A"], "FLASK_APP"),
+        directory: None,
+        python_path: None,
+        configuration: NOTHING,
+        default_configuration: None,
+        variable: None,
+        module: ModuleSyntax::PathInPackage,
+        attribute: AttributeSyntax::NameOrCall,
+        default: DefaultAttribute::Searched,
+    },
+    ApplicationServer {
+        name: "granian",
+        flags: GRANIAN,
+        application: ApplicationArgument::Positional,
+        directory: Some("--working-dir"),
+        python_path: None,
+        configuration: NOTHING,
+        default_configuration: None,
+        variable: Some("GRANIAN_WORKING_DIR"),
+        module: ModuleSyntax::PathInPackage,
+        attribute: AttributeSyntax::Dotted,
+        default: DefaultAttribute::Named("app"),
+    },
+    ApplicationServer {
+        name: "gunicorn",
+        flags: GUNICORN,
+        application: ApplicationArgument::Positional,
+        directory: Some("--chdir"),
+        python_path: Some("--pythonpath"),
+        configuration: &["-c", "--config"],
+        default_configuration: Some("gunicorn.conf.py"),
+        variable: Some("GUNICORN_CMD_ARGS"),
+        module: ModuleSyntax::Name,
+        attribute: AttributeSyntax::NameOrCall,
+        default: DefaultAttribute::Named("application"),
+    },
+    ApplicationServer {
+        name: "hypercorn",
+        flags: &["--daemon", "--debug", "--help", "--reload", "-D", "-h"],
+        application: ApplicationArgument::Positional,
+        directory: None,
+        python_path: None,
+        configuration: &["-c", "--config"],
+        default_configuration: None,
+        variable: None,
+        module: ModuleSyntax::Path,
+        attribute: AttributeSyntax::Expression,
+        default: DefaultAttribute::Named("app"),
+    },
+    ApplicationServer {
+        name: "uvicorn",
+        flags: UVICORN,
+        application: ApplicationArgument::Positional,
+        directory: Some("--app-dir"),
+        python_path: None,
+        configuration: NOTHING,
+        default_configuration: None,
+        variable: Some("UVICORN_APP_DIR"),
+        module: ModuleSyntax::Name,
+        attribute: AttributeSyntax::Dotted,
+        default: DefaultAttribute::Required,
+    },
+];
+
+impl ApplicationServer {
+    /// Returns the server with the name of an executable or a module.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        SERVERS.iter().find(|server| server.name == name)
+    }
+
+    /// Returns whether an option decides where modules are searched for.
+    pub(super) fn searches(&self, option: &str) -> bool {
+        self.directory == Some(option) || self.python_path == Some(option) || self.configuration.contains(&option)
+    }
+}

@@ -1,0 +1,147 @@
+//! The modules and attributes that a command names, resolved as imports are.
+
+use super::remedies;
+use super::resolve::{self, ModuleResolution};
+use super::{ImportChecker, first_components};
+use crate::audit::command::{ApplicationAttribute, StartFinding, StartProblem};
+use crate::audit::names::{Binding, ModuleNames};
+use crate::audit::search::ModuleFile;
+use crate::hints::did_you_mean;
+
+/// A module that a command starts.
+#[derive(Debug, Clone)]
+pub(crate) struct StartedModule {
+    /// The part of the command that names it, for messages.
+    pub(crate) command: String,
+    /// The dotted name.
+    pub(crate) module: String,
+    pub(crate) usage: ModuleUse,
+    /// Whether nothing that was not read can change what is started.
+    pub(crate) is_certain: bool,
+}
+
+/// What is done with a module that is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ModuleUse {
+    /// It is run: a package needs the module `__main__`.
+    Run,
+    /// An attribute is called or served.
+    Serve(ApplicationAttribute),
+}
+
+impl<'a> ImportChecker<'a> {
+    /// Returns why modules that a command names do not start.
+    pub(super) fn starts(&mut self, named: &[StartedModule]) -> Vec<StartFinding> {
+        let problems = named.iter().filter_map(|started| Some((started, self.start_problem(started)?)));
+        let findings = problems.map(|(started, problem)| StartFinding {
+            command: started.command.clone(),
+            problem,
+            is_error: started.is_certain,
+        });
+        findings.collect()
+    }
+
+    /// Returns why a module does not start.
+    fn start_problem(&mut self, started: &StartedModule) -> Option<StartProblem> {
+        let StartedModule { module, .. } = started;
+        match self.resolver.resolve(module) {
+            ModuleResolution::Provided | ModuleResolution::Unknown => None,
+            ModuleResolution::Missing { depth } => self.missing_start(started, depth),
+            ModuleResolution::Namespace(directories) => match &started.usage {
+                ModuleUse::Run => (!self.resolver.has_submodule(&directories, "__main__"))
+                    .then(|| StartProblem::NoMain { module: module.clone() }),
+                ModuleUse::Serve(ApplicationAttribute::Named(name)) => {
+                    let is_submodule = self.resolver.has_submodule(&directories, name);
+                    (!is_submodule).then(|| StartProblem::NamespacePackage {
+                        module: module.clone(),
+                        similar: self.elsewhere(name),
+                    })
+                }
+                ModuleUse::Serve(_) => None,
+            },
+            ModuleResolution::Module(file) => match &started.usage {
+                ModuleUse::Run => self.missing_main(&file, module),
+                ModuleUse::Serve(ApplicationAttribute::Named(name)) => self.missing_attribute(&file, started, name),
+                ModuleUse::Serve(_) => None,
+            },
+        }
+    }
+
+    fn missing_start(&mut self, started: &StartedModule, depth: usize) -> Option<StartProblem> {
+        let StartedModule { module, usage, .. } = started;
+        if self.imports.is_allowed(module) {
+            return None;
+        }
+        if let (ModuleUse::Serve(ApplicationAttribute::LastComponent), Some((parent, name))) =
+            (usage, module.rsplit_once('.'))
+            && let ModuleResolution::Module(file) = self.resolver.resolve(parent)
+        {
+            let names = self.names(&file)?;
+            if names.get(name).is_some() || names.incomplete.is_some() || resolve::creates_modules(&file) {
+                return None;
+            }
+        }
+        let own = || self.modules.iter().map(|module| &*module.name);
+        let name = first_components(module, depth + 1);
+        let mut missing = remedies::missing(self.imports, own(), name, Vec::new(), started.is_certain);
+        let attribute = match usage {
+            ModuleUse::Serve(ApplicationAttribute::Named(attribute)) => format!(":{attribute}"),
+            _ => String::new(),
+        };
+        let similar = remedies::similar(module, own());
+        if !similar.is_empty() {
+            missing.remedies = similar.iter().map(|module| did_you_mean(&format!("{module}{attribute}"))).collect();
+        }
+        Some(StartProblem::MissingModule(missing))
+    }
+
+    fn missing_main(&self, file: &ModuleFile<'a>, module: &str) -> Option<StartProblem> {
+        let package = file.package_directory()?;
+        let has_main = self.resolver.has_submodule(&[package], "__main__") || resolve::creates_modules(file);
+        (!has_main).then(|| StartProblem::NoMain { module: module.to_owned() })
+    }
+
+    fn missing_attribute(&self, file: &ModuleFile<'a>, started: &StartedModule, name: &str) -> Option<StartProblem> {
+        let names = self.names(file)?;
+        let (path, attribute) = (file.path.to_owned(), name.to_owned());
+        match names.get(name) {
+            Some(Binding::Module) => return Some(StartProblem::AttributeIsModule { path, attribute }),
+            Some(_) => return None,
+            None => {}
+        }
+        let package: Vec<_> = file.package_directory().into_iter().collect();
+        let may_exist = names.incomplete.is_some()
+            || name.starts_with("__")
+            || self.resolver.has_submodule(&package, name)
+            || resolve::creates_modules(file);
+        if may_exist {
+            return None;
+        }
+        let in_module = remedies::similar(name, names.iter().map(|(name, _)| name));
+        let in_module = in_module.into_iter().map(|name| format!("{}:{name}", started.module));
+        let similar = in_module.chain(self.elsewhere(name)).take(remedies::SUGGESTIONS).collect();
+        Some(StartProblem::MissingAttribute { path, attribute, similar })
+    }
+
+    /// Returns where else the application defines a name.
+    fn elsewhere(&self, name: &str) -> Vec<String> {
+        let defining = self.modules.iter().filter(|module| {
+            matches!(
+                module.source.names.get(name),
+                Some(Binding::Object | Binding::OtherParameters | Binding::Coroutine)
+            )
+        });
+        defining.map(|module| format!("{}:{name}", module.name)).take(remedies::SUGGESTIONS).collect()
+    }
+
+    /// Returns the names that a module defines; `None` if it cannot be read or has a syntax error.
+    fn names(&self, file: &ModuleFile) -> Option<ModuleNames> {
+        if let Some(at) = self.positions.get(file.path) {
+            return Some(self.modules[*at].source.names.clone());
+        }
+        if !file.path.ends_with(".py") {
+            return None;
+        }
+        ModuleNames::read(&file.entry.content.read(super::READ_LIMIT).ok()?, self.imports.python).ok()
+    }
+}

@@ -1,0 +1,139 @@
+//! Audits the image of one platform: its handler or its command, and its files.
+
+use std::collections::BTreeSet;
+
+use crate::audit::command::StartFinding;
+use crate::audit::handler::ImportRoot;
+use crate::audit::imports::ModuleUse;
+use crate::audit::libraries::{SystemKind, TargetSystem};
+use crate::cache::Cache;
+use crate::image::Base;
+use crate::pipeline::BuildError;
+use crate::pipeline::audits::{self, Audited, Deployment};
+use crate::pipeline::image::base::Bases;
+use crate::pipeline::image::command;
+use crate::pipeline::image::command_check::CommandCheck;
+use crate::pipeline::image::container_files::{ContainerFile, ContainerFiles};
+use crate::pipeline::image::container_user::{ContainerUser, UserLookup};
+use crate::pipeline::image::started::StartedCommand;
+use crate::pipeline::install::{InstallSchemes, InstalledDistribution};
+use crate::pipeline::plan::Plan;
+use crate::platform::{ImageTarget, LambdaProfile};
+use crate::report::{AuditReport, Reporter};
+use crate::settings::ImageSettings;
+
+/// An image before its layers are built.
+pub(super) struct ImageAudit<'a> {
+    pub settings: &'a ImageSettings,
+    pub target: &'a ImageTarget,
+    pub bases: &'a Bases<'a>,
+    pub base: &'a Base,
+    pub plan: &'a Plan<'a>,
+    pub distributions: &'a [InstalledDistribution<'a>],
+    pub files: ContainerFiles<'a>,
+    pub schemes: InstallSchemes<'a>,
+}
+
+impl ImageAudit<'_> {
+    /// Checks the handler or the command, and runs the audits.
+    ///
+    /// # Errors
+    /// Something would fail when the container runs, or a file or the base cannot be read.
+    pub(super) fn run(&self, cache: &Cache, reporter: &dyn Reporter) -> Result<AuditReport, BuildError> {
+        let Self { settings, target, plan, distributions, .. } = *self;
+        let tree = self.files.tree;
+        let handler = command::handler(settings, target)?;
+        let command = if handler.is_some() { StartedCommand::default() } else { self.command()? };
+        let directories = command::search_path(settings, target, &command.search);
+        let roots: Vec<ImportRoot> =
+            directories.iter().map(|site_packages| ImportRoot { tree, site_packages }).collect();
+        if let Some(handler) = &handler {
+            plan.check_handler(handler, &roots, reporter)?;
+        }
+        let runtime = LambdaProfile::all().find(|profile| handler.is_some() && profile.python == target.python);
+        let deployment = Deployment {
+            trees: &[(tree, "")],
+            dependencies: 0,
+            schemes: self.schemes,
+            system: &|wanted| self.system(wanted),
+            base_has: &|path| self.base_has(path),
+        };
+        let application = target.application.trim_matches('/');
+        let workdir = settings.container.workdir.as_ref().unwrap_or(&target.workdir).trim_matches('/');
+        let mut started = command::modules(settings, target, plan, distributions);
+        started.extend(command.modules.iter().map(|named| match named.usage {
+            ModuleUse::Run => format!("{}.__main__", named.module),
+            ModuleUse::Serve(_) => named.module.clone(),
+        }));
+        let audited = Audited {
+            plan,
+            settings: &settings.common,
+            distributions,
+            roots: &roots,
+            started: &started,
+            named: &command.modules,
+            application,
+            working_directory: Some(workdir).filter(|workdir| *workdir == application),
+            provided: runtime.map_or(&[], |profile| &profile.runtime_distributions),
+            deployment: &deployment,
+            cache,
+        };
+        audits::audit(&audited, command.findings, reporter)
+    }
+
+    /// Reads the command, and finds out why what it names does not start, apart from modules.
+    fn command(&self) -> Result<StartedCommand, BuildError> {
+        let Self { settings, target, base, files, .. } = self;
+        let container = &settings.container;
+        if settings.common.audit.skip {
+            return Ok(StartedCommand::default());
+        }
+        let arguments = command::arguments(settings, target, base, self.plan, self.distributions);
+        let workdir = container.workdir.as_deref().unwrap_or(&target.workdir);
+        let variable = |name: &str| command::env(settings, target, base, name).ok().flatten();
+        let scripts = &target.scheme.scripts;
+        let mut command = StartedCommand::read(&arguments, workdir, &variable, files, self.distributions, scripts)?;
+        let user = container.user.as_deref().or(target.user.as_deref()).unwrap_or(&base.config.execution.user);
+        let user = match ContainerUser::find(user, container, files.base_files)? {
+            UserLookup::Found(user) => Some(user),
+            UserLookup::Unknown => None,
+            UserLookup::Missing(problem) => {
+                command.findings.push(StartFinding { command: String::new(), problem, is_error: true });
+                None
+            }
+        };
+        let check = CommandCheck { files, user: user.as_ref() };
+        for (at, started) in command.started.iter().enumerate() {
+            let Some(problem) = check.problem(started, at == 0)? else { continue };
+            let finding = StartFinding { command: started.text(), problem, is_error: started.is_certain };
+            command.findings.push(finding);
+        }
+        Ok(command)
+    }
+
+    /// Returns whether the base has a file or a directory at a path; `None` if that is not known.
+    fn base_has(&self, path: &str) -> Result<Option<bool>, BuildError> {
+        Ok(match self.files.certain(&format!("/{path}"))? {
+            ContainerFile::OfBase { .. } => Some(true),
+            ContainerFile::Own(..) | ContainerFile::Directory | ContainerFile::Missing => Some(false),
+            ContainerFile::Unknown => None,
+        })
+    }
+
+    /// Returns the system libraries that the base provides.
+    fn system(&self, wanted: &BTreeSet<&str>) -> Result<TargetSystem, BuildError> {
+        let target = &self.plan.target;
+        let contents = self.bases.known_contents(self.base, wanted)?;
+        let glibc = contents.as_ref().and_then(|contents| contents.glibc);
+        let library_path = command::env(self.settings, self.target, self.base, "LD_LIBRARY_PATH")?;
+        Ok(TargetSystem {
+            name: format!("the base of {target}"),
+            kind: SystemKind::Image,
+            architecture: target.architecture,
+            glibc: glibc.map_or(target.glibc, |glibc| glibc.min(target.glibc)),
+            libstdcxx: contents.as_ref().and_then(|contents| contents.libstdcxx),
+            libraries: contents.map(|contents| contents.libraries),
+            library_path: library_path.unwrap_or_default().split(':').map(str::to_owned).collect(),
+        })
+    }
+}

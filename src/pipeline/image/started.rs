@@ -1,0 +1,156 @@
+//! What the command of a container starts, and whether it can start.
+
+use crate::audit::command::{
+    ApplicationAttribute, ApplicationServer, CommandReader, ModuleLocation, ModuleSyntax, StartFinding, StartProblem,
+    Started, StartedKind, absolute,
+};
+use crate::audit::imports::{ModuleUse, StartedModule};
+use crate::pipeline::BuildError;
+use crate::pipeline::image::container_files::{ContainerFile, ContainerFiles};
+use crate::pipeline::install::InstalledDistribution;
+
+/// What a command starts.
+#[derive(Default)]
+pub(super) struct StartedCommand {
+    /// In the order in which it is started.
+    pub started: Vec<Started>,
+    /// The modules, with the directories that are searched for them first, relative to the root.
+    pub modules: Vec<StartedModule>,
+    pub search: Vec<String>,
+    /// What is wrong with the names of applications.
+    pub findings: Vec<StartFinding>,
+}
+
+impl StartedCommand {
+    /// Reads a command line.
+    ///
+    /// # Errors
+    /// The base cannot be read.
+    pub(super) fn read(
+        arguments: &[String],
+        directory: &str,
+        variable: &dyn Fn(&str) -> Option<String>,
+        files: &ContainerFiles,
+        distributions: &[InstalledDistribution],
+        scripts: &str,
+    ) -> Result<Self, BuildError> {
+        let script = |program: &str, directory: &str| files.script(program, directory);
+        let mut reader = CommandReader { variable, script: &script, started: Vec::new() };
+        reader.read(arguments, directory);
+        let mut command =
+            Self { started: reader.started, modules: Vec::new(), search: Vec::new(), findings: Vec::new() };
+        for started in command.started.clone() {
+            command.add(&started, files, distributions, scripts)?;
+        }
+        Ok(command)
+    }
+
+    fn add(
+        &mut self,
+        started: &Started,
+        files: &ContainerFiles,
+        distributions: &[InstalledDistribution],
+        scripts: &str,
+    ) -> Result<(), BuildError> {
+        let is_certain = started.is_certain;
+        match &started.kind {
+            StartedKind::Module(module) => {
+                self.search(&started.directory);
+                let command = started.text();
+                self.modules.push(StartedModule { command, module: module.clone(), usage: ModuleUse::Run, is_certain });
+            }
+            StartedKind::Executable(program) => {
+                for candidate in files.candidates(program, &started.directory) {
+                    let ContainerFile::Own(path, _) = files.known(&candidate) else { continue };
+                    let name = path.strip_prefix(scripts).and_then(|path| path.strip_prefix('/'));
+                    let Some(name) = name else { return Ok(()) };
+                    let mut entry_points =
+                        distributions.iter().flat_map(|distribution| &distribution.wheel.inventory.entry_points);
+                    if let Some(entry_point) = entry_points.find(|entry_point| entry_point.name == name) {
+                        let object = entry_point.object.split('.').next().unwrap_or_default();
+                        let attribute = ApplicationAttribute::Named(object.to_owned());
+                        self.modules.push(StartedModule {
+                            command: started.text(),
+                            module: entry_point.module.clone(),
+                            usage: ModuleUse::Serve(attribute),
+                            is_certain,
+                        });
+                    }
+                    return Ok(());
+                }
+            }
+            StartedKind::Application { server, name, search, .. } => {
+                let command = started.text();
+                match name.location(server) {
+                    Ok(None) => {}
+                    Ok(Some(location)) => {
+                        search.iter().for_each(|directory| self.search(directory));
+                        let module = match location.module {
+                            ModuleLocation::Name(module) => Some(module),
+                            ModuleLocation::Path(stem) => self.module_at(server, &stem, started, files)?,
+                        };
+                        if let Some(module) = module {
+                            let usage = ModuleUse::Serve(location.attribute);
+                            self.modules.push(StartedModule { command, module, usage, is_certain });
+                        }
+                    }
+                    Err(invalid) => {
+                        let problem = StartProblem::InvalidApplication(invalid);
+                        self.findings.push(StartFinding { command, problem, is_error: is_certain });
+                    }
+                }
+            }
+            StartedKind::Script { path, .. } => {
+                self.search(path.rsplit_once('/').map_or("", |(directory, _)| directory));
+            }
+            StartedKind::Configuration { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+impl StartedCommand {
+    /// Returns the dotted name of the module at a path without suffix, below a directory that is then searched first.
+    fn module_at(
+        &mut self,
+        server: &ApplicationServer,
+        stem: &str,
+        started: &Started,
+        files: &ContainerFiles,
+    ) -> Result<Option<String>, BuildError> {
+        let path = absolute(&started.directory, stem);
+        let candidates = [format!("{path}.py"), format!("{path}/__init__.py")];
+        if !candidates.iter().any(|candidate| matches!(files.known(candidate), ContainerFile::Own(..))) {
+            let [file, package] = candidates;
+            let is_missing = matches!(files.certain(&file)?, ContainerFile::Missing)
+                && matches!(files.certain(&package)?, ContainerFile::Missing);
+            if is_missing {
+                let similar = files.similar(&file, &started.directory);
+                let problem = StartProblem::MissingFile { path: file, similar };
+                self.findings.push(StartFinding { command: started.text(), problem, is_error: started.is_certain });
+            }
+            return Ok(None);
+        }
+        let mut components: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let mut module = components.pop().unwrap_or_default().to_owned();
+        if server.module == ModuleSyntax::PathInPackage {
+            while let Some(parent) = components.last() {
+                let above = components.join("/");
+                if files.tree.get(&format!("{above}/__init__.py")).is_none() {
+                    break;
+                }
+                module = format!("{parent}.{module}");
+                components.pop();
+            }
+        }
+        self.search(&components.join("/"));
+        Ok(Some(module))
+    }
+
+    fn search(&mut self, directory: &str) {
+        let directory = directory.trim_matches('/').to_owned();
+        if !self.search.contains(&directory) {
+            self.search.push(directory);
+        }
+    }
+}
