@@ -17,16 +17,16 @@ fn entrypoint_and_command_are_arguments_or_an_array() {
         (" [\"one\"]", json!(["one"])),
     ] {
         for (flag, name, other) in [("--entrypoint", "Entrypoint", "Cmd"), ("--cmd", "Cmd", "Entrypoint")] {
-            let image = workshop.build(&[flag, text]);
+            let image = workshop.build(&[flag, text, "--no-audit"]);
             assert_eq!(image.execution()[name], words, "{flag} {text}");
             assert_eq!(image.execution().get(other), None);
         }
     }
-    let image = workshop.build(&["--entrypoint=gunicorn", "--cmd=app:app --bind=:8000"]);
+    let image = workshop.build(&["--entrypoint=gunicorn", "--cmd=app:app --bind=:8000", "--no-audit"]);
     assert_eq!(image.execution()["Entrypoint"], json!(["gunicorn"]));
     assert_eq!(image.execution()["Cmd"], json!(["app:app", "--bind=:8000"]));
     for wrong in ["'open", "[1, 2]", "[\"open\"", "{}["] {
-        let run = workshop.command(&["--entrypoint", wrong]).output().unwrap();
+        let run = workshop.command(&["--no-audit", "--entrypoint", wrong]).output().unwrap();
         let is_word = wrong == "{}[";
         assert_eq!(run.status.code(), Some(if is_word { 0 } else { 2 }), "{wrong}");
     }
@@ -145,7 +145,7 @@ fn the_only_console_script_of_the_project_is_the_entrypoint() {
     {
         let workshop = Workshop::empty();
         projects::write_package(&workshop, scripts);
-        let image = workshop.build(&["--cmd", "--verbose"]);
+        let image = workshop.build(&["--cmd", "--verbose", "--no-audit"]);
         assert_eq!(image.execution().get("Entrypoint"), entrypoint.as_ref(), "{scripts:?}");
         assert_eq!(image.execution()["Cmd"], json!(["--verbose"]));
         assert_eq!(image.label("org.opencontainers.image.title"), "demo");
@@ -156,9 +156,9 @@ fn the_only_console_script_of_the_project_is_the_entrypoint() {
             assert_eq!(image.tree()[&format!("app/.venv/bin/{script}")].mode, 0o755);
         }
         if !scripts.is_empty() {
-            let given = workshop.build(&["--entrypoint=python -m demo"]);
+            let given = workshop.build(&["--entrypoint=python -m demo", "--no-audit"]);
             assert_eq!(given.execution()["Entrypoint"], json!(["python", "-m", "demo"]));
-            let none = workshop.build(&["--entrypoint="]);
+            let none = workshop.build(&["--entrypoint=", "--no-audit"]);
             assert_eq!(none.execution().get("Entrypoint"), None);
         }
     }

@@ -266,7 +266,7 @@ fn every_document_follows_its_schema() {
         (&["--base=oci:base", "--compression=zstd", "--label=a=b", "--annotation=c=d", "--expose=80"], 4),
         (&["--base=oci:base", "--platform=linux/amd64,linux/arm64", "--annotation=c=d"], 7),
         (&["--base=scratch", "--tag=example.org/a:1", "--tag=example.org/b:2"], 6),
-        (&[&slim, "--user=1000:1000", "--entrypoint=app", "--cmd=[\"a b\"]"], 4),
+        (&[&slim, "--user=1000:1000", "--entrypoint=sh", "--cmd=[\"a b\"]"], 4),
     ] {
         let (_place, layout) = workshop.layout(&mut workshop.without_base(arguments));
         assert_eq!(assert_valid(&layout), documents, "{arguments:?}");

@@ -20,7 +20,7 @@ fn built(project: &TestProject, names: [&str; 2]) -> [Built; 2] {
 fn a_variant_shares_the_layers_of_what_it_extends() {
     let project = TestProject::example(&format!(
         "{WEB}\n[tool.pybundle.target.test]\nextends = \"web\"\ngroup = [\"dev\"]\ninclude = [\"tests\"]\n\
-         env = {{ MODE = \"test\" }}\ncmd = [\"python\", \"-m\", \"tests\"]\nexpose = 9000\n\n\
+         env = {{ MODE = \"test\" }}\ncmd = [\"python\", \"-m\", \"tests.test_app\"]\nexpose = 9000\n\n\
          [tool.pybundle.target.debug]\nextends = \"test\"\nuser = 0\n",
     ));
     Tiny::python().write(&project.0.path().join("base"));
@@ -34,7 +34,7 @@ fn a_variant_shares_the_layers_of_what_it_extends() {
     assert!(own.iter().any(|path| path.contains("example_checks")), "{own:?}");
     assert_eq!((web.env("MODE"), test.env("MODE")), (Some("production".to_owned()), Some("test".to_owned())));
     assert_eq!((test.env("SHOP"), test.label("team").as_str()), (Some("1".to_owned()), Some("shop")));
-    assert_eq!(test.execution()["Cmd"], serde_json::json!(["python", "-m", "tests"]));
+    assert_eq!(test.execution()["Cmd"], serde_json::json!(["python", "-m", "tests.test_app"]));
     assert_eq!(test.execution()["ExposedPorts"], serde_json::json!({ "8000/tcp": {}, "9000/tcp": {} }));
     assert_eq!(test.execution()["User"], "1000");
     // Where the other goes and what it is called is its own.
