@@ -67,10 +67,11 @@ pub(crate) enum StartProblem {
         /// What was probably meant, in the form that the command takes.
         similar: Vec<String>,
     },
-    /// The attribute is a module, which cannot be called.
-    AttributeIsModule {
+    /// The attribute is something that cannot be called, of this kind.
+    NotCallable {
         path: String,
         attribute: String,
+        kind: &'static str,
     },
 }
 
@@ -139,8 +140,8 @@ impl fmt::Display for StartFinding {
             StartProblem::MissingAttribute { path, attribute, .. } => {
                 write!(formatter, "{path} does not define `{attribute}`")
             }
-            StartProblem::AttributeIsModule { path, attribute } => {
-                write!(formatter, "`{attribute}` is a module in {path}, which cannot be called")
+            StartProblem::NotCallable { path, attribute, kind } => {
+                write!(formatter, "`{attribute}` is {kind} in {path}, which cannot be called")
             }
             StartProblem::UnknownUser { .. } | StartProblem::UnknownGroup { .. } => Ok(()),
         }
@@ -202,8 +203,8 @@ impl Hints for StartFinding {
             StartProblem::InvalidApplication(invalid) => {
                 invalid.instead.iter().map(|instead| did_you_mean(instead)).collect()
             }
-            StartProblem::AttributeIsModule { .. } => {
-                vec!["name an attribute of the module that can be called".to_owned()]
+            StartProblem::NotCallable { .. } => {
+                vec!["name an attribute that can be called".to_owned()]
             }
         }
     }

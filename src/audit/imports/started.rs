@@ -105,7 +105,10 @@ impl<'a> ImportChecker<'a> {
         let names = self.names(file)?;
         let (path, attribute) = (file.path.to_owned(), name.to_owned());
         match names.get(name) {
-            Some(Binding::Module) => return Some(StartProblem::AttributeIsModule { path, attribute }),
+            Some(Binding::Module(_)) => {
+                return Some(StartProblem::NotCallable { path, attribute, kind: "a module" });
+            }
+            Some(Binding::Literal(kind)) => return Some(StartProblem::NotCallable { path, attribute, kind }),
             Some(_) => return None,
             None => {}
         }
