@@ -121,6 +121,9 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut TextPage) {
         contents::bytecode(report, page);
     }
     page.field("command", &command(&report.start));
+    if let Some(words) = &report.start.health_check {
+        page.field("health", &format!("{}; {}", words[1..].join(" "), health_check_loss(report)));
+    }
     for output in &report.outputs {
         page.field("wrote", output);
     }
@@ -172,6 +175,15 @@ fn command(start: &StartReport) -> String {
     };
     let user = start.user.as_ref().map(|user| format!(", as user {user}")).unwrap_or_default();
     format!("{text}{user}")
+}
+
+/// Returns who loses a health check. podman 4.3 and 5.8 read it from Docker's manifests only, and prefer OCI's in an archive.
+fn health_check_loss(report: &ImageReport) -> String {
+    let archive = report.outputs.iter().find_map(|output| output.split_once("-archive:"));
+    match archive.filter(|_| report.platforms.len() == 1) {
+        Some((_, file)) => format!("`podman load` drops it, `podman pull docker-archive:{file}` does not"),
+        None => "podman drops it: OCI images have none".to_owned(),
+    }
 }
 
 /// Returns arguments as a line for a shell.

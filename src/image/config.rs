@@ -5,6 +5,7 @@
 
 pub mod health;
 pub(crate) mod substitution;
+pub mod user;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -124,6 +125,14 @@ pub struct ExecutionParameters {
     /// Everything else, for instance Docker's `Healthcheck` and `Shell`.
     #[serde(flatten)]
     pub other: BTreeMap<String, Value>,
+}
+
+impl ExecutionParameters {
+    /// Returns the command of the health check, if there is one.
+    pub(crate) fn health_check(&self) -> Option<Vec<String>> {
+        let words = self.other.get("Healthcheck")?.get("Test")?.as_array()?;
+        Some(words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
+    }
 }
 
 /// The diff IDs of an image's layers (OCI image configuration, `rootfs`).

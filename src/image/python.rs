@@ -17,6 +17,15 @@ pub struct BasePython {
     pub full_version: Option<String>,
     /// The absolute path, for instance `/usr/local/bin/python3.12`.
     pub path: String,
+    /// The executable that the path leads to. Python finds its standard library from there, not from a link into it.
+    pub executable: String,
+}
+
+impl BasePython {
+    /// Returns the directory of the executable (PEP 405, `home`).
+    pub(crate) fn home(&self) -> &str {
+        self.executable.rsplit_once('/').map_or("/", |(directory, _)| directory)
+    }
 }
 
 /// Why a base image has no interpreter for an image.
@@ -75,7 +84,8 @@ pub fn from_config(base: &Base) -> Option<BasePython> {
     let version = minor(&full_version.parse().ok()?)?;
     let is_on_path = base.env("PATH")?.split(':').any(|directory| directory == DIRECTORY);
     let path = format!("{DIRECTORY}/python{version}");
-    is_on_path.then(|| BasePython { version, full_version: Some(full_version.to_owned()), path })
+    let executable = path.clone();
+    is_on_path.then(|| BasePython { version, full_version: Some(full_version.to_owned()), path, executable })
 }
 
 /// Returns the minor version of a full version.
@@ -86,8 +96,8 @@ fn minor(version: &Version) -> Option<PythonVersion> {
     }
 }
 
-/// Chooses the first interpreter of the wanted version on `PATH`, or the only one of that version. The default of `path`
-/// is the `PATH` that Docker sets for a container.
+/// Chooses the first interpreter of the wanted version on `PATH`, or the only one of that version, however many links lead to
+/// it. The default of `path` is the `PATH` that Docker sets for a container.
 ///
 /// # Errors
 /// The base has no interpreter of that version, or several and none of them on `PATH`.
@@ -99,8 +109,10 @@ pub fn choose(found: &[BasePython], path: Option<&str>, wanted: PythonVersion) -
     let directories = path.unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(':');
     let mut paths = directories.map(|directory| format!("{}/python{wanted}", directory.trim_end_matches('/')));
     let first = paths.find_map(|path| suitable.iter().find(|python| python.path == path));
+    let own: Vec<_> = suitable.iter().filter(|python| python.path == python.executable).collect();
     match (first, suitable.as_slice()) {
         (Some(python), _) | (None, [python]) => Ok((*python).clone()),
+        (None, _) if own.len() == 1 => Ok((*own[0]).clone()),
         (None, []) => Err(BasePythonError::WrongVersion { wanted, found: found.to_vec() }),
         (None, several) => {
             Err(BasePythonError::Ambiguous { wanted, found: several.iter().copied().cloned().collect() })

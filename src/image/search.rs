@@ -88,7 +88,10 @@ impl LayerSearch {
         let (directory, version) = interpreter(path)?;
         let prefix = directory.rsplit_once('/').map_or("", |(prefix, _)| prefix);
         let is_installed = !self.environments.contains(prefix);
-        is_installed.then(|| BasePython { version, full_version: None, path: format!("/{path}") })
+        let resolved =
+            self.file_system().and_then(|files| files.resolve(path, true).filter(|path| files.has_executable(path)));
+        let executable = format!("/{}", resolved.as_deref().unwrap_or(path));
+        is_installed.then(|| BasePython { version, full_version: None, path: format!("/{path}"), executable })
     }
 
     /// Searches an uncompressed layer.

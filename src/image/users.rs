@@ -8,6 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::config::user::LARGEST_ID;
 use super::filesystem::{FileSystem, LARGEST_ACCOUNT_FILE};
 use crate::archive::layer::LayerTree;
 use crate::hints::Hints;
@@ -65,6 +66,9 @@ impl NewUser {
         }
         if uid == 0 {
             return Err("UID 0 is root");
+        }
+        if uid.max(gid) > LARGEST_ID {
+            return Err("a UID or GID is at most 2147483647");
         }
         Ok(Self { name: name.to_owned(), uid, gid })
     }

@@ -15,6 +15,7 @@ use super::{
     rebase_output, rebase_profile, texts,
 };
 use crate::image::config::health::{HealthCheck, HealthCommand, HealthTime, StopSignal, VolumePath};
+use crate::image::config::user::UserSetting;
 use crate::image::{NewUser, Port};
 use crate::index::InvalidIndexUrl;
 use crate::platform::{Architecture, PythonVersion};
@@ -122,7 +123,7 @@ pub(crate) struct ContainerOptions {
     #[arg(long, value_name = "USER")]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<texts::StringOrNumber>")]
-    pub(crate) user: Option<String>,
+    pub(crate) user: Option<UserSetting>,
     /// Add a user with a group and a home directory, if the base lacks it
     ///
     /// [default: UID 1000, and the GID equal to the UID]

@@ -78,6 +78,8 @@ pub(crate) struct StartReport {
     pub(crate) workdir: Option<String>,
     /// The ports.
     pub(crate) ports: Vec<String>,
+    /// What checks whether a container is healthy, as the image states it: `CMD` and arguments, or `CMD-SHELL` and a line.
+    pub(crate) health_check: Option<Vec<String>>,
 }
 
 /// What came of loading an image into a container engine.

@@ -15,6 +15,7 @@ pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld
 use crate::audit::handler::Handler;
 use crate::engine::EngineKind;
 use crate::image::config::health::{HealthCheck, StopSignal, VolumePath};
+use crate::image::config::user::UserSetting;
 use crate::image::file::{ImageFile, ImageFormat, InvalidImageFile};
 use crate::image::{NewUser, Port, Timestamp};
 use crate::index::IndexStrategy;
@@ -283,7 +284,7 @@ pub(crate) struct ContainerSettings {
     pub(crate) command: Option<Vec<String>>,
     pub(crate) env: Vec<(String, String)>,
     /// `UID`, `UID:GID`, or a name that the image knows.
-    pub(crate) user: Option<String>,
+    pub(crate) user: Option<UserSetting>,
     /// Users to add to those of the base.
     pub(crate) users: Vec<NewUser>,
     pub(crate) workdir: Option<String>,

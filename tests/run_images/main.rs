@@ -31,6 +31,8 @@ mod commands;
 mod compression;
 mod files;
 mod function;
+mod health;
+mod linked_pythons;
 mod loading;
 mod logins;
 mod platforms;

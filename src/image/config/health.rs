@@ -54,7 +54,8 @@ pub enum HealthCommand {
 }
 
 impl HealthCommand {
-    fn words(&self) -> Vec<String> {
+    /// Returns the command as image configs state it.
+    pub(crate) fn words(&self) -> Vec<String> {
         match self {
             Self::None => vec!["NONE".to_owned()],
             Self::Arguments(arguments) => std::iter::once("CMD".to_owned()).chain(arguments.iter().cloned()).collect(),

@@ -28,6 +28,7 @@ fn official_images_state_their_python() {
             version: PythonVersion { major: 3, minor },
             full_version: Some(version.to_owned()),
             path: format!("/usr/local/bin/python3.{minor}"),
+            executable: format!("/usr/local/bin/python3.{minor}"),
         };
         assert_eq!(from_config(&base(&[path, &format!("PYTHON_VERSION={version}")])), Some(expected));
     }
@@ -49,7 +50,7 @@ fn path_decides_among_several() {
     let [system, local, other] =
         ["/usr/bin/python3.12", "/usr/local/bin/python3.12", "/opt/bin/python3.13"].map(|path| {
             let version = path.rsplit_once("python").unwrap().1.parse().unwrap();
-            BasePython { version, full_version: None, path: path.to_owned() }
+            BasePython { version, full_version: None, path: path.to_owned(), executable: path.to_owned() }
         });
     let found = [other.clone(), system.clone(), local.clone()];
     let [eleven, twelve, thirteen] = [11, 12, 13].map(|minor| PythonVersion { major: 3, minor });
@@ -68,4 +69,21 @@ fn path_decides_among_several() {
     for error in [ambiguous, mismatch, absent] {
         assert_eq!(error.hints().len(), 1);
     }
+}
+
+/// As in images of uv: the interpreter of a version directory, a link to that directory, and links to the executable.
+#[test]
+fn links_to_one_interpreter_are_one() {
+    let version = PythonVersion { major: 3, minor: 13 };
+    let executable = "/root/.local/share/uv/python/cpython-3.13.1-linux-x86_64-gnu/bin/python3.13";
+    let paths = [executable, "/root/.local/bin/python3.13", "/opt/bin/python3.13"];
+    let found = paths.map(|path| BasePython {
+        version,
+        full_version: None,
+        path: path.to_owned(),
+        executable: executable.to_owned(),
+    });
+    assert_eq!(choose(&found, None, version), Ok(found[0].clone()));
+    assert_eq!(choose(&found, Some("/opt/bin:/usr/bin"), version), Ok(found[2].clone()));
+    assert!(choose(&found[1..], None, version).is_err());
 }

@@ -29,6 +29,11 @@ pub(crate) struct BaseContents {
     pub glibc: Option<Glibc>,
 }
 
+impl BaseContents {
+    /// The version of the cached data. Raise it whenever a field changes, or a search finds more.
+    const FORMAT: u32 = 2;
+}
+
 impl Bases<'_> {
     /// Returns the interpreters of a base: from its configuration, or by searching its layers.
     ///
@@ -51,7 +56,7 @@ impl Bases<'_> {
         base: &Base,
         wanted: &BTreeSet<&str>,
     ) -> Result<Option<BaseContents>, BuildError> {
-        let recorded = base.digest.and_then(|manifest| self.cache.record(RecordKind::Base, manifest));
+        let recorded = base.digest.and_then(|manifest| self.cache.record(RecordKind::Base, contents_key(manifest)));
         if recorded.is_some() || wanted.is_empty() || base.layers.is_empty() {
             return Ok(recorded);
         }
@@ -68,7 +73,7 @@ impl Bases<'_> {
     /// Returns the contents of a base by searching its layers.
     fn contents(&self, base: &Base) -> Result<BaseContents, BuildError> {
         let Some(manifest) = base.digest else { return Ok(BaseContents::default()) };
-        self.cache.remember(RecordKind::Base, manifest, || {
+        self.cache.remember(RecordKind::Base, contents_key(manifest), || {
             let (contents, files) = self.search(base)?;
             if let Some(files) = files {
                 self.cache.store_record(RecordKind::FileSystem, file_system_key(manifest), &files)?;
@@ -85,7 +90,7 @@ impl Bases<'_> {
         let Some(manifest) = base.digest else { return Ok(FileSystem::default()) };
         self.cache.remember(RecordKind::FileSystem, file_system_key(manifest), || {
             let (contents, files) = self.search(base)?;
-            self.cache.store_record(RecordKind::Base, manifest, &contents)?;
+            self.cache.store_record(RecordKind::Base, contents_key(manifest), &contents)?;
             files.ok_or_else(|| BuildError::LargeBase(manifest))
         })
     }
@@ -127,6 +132,10 @@ impl Bases<'_> {
         };
         Ok((contents, search.file_system().cloned()))
     }
+}
+
+fn contents_key(manifest: Sha256) -> RecordKey {
+    RecordKey::new(format!("{} {}", BaseContents::FORMAT, manifest.hex()), &[])
 }
 
 fn file_system_key(manifest: Sha256) -> RecordKey {

@@ -194,8 +194,8 @@ pub(super) fn configuration(
 /// run as root (`runAsNonRoot`).
 fn numeric_user(settings: &ImageSettings) -> Option<String> {
     let user = settings.container.user.as_ref()?;
-    let added = settings.container.users.iter().find(|added| added.name == *user);
-    Some(added.map_or_else(|| user.clone(), |added| format!("{}:{}", added.uid, added.gid)))
+    let added = settings.container.users.iter().find(|added| added.name == user.as_str());
+    Some(added.map_or_else(|| user.to_string(), |added| format!("{}:{}", added.uid, added.gid)))
 }
 
 /// Returns the environment variables that the image adds to its base's. The user's values may refer to those of the profile

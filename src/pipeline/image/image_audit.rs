@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::audit::command::StartFinding;
+use crate::audit::command::{StartFinding, StartProblem};
 use crate::audit::handler::ImportRoot;
 use crate::audit::imports::ModuleUse;
 use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::cache::Cache;
-use crate::image::Base;
+use crate::image::config::user::UserSetting;
+use crate::image::{Base, BasePython};
 use crate::pipeline::BuildError;
 use crate::pipeline::audits::{self, Audited, Deployment};
 use crate::pipeline::image::base::Bases;
@@ -21,6 +22,7 @@ use crate::pipeline::plan::Plan;
 use crate::platform::{ImageTarget, LambdaProfile};
 use crate::report::{AuditReport, Reporter};
 use crate::settings::ImageSettings;
+use crate::tree::FileAccess;
 
 /// An image before its layers are built.
 pub(super) struct ImageAudit<'a> {
@@ -31,6 +33,8 @@ pub(super) struct ImageAudit<'a> {
     pub plan: &'a Plan<'a>,
     pub distributions: &'a [InstalledDistribution<'a>],
     pub files: ContainerFiles<'a>,
+    /// The base's interpreter, which the image's virtual environment leads to.
+    pub python: Option<&'a BasePython>,
     pub schemes: InstallSchemes<'a>,
 }
 
@@ -93,7 +97,12 @@ impl ImageAudit<'_> {
         let variable = |name: &str| command::env(settings, target, base, name).ok().flatten();
         let scripts = &target.scheme.scripts;
         let mut command = StartedCommand::read(&arguments, workdir, &variable, files, self.distributions, scripts)?;
-        let user = container.user.as_deref().or(target.user.as_deref()).unwrap_or(&base.config.execution.user);
+        let user = container
+            .user
+            .as_ref()
+            .map(UserSetting::as_str)
+            .or(target.user.as_deref())
+            .unwrap_or(&base.config.execution.user);
         let user = match ContainerUser::find(user, container, files.base_files)? {
             UserLookup::Found(user) => Some(user),
             UserLookup::Unknown => None,
@@ -102,6 +111,13 @@ impl ImageAudit<'_> {
                 None
             }
         };
+        if let (Some(user), Some(python)) = (&user, self.python) {
+            let forbidden = user.forbidden(files, python.executable.trim_start_matches('/'), FileAccess::EXECUTABLE);
+            command.findings.extend(forbidden.map(|(path, access)| {
+                let problem = StartProblem::Forbidden { path, user: user.name.clone(), access };
+                StartFinding { command: python.path.clone(), problem, is_error: true }
+            }));
+        }
         let check = CommandCheck { files, user: user.as_ref() };
         for (at, started) in command.started.iter().enumerate() {
             let Some(problem) = check.problem(started, at == 0)? else { continue };

@@ -47,7 +47,7 @@ pub(super) struct LayerPlan {
 /// # Errors
 /// A path is not valid.
 pub(super) fn environment(venv: &str, python: &BasePython) -> Result<LayerPlan, BuildError> {
-    let home = python.path.rsplit_once('/').map_or("/", |(directory, _)| directory);
+    let home = python.home();
     let version = python.full_version.clone().unwrap_or_else(|| python.version.to_string());
     let text = format!(
         "home = {home}\nimplementation = CPython\nversion_info = {version}\ninclude-system-site-packages = false\n"

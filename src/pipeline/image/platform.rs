@@ -88,7 +88,9 @@ impl<'a> PlatformBuilder<'a> {
         let (settings, bases, base) = (self.settings, self.bases, &platform.base);
         let files = ContainerFiles::new(&base_files, &tree, links, command::env(settings, target, base, "PATH")?);
         let schemes = self.schemes();
-        let audit = ImageAudit { settings, target, bases, base, plan, distributions: &distributions, files, schemes };
+        let python = platform.python.as_ref().filter(|_| target.venv.is_some());
+        let audit =
+            ImageAudit { settings, target, bases, base, plan, distributions: &distributions, files, python, schemes };
         let audit = audit.run(cache, reporter)?;
         self.check_size(size)?;
 

@@ -94,6 +94,12 @@ fn start(build: &PlatformBuild) -> StartReport {
         user: configuration.user.clone(),
         workdir: configuration.workdir.clone(),
         ports: configuration.exposed_ports.iter().map(ToString::to_string).collect(),
+        health_check: configuration
+            .health_check
+            .as_ref()
+            .map(|check| check.command.words())
+            .or_else(|| build.platform.base.config.execution.health_check())
+            .filter(|words| words.first().is_some_and(|first| first != "NONE")),
     }
 }
 
