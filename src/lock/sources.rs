@@ -44,8 +44,7 @@ fn expanded(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {
         let (name, end) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
             Some((name, _)) => (name, name.len() + 2),
             None => {
-                let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
-                let end = after.find(|character| !is_part(character)).unwrap_or(after.len());
+                let end = after.find(|character| !is_of_name(character)).unwrap_or(after.len());
                 (&after[..end], end)
             }
         };
@@ -58,8 +57,15 @@ fn expanded(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {
     result + rest
 }
 
+/// Returns whether a character may be part of the name of a variable.
+fn is_of_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -70,12 +76,9 @@ mod tests {
             ("${USER", "${USER"),
             ("$USER_x/${}", "$USER_x/${}"),
         ] {
-            let variable = |name: &str| match name {
-                "USER" => Some("u".to_owned()),
-                "PASS" => Some("p".to_owned()),
-                _ => None,
-            };
-            assert_eq!(expanded(text, &variable), expected, "{text}");
+            let variables = BTreeMap::from([("USER", "u"), ("PASS", "p")]);
+            let value = expanded(text, &|name| variables.get(name).map(|value| (*value).to_owned()));
+            assert_eq!(value, expected, "{text}");
         }
     }
 }

@@ -124,8 +124,13 @@ pub(super) struct PdmPackage {
 impl PdmPackage {
     /// Returns whether two entries stand for the same.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let version = |package: &Self| package.version.as_ref().map(|version| version.value.clone());
-        self.extras == other.extras && version(self) == version(other) && self.source() == other.source()
+        self.extras == other.extras
+            && self.locked_version() == other.locked_version()
+            && self.source() == other.source()
+    }
+
+    pub(super) fn locked_version(&self) -> Option<&Version> {
+        self.version.as_ref().map(|version| &version.value)
     }
 
     fn source(&self) -> [&Option<String>; 3] {

@@ -16,11 +16,11 @@ use crate::name::GroupName;
 #[derive(Debug, Clone, Copy)]
 enum HashedParts {
     /// PDM 2.20 and later: `[dependency-groups]`, too.
-    WithGroups,
+    Groups,
     /// PDM 2.18: the whole of `tool.pdm.resolution`.
-    WithResolution,
+    Resolution,
     /// PDM 2.15 and earlier.
-    WithOverrides,
+    Overrides,
 }
 
 impl PdmLock {
@@ -39,7 +39,7 @@ impl PdmLock {
                 None => Err(self.outdated("the lock has no content_hash")),
             };
         };
-        for parts in [HashedParts::WithGroups, HashedParts::WithResolution, HashedParts::WithOverrides] {
+        for parts in [HashedParts::Groups, HashedParts::Resolution, HashedParts::Overrides] {
             match SPACED.sha256(&parts.of(&project.table)) {
                 Ok(hash) if locked.strip_prefix("sha256:") == Some(&hash) => return Ok(Freshness::Current),
                 Ok(_) => {}
@@ -71,22 +71,20 @@ impl HashedParts {
         let empty = Table::new();
         let project = pyproject.get("project").and_then(Value::as_table).unwrap_or(&empty);
         let pdm = pyproject.get("tool").and_then(|tool| tool.get("pdm")).and_then(Value::as_table).unwrap_or(&empty);
-        let table = || Value::Table(Table::new());
-        let list = || Value::Array(Vec::new());
-        let resolution = pdm.get("resolution").cloned().unwrap_or_else(table);
+        let resolution = pdm.get("resolution").cloned().unwrap_or_else(empty_table);
         let (key, resolution) = match self {
-            Self::WithGroups | Self::WithResolution => ("resolution", resolution),
-            Self::WithOverrides => ("overrides", resolution.get("overrides").cloned().unwrap_or_else(table)),
+            Self::Groups | Self::Resolution => ("resolution", resolution),
+            Self::Overrides => ("overrides", resolution.get("overrides").cloned().unwrap_or_else(empty_table)),
         };
         let development = match self {
-            Self::WithGroups => Value::Table(development_groups(pyproject, pdm)),
-            Self::WithResolution | Self::WithOverrides => pdm.get("dev-dependencies").cloned().unwrap_or_else(table),
+            Self::Groups => Value::Table(development_groups(pyproject, pdm)),
+            Self::Resolution | Self::Overrides => pdm.get("dev-dependencies").cloned().unwrap_or_else(empty_table),
         };
         let parts = [
-            ("sources", pdm.get("source").cloned().unwrap_or_else(list)),
-            ("dependencies", project.get("dependencies").cloned().unwrap_or_else(list)),
+            ("sources", pdm.get("source").cloned().unwrap_or_else(empty_array)),
+            ("dependencies", project.get("dependencies").cloned().unwrap_or_else(empty_array)),
             ("dev-dependencies", development),
-            ("optional-dependencies", project.get("optional-dependencies").cloned().unwrap_or_else(table)),
+            ("optional-dependencies", project.get("optional-dependencies").cloned().unwrap_or_else(empty_table)),
             (
                 "requires-python",
                 project.get("requires-python").cloned().unwrap_or_else(|| Value::String(String::new())),
@@ -95,6 +93,14 @@ impl HashedParts {
         ];
         parts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
+}
+
+fn empty_table() -> Value {
+    Value::Table(Table::new())
+}
+
+fn empty_array() -> Value {
+    Value::Array(Vec::new())
 }
 
 /// Returns the groups of `[dependency-groups]` by their normalized names, with what `tool.pdm.dev-dependencies` adds.

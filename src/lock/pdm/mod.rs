@@ -71,9 +71,9 @@ impl PdmLock {
         let document: PdmDocument = from_toml(text, path)?;
         let directory = path.parent().map(Path::to_owned).unwrap_or_default();
         let pyproject = join(&directory, &project.path.to_string_lossy()).join(PYPROJECT);
-        let invalid = |reason: String| LockError::InvalidProject { path: pyproject, reason: redact::text(&reason) };
         let read = PdmProject::new(project).and_then(|project| Ok((project.sources(variable)?, project)));
-        let (sources, project) = read.map_err(invalid)?;
+        let (sources, project) =
+            read.map_err(|reason| LockError::InvalidProject { path: pyproject, reason: redact::text(&reason) })?;
         let mut by_name = BTreeMap::<DistributionName, Vec<PdmPackageIndex>>::new();
         for (index, package) in document.packages.iter().enumerate() {
             by_name.entry(package.name.clone()).or_default().push(index);

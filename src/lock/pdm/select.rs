@@ -64,7 +64,7 @@ impl PdmLock {
             }
             let pinned = PinnedDistribution {
                 name: package.name.clone(),
-                version: package.version.as_ref().map(|version| version.value.clone()),
+                version: package.locked_version().cloned(),
                 required_by: dependents.into_iter().filter(|by| !is_of(by, package)).collect(),
                 source: locator.source(package)?,
             };
@@ -106,33 +106,23 @@ impl PdmLock {
     /// Returns what is requested, after refusing unknown extras and groups, and those that are not locked.
     fn request(&self, request: &SelectionRequest) -> Result<PdmRequest, LockError> {
         let known = self.extras_and_groups();
-        let path = || self.path.clone();
-        let projects = || self.project.name.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let projects: Vec<String> = self.project.name.iter().map(ToString::to_string).collect();
+        let path = self.path.clone();
         let extras = if request.all_extras { known.extras.clone() } else { request.extras.clone() };
         if let Some(extra) = extras.difference(&known.extras).next() {
             let known = known.extras.iter().map(ToString::to_string).collect();
-            return Err(LockError::UnknownExtra {
-                path: path(),
-                projects: projects(),
-                extra: extra.to_string(),
-                known,
-            });
+            return Err(LockError::UnknownExtra { path, projects, extra: extra.to_string(), known });
         }
         let groups: BTreeSet<GroupName> = request.groups.union(&request.only_groups).cloned().collect();
         if let Some(group) = groups.difference(&known.groups).next() {
             let known = known.groups.iter().map(ToString::to_string).collect();
-            return Err(LockError::UnknownGroup {
-                path: path(),
-                projects: projects(),
-                group: group.to_string(),
-                known,
-            });
+            return Err(LockError::UnknownGroup { path, projects, group: group.to_string(), known });
         }
         let requested = PdmRequest { main: request.only_groups.is_empty(), groups, extras };
-        let locked = self.metadata.groups.as_ref();
-        let is_unlocked = |name: &&str| locked.is_some_and(|locked| !locked.contains(*name));
-        if let Some(name) = requested.names().into_iter().find(is_unlocked) {
-            return Err(LockError::UnlockedGroup { path: path(), group: name.to_owned() });
+        if let Some(locked) = &self.metadata.groups
+            && let Some(name) = requested.names().into_iter().find(|name| !locked.contains(*name))
+        {
+            return Err(LockError::UnlockedGroup { path, group: name.to_owned() });
         }
         Ok(requested)
     }

@@ -46,10 +46,11 @@ impl<'de> Visitor<'de> for PipfileDocumentVisitor {
         while let Some(key) = map.next_key::<String>()? {
             if key == "_meta" {
                 meta = Some(map.next_value()?);
-            } else if categories.contains_key(&key) {
-                return Err(A::Error::custom(format!("`{}` is listed twice", key.escape_debug())));
-            } else {
-                categories.insert(key, map.next_value()?);
+                continue;
+            }
+            let shown = key.escape_debug().to_string();
+            if categories.insert(key, map.next_value()?).is_some() {
+                return Err(A::Error::custom(format!("`{shown}` is listed twice")));
             }
         }
         let meta = meta.ok_or_else(|| A::Error::missing_field("_meta"))?;

@@ -47,21 +47,23 @@ impl PipfileLock {
 
 /// Returns the hash of a Pipfile, with the names of its requirements as `name` returns them.
 fn content(pipfile: &Table, name: fn(&str) -> String) -> Result<String, Unserializable> {
-    let category = |key: &str| {
-        let requirements = pipfile.get(key).and_then(Value::as_table).into_iter().flatten();
-        Value::Table(requirements.map(|(key, value)| (name(key), value.clone())).collect())
-    };
     let requires = pipfile.get("requires").cloned().unwrap_or_else(|| Value::Table(Table::new()));
     let sources = pipfile.get("source").cloned().unwrap_or_else(default_sources);
     let meta = Table::from_iter([("sources".to_owned(), sources), ("requires".to_owned(), requires)]);
     let mut hashed = Table::new();
     for key in pipfile.keys().filter(|key| !NO_CATEGORIES.contains(&key.as_str()) && *key != DEVELOP) {
-        hashed.insert(key.clone(), category(key));
+        hashed.insert(key.clone(), category(pipfile, key, name));
     }
     hashed.insert("_meta".to_owned(), Value::Table(meta));
-    hashed.insert(DEFAULT.to_owned(), category("packages"));
-    hashed.insert(DEVELOP.to_owned(), category(DEV_PACKAGES));
+    hashed.insert(DEFAULT.to_owned(), category(pipfile, "packages", name));
+    hashed.insert(DEVELOP.to_owned(), category(pipfile, DEV_PACKAGES, name));
     COMPACT.sha256(&hashed)
+}
+
+/// Returns the requirements of a category.
+fn category(pipfile: &Table, key: &str, name: fn(&str) -> String) -> Value {
+    let requirements = pipfile.get(key).and_then(Value::as_table).into_iter().flatten();
+    Value::Table(requirements.map(|(key, value)| (name(key), value.clone())).collect())
 }
 
 /// Returns the sources that pipenv assumes for a Pipfile without any.

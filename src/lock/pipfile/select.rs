@@ -110,8 +110,8 @@ impl PipfileLock {
     }
 
     fn group(&self, name: &GroupName) -> Option<&PipfileCategory> {
-        let find = |wanted: &str| self.groups.iter().find(|(name, _)| name.as_str() == wanted).map(|(_, found)| found);
-        find(name.as_str()).or_else(|| find(DEV_PACKAGES).filter(|_| DEV_ALIASES.contains(&name.as_str())))
+        let is_dev = DEV_ALIASES.contains(&name.as_str());
+        self.groups.get(name).or_else(|| self.groups.get(&DEV_PACKAGES.parse().ok()?).filter(|_| is_dev))
     }
 
     /// Returns what an entry pins.
@@ -154,11 +154,13 @@ impl PipfileLock {
             Some(subdirectory) => format!("{location}#subdirectory={subdirectory}"),
             None => location.to_owned(),
         };
-        let invalid = |reason: String| self.invalid_url(name, &location, reason);
-        let (reference, fragment) = DirectReference::parse(&location, &self.directory).map_err(invalid)?;
+        let (reference, fragment) = DirectReference::parse(&location, &self.directory)
+            .map_err(|reason| self.invalid_url(name, &location, reason))?;
         let digests = fragment.digest.into_iter().chain(entry.hashes.iter().map(|digest| digest.0.clone())).collect();
         let version = reference.version(name);
-        let source = reference.source(digests).ok_or_else(|| invalid("it names no commit".to_owned()))?;
+        let source = reference
+            .source(digests)
+            .ok_or_else(|| self.invalid_url(name, &location, "it names no commit".to_owned()))?;
         Ok((version, source))
     }
 

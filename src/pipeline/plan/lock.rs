@@ -155,8 +155,8 @@ fn parse(
         LockFormat::Pipfile => {
             let pipfile = path.with_file_name("Pipfile");
             let pipfile = pipfile.is_file().then(|| content(&pipfile, text)).transpose()?;
-            let variable = |name: &str| references.get(name).map(str::to_owned);
-            let environment = PipfileEnvironment { pipfile: pipfile.as_deref(), variable: &variable };
+            let pipfile = pipfile.as_deref();
+            let environment = PipfileEnvironment { pipfile, variable: &|name| references.get(name).map(str::to_owned) };
             Lock::parse_pipfile(&content(path, text)?, path, &environment)?
         }
         LockFormat::Requirements => parse_requirements(paths, references, workspace, text)?,
