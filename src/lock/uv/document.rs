@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::{Version, VersionSpecifiers};
+use rayon::prelude::*;
 use serde::de::IgnoredAny;
 
 use super::conflicts::ConflictItem;
@@ -15,6 +16,9 @@ use crate::lock::toml_syntax::Parsed;
 use crate::marker::Marker;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::wheel::filename::WheelFilename;
+
+/// How many distributions one thread parses at once.
+const PARTS_AT_ONCE: usize = 128;
 
 /// The part of the file that is the same in every version of the format.
 #[derive(Debug, serde::Deserialize)]
@@ -177,17 +181,23 @@ impl UvDocument {
     /// part, and a part with any other table is refused.
     pub(super) fn parse_in_parts(text: &str) -> Option<Self> {
         const HEADER: &str = "\n[[package]]\n";
-        let mut starts = text.match_indices(HEADER).map(|(start, _)| start + 1);
-        let mut start = starts.next()?;
-        let mut document: Self = toml::from_str(text.get(..start)?).ok()?;
+        let starts: Vec<usize> = text.match_indices(HEADER).map(|(start, _)| start + 1).collect();
+        let mut document: Self = toml::from_str(text.get(..*starts.first()?)?).ok()?;
         if !document.packages.is_empty() {
             return None;
         }
-        for end in starts.chain([text.len()]) {
-            let part: UvPackagePart = toml::from_str(text.get(start..end)?).ok()?;
-            document.packages.extend(part.packages);
-            start = end;
-        }
+        let ends = starts.iter().skip(1).copied().chain([text.len()]);
+        let parts: Vec<(usize, usize)> = starts.iter().copied().zip(ends).collect();
+        // A small lock is one chunk: to share it would take longer than to parse it.
+        let parsed = parts.par_chunks(PARTS_AT_ONCE).map(|parts| {
+            let mut packages = Vec::with_capacity(parts.len());
+            for &(start, end) in parts {
+                let part: UvPackagePart = toml::from_str(text.get(start..end)?).ok()?;
+                packages.extend(part.packages);
+            }
+            Some(packages)
+        });
+        document.packages = parsed.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
         document.packages.shrink_to_fit();
         Some(document)
     }
