@@ -38,7 +38,7 @@ pub(crate) struct Handler {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a valid handler, expected `module.function`: {reason}")]
+#[error("`{text}` is not a valid handler, expected `module.function`: {reason}{}", suggestion(text))]
 pub(crate) struct InvalidHandler {
     pub(crate) text: String,
     pub(crate) reason: &'static str,
@@ -86,6 +86,13 @@ impl InvalidHandler {
     fn new(text: &str, reason: &'static str) -> Self {
         Self { text: text.to_owned(), reason }
     }
+}
+
+/// Returns the handler that a string with a colon stands for, as the end of a message; empty if it stands for none.
+fn suggestion(text: &str) -> String {
+    let handler = text.replace(".py:", ".").replace(':', ".");
+    let is_meant = text.contains(':') && handler.parse::<Handler>().is_ok();
+    if is_meant { format!(": {}", did_you_mean(&handler)) } else { String::new() }
 }
 
 /// Returns whether a string is an identifier, as far as handlers and file names are concerned.

@@ -11,6 +11,7 @@ mod literal_path;
 mod names;
 mod search;
 pub(crate) mod startup;
+pub(crate) mod system_needs;
 
 use std::fmt;
 
@@ -19,6 +20,7 @@ use data_files::MissingDataFile;
 use imports::{ImportFinding, UnreachedModules};
 use libraries::LibraryFinding;
 use startup::ShadowedModule;
+use system_needs::MissingSystemNeed;
 
 use crate::hints::{self, Hints};
 
@@ -31,6 +33,8 @@ pub(crate) enum AuditFinding {
     Import(#[from] ImportFinding),
     #[error(transparent)]
     Start(#[from] StartFinding),
+    #[error(transparent)]
+    SystemNeed(#[from] MissingSystemNeed),
     #[error(transparent)]
     Shadowed(#[from] ShadowedModule),
     #[error(transparent)]
@@ -48,7 +52,7 @@ impl AuditFinding {
             Self::DataFile(finding) => finding.is_error(),
             Self::Start(finding) => finding.is_error,
             Self::Shadowed(shadowed) => shadowed.stops_runtime,
-            Self::Unreached(_) => false,
+            Self::Unreached(_) | Self::SystemNeed(_) => false,
         }
     }
 
@@ -59,7 +63,7 @@ impl AuditFinding {
             Self::Import(finding) => finding.missing().into_iter().collect(),
             Self::DataFile(finding) => vec![&finding.path],
             Self::Start(finding) => finding.missing().into_iter().collect(),
-            Self::Shadowed(_) | Self::Unreached(_) => Vec::new(),
+            Self::Shadowed(_) | Self::Unreached(_) | Self::SystemNeed(_) => Vec::new(),
         }
     }
 }
@@ -72,7 +76,7 @@ impl Hints for AuditFinding {
             Self::DataFile(finding) => finding.hints(),
             Self::Start(finding) => finding.hints(),
             Self::Shadowed(finding) => finding.hints(),
-            Self::Unreached(_) => Vec::new(),
+            Self::Unreached(_) | Self::SystemNeed(_) => Vec::new(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::projects;
+use crate::tiny::Tiny;
 use crate::workshop::Workshop;
 
 #[test]
@@ -75,6 +76,23 @@ fn flags_beat_the_profile_and_the_base() {
     let digest = top["manifests"][0]["digest"].as_str().unwrap().replace("sha256:", "blobs/sha256/");
     let index: Value = serde_json::from_slice(&fs::read(layout.join(digest)).unwrap()).unwrap();
     assert_eq!(index["annotations"]["k"], "v");
+}
+
+#[test]
+fn what_a_base_loses_is_kept_or_named() {
+    let workshop = Workshop::new();
+    let execution = json!({ "Env": ["PATH=/usr/bin", "PYTHONPATH=/opt/shared"], "Entrypoint": ["/entry.sh", "serve"] });
+    Tiny::python().execution(execution).write(&workshop.path("base"));
+    let warned = |arguments: &[&str]| workshop.report(&[arguments, &["--output=oci:out"]].concat());
+    let image = workshop.build(&[]);
+    assert_eq!(image.env("PYTHONPATH").as_deref(), Some("/app:/opt/shared"));
+    assert_eq!(workshop.build(&["--env=PYTHONPATH=/mine"]).env("PYTHONPATH").as_deref(), Some("/mine"));
+    let warning =
+        "the entrypoint of the base, `/entry.sh serve`, does not run: to keep it, pass --entrypoint '/entry.sh serve'";
+    assert!(warned(&[])["warnings"].to_string().contains(warning), "{}", warned(&[])["warnings"]);
+    let kept = workshop.build(&["--entrypoint", "/entry.sh serve", "--no-audit"]);
+    assert_eq!(kept.execution()["Entrypoint"], json!(["/entry.sh", "serve"]));
+    assert!(!warned(&["--entrypoint=", "--cmd=python"])["warnings"].to_string().contains("entrypoint"));
 }
 
 #[test]

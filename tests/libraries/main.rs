@@ -6,6 +6,7 @@
 mod support;
 
 mod applications;
+mod by_name;
 mod compiled;
 mod defects;
 mod runs;

@@ -6,6 +6,7 @@ mod inclusion;
 mod libraries;
 mod remedies;
 mod startup;
+mod system_needs;
 mod unused;
 
 use std::collections::BTreeSet;
@@ -71,6 +72,8 @@ pub(super) struct Deployment<'a> {
     pub system: &'a dyn Fn(&BTreeSet<&str>) -> Result<TargetSystem, BuildError>,
     /// Returns whether the base has a file or a directory at a path; `None` if that is not known.
     pub base_has: &'a dyn Fn(&str) -> Result<Option<bool>, BuildError>,
+    /// Returns whether an executable is on the target's `PATH`; `None` if that is not known.
+    pub has_executable: &'a dyn Fn(&str) -> Result<Option<bool>, BuildError>,
 }
 
 impl Deployment<'_> {
@@ -95,8 +98,9 @@ pub(super) fn audit(
         return Ok(report);
     }
     let mut findings: Vec<AuditFinding> = libraries::audit(audited)?.into_iter().map(AuditFinding::from).collect();
-    let (of_imports, modules) = imports::audit(audited, starts, &mut report)?;
+    let (of_imports, modules, used) = imports::audit(audited, starts, &mut report)?;
     findings.extend(of_imports);
+    findings.extend(system_needs::audit(audited, &used)?.into_iter().map(AuditFinding::from));
     findings.extend(data_files::audit(audited, &modules).into_iter().map(AuditFinding::from));
     findings.extend(startup::audit(audited, &mut report)?.into_iter().map(AuditFinding::from));
     let (errors, warnings): (Vec<AuditFinding>, Vec<AuditFinding>) =

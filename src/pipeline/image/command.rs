@@ -131,6 +131,16 @@ fn words(settings: &ImageSettings) -> impl Iterator<Item = &str> {
     start.entrypoint.iter().chain(&start.command).flatten().map(String::as_str)
 }
 
+/// Returns the entrypoint of a base that the user chose and whose entrypoint the profile removes, as one would type it.
+pub(super) fn dropped_entrypoint(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Option<String> {
+    let is_dropped = settings.base.is_some()
+        && settings.container.entrypoint.is_none()
+        && target.entrypoint == BaseEntrypoint::Reset;
+    let entrypoint =
+        Some(&base.config.execution.entrypoint).filter(|entrypoint| is_dropped && !entrypoint.is_empty())?;
+    shlex::try_join(entrypoint.iter().map(String::as_str)).ok()
+}
+
 /// Returns the arguments of the container's process: its entrypoint and its command.
 pub(super) fn arguments(
     settings: &ImageSettings,
@@ -203,7 +213,14 @@ fn numeric_user(settings: &ImageSettings) -> Option<String> {
 fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Result<Vec<(String, String)>, BuildError> {
     let mut env = Vec::with_capacity(target.env.len());
     for (name, value) in &target.env {
-        env.push((name.clone(), config::expand(value, &base.config.execution)?));
+        let mut value = config::expand(value, &base.config.execution)?;
+        // The base may have modules of its own.
+        if name == "PYTHONPATH"
+            && let Some(inherited) = base.env(name).filter(|inherited| !inherited.is_empty())
+        {
+            value = format!("{value}:{inherited}");
+        }
+        env.push((name.clone(), value));
     }
     let before = env.clone();
     for (name, value) in &settings.container.env {

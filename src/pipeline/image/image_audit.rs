@@ -7,6 +7,7 @@ use crate::audit::handler::ImportRoot;
 use crate::audit::imports::ModuleUse;
 use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::cache::Cache;
+use crate::hints::quoted;
 use crate::image::config::user::UserSetting;
 use crate::image::{Base, BasePython};
 use crate::pipeline::BuildError;
@@ -47,6 +48,12 @@ impl ImageAudit<'_> {
         let Self { settings, target, plan, distributions, .. } = *self;
         let tree = self.files.tree;
         let handler = command::handler(settings, target)?;
+        if let Some(entrypoint) = command::dropped_entrypoint(settings, target, self.base) {
+            reporter.warn(&format!(
+                "the entrypoint of the base, `{entrypoint}`, does not run: to keep it, pass --entrypoint {}",
+                quoted(&entrypoint)
+            ));
+        }
         let command = if handler.is_some() { StartedCommand::default() } else { self.command()? };
         let directories = command::search_path(settings, target, &command.search);
         let roots: Vec<ImportRoot> =
@@ -61,6 +68,7 @@ impl ImageAudit<'_> {
             schemes: self.schemes,
             system: &|wanted| self.system(wanted),
             base_has: &|path| self.base_has(path),
+            has_executable: &|name| self.has_executable(name),
         };
         let application = target.application.trim_matches('/');
         let workdir = settings.container.workdir.as_ref().unwrap_or(&target.workdir).trim_matches('/');
@@ -134,6 +142,19 @@ impl ImageAudit<'_> {
             ContainerFile::Own(..) | ContainerFile::Directory | ContainerFile::Missing => Some(false),
             ContainerFile::Unknown => None,
         })
+    }
+
+    /// Returns whether an executable is on `PATH`; `None` if that is not known.
+    fn has_executable(&self, name: &str) -> Result<Option<bool>, BuildError> {
+        let mut is_known = true;
+        for path in self.files.candidates(name, "/") {
+            match self.files.certain(&path)? {
+                ContainerFile::Own(..) | ContainerFile::OfBase { is_executable: true } => return Ok(Some(true)),
+                ContainerFile::Unknown => is_known = false,
+                ContainerFile::OfBase { .. } | ContainerFile::Directory | ContainerFile::Missing => {}
+            }
+        }
+        Ok(is_known.then_some(false))
     }
 
     /// Returns the system libraries that the base provides.

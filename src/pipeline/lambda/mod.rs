@@ -180,6 +180,7 @@ fn build(
         schemes,
         system: &|_| Ok(system(profile, &plan)),
         base_has: &|_| Ok(Some(false)),
+        has_executable: &|_| Ok(Some(false)),
     };
     let audited = Audited {
         plan: &plan,
