@@ -15,9 +15,18 @@ use crate::report::AuditReport;
 /// metadata), and the modules that the service starts it with.
 const OF_RUNTIME: [&str; 5] = ["awslambdaric", "bootstrap", "runtime_client", "simplejson", "snapshot_restore_py"];
 
-/// Returns the problems with the application's imports and syntax and with what the command names, the application's modules, and the
-/// distributions that it imports. Adds the distributions that nothing
-/// imports to the report, and the problems of modules that are not reached.
+/// What the audit of imports finds.
+pub(super) struct ImportResults<'a> {
+    /// The problems with the application's imports and syntax, and with what the command names.
+    pub findings: Vec<AuditFinding>,
+    /// The application's modules.
+    pub modules: Vec<OwnModule<'a>>,
+    /// The distributions that the application imports.
+    pub used: BTreeSet<DistributionName>,
+}
+
+/// Audits the application's imports, and the modules that the command names. Adds the distributions that nothing imports to
+/// the report, and the problems of modules that are not reached.
 ///
 /// # Errors
 /// The base cannot be read.
@@ -25,7 +34,7 @@ pub(super) fn audit<'a>(
     audited: &Audited<'a>,
     mut starts: Vec<StartFinding>,
     report: &mut AuditReport,
-) -> Result<(Vec<AuditFinding>, Vec<OwnModule<'a>>, BTreeSet<DistributionName>), BuildError> {
+) -> Result<ImportResults<'a>, BuildError> {
     let plan = audited.plan;
     let projects = plan.project_names();
     let root = plan.selected.iter().find(|selected| selected.is_root()).map(|root| BTreeSet::from([&root.name]));
@@ -81,7 +90,7 @@ pub(super) fn audit<'a>(
         };
         findings.push(unreached.into());
     }
-    Ok((findings, audit.modules, audit.used))
+    Ok(ImportResults { findings, modules: audit.modules, used: audit.used })
 }
 
 /// Returns whether the base has a module in a directory that Python searches; `None` if that is not known.

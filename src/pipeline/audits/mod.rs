@@ -98,10 +98,10 @@ pub(super) fn audit(
         return Ok(report);
     }
     let mut findings: Vec<AuditFinding> = libraries::audit(audited)?.into_iter().map(AuditFinding::from).collect();
-    let (of_imports, modules, used) = imports::audit(audited, starts, &mut report)?;
-    findings.extend(of_imports);
-    findings.extend(system_needs::audit(audited, &used)?.into_iter().map(AuditFinding::from));
-    findings.extend(data_files::audit(audited, &modules).into_iter().map(AuditFinding::from));
+    let imports = imports::audit(audited, starts, &mut report)?;
+    findings.extend(imports.findings);
+    findings.extend(system_needs::audit(audited, &imports.used)?.into_iter().map(AuditFinding::from));
+    findings.extend(data_files::audit(audited, &imports.modules).into_iter().map(AuditFinding::from));
     findings.extend(startup::audit(audited, &mut report)?.into_iter().map(AuditFinding::from));
     let (errors, warnings): (Vec<AuditFinding>, Vec<AuditFinding>) =
         findings.into_iter().partition(AuditFinding::is_error);
