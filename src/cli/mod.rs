@@ -100,6 +100,9 @@ enum Command {
 pub fn main() -> ExitCode {
     // First of all: later, other threads may read the environment.
     environment::withhold_credentials();
+    if let Some(hosts) = environment::variable("NO_PROXY").or_else(|| environment::variable("no_proxy")) {
+        crate::http::exclude_from_proxies(&hosts);
+    }
     let parsed = help::command().try_get_matches().and_then(|matches| {
         Ok((Cli::from_arg_matches(&matches)?, matches.subcommand_name().unwrap_or_default().to_owned()))
     });

@@ -9,6 +9,7 @@ use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue, RANGE, RETRY_AFTER}
 use reqwest::{Response, StatusCode};
 use url::{Position, Url};
 
+use super::connections::HttpClients;
 use super::credentials::BasicAuth;
 use super::error::{DownloadError, FetchError};
 use super::{DownloadOptions, IndexCredentials};
@@ -17,7 +18,7 @@ use crate::silence::{SilenceLimits, SilenceWatch};
 
 /// Sends requests with the credentials of the server.
 pub(crate) struct HttpClient<'a> {
-    http: reqwest::Client,
+    http: HttpClients,
     credentials: &'a IndexCredentials,
     watch: &'a SilenceWatch,
     silence: SilenceLimits,
@@ -113,7 +114,7 @@ impl<'a> HttpClient<'a> {
         login: Option<&BasicAuth>,
         headers: &HeaderMap,
     ) -> Result<Response, DownloadError> {
-        let mut request = self.http.get(url.clone()).headers(headers.clone());
+        let mut request = self.http.of(url).get(url.clone()).headers(headers.clone());
         if let Some(login) = login {
             request = request.basic_auth(&login.username, Some(&login.password));
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::redirect::{Attempt, Policy};
 use tokio::runtime::Runtime;
+use url::Url;
 
 use super::error::FetchError;
 use crate::http;
@@ -26,7 +27,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Connections {
     watch: Arc<SilenceWatch>,
     runtime: Arc<Mutex<Option<Arc<Runtime>>>>,
-    http: Arc<Mutex<Option<reqwest::Client>>>,
+    http: Arc<Mutex<Option<HttpClients>>>,
 }
 
 impl fmt::Debug for Connections {
@@ -59,13 +60,29 @@ impl Connections {
     ///
     /// # Errors
     /// The system's certificates or proxy settings are invalid.
-    pub(super) fn http(&self) -> Result<reqwest::Client, FetchError> {
+    pub(super) fn http(&self) -> Result<HttpClients, FetchError> {
         let mut http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(http) = &*http {
             return Ok(http.clone());
         }
-        let client = http::client(CONNECT_TIMEOUT).redirect(Policy::custom(redirect));
-        Ok(http.insert(client.build().map_err(FetchError::Client)?).clone())
+        let proxied = http::client(CONNECT_TIMEOUT).redirect(Policy::custom(redirect));
+        let direct = http::client(CONNECT_TIMEOUT).redirect(Policy::custom(redirect)).no_proxy();
+        let [proxied, direct] = [proxied, direct].map(|client| client.build().map_err(FetchError::Client));
+        Ok(http.insert(HttpClients { proxied: proxied?, direct: direct? }).clone())
+    }
+}
+
+/// The HTTP clients of a run, of which one uses the proxy of the environment.
+#[derive(Debug, Clone)]
+pub(super) struct HttpClients {
+    proxied: reqwest::Client,
+    direct: reqwest::Client,
+}
+
+impl HttpClients {
+    /// Returns the client for a URL.
+    pub(super) fn of(&self, url: &Url) -> &reqwest::Client {
+        if http::is_direct(url) { &self.direct } else { &self.proxied }
     }
 }
 

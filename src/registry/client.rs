@@ -14,7 +14,7 @@ use url::Url;
 use super::credentials::Keychain;
 use super::location::check_location;
 use super::payload::Payload;
-use super::request_error::{Identity, RequestError, is_about_certificates};
+use super::request_error::{Identity, RequestError, is_about_certificates, is_about_proxy};
 use super::response::RegistryResponse;
 use super::token::{AuthTarget, Authorization, RegistryAccess, Scopes};
 use super::{RegistryError, RegistryOptions};
@@ -31,7 +31,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
 pub(super) struct RegistryClient {
     /// Uses the proxy of the environment.
     proxied: reqwest::Client,
-    /// For loopback addresses, which a proxy cannot reach.
+    /// For loopback addresses, which a proxy cannot reach, and the hosts in `NO_PROXY`.
     direct: reqwest::Client,
     options: RegistryOptions,
     hosts: Mutex<BTreeMap<String, Arc<Host>>>,
@@ -144,7 +144,7 @@ impl RegistryClient {
 
     /// Returns the HTTP client for a URL.
     pub(super) fn http(&self, url: &Url) -> &reqwest::Client {
-        if is_loopback(&authority(url)) { &self.direct } else { &self.proxied }
+        if is_loopback(&authority(url)) || http::is_direct(url) { &self.direct } else { &self.proxied }
     }
 
     /// Sends a request with the credentials that the registry asks for. A response with an error status is returned as it
@@ -293,8 +293,13 @@ impl RegistryClient {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let (host, silence) = (authority(url), self.options.silence);
         match self.watch.wait(&host, silence, builder.send(), progress).await? {
+            // Only proxies answer with it (RFC 9110, section 15.5.8).
+            Ok(response) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Err(RequestError::ProxyLogin { host })
+            }
             Ok(response) => Ok(RegistryResponse::new(response, identity, Arc::clone(&self.watch), silence)),
             // Without the URL, which may contain a signature.
+            Err(error) if is_about_proxy(&error) => Err(RequestError::Proxy { host, source: error.without_url() }),
             Err(error) => Err(RequestError::Transport { host, source: error.without_url() }),
         }
     }

@@ -50,6 +50,20 @@ pub enum RequestError {
         /// The reason.
         source: reqwest::Error,
     },
+    /// The proxy did not establish a connection to the server.
+    #[error("the proxy refused to connect to {host}")]
+    Proxy {
+        /// The server.
+        host: String,
+        /// The reason.
+        source: reqwest::Error,
+    },
+    /// The proxy requires a user name and a password.
+    #[error("the proxy requires a login to reach {host} (407 Proxy Authentication Required)")]
+    ProxyLogin {
+        /// The server.
+        host: String,
+    },
     /// No bytes were transferred for too long.
     #[error(transparent)]
     Silent(#[from] TooSilent),
@@ -247,6 +261,7 @@ impl RequestError {
                     || errors.has(&["BLOB_UPLOAD_UNKNOWN", "TOOMANYREQUESTS"])
                     || self.is_about_content()
             }
+            Self::Proxy { source, .. } => !is_proxy_login(source),
             Self::Transport { source, .. } => !source.is_builder() && !is_about_certificates(source),
             Self::Silent(silence) => !silence.is_final,
             Self::Truncated { .. } => true,
@@ -316,6 +331,15 @@ impl Hints for RequestError {
             Self::Transport { host, .. } => vec![format!(
                 "check the connection and, behind a proxy, HTTPS_PROXY; if {host} uses plain HTTP, add --insecure-registry {host}"
             )],
+            Self::Proxy { host, source } if !is_proxy_login(source) => vec![format!(
+                "check that the proxy of HTTPS_PROXY reaches {host}, or add {host} to NO_PROXY to connect without it"
+            )],
+            Self::Proxy { .. } | Self::ProxyLogin { .. } => {
+                vec![
+                    "set the user name and the password of the proxy in the URL of HTTPS_PROXY and HTTP_PROXY"
+                        .to_owned(),
+                ]
+            }
             Self::Truncated { .. } => vec!["try again later".to_owned()],
             Self::Silent(silence) => silence.hints(),
             Self::Credentials(error) => error.hints(),
@@ -353,6 +377,21 @@ fn refusal_hints(registry: &str, identity: &Identity) -> Vec<String> {
 pub(super) fn is_about_certificates(error: &reqwest::Error) -> bool {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     causes.into_iter().any(|cause| cause.to_string().contains("certificate"))
+}
+
+/// Returns whether a proxy refused to establish a tunnel: hyper-util has no public type for it.
+pub(super) fn is_about_proxy(error: &reqwest::Error) -> bool {
+    has_cause(error, "tunnel error: ")
+}
+
+/// Returns whether a proxy requires a login for a tunnel.
+fn is_proxy_login(error: &reqwest::Error) -> bool {
+    has_cause(error, "tunnel error: proxy authorization required")
+}
+
+fn has_cause(error: &reqwest::Error, text: &str) -> bool {
+    let mut causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.any(|cause| cause.to_string().contains(text))
 }
 
 /// Tells whether a host belongs to a public registry, which always uses TLS.

@@ -9,6 +9,10 @@ use super::format_version;
 use crate::hints::Hints;
 use crate::redact;
 
+/// Causes that say nothing: reqwest and hyper name the stages of a request in a chain of errors around the one that failed.
+const STAGES_OF_REQUESTS: [&str; 4] =
+    ["error sending request", "client error (Connect)", "client error (SendRequest)", "error resolving DNS"];
+
 /// Why something failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct ErrorReport {
@@ -38,6 +42,9 @@ impl ErrorReport {
         let mut last = message.clone();
         for cause in std::iter::successors(error.source(), |error| (*error).source()) {
             let text = redact::text(&cause.to_string());
+            if STAGES_OF_REQUESTS.contains(&text.as_str()) {
+                continue;
+            }
             if !last.contains(&text) {
                 causes.push(text.clone());
             }

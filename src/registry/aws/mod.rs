@@ -380,14 +380,15 @@ impl AwsResponse {
     }
 }
 
-/// Tells whether no proxy can reach an address: this machine itself, and the metadata services, which are link-local.
+/// Tells whether no proxy is used for an address: it cannot reach this machine itself and the metadata services, which are
+/// link-local, and is not to be used for the hosts in `NO_PROXY`.
 fn is_local(url: &url::Url) -> bool {
     let is_metadata = match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_link_local(),
         Some(url::Host::Ipv6(address)) => address.segments()[..2] == [0xfd00, 0xec2],
         _ => false,
     };
-    is_metadata || is_loopback(&authority(url))
+    is_metadata || is_loopback(&authority(url)) || crate::http::is_direct(url)
 }
 
 /// Returns the first line of a service's message, as one bounded line. Later lines may quote the signed request.

@@ -1,8 +1,27 @@
 //! The HTTP client that indexes, registries and AWS are asked with.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::ClientBuilder;
+use url::Url;
+
+use no_proxy::NoProxy;
+
+mod no_proxy;
+
+/// What `NO_PROXY` says, for every client of this process.
+static NO_PROXY: OnceLock<NoProxy> = OnceLock::new();
+
+/// Sets the value of `NO_PROXY`. The command line does it once, before the first request.
+pub(crate) fn exclude_from_proxies(hosts: &str) {
+    NO_PROXY.get_or_init(|| NoProxy::parse(hosts));
+}
+
+/// Tells whether no proxy is used for a URL.
+pub(crate) fn is_direct(url: &Url) -> bool {
+    NO_PROXY.get().is_some_and(|hosts| hosts.excludes(url))
+}
 
 /// Returns a client to be configured further: with the certificates of the system and the proxies of the environment.
 pub(crate) fn client(connect_timeout: Duration) -> ClientBuilder {
