@@ -56,6 +56,14 @@ impl AuditFinding {
         }
     }
 
+    /// Returns the path of the application's module that replaces another, which is needed.
+    pub(crate) fn replacing(&self) -> Option<&str> {
+        match self {
+            Self::Import(ImportFinding::Replaced(replaced)) => Some(&replaced.path),
+            _ => None,
+        }
+    }
+
     /// Returns the names that `--allow-missing` takes: shared libraries, a module or a path.
     fn missing(&self) -> Vec<&String> {
         match self {

@@ -108,6 +108,23 @@ pub(super) fn find<'a>(directories: &[SearchDirectory<'a>], name: &str, python: 
     if namespace.is_empty() { ModuleLookup::NotFound } else { ModuleLookup::Namespace(namespace) }
 }
 
+/// Returns every file that could be the module with a name, in the order of precedence: only the first is.
+pub(super) fn files_of<'a>(
+    directories: &[SearchDirectory<'a>],
+    name: &str,
+    python: PythonVersion,
+) -> Vec<ModuleFile<'a>> {
+    let stems = directories.iter().flat_map(|directory| {
+        let stem = directory.join(name);
+        [(directory, format!("{stem}/__init__")), (directory, stem)]
+    });
+    let found = stems.filter_map(|(directory, stem)| match directory.file(&stem, python)? {
+        ModuleLookup::Source(file) | ModuleLookup::Compiled(file) => Some(file),
+        ModuleLookup::Namespace(_) | ModuleLookup::NotFound => None,
+    });
+    found.collect()
+}
+
 /// Finds a module by the components of its dotted name. Only packages have modules below them.
 pub(super) fn locate<'a, 'n>(
     components: impl Iterator<Item = &'n str>,

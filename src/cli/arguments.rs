@@ -150,7 +150,7 @@ impl ProjectArguments {
         Ok(configuration.resolve(self.target.as_deref(), flags, &invocation.environment)?)
     }
 
-    /// Reads the settings of a build from flags and the configuration of the project.
+    /// Reads the settings of a build from flags and the configuration of the project, and returns them with a warning.
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve), or an option is invalid.
@@ -159,9 +159,10 @@ impl ProjectArguments {
         flags: &O,
         global: &GlobalArguments,
         projects: &ProjectCache,
-    ) -> Result<O::Settings, CliError> {
+    ) -> Result<(O::Settings, Option<String>), CliError> {
         let located = self.locate(flags.common().selection.package.as_ref(), projects)?;
+        let (located, warning) = located.with_only_target(flags, projects)?;
         let invocation = global.invocation(&located.project)?;
-        Ok(located.resolve(flags, &invocation, projects)?.settings::<O>(&invocation)?)
+        Ok((located.resolve(flags, &invocation, projects)?.settings::<O>(&invocation)?, warning))
     }
 }

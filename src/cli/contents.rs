@@ -14,7 +14,11 @@ const SHOWN_PATHS: usize = 6;
 pub(crate) fn application(application: &ApplicationReport, verbose: bool, page: &mut TextPage) {
     let shown = if verbose { usize::MAX } else { SHOWN_PATHS };
     if !application.taken.is_empty() {
-        let paths = abridged(application.taken.clone(), shown);
+        let mut taken = application.taken.clone();
+        if let Some(source) = taken.iter_mut().find(|path| application.source_at_root && *path == "src/") {
+            *source = "src/ at the root".to_owned();
+        }
+        let paths = abridged(taken, shown);
         page.field("code", &format!("{paths} ({})", count(application.files as u64, "file")));
     }
     let omitted = application.omitted.iter().filter(|omitted| verbose || !omitted.routine);

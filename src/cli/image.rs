@@ -10,7 +10,7 @@ use super::{contents, documents, plan, push};
 use crate::engine::EngineKind;
 use crate::options::ImageOptions;
 use crate::pipeline::{self, ProjectCache};
-use crate::report::{BaseReport, ImagePlanReport, ImageReport, PlatformReport, StartReport};
+use crate::report::{BaseReport, ImagePlanReport, ImageReport, PlatformReport, Reporter, StartReport};
 use crate::settings::{EngineChoice, ImageSettings};
 
 /// Arguments of `pybundle image`.
@@ -54,11 +54,15 @@ impl From<LoadEngine> for EngineChoice {
 }
 
 impl ImageArguments {
-    /// Turns the arguments into settings.
+    /// Turns the arguments into settings, and returns them with a warning.
     ///
     /// # Errors
     /// See [`ProjectArguments::settings`].
-    pub(crate) fn settings(self, global: &GlobalArguments, projects: &ProjectCache) -> Result<ImageSettings, CliError> {
+    pub(crate) fn settings(
+        self,
+        global: &GlobalArguments,
+        projects: &ProjectCache,
+    ) -> Result<(ImageSettings, Option<String>), CliError> {
         self.project.settings(&self.options, global, projects)
     }
 }
@@ -71,6 +75,7 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
     let ImageArguments { project, options, dry_run, load, pin } = arguments;
     let projects = ProjectCache::default();
     let project = project.locate(options.common.selection.package.as_ref(), &projects)?;
+    let (project, warning) = project.with_only_target(&options, &projects)?;
     let invocation = global.invocation(&project.project)?;
     let resolved = project.resolve(&options, &invocation, &projects)?;
     let mut settings = resolved.settings::<ImageOptions>(&invocation)?;
@@ -86,6 +91,7 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
         return show_plan(&settings, &projects, printer);
     }
     let printer = &printer.beside(settings.archives())?;
+    warning.iter().for_each(|warning| progress.warn(warning));
     let mut report = pipeline::image(&settings, &projects, &progress)?;
     report.warnings = progress.warnings();
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))

@@ -9,7 +9,7 @@ use super::progress::ProgressReporter;
 use super::{contents, documents, plan};
 use crate::options::LambdaOptions;
 use crate::pipeline::{self, ProjectCache};
-use crate::report::{ArtifactKind, BuildReport};
+use crate::report::{ArtifactKind, BuildReport, Reporter};
 use crate::settings::LambdaSettings;
 
 /// Arguments of `pybundle lambda`.
@@ -25,7 +25,7 @@ pub(crate) struct LambdaArguments {
 }
 
 impl LambdaArguments {
-    /// Turns the arguments into settings.
+    /// Turns the arguments into settings, and returns them with a warning.
     ///
     /// # Errors
     /// See [`ProjectArguments::settings`].
@@ -33,7 +33,7 @@ impl LambdaArguments {
         self,
         global: &GlobalArguments,
         projects: &ProjectCache,
-    ) -> Result<LambdaSettings, CliError> {
+    ) -> Result<(LambdaSettings, Option<String>), CliError> {
         self.project.settings(&self.options, global, projects)
     }
 }
@@ -45,12 +45,14 @@ impl LambdaArguments {
 pub(crate) fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let dry_run = arguments.dry_run;
     let projects = ProjectCache::default();
-    let settings = arguments.settings(global, &projects)?;
+    let (settings, warning) = arguments.settings(global, &projects)?;
     if dry_run {
+        warning.iter().for_each(|warning| printer.warning(warning));
         return plan::show(&settings, &projects, printer);
     }
     let printer = &printer.beside(settings.zips())?;
     let progress = ProgressReporter::new(printer);
+    warning.iter().for_each(|warning| progress.warn(warning));
     let mut report = pipeline::lambda(&settings, &projects, &progress)?;
     report.warnings = progress.warnings();
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))

@@ -7,7 +7,7 @@ use super::error::CliError;
 use crate::hints::{Hints, did_you_mean, nearest};
 use crate::lock::LockFormat;
 use crate::name::DistributionName;
-use crate::options::{ConfigurationError, ProjectConfiguration};
+use crate::options::{ConfigurationError, ProjectConfiguration, TargetOptions};
 use crate::pipeline::ProjectCache;
 use crate::trim::SlimRule;
 
@@ -85,6 +85,39 @@ impl ProjectArguments {
             }
         }
         Ok(Self { project: locate(&self.project, projects)?, ..self })
+    }
+}
+
+impl ProjectArguments {
+    /// Names the project's only target of a kind, unless a target is named or flags say what is started. Of several, returns
+    /// that they are not used.
+    ///
+    /// # Errors
+    /// The configuration of the project is invalid.
+    pub(super) fn with_only_target<O: TargetOptions>(
+        self,
+        flags: &O,
+        projects: &ProjectCache,
+    ) -> Result<(Self, Option<String>), CliError> {
+        if self.target.is_some() || flags.starts_something() {
+            return Ok((self, None));
+        }
+        let package = flags.common().selection.package.as_ref();
+        let configuration = ProjectConfiguration::read(&self.project, package, projects.workspaces())?;
+        let of_kind = configuration.targets().filter(|(_, kind)| *kind == O::KIND).map(|(name, _)| name.to_owned());
+        Ok(match &of_kind.collect::<Vec<String>>()[..] {
+            [] => (self, None),
+            [only] => (Self { target: Some(only.clone()), ..self }, None),
+            several => {
+                let command = O::KIND.name();
+                let warning = format!(
+                    "the targets {} are not used: name one, as in `pybundle {command} {}`, or build all with `pybundle build`",
+                    several.join(", "),
+                    several[0]
+                );
+                (self, Some(warning))
+            }
+        })
     }
 }
 

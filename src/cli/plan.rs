@@ -42,10 +42,10 @@ pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &
         None => TargetKind::Lambda,
     };
     match kind {
-        TargetKind::Lambda => show(&project.settings(&options, global, &projects)?, &projects, printer)?,
+        TargetKind::Lambda => show(&project.settings(&options, global, &projects)?.0, &projects, printer)?,
         TargetKind::Image => {
             let options = ImageOptions { common: options.common, ..ImageOptions::default() };
-            image::show_plan(&project.settings(&options, global, &projects)?, &projects, printer)?;
+            image::show_plan(&project.settings(&options, global, &projects)?.0, &projects, printer)?;
         }
     }
     Ok(ExitCode::SUCCESS)

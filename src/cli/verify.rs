@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Resul
         (Err(_), ArtifactName::Zip(_)) => match RebuildArguments::<LambdaArguments>::try_parse_from(&words) {
             Ok(RebuildArguments { arguments, global: own }) => {
                 let global = own.or(global.clone());
-                let settings = arguments.settings(&global, &ProjectCache::default())?;
+                let (settings, _) = arguments.settings(&global, &ProjectCache::default())?;
                 Ok((Some(Project::Lambda(Box::new(settings))), Vec::new(), global))
             }
             Err(error) => Err(error),
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Resul
         (Err(_), _) => match RebuildArguments::<ImageArguments>::try_parse_from(&words) {
             Ok(RebuildArguments { arguments, global: own }) => {
                 let global = own.or(global.clone());
-                let settings = arguments.settings(&global, &ProjectCache::default())?;
+                let (settings, _) = arguments.settings(&global, &ProjectCache::default())?;
                 let insecure = settings.registry.insecure.clone();
                 Ok((Some(Project::Image(Box::new(settings))), insecure, global))
             }

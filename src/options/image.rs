@@ -291,6 +291,10 @@ impl TargetOptions for ImageOptions {
         &self.common
     }
 
+    fn starts_something(&self) -> bool {
+        self.image.entrypoint.is_some() || self.image.cmd.is_some()
+    }
+
     fn profile(&self) -> ProfileChoice {
         self.image.profile.as_deref().map_or(ProfileChoice::Default, profile)
     }

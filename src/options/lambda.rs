@@ -123,6 +123,10 @@ impl TargetOptions for LambdaOptions {
         &self.common
     }
 
+    fn starts_something(&self) -> bool {
+        self.function.handler.is_some()
+    }
+
     fn profile(&self) -> ProfileChoice {
         match (&self.function.runtime, &self.function.profile) {
             // `3.13` is a version, and python3.13 the runtime.

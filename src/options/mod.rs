@@ -101,6 +101,9 @@ pub(crate) trait TargetOptions: Args + Clone + Default + Serialize + Deserialize
 
     fn common(&self) -> &CommonOptions;
 
+    /// Returns whether they say what is started, so that no target of the project is meant.
+    fn starts_something(&self) -> bool;
+
     fn profile(&self) -> ProfileChoice;
 }
 

@@ -50,6 +50,7 @@ pub(super) fn plan(
 pub(super) fn application(application: &Application, unzipped_size: u64) -> ApplicationReport {
     ApplicationReport {
         taken: application.taken.clone(),
+        source_at_root: application.has_source_at_root(),
         files: application.all_files().count(),
         unzipped_size,
         omitted: omitted(application),

@@ -20,6 +20,30 @@ pub(crate) struct DeclaredDistribution {
     pub(crate) is_package: bool,
 }
 
+/// Returns the Requires-Dist of the wheel that a directory is built into; `None` if pyproject.toml does not declare it.
+pub(crate) fn declared_requirements(directory: &Path) -> Option<Vec<String>> {
+    let pyproject = PyprojectToml::read(directory).ok()?;
+    let project = pyproject.table().get("project")?;
+    let dynamic = project.get("dynamic").and_then(toml::Value::as_array);
+    let mut dynamic = dynamic.into_iter().flatten().filter_map(toml::Value::as_str);
+    if dynamic.any(|key| matches!(key, "dependencies" | "optional-dependencies")) {
+        return None;
+    }
+    let mut requirements: Vec<String> = texts(project.get("dependencies")).map(str::to_owned).collect();
+    let extras = project.get("optional-dependencies").and_then(toml::Value::as_table);
+    for (extra, of_extra) in extras.into_iter().flatten() {
+        requirements.extend(texts(Some(of_extra)).map(|requirement| match requirement.split_once(';') {
+            Some((requirement, marker)) => format!("{requirement}; ({marker}) and extra == '{extra}'"),
+            None => format!("{requirement} ; extra == '{extra}'"),
+        }));
+    }
+    Some(requirements)
+}
+
+fn texts(list: Option<&toml::Value>) -> impl Iterator<Item = &str> {
+    list.and_then(toml::Value::as_array).into_iter().flatten().filter_map(toml::Value::as_str)
+}
+
 impl DeclaredDistribution {
     /// Reads the files of a directory.
     ///

@@ -197,6 +197,8 @@ pub(crate) struct LimitsReport {
 pub(crate) struct ApplicationReport {
     /// The included files and directories of the project.
     pub(crate) taken: Vec<String>,
+    /// Whether the contents of `src` are at the root.
+    pub(crate) source_at_root: bool,
     /// The number of files.
     pub(crate) files: usize,
     /// Their size, uncompressed, in bytes.

@@ -53,6 +53,8 @@ impl Wheel {
 pub struct InstallChanges {
     /// The omitted files, by their positions in [`WheelInventory::files`].
     pub(crate) omitted: BTreeSet<usize>,
+    /// The console scripts that are not generated.
+    pub(crate) omitted_scripts: BTreeSet<String>,
     /// Files with other content, by their positions in [`WheelInventory::files`].
     pub(crate) replaced: BTreeMap<usize, DerivedFile>,
     /// Bytecode, by its path below site-packages. RECORD lists it without a digest, as pip does.
@@ -141,7 +143,7 @@ fn install_files(
     for (path, derived) in &changes.bytecode {
         installation.add(&scheme.site_packages, path, FileMode::REGULAR, derived.content(), None)?;
     }
-    for launcher in &launchers {
+    for launcher in launchers.iter().filter(|launcher| !changes.omitted_scripts.contains(&launcher.name)) {
         let text = launcher.launcher(interpreter).into_bytes();
         installation.write(&scheme.scripts, &launcher.name, FileMode::EXECUTABLE, text)?;
     }

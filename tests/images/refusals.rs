@@ -14,7 +14,10 @@ fn the_project_and_its_lock_must_be_valid() {
     for (arguments, expected) in [
         (
             &["--lock=nowhere.lock"][..],
-            &["lock file nowhere.lock does not exist", "hint: create one with `uv lock`"][..],
+            &[
+                "lock file nowhere.lock does not exist",
+                "hint: omit --lock to use the project's own, or pass the path of a uv.lock, ",
+            ][..],
         ),
         (&["--lock=project/pyproject.toml"], &["is not a supported lock file"]),
         (&["--include=nowhere"], &["no such file or directory"]),

@@ -11,6 +11,7 @@ mod functions;
 mod locks;
 mod reach;
 mod search_path;
+mod shadows;
 mod startup;
 mod syntax;
 mod unused;

@@ -100,7 +100,7 @@ fn a_failed_build_leaves_no_file() {
     at(&["--runtime", "python3.8"], &["runtime `python3.8` does not exist", "the runtimes are python3.9, "]);
     at(&["--extra", "nope"], &["nope"]);
     at(&["--group", "nope"], &["nope"]);
-    at(&["--lock", "nowhere.lock"], &["lock file nowhere.lock does not exist", "uv lock"]);
+    at(&["--lock", "nowhere.lock"], &["lock file nowhere.lock does not exist", "omit --lock"]);
     at(&["--lock", "pyproject.toml"], &["pyproject.toml is not a supported lock file"]);
     at(&["--include", "nowhere"], &["no such file or directory"]);
     at(&["nowhere"], &["nowhere"]);

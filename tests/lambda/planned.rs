@@ -96,3 +96,63 @@ fn sources_that_cannot_be_built_for_the_target_are_refused() {
     assert!(dry.contains("markupsafe-3.0.2.tar.gz"), "{dry}");
     assert_eq!(dry, run(&[]));
 }
+
+#[test]
+fn requirements_of_a_local_project_are_checked() {
+    let pyproject: &[u8] = b"[project]\nname = 'local'\nversion = '1'\ndependencies = ['six']\n\
+        [project.optional-dependencies]\nmore = ['attrs ; python_version >= \"3\"']\n\
+        [build-system]\nrequires = ['uv_build']\nbuild-backend = 'uv_build'\n";
+    for (requirements, reason) in [
+        (&b"-e .\n"[..], "does not pin a required distribution: six (required by local)"),
+        (b"-e .[more]\nsix==1.17.0\n", "does not pin a required distribution: attrs"),
+    ] {
+        let project = project(&[
+            ("src/local/__init__.py", b""),
+            ("pyproject.toml", pyproject),
+            ("requirements.txt", requirements),
+        ]);
+        let arguments = ["--runtime=python3.12"];
+        let dry = refused(&mut bundle(project.path(), &["--runtime=python3.12", "--dry-run"]));
+        assert!(dry.contains(reason), "{dry}");
+        assert_eq!(dry, refused(&mut bundle(project.path(), &arguments)));
+        succeed(&mut bundle(project.path(), &["--runtime=python3.12", "--dry-run", "--no-deps"]));
+    }
+}
+
+#[test]
+fn a_missing_handler_is_refused() {
+    let project = project(&[
+        ("app/__init__.py", b""),
+        ("app/main.py", b"def handler(event, context): ...\n"),
+        ("requirements.txt", b""),
+    ]);
+    for (handler, reason) in [
+        ("app.main.missing", "app/main.py does not define `missing` at its top level"),
+        ("app.absent.handler", "the artifact has no module `app.absent`"),
+        ("absent.handler", "the artifact has no module `absent`"),
+    ] {
+        let arguments = ["--runtime=python3.12", "--handler", handler];
+        let dry = refused(&mut bundle(project.path(), &[&arguments[..], &["--dry-run"]].concat()));
+        assert!(dry.contains(reason), "{dry}");
+        assert_eq!(dry, refused(&mut bundle(project.path(), &arguments)));
+    }
+    // The hint does not repeat what was said, and helps.
+    let said =
+        refused(&mut bundle(project.path(), &["--runtime=python3.12", "--handler=app.main.missing", "--dry-run"]));
+    assert!(
+        said.ends_with(
+            "hint: define `def missing(event, context)` in app/main.py, or name a function with --handler\n"
+        ),
+        "{said}"
+    );
+    fs::write(project.path().join("app/main.py"), "def missing(event, context): ...\n").unwrap();
+    for more in [&[][..], &["--dry-run"]] {
+        succeed(bundle(project.path(), &["--runtime=python3.12", "--handler=app.main.missing"]).args(more));
+    }
+    // A distribution may have the module: only the build tells.
+    fs::write(project.path().join("requirements.txt"), "six==1.17.0\n").unwrap();
+    succeed(&mut bundle(project.path(), &["--runtime=python3.12", "--handler=six.moves", "--dry-run"]));
+    let said =
+        fail(&mut bundle(project.path(), &["--runtime=python3.12", "--handler=app.absent.handler", "--dry-run"]));
+    assert!(said.contains("the artifact has no module `app.absent`"), "{said}");
+}

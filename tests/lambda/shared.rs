@@ -138,3 +138,34 @@ fn files_of_dependencies_are_excluded_by_patterns() {
     let (succeeded, said) = build(&project, &["--exclude-dependency-files=a["]);
     assert!(!succeeded && said.contains("a["), "{said}");
 }
+
+/// pip and uv let the last one installed win.
+#[test]
+fn a_console_script_of_two_distributions_is_an_error_whose_hints_work() {
+    let project = project(
+        &[
+            ("one.py", b""),
+            ("one-1.0.dist-info/entry_points.txt", b"[console_scripts]\nrun = one:main\nonly = one:main\n"),
+        ],
+        &[("two.py", b""), ("two-1.0.dist-info/entry_points.txt", b"[console_scripts]\nrun = two:main\n")],
+    );
+    let (succeeded, said) = build(&project, &[]);
+    assert!(
+        !succeeded && said.contains("one 1.0 and two 1.0 both contain `bin/run`, with different content"),
+        "{said}"
+    );
+    assert!(said.contains("hint: use the files of one with `--prefer one` or `--prefer two`\n"), "{said}");
+    for (preferred, other) in [("one", "two"), ("two", "one")] {
+        let (succeeded, said) = build(&project, &["--prefer", preferred]);
+        assert!(succeeded, "{said}");
+        assert!(text(&project, "bin/run").unwrap().contains(&format!("from {preferred} import main")), "{preferred}");
+        assert!(text(&project, "bin/only").is_some());
+        // The loser no longer claims the script.
+        let records = [preferred, other].map(|name| text(&project, &format!("{name}-1.0.dist-info/RECORD")).unwrap());
+        assert!(records[0].contains("bin/run,") && !records[1].contains("bin/run,"), "{records:?}");
+        let verified = pybundle(&["verify", "out.zip"]).current_dir(project.path()).output().unwrap();
+        assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    }
+    let (succeeded, said) = build(&project, &["--no-install-package", "two"]);
+    assert!(succeeded, "{said}");
+}

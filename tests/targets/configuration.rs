@@ -14,12 +14,12 @@ fn layered() -> TestProject {
             "services/api/pyproject.toml",
             "[project]\nname = \"api\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n\n[tool.pybundle]\n\
              runtime = \"python3.10\"\nexclude = [\"project\"]\n\n[tool.pybundle.target.api]\nkind = \"lambda\"\n\
-             runtime = \"python3.11\"\nno-install-package = [\"one\"]\nexclude = [\"*.sql\"]\ninclude = [\"src\"]\n\
+             runtime = \"python3.11\"\nno-install-package = [\"one\"]\nexclude = [\"*.sql\"]\ninclude = [\"src:.\"]\n\
              output = \"api.zip\"\nhandler = \"app.handler\"\n\n[tool.pybundle.target.variant]\nextends = \"api\"\n\
-             runtime = \"python3.12\"\nno-install-package = [\"two\", \"one\"]\nexclude = [\"*.csv\"]\ninclude = [\"more\"]\n",
+             runtime = \"python3.12\"\nno-install-package = [\"two\", \"one\"]\nexclude = [\"*.csv\"]\ninclude = [\"more:.\"]\n",
         ),
         ("services/api/app.py", "def handler(event, context): ...\n"),
-        ("services/api/src/one.py", ""),
+        ("services/api/src/app.py", "def handler(event, context): ...\n"),
         ("services/api/more/two.py", ""),
     ])
 }
@@ -40,7 +40,7 @@ fn the_source_with_the_highest_precedence_is_used() {
             arch.clone(),
             format!("exclude = [\"*.sql\"] ({file}:14 [tool.pybundle.target.api])"),
             format!("handler = \"app.handler\" ({file}:17 [tool.pybundle.target.api])"),
-            format!("include = [\"HERE/services/api/src\"] ({file}:15 [tool.pybundle.target.api])"),
+            format!("include = [\"HERE/services/api/src:.\"] ({file}:15 [tool.pybundle.target.api])"),
             index.clone(),
             no_audit.clone(),
             format!("no-install-package = [\"one\"] ({file}:13 [tool.pybundle.target.api])"),
@@ -59,7 +59,7 @@ fn the_source_with_the_highest_precedence_is_used() {
             arch,
             format!("exclude = [\"*.sql\",\"*.csv\"] ({})", both(14, 23)),
             format!("handler = \"app.handler\" ({file}:17 [tool.pybundle.target.api])"),
-            format!("include = [\"HERE/services/api/more\"] ({file}:24 [tool.pybundle.target.variant])"),
+            format!("include = [\"HERE/services/api/more:.\"] ({file}:24 [tool.pybundle.target.variant])"),
             "index-url = \"https://****@example.com/simple\" (environment variable UV_INDEX_URL)".to_owned(),
             no_audit,
             format!("no-install-package = [\"one\",\"two\"] ({})", both(13, 22)),
@@ -111,4 +111,33 @@ fn a_flag_removes_what_conflicts_with_it() {
     let plan =
         project.json(&["lambda", "--target=api", "--locked", "--runtime=python3.12", "--no-binary", "--dry-run"]);
     assert_eq!(plan["target"]["runtime"], "python3.12");
+}
+
+/// As `docker compose build` and `uv run` do with the only thing that can be meant.
+#[test]
+fn the_only_target_of_a_kind_is_meant_and_several_are_named() {
+    let target = |name: &str| {
+        format!(
+            "\n[tool.pybundle.target.{name}]\nkind = \"lambda\"\nhandler = \"app.handler\"\nruntime = \"python3.11\"\n"
+        )
+    };
+    let one = TestProject::configured(&target("api"));
+    for command in [&["lambda", "--dry-run"][..], &["plan", "--arch=arm64"]] {
+        let plan = one.json(command);
+        assert_eq!(plan["target"]["runtime"], "python3.11");
+        assert!(plan["outputs"][0].as_str().unwrap().ends_with("dist/api.zip"), "{plan}");
+    }
+    // A handler is another function.
+    let plan = one.json(&["lambda", "--dry-run", "--handler=app.handler"]);
+    assert!(plan["outputs"][0].as_str().unwrap().ends_with("dist/shop.zip"), "{plan}");
+
+    let two = TestProject::configured(&(target("api") + &target("jobs")));
+    let (_, said) = two.ends(0, &["lambda", "--no-audit", "--output=function.zip"]);
+    let warning = "warning: the targets api, jobs are not used: name one, as in `pybundle lambda api`, or build all with \
+                   `pybundle build`\n";
+    assert!(said.contains(warning), "{said}");
+    for command in [&["lambda", "api"][..], &["build"]] {
+        let (_, said) = two.ends(0, command);
+        assert!(!said.contains("are not used"), "{said}");
+    }
 }

@@ -42,8 +42,93 @@ pub(crate) enum ImportFinding {
         /// Whether the import is certainly executed.
         is_certain: bool,
     },
+    #[error(transparent)]
+    Replaced(#[from] Box<ReplacedModule>),
+    #[error(transparent)]
+    Hidden(#[from] Box<HiddenModule>),
     #[error("cannot read {path} of the application")]
     Read { path: String, source: io::Error },
+}
+
+/// A module of the application that is imported in place of another of the same name, by code that needs the other one.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} replaces the module `{module}` of {replaced}, but {need}")]
+pub(crate) struct ReplacedModule {
+    pub(crate) path: String,
+    pub(crate) module: String,
+    /// The standard library, or a distribution with its version.
+    pub(crate) replaced: String,
+    pub(crate) need: ModuleNeed,
+    /// Whether the code that needs it is certainly executed.
+    pub(crate) is_certain: bool,
+}
+
+/// What needs a module that another one replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ModuleNeed {
+    /// An import in a file, or an attribute of the module that it uses.
+    Import {
+        location: SourceLine,
+        /// The distribution of the file, with its version; `None` for the application.
+        distribution: Option<String>,
+        wanted: WantedName,
+    },
+    /// The interpreter.
+    Startup,
+}
+
+/// What code gets from a module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum WantedName {
+    /// By `from MODULE import NAME`.
+    Name(String),
+    /// By `import MODULE.NAME`.
+    Submodule(String),
+    /// By `MODULE.NAME`.
+    Attribute(String),
+    /// Something that this module of the standard library gets from it.
+    Through(String),
+}
+
+impl fmt::Display for ModuleNeed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Import { location, distribution, wanted } = self else {
+            return formatter.write_str("Python needs that to start");
+        };
+        write!(formatter, "{location}")?;
+        if let Some(distribution) = distribution {
+            write!(formatter, " of {distribution}")?;
+        }
+        match wanted {
+            WantedName::Name(name) => write!(formatter, " imports `{name}` from it"),
+            WantedName::Submodule(module) => write!(formatter, " imports `{module}`"),
+            WantedName::Attribute(name) => write!(formatter, " uses `{name}` of it"),
+            WantedName::Through(module) => write!(formatter, " imports `{module}`, which needs it"),
+        }
+    }
+}
+
+/// A module of the application that nothing can import, because another of the same name takes precedence.
+#[derive(Debug, thiserror::Error)]
+pub(crate) struct HiddenModule {
+    pub(crate) path: String,
+    pub(crate) module: String,
+    /// What is imported instead.
+    pub(crate) by: String,
+    /// An import of a name that only the hidden module defines.
+    pub(crate) need: Option<(SourceLine, String)>,
+    /// Whether that import is certainly executed.
+    pub(crate) is_certain: bool,
+}
+
+impl fmt::Display for HiddenModule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} is never imported, because {} takes precedence", self.path, self.by)?;
+        match &self.need {
+            Some((location, name)) => write!(formatter, ", but {location} imports `{name}` from it"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Problems of modules that nothing leads to from what is started: scripts, examples and the like.
@@ -111,6 +196,8 @@ impl ImportFinding {
             | Self::MissingName { is_certain, .. }
             | Self::BeyondTopLevel { is_certain, .. } => *is_certain,
             Self::MissingModule(missing) => missing.is_certain,
+            Self::Replaced(replaced) => replaced.is_certain,
+            Self::Hidden(hidden) => hidden.is_certain,
             Self::Read { .. } => true,
         }
     }
@@ -124,6 +211,8 @@ impl ImportFinding {
                 vec![&location.path]
             }
             Self::MissingModule(missing) => missing.locations.iter().map(|location| &*location.path).collect(),
+            Self::Replaced(replaced) => vec![&replaced.path],
+            Self::Hidden(hidden) => vec![&hidden.path],
             Self::Read { path, .. } => vec![path],
         }
     }
@@ -146,7 +235,13 @@ impl Hints for ImportFinding {
             Self::BeyondTopLevel { .. } => {
                 vec!["import the module by its absolute name from the artifact's root".to_owned()]
             }
+            Self::Replaced(replaced) => rename(&replaced.module),
+            Self::Hidden(hidden) => rename(&hidden.module),
             Self::Read { .. } => Vec::new(),
         }
     }
+}
+
+fn rename(module: &str) -> Vec<String> {
+    vec![format!("rename the module, for instance to `app_{module}`")]
 }

@@ -10,7 +10,9 @@ mod known_modules;
 mod reachable;
 mod remedies;
 mod resolve;
+mod shadows;
 mod source;
+mod standard_imports;
 mod started;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +42,8 @@ const READ_LIMIT: u64 = 4 << 20;
 pub(crate) struct ImportAudit<'a, 't> {
     /// The trees, in the order of Python's search path.
     pub(crate) roots: &'a [ImportRoot<'t>],
+    /// The directory of the first root that the standard library precedes in the search path; `None` if it precedes none.
+    pub(crate) after_standard_library: Option<&'a str>,
     pub(crate) python: PythonVersion,
     /// Whether a file belongs to the application or to one of the project's own distributions.
     pub(crate) is_own: &'a (dyn Fn(&FileOrigin) -> bool + Sync),
@@ -103,19 +107,29 @@ struct ApplicationModule<'a> {
 impl ApplicationModule<'_> {
     /// Returns the package that a relative import of this level starts from; `None` if it is beyond the top-level package.
     fn package(&self, level: u32) -> Option<String> {
-        let mut components: Vec<&str> = self.name.split('.').collect();
-        let up = level as usize - usize::from(self.is_package);
-        components.truncate(components.len().saturating_sub(up));
-        (!components.is_empty()).then(|| components.join("."))
+        package(&self.name, self.is_package, level)
     }
 
     /// Returns the absolute name of the imported module; `None` if it is beyond the top-level package.
     fn absolute(&self, import: &Import) -> Option<String> {
-        match (import.level, &*import.module) {
-            (0, module) => Some(module.to_owned()),
-            (level, "") => self.package(level),
-            (level, module) => Some(format!("{}.{module}", self.package(level)?)),
-        }
+        absolute(&self.name, self.is_package, import)
+    }
+}
+
+/// Returns the package that a relative import of a level starts from in a module; `None` if it is beyond the top-level package.
+fn package(module: &str, is_package: bool, level: u32) -> Option<String> {
+    let mut components: Vec<&str> = module.split('.').collect();
+    let up = level as usize - usize::from(is_package);
+    components.truncate(components.len().saturating_sub(up));
+    (!components.is_empty()).then(|| components.join("."))
+}
+
+/// Returns the absolute name of what a module imports; `None` if it is beyond the top-level package.
+fn absolute(module: &str, is_package: bool, import: &Import) -> Option<String> {
+    match (import.level, &*import.module) {
+        (0, imported) => Some(imported.to_owned()),
+        (level, "") => package(module, is_package, level),
+        (level, imported) => Some(format!("{}.{imported}", package(module, is_package, level)?)),
     }
 }
 
@@ -166,7 +180,7 @@ impl<'t> ImportAudit<'_, 't> {
         let added = self.added_directories(&modules);
         let mut checker = ImportChecker {
             imports: self,
-            resolver: ModuleResolver::new(self.roots, self.python, self.provided, added),
+            resolver: ModuleResolver::new(self.roots, self.after_standard_library, self.python, self.provided, added),
             set_attributes: modules
                 .iter()
                 .flat_map(|module| module.source.set_attributes.iter().map(String::as_str))
@@ -180,7 +194,7 @@ impl<'t> ImportAudit<'_, 't> {
         let reach = reachable::reach(&mut checker, &outcomes, entries);
         let starts = checker.starts(self.named);
         let used = std::mem::take(&mut checker.used);
-        let (mut findings, mut unreached) = (Vec::new(), Vec::new());
+        let (mut findings, mut unreached) = (checker.shadows(&outcomes, &reach), Vec::new());
         for (module, reach) in modules.iter_mut().zip(&reach) {
             if let Some(problem) = module.problem.take() {
                 if *reach == ModuleReach::None { &mut unreached } else { &mut findings }.push(problem);

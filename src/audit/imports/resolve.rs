@@ -31,6 +31,8 @@ pub(super) enum ModuleResolution<'a> {
 /// Resolves names in the order of Python's search path.
 pub(super) struct ModuleResolver<'a> {
     directories: Vec<SearchDirectory<'a>>,
+    /// How many of them precede the standard library.
+    before_standard: usize,
     python: PythonVersion,
     /// Top-level modules of the runtime.
     provided: &'a BTreeSet<String>,
@@ -41,16 +43,23 @@ impl<'a> ModuleResolver<'a> {
     /// `added` are the directories that the application adds to the search path.
     pub(super) fn new(
         roots: &[ImportRoot<'a>],
+        after_standard: Option<&str>,
         python: PythonVersion,
         provided: &'a BTreeSet<String>,
         added: Vec<SearchDirectory<'a>>,
     ) -> Self {
         let mut directories: Vec<SearchDirectory> = roots.iter().map(SearchDirectory::of).collect();
+        let before_standard = roots.iter().take_while(|root| Some(root.site_packages) != after_standard).count();
         for root in roots {
             directories.extend(added_by_path_files(root));
         }
         directories.extend(added);
-        Self { directories, python, provided, resolved: HashMap::new() }
+        Self { directories, before_standard, python, provided, resolved: HashMap::new() }
+    }
+
+    /// Returns every file that could be a top-level module, in the order of precedence: only the first is.
+    pub(super) fn files_of(&self, module: &str) -> Vec<ModuleFile<'a>> {
+        search::files_of(&self.directories, module, self.python)
     }
 
     /// Resolves a dotted name.
@@ -70,10 +79,10 @@ impl<'a> ModuleResolver<'a> {
 
     fn resolve_uncached(&self, module: &str) -> ModuleResolution<'a> {
         let top = module.split('.').next().unwrap_or(module);
-        let is_provided = top == "__main__"
-            || self.provided.contains(top)
-            || StandardModule::get(top).is_some_and(|standard| standard.is_in(self.python));
-        let mut directories = self.directories.clone();
+        let is_standard = StandardModule::get(top).is_some_and(|standard| standard.is_in(self.python));
+        let is_provided = top == "__main__" || self.provided.contains(top) || is_standard;
+        let searched = if is_standard { self.before_standard } else { self.directories.len() };
+        let mut directories = self.directories[..searched].to_vec();
         let mut resolution = ModuleResolution::Missing { depth: 0 };
         let mut packages: Vec<ModuleFile> = Vec::new();
         for (depth, name) in module.split('.').enumerate() {

@@ -32,6 +32,8 @@ pub(super) struct ModuleSource {
     pub(super) computed_imports: BTreeSet<String>,
     /// Attributes that it sets on other objects, which may be modules.
     pub(super) set_attributes: BTreeSet<String>,
+    /// Names with an attribute that is read whenever the module is imported: `queue` and `Queue` of `queue.Queue`.
+    pub(super) attributes: BTreeSet<(String, String)>,
     /// The directories that it adds to `sys.path`.
     pub(super) search_directories: Vec<LiteralPath>,
     /// Whether it adds a directory to `sys.path` that only running it tells.
@@ -282,6 +284,11 @@ impl<'a> Visitor<'a> for ImportCollector<'_> {
             }
             Expr::Attribute(attribute) if attribute.ctx == ExprContext::Store => {
                 self.source.set_attributes.insert(attribute.attr.to_string());
+            }
+            Expr::Attribute(attribute) if self.when == ImportCondition::Always => {
+                if let Expr::Name(name) = &*attribute.value {
+                    self.source.attributes.insert((name.id.to_string(), attribute.attr.to_string()));
+                }
             }
             Expr::Call(call) => {
                 self.add_import_call(call);

@@ -40,6 +40,9 @@ pub(super) fn audit<'a>(
     let root = plan.selected.iter().find(|selected| selected.is_root()).map(|root| BTreeSet::from([&root.name]));
     let audit = ImportAudit {
         roots: audited.roots,
+        // In images, site-packages comes after the standard library (site.py); Lambda puts the function and layers first.
+        after_standard_library: (!audited.runs_on_lambda())
+            .then_some(&*audited.deployment.schemes.dependencies.site_packages),
         python: plan.target.python,
         is_own: &|origin| origin.is_own(&projects),
         is_root: &|origin| root.as_ref().is_none_or(|root| origin.is_own(root)),

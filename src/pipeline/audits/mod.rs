@@ -102,7 +102,18 @@ pub(super) fn audit(
     findings.extend(imports.findings);
     findings.extend(system_needs::audit(audited, &imports.used)?.into_iter().map(AuditFinding::from));
     findings.extend(data_files::audit(audited, &imports.modules).into_iter().map(AuditFinding::from));
-    findings.extend(startup::audit(audited, &mut report)?.into_iter().map(AuditFinding::from));
+    let shadowed = startup::audit(audited, &mut report)?;
+    // One finding for each module: that it stops the runtime says most, and that it replaces another one least.
+    findings.retain(|finding| {
+        let path = finding.replacing();
+        !shadowed.iter().any(|shadowed| shadowed.stops_runtime && Some(&*shadowed.path) == path)
+    });
+    let new = shadowed
+        .into_iter()
+        .filter(|shadowed| !findings.iter().any(|finding| finding.replacing() == Some(&shadowed.path)))
+        .map(AuditFinding::from)
+        .collect::<Vec<_>>();
+    findings.extend(new);
     let (errors, warnings): (Vec<AuditFinding>, Vec<AuditFinding>) =
         findings.into_iter().partition(AuditFinding::is_error);
     report.warnings = warnings.iter().map(ToString::to_string).collect();

@@ -104,9 +104,15 @@ impl Hints for BuildError {
             Self::Nameless(_) => {
                 hint("declare it: `name` under [project] in pyproject.toml, or under [metadata] in setup.cfg")
             }
-            Self::NoLock { command, .. } => vec![format!(
-                "create one with `{}`, or pass another with --lock: a uv.lock, pylock.toml, poetry.lock or requirements.txt",
-                command.as_deref().unwrap_or("uv lock")
+            Self::NoLock { command: Some(command), .. } => vec![format!(
+                "create one with `{command}`, or pass another with --lock: a uv.lock, pylock.toml, poetry.lock or requirements.txt"
+            )],
+            Self::NoLock { command: None, .. } => hint(
+                "omit --lock to use the project's own, or pass the path of a uv.lock, pylock.toml, poetry.lock or requirements.txt",
+            ),
+            Self::NoLockOfConda { command, .. } => vec![format!(
+                "list the distributions from PyPI that environment.yml names in requirements.in, and lock them with `{command}`: \
+                 conda packages cannot be bundled"
             )],
             Self::LockOutdated(_) => hint("run `uv lock`, or pass --frozen to use the lock file without checking it"),
             Self::UnknownLock(_) => {

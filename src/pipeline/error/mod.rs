@@ -159,9 +159,12 @@ pub(crate) enum BuildError {
     /// A file in the temporary directory cannot be written.
     #[error("cannot write {}", .path.display())]
     TemporaryFile { path: PathBuf, source: std::io::Error },
-    /// `command` is the one that creates the lock of the project.
+    /// `command` is the one that creates the lock of the project; `None` for a lock that the user names.
     #[error("lock file {} does not exist", .path.display())]
     NoLock { path: PathBuf, command: Option<String> },
+    /// The project has only an environment.yml.
+    #[error("lock file {} does not exist", .path.display())]
+    NoLockOfConda { path: PathBuf, command: String },
     #[error("{} does not match pyproject.toml, according to `uv lock --check`", .0.display())]
     LockOutdated(PathBuf),
     #[error("{} is not a supported lock file", .0.display())]

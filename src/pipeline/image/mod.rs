@@ -132,6 +132,9 @@ pub(crate) fn plan_image(
     let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
     let fetch = &origins.fetch;
     plans.iter().try_for_each(|plan| planned::check(plan, common, fetch, &finder, &session.cache, reporter))?;
+    if let (Some(handler), Some(plan)) = (command::handler(settings, &chosen.target)?, plans.first()) {
+        plan.check_planned_handler(&handler, reporter)?;
+    }
     Ok(ImagePlanReport {
         format: FORMAT_VERSION,
         profile: chosen.target.name.clone(),

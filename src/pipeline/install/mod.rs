@@ -12,6 +12,7 @@ use crate::cache::{Cache, RecordKey, RecordKind};
 use crate::digest::Sha256;
 use crate::lock::SelectedDistribution;
 use crate::pipeline::install::bytecode::Bytecode;
+use crate::pipeline::install::shared::LostFile;
 use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::SelectedWheel;
 use crate::pipeline::{BuildError, plan};
@@ -111,17 +112,28 @@ impl Installer<'_> {
             }
         }
         let lost = shared::lost_files(&distributions, &self.settings.prefer, self.schemes, plan, reporter)?;
-        for (at, positions) in lost {
-            self.omit(&mut distributions[at], &positions)?;
+        for (at, files) in lost {
+            self.omit(&mut distributions[at], files)?;
         }
         Ok(distributions)
     }
 
     /// Installs a distribution again without some files, of which others have been chosen.
-    fn omit(&self, distribution: &mut InstalledDistribution, positions: &BTreeSet<usize>) -> Result<(), BuildError> {
+    fn omit(&self, distribution: &mut InstalledDistribution, lost: BTreeSet<LostFile>) -> Result<(), BuildError> {
+        let (mut positions, mut scripts) = (BTreeSet::new(), BTreeSet::new());
+        for file in lost {
+            match file {
+                LostFile::InWheel(position) => drop(positions.insert(position)),
+                LostFile::Script(name) => drop(scripts.insert(name)),
+            }
+        }
         distribution.depend_on(&format!("lost {positions:?}"));
+        if !scripts.is_empty() {
+            distribution.depend_on(&format!("lost {scripts:?}"));
+        }
         let InstalledDistribution { wheel, changes, selected, files, .. } = distribution;
-        changes.omitted.extend(positions);
+        changes.omitted.extend(&positions);
+        changes.omitted_scripts = scripts;
         let sources = positions.iter().map(|position| &*wheel.inventory.files[*position].path);
         for bytecode in sources.filter_map(|path| self.bytecode.path_of(path)) {
             changes.bytecode.remove(&bytecode);

@@ -18,8 +18,17 @@ use crate::wheel;
 /// The largest `__init__.py` that is read to find out whether it only declares a namespace, in bytes.
 const LARGEST_NAMESPACE: u64 = 64 << 10;
 
-/// The positions of the files that distributions lose to others, by the position of the distribution.
-pub(super) type LostFiles = BTreeMap<usize, BTreeSet<usize>>;
+/// What distributions lose to others, by the position of the distribution.
+pub(super) type LostFiles = BTreeMap<usize, BTreeSet<LostFile>>;
+
+/// A file of a distribution that another one has, too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LostFile {
+    /// The position in [`WheelInventory::files`](crate::wheel::WheelInventory::files).
+    InWheel(usize),
+    /// A console script that is generated when the wheel is installed.
+    Script(String),
+}
 
 /// A path with different contents in several distributions.
 struct SharedPath<'a> {
@@ -46,12 +55,12 @@ pub(super) fn lost_files(
         let scheme_of = |owner: usize| schemes.of(distributions[owner].selected);
         let site_packages = &*scheme_of(shared.owners[0]).site_packages;
         let relative = shared.path.strip_prefix(site_packages).unwrap_or(shared.path).trim_start_matches('/');
-        let positions = shared
+        let files = shared
             .owners
             .iter()
-            .map(|owner| Some((*owner, position(&distributions[*owner], shared.path, scheme_of(*owner))?)));
-        // Launchers of scripts are not files of a wheel.
-        let Some(positions) = positions.collect::<Option<Vec<_>>>() else { continue };
+            .map(|owner| Some((*owner, lost_file(&distributions[*owner], shared.path, scheme_of(*owner))?)));
+        // RECORD is generated, too, but in a directory of its own.
+        let Some(files) = files.collect::<Option<Vec<_>>>() else { continue };
         let named = prefer.iter().find_map(|name| {
             shared.owners.iter().copied().find(|owner| distributions[*owner].wheel.inventory.name == *name)
         });
@@ -64,8 +73,8 @@ pub(super) fn lost_files(
                 None => continue,
             },
         };
-        for (loser, position) in positions.into_iter().filter(|(owner, _)| *owner != winner) {
-            lost.entry(loser).or_default().insert(position);
+        for (loser, file) in files.into_iter().filter(|(owner, _)| *owner != winner) {
+            lost.entry(loser).or_default().insert(file);
             if named.is_none() && is_data {
                 replaced.entry((winner, loser)).or_default().push(relative);
             }
@@ -114,10 +123,10 @@ fn entry<'a>(distribution: &'a InstalledDistribution, path: &str) -> Result<&'a 
     found.map(|(_, entry)| entry).ok_or(BuildError::Empty)
 }
 
-/// Returns the position of a file in its wheel's inventory, by its path in the artifact.
-fn position(distribution: &InstalledDistribution, path: &str, scheme: &Scheme) -> Option<usize> {
+/// Returns a file of a wheel, or a script that is generated for it, by its path in the artifact.
+fn lost_file(distribution: &InstalledDistribution, path: &str, scheme: &Scheme) -> Option<LostFile> {
     let inventory = &distribution.wheel.inventory;
-    inventory.files.iter().position(|file| {
+    let position = inventory.files.iter().position(|file| {
         let directory = wheel::destination_directory(file.part, &inventory.name, scheme);
         let relative = if directory.is_empty() {
             Some(path)
@@ -125,7 +134,13 @@ fn position(distribution: &InstalledDistribution, path: &str, scheme: &Scheme) -
             path.strip_prefix(&*directory).and_then(|rest| rest.strip_prefix('/'))
         };
         relative == Some(&*file.path)
-    })
+    });
+    let script = match path.strip_prefix(&*scheme.scripts) {
+        Some(script) => script.trim_start_matches('/'),
+        None => return position.map(LostFile::InWheel),
+    };
+    let is_generated = inventory.entry_points.iter().any(|entry_point| entry_point.name == script);
+    if is_generated { Some(LostFile::Script(script.to_owned())) } else { position.map(LostFile::InWheel) }
 }
 
 /// Returns the owner whose `__init__.py` declares the namespace best, if all only declare it.

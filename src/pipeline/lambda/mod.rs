@@ -116,6 +116,9 @@ pub(crate) fn plan(
     let function = LambdaProject::new(project, settings, &finder)?;
     let plan = function.plan(settings, &finder, (&session.cache, None), reporter)?;
     planned::check(&plan, common, &origins.fetch, &finder, &session.cache, reporter)?;
+    if let Some(handler) = &settings.handler {
+        plan.check_planned_handler(handler, reporter)?;
+    }
     let mut outputs: Vec<PathBuf> = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
     outputs.extend(documents::planned(&settings.documents, &outputs[0]));
     let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };

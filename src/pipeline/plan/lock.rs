@@ -75,8 +75,12 @@ fn missing(workspace: &Workspace) -> BuildError {
     match foreign {
         Some((path, tool)) => LockError::ForeignLock { path, tool }.into(),
         None => {
-            let command = RequirementsSource::of(workspace).map(|source| source.lock_command());
-            BuildError::NoLock { path: directory.join(LockFormat::Uv.file_name()), command }
+            let source = RequirementsSource::of(workspace).unwrap_or(RequirementsSource::Pyproject);
+            let path = directory.join(source.lock_name());
+            if source == RequirementsSource::Conda {
+                return BuildError::NoLockOfConda { path, command: source.lock_command() };
+            }
+            BuildError::NoLock { path, command: Some(source.lock_command()) }
         }
     }
 }

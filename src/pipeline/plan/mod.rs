@@ -1,6 +1,7 @@
 //! Plans: everything that is known before a file is fetched.
 
 mod choose;
+mod handler;
 pub(crate) mod indexes;
 pub(crate) mod lock;
 mod lock_check;
@@ -17,7 +18,6 @@ use std::path::{Path, PathBuf};
 pub(crate) use locked_project::LockedProject;
 use pep440_rs::Version;
 
-use crate::audit::handler::{self, Handler, ImportRoot};
 use crate::index::FileFinder;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::lock::{SelectedDistribution, SelectedSource};
@@ -140,24 +140,6 @@ impl<'a> Plan<'a> {
     /// Returns everything that is installed: all but projects that are not packages.
     pub(crate) fn installed(&self) -> impl Iterator<Item = &SelectedDistribution> {
         self.selected.iter().filter(|selected| !matches!(selected.source, SelectedSource::Virtual(_)))
-    }
-
-    /// Checks that a handler is in one of the roots of the artifact; warns if that cannot be decided.
-    ///
-    /// # Errors
-    /// It is not there.
-    pub(crate) fn check_handler(
-        &self,
-        handler: &Handler,
-        roots: &[ImportRoot],
-        reporter: &dyn Reporter,
-    ) -> Result<(), BuildError> {
-        let projects = self.project_names();
-        let found = handler::check(handler, roots, self.target.python, |origin| origin.is_own(&projects))?;
-        if let Some(uncertainty) = &found.uncertainty {
-            reporter.warn(&format!("cannot check that {} defines the handler `{handler}`: {uncertainty}", found.path));
-        }
-        Ok(())
     }
 
     /// Excludes the outputs of earlier builds from the application.

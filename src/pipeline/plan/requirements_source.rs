@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::lock::LockFormat;
 use crate::project::pyproject::FILENAME;
 use crate::project::workspace::Workspace;
 
@@ -15,6 +16,8 @@ pub(crate) enum RequirementsSource {
     Pyproject,
     SetupPy,
     SetupCfg,
+    /// conda's environment.yml, which no tool locks for pip.
+    Conda,
 }
 
 impl RequirementsSource {
@@ -34,6 +37,7 @@ impl RequirementsSource {
             (Self::SetupPy, true),
             (Self::SetupCfg, true),
             (Self::Pyproject, true),
+            (Self::Conda, true),
         ];
         let found =
             order.into_iter().find(|(source, applies)| *applies && directory.join(source.file_name()).is_file());
@@ -47,6 +51,17 @@ impl RequirementsSource {
             Self::Poetry | Self::Pyproject => FILENAME,
             Self::SetupPy => "setup.py",
             Self::SetupCfg => "setup.cfg",
+            Self::Conda => "environment.yml",
+        }
+    }
+
+    /// Returns the name of the lock that [`lock_command`](Self::lock_command) creates.
+    pub(crate) fn lock_name(&self) -> &'static str {
+        match self {
+            Self::Pyproject => LockFormat::Uv.file_name(),
+            Self::Poetry => LockFormat::Poetry.file_name(),
+            Self::Pipfile => LockFormat::Pipfile.file_name(),
+            Self::RequirementsIn | Self::SetupPy | Self::SetupCfg | Self::Conda => "requirements.txt",
         }
     }
 
@@ -55,9 +70,9 @@ impl RequirementsSource {
         match self {
             Self::Pyproject => "uv lock".to_owned(),
             Self::Poetry => "poetry lock".to_owned(),
-            Self::Pipfile => "pipenv requirements --hash > requirements.txt".to_owned(),
-            Self::RequirementsIn | Self::SetupPy | Self::SetupCfg => {
-                let file = self.file_name();
+            Self::Pipfile => "pipenv lock".to_owned(),
+            Self::RequirementsIn | Self::SetupPy | Self::SetupCfg | Self::Conda => {
+                let file = if *self == Self::Conda { "requirements.in" } else { self.file_name() };
                 format!("uv pip compile --universal --generate-hashes -o requirements.txt {file}")
             }
         }
@@ -66,7 +81,7 @@ impl RequirementsSource {
     /// Returns the file if `uv pip compile` can read it.
     pub(crate) fn resolvable(&self, directory: &Path) -> Option<PathBuf> {
         match self {
-            Self::Pipfile => None,
+            Self::Pipfile | Self::Conda => None,
             Self::RequirementsIn | Self::Poetry | Self::Pyproject | Self::SetupPy | Self::SetupCfg => {
                 Some(directory.join(self.file_name()))
             }

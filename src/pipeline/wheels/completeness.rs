@@ -46,10 +46,13 @@ pub(super) fn check_known<'a>(
         .map(|(selected, requires_dist)| InstalledMetadata {
             name: selected.name.clone(),
             version: selected.version.clone(),
-            extras: if selected.is_root() {
-                settings.request.extras.clone()
-            } else {
-                extras.remove(&selected.name).unwrap_or_default()
+            // Those of `-e .[extra]`, and those that the user requests of the project.
+            extras: {
+                let mut extras = extras.remove(&selected.name).unwrap_or_default();
+                if selected.is_root() {
+                    extras.extend(settings.request.extras.iter().cloned());
+                }
+                extras
             },
             requires_dist,
         })

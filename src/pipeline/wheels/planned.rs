@@ -12,6 +12,7 @@ use crate::pipeline::plan::{Plan, indexes};
 use crate::pipeline::wheels::from_source::{BuildJob, SourceBuilder};
 use crate::pipeline::wheels::requires_python::{self, StatedPython};
 use crate::pipeline::wheels::{compatibility, completeness, violations};
+use crate::project::declared::declared_requirements;
 use crate::report::Reporter;
 use crate::settings::Settings;
 use crate::wheel::{self, Wheel, WheelRequirements};
@@ -34,7 +35,12 @@ pub(crate) fn check(
     for selected in plan.installed() {
         let SelectedSource::Wheel(wheel, _) = &selected.source else {
             BuildJob { selected, python: plan.target.python }.position_in(&mut jobs);
-            known.push((selected, WheelRequirements::default()));
+            // As far as pyproject.toml declares them: only a build tells the rest.
+            let requires = match &selected.source {
+                SelectedSource::Directory(directory) => declared_requirements(directory).unwrap_or_default(),
+                _ => Vec::new(),
+            };
+            known.push((selected, WheelRequirements { requires, requires_python: None }));
             continue;
         };
         match wheel.digest().map(|digest| cache.wheel(digest, &wheel.filename)).transpose()?.flatten() {
