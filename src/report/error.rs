@@ -10,8 +10,13 @@ use crate::hints::Hints;
 use crate::redact;
 
 /// Causes that say nothing: reqwest and hyper name the stages of a request in a chain of errors around the one that failed.
-const STAGES_OF_REQUESTS: [&str; 4] =
-    ["error sending request", "client error (Connect)", "client error (SendRequest)", "error resolving DNS"];
+const STAGES_OF_REQUESTS: [&str; 5] = [
+    "error sending request",
+    "client error (Connect)",
+    "client error (SendRequest)",
+    "dns error",
+    "error resolving DNS",
+];
 
 /// Why something failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
