@@ -1,4 +1,5 @@
-//! How long servers may be silent: after ten seconds the user is told what is waited for, and after a limit it is an error.
+//! How long servers may be silent: after a second progress shows what is waited for, after ten the user is told, and after a
+//! limit it is an error.
 //!
 //! A server is silent while nothing arrives from it, and none of its uploads progresses, although a request waits. Pauses
 //! between attempts count, too: to the user it is one wait.
@@ -10,10 +11,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::hints::Hints;
-use crate::report::Reporter;
+use crate::report::{Reporter, RunningTask, Task, TaskKind};
 
 /// The interval at which waiting requests are checked.
 const TICK: Duration = Duration::from_millis(100);
+
+/// A shorter silence is not worth showing.
+const SHORTEST_SHOWN: Duration = Duration::from_secs(1);
 
 /// A silence during which no request waited for this long is over: longer than any pause between attempts.
 const FORGOTTEN: Duration = Duration::from_secs(60);
@@ -176,22 +180,38 @@ impl SilenceWatch {
         }
     }
 
-    /// Runs requests, and tells once about each silence of a server.
+    /// Runs requests, shows which servers are waited for, and tells once about each silence of a server.
     pub(crate) async fn attend<T>(
         &self,
         limits: SilenceLimits,
         reporter: &dyn Reporter,
         run: impl Future<Output = T>,
     ) -> T {
-        let mut run = pin!(run);
+        let (mut run, mut waits) = (pin!(run), BTreeMap::<String, RunningTask>::new());
         loop {
             if let Ok(output) = tokio::time::timeout(TICK, &mut run).await {
                 return output;
+            }
+            let silent = self.silent();
+            for (_, answered) in waits.extract_if(.., |server, _| !silent.contains_key(server)) {
+                answered.finish();
+            }
+            for (server, since) in silent {
+                let task = Task::new(TaskKind::Wait, &server);
+                waits.entry(server).or_insert_with(|| RunningTask::since(reporter, task, since));
             }
             for server in self.untold(limits.notice) {
                 reporter.note(&format!("waiting for {server}: no answer for {} s", limits.notice.as_secs()));
             }
         }
+    }
+
+    /// Returns the servers that are waited for, and since when.
+    fn silent(&self) -> BTreeMap<String, Instant> {
+        let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = servers.iter().filter(|(_, state)| state.checked.elapsed() < 10 * TICK);
+        let silent = waiting.filter_map(|(server, state)| Some((server.clone(), state.silent?)));
+        silent.filter(|(_, since)| since.elapsed() >= SHORTEST_SHOWN).collect()
     }
 
     /// Returns the servers whose silence the user should know of, each once.

@@ -63,7 +63,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wheel::filename",
         ],
     ),
-    ("repository", &["hints", "cache", "git", "lock", "redact"]),
+    ("repository", &["hints", "cache", "git", "lock", "redact", "report"]),
     (
         "index",
         &[
@@ -215,7 +215,7 @@ const STAGES: &[(&str, &[&str])] = &[
     ("plan", &["session"]),
     ("wheels", &["error", "plan"]),
     ("install", &["plan", "wheels"]),
-    ("audits", &["install", "plan", "wheels"]),
+    ("audits", &["error", "install", "plan", "wheels"]),
     ("report", &["install", "plan"]),
     ("documents", &["install", "plan"]),
     ("planned_outputs", &["documents", "plan"]),

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::{ArchiveError, EPOCH};
+use crate::digest::{HashingWriter, Sha256};
 use crate::temporary::TemporaryFile;
 
 /// The names of standard output. The operating system's are among them because a summary must not mix with an artifact that
@@ -195,20 +196,40 @@ impl OpenOutput {
         opened.map_err(ArchiveError::write(path))
     }
 
-    /// Completes the output at its path.
+    /// Completes the output at its path. A file that has these bytes already, by their digest, is left as it is, with its
+    /// time; returns whether it is.
     ///
     /// # Errors
     /// The file cannot be renamed, or the path leads to something else by now.
-    pub(super) fn persist(self, path: &Path, format: FileFormat) -> Result<(), ArchiveError> {
-        let Self::Temporary(temporary) = self else { return Ok(()) };
+    pub(super) fn persist(
+        self,
+        path: &Path,
+        format: FileFormat,
+        (size, sha256): (u64, Sha256),
+    ) -> Result<bool, ArchiveError> {
+        let Self::Temporary(temporary) = self else { return Ok(false) };
         check_replaceable(path, format)?;
         if Destination::of(path) != Destination::File {
             let source = io::Error::other("it was replaced by something that is not a file");
             return Err(ArchiveError::Write { path: path.to_owned(), source });
         }
+        if has_content(path, size, sha256).unwrap_or(false) {
+            return Ok(true);
+        }
         temporary.persist(path).map_err(ArchiveError::write(path))?;
-        Ok(())
+        Ok(false)
     }
+}
+
+/// Returns whether there is a regular file with these bytes at a path itself.
+fn has_content(path: &Path, size: u64, sha256: Sha256) -> io::Result<bool> {
+    let metadata = path.symlink_metadata()?;
+    if !metadata.is_file() || metadata.len() != size {
+        return Ok(false);
+    }
+    let mut hashed = HashingWriter::new(io::sink());
+    io::copy(&mut File::open(path)?, &mut hashed)?;
+    Ok(hashed.finish().1 == sha256)
 }
 
 impl io::Write for OpenOutput {

@@ -183,14 +183,24 @@ pub struct FinishedFile {
     pub(crate) size: u64,
 }
 
+/// An output at its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersistedFile {
+    /// The path.
+    pub path: PathBuf,
+    /// Whether the file had these bytes before, and was left as it is.
+    pub is_unchanged: bool,
+}
+
 impl FinishedFile {
-    /// Moves the file to its final path atomically, and replaces an earlier output that is there. Returns the path.
+    /// Moves the file to its final path atomically, and replaces an earlier output that is there, unless that has the same
+    /// bytes.
     ///
     /// # Errors
     /// The file cannot be renamed, or another file was created at the path meanwhile.
-    pub fn persist(self) -> Result<PathBuf, ArchiveError> {
-        self.sink.persist(&self.path, self.format)?;
-        Ok(self.path)
+    pub fn persist(self) -> Result<PersistedFile, ArchiveError> {
+        let is_unchanged = self.sink.persist(&self.path, self.format, (self.size, self.sha256))?;
+        Ok(PersistedFile { path: self.path, is_unchanged })
     }
 
     #[cfg(test)]
@@ -204,7 +214,8 @@ impl FinishedFile {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
+    use std::os::unix::fs::MetadataExt;
 
     use super::*;
     use crate::temporary::TemporaryFile;
@@ -230,6 +241,30 @@ mod tests {
         assert_eq!(finished.size, bytes.len() as u64);
         finished.persist().unwrap();
         assert!(fs::read(&path).unwrap() == bytes);
+    }
+
+    /// The time of a file tells make and others whether it changed.
+    #[test]
+    fn a_file_with_the_same_bytes_is_left_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let write = |bytes: &[u8]| {
+            let mut output = OutputFile::create(&path, FileFormat::Json).unwrap();
+            output.write(bytes).unwrap();
+            let persisted = output.finish().unwrap().persist().unwrap();
+            assert_eq!(fs::read(&path).unwrap(), bytes);
+            (persisted.is_unchanged, fs::metadata(&path).unwrap().ino())
+        };
+        let (first, inode) = write(b"{}");
+        assert!(!first);
+        assert_eq!(write(b"{}"), (true, inode));
+        let (second, other) = write(b"[]");
+        assert!(!second && other != inode);
+        // A link is replaced, even if it leads to the same bytes.
+        fs::rename(&path, directory.path().join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &path).unwrap();
+        assert!(!write(b"[]").0 && path.symlink_metadata().unwrap().is_file());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
     }
 
     #[test]

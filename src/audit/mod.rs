@@ -89,6 +89,9 @@ impl Hints for AuditFinding {
     }
 }
 
+/// How many flags a hint lists.
+const LISTED_FLAGS: usize = 6;
+
 /// Everything in one artifact that would certainly fail at run time; never empty.
 #[derive(Debug)]
 pub(crate) struct AuditFailures(pub(crate) Vec<AuditFinding>);
@@ -111,6 +114,9 @@ impl Hints for AuditFailures {
         match &flags[..] {
             [] => {}
             [flag] => hints.push(format!("if it is provided at run time, pass {flag}")),
+            flags if flags.len() > LISTED_FLAGS => {
+                hints.push("if they are provided at run time, pass --allow-missing with each of them".to_owned());
+            }
             flags => hints.push(format!("if they are provided at run time, pass {}", flags.join(" "))),
         }
         hints

@@ -4,7 +4,8 @@
 //! GitHub's toolkit, `packages/core/src/command.ts`. The runner reads them on standard error, too.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AnnotationLevel {
@@ -81,13 +82,36 @@ impl fmt::Display for WorkflowAnnotation<'_> {
     }
 }
 
+/// The directories that the files of an artifact come from, the likeliest first.
+static SOURCES: OnceLock<Vec<PathBuf>> = OnceLock::new();
+
+/// Remembers where the files of artifacts come from: the directories of projects, of which the first is the current one.
+pub(super) fn remember_projects(directories: impl Iterator<Item = PathBuf>) {
+    // A command is about one workspace.
+    SOURCES.get_or_init(|| directories.flat_map(|directory| [directory.join("src"), directory]).collect());
+}
+
+/// Returns the source of a file that a message names by its path here, or by that in an artifact.
+fn source(path: &str) -> Option<PathBuf> {
+    if Path::new(path).is_file() {
+        return Some(path.into());
+    }
+    let sources = SOURCES.get().map_or(&[][..], Vec::as_slice);
+    // Of an image, the directories of the application or of its packages.
+    let installed = path.rsplit_once("site-packages/").map(|(_, installed)| installed);
+    let below = ["app/", "var/task/"].into_iter().filter_map(|directory| path.strip_prefix(directory));
+    let mut candidates = [path]
+        .into_iter()
+        .chain(installed)
+        .chain(below)
+        .flat_map(|path| sources.iter().map(move |source| source.join(path)));
+    candidates.find(|candidate| candidate.is_file())
+}
+
 /// Returns the path by which the runner knows a file, if there is one: relative to the workspace, which is the
 /// repository, if the file is below it. A step may run in another directory.
 pub(crate) fn file(path: &str, workspace: Option<&Path>) -> Option<String> {
-    let path = Path::new(path);
-    if !path.is_file() {
-        return None;
-    }
+    let path = &*source(path)?;
     let below = workspace.and_then(|workspace| {
         let (file, workspace) = (path.canonicalize().ok()?, workspace.canonicalize().ok()?);
         Some(file.strip_prefix(workspace).ok()?.to_owned())

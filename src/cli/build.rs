@@ -1,5 +1,6 @@
 //! `pybundle build`: the targets of `[tool.pybundle]`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -8,14 +9,13 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::arguments::GlobalArguments;
 use super::error::CliError;
+use super::plan::PlanView;
 use super::printer::{Printer, TextPage, count, size};
-use super::targets_progress::TargetsProgress;
+use super::progress::ProgressDisplay;
+use super::target_flags::TargetFlags;
 use super::{image, located_project, plan};
 use crate::git::GitChanges;
-use crate::options::{
-    CommonOptions, ConfigurationError, ImageOptions, Invocation, LambdaOptions, ProjectConfiguration,
-    RegistryAccessOptions, TargetKind, TargetOptions,
-};
+use crate::options::{CommonOptions, ConfigurationError, Invocation, ProjectConfiguration, TargetKind, TargetOptions};
 use crate::pipeline::{self, BuildError, ProjectCache, Target};
 use crate::report::{
     BuiltArtifact, BuiltReport, ErrorReport, FORMAT_VERSION, ListedReport, TargetListReport, TargetOutcome, TargetPlan,
@@ -51,10 +51,11 @@ pub(crate) struct BuildArguments {
     /// Print the list in this format
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", requires = "list", hide_short_help = true)]
     format: ListFormat,
+    /// Build at most this many targets at a time [default: one for each processor]
+    #[arg(short, long, value_name = "COUNT", hide_short_help = true)]
+    jobs: Option<NonZeroUsize>,
     #[command(flatten)]
-    registry: RegistryAccessOptions,
-    #[command(flatten)]
-    common: CommonOptions,
+    flags: TargetFlags,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -83,7 +84,17 @@ impl ListedTarget {
 /// # Errors
 /// A configuration is invalid, or there is no such target. If only some targets fail, the exit status is a failure.
 pub(crate) fn run(
+    arguments: BuildArguments,
+    global: &GlobalArguments,
+    printer: &Printer,
+) -> Result<ExitCode, CliError> {
+    run_viewed(arguments, PlanView::default(), global, printer)
+}
+
+/// As [`run`], with plans shown in a certain way.
+fn run_viewed(
     mut arguments: BuildArguments,
+    view: PlanView,
     global: &GlobalArguments,
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
@@ -96,29 +107,51 @@ pub(crate) fn run(
         list(&targets, arguments.format, printer)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let kinds = targets.iter().filter(|target| target.listed.changed).map(|target| {
+        let kind = if matches!(target.target, Target::Image(_)) { TargetKind::Image } else { TargetKind::Lambda };
+        (target.listed.name.as_str(), kind)
+    });
+    arguments.flags.check(kinds)?;
     pipeline::check_outputs(targets.iter().map(|named| &named.target))?;
     let changed: Vec<&ListedTarget> = targets.iter().filter(|target| target.listed.changed).collect();
     let written = changed.iter().filter(|_| !arguments.dry_run).flat_map(|target| target.target.files());
     let printer = &printer.beside(written)?;
-    let progress = TargetsProgress::new(printer, changed.iter().map(|target| target.listed.name.clone()).collect());
+    let progress = ProgressDisplay::new(printer, changed.iter().map(|target| target.listed.name.clone()).collect());
     let changed: Vec<&Target> = changed.into_iter().map(|target| &target.target).collect();
-    let outcomes: Vec<TargetOutcome> = if arguments.dry_run {
-        let numbered = (0..).zip(&changed);
-        numbered.map(|(at, target)| planned(target.plan(&projects, &progress.reporter(at)))).collect()
+    let outcomes: Vec<(TargetOutcome, String)> = if arguments.dry_run {
+        let plans = (0..).zip(&changed).map(|(at, target)| {
+            let reporter = progress.reporter(at);
+            (planned(target.plan(&projects, &reporter)), reporter.times())
+        });
+        plans.collect()
     } else {
-        let results =
-            pipeline::build_all(&changed, &projects, |at| progress.reporter(at), |at, _| progress.finished(at));
-        results.into_iter().map(|(result, reporter)| built(result, reporter.warnings())).collect()
+        pipeline::build_all(
+            &changed,
+            &projects,
+            arguments.jobs,
+            |at| progress.reporter(at),
+            |reporter, result| {
+                progress.finished();
+                let times = reporter.times();
+                (built(result, reporter.into_warnings()), times)
+            },
+        )
     };
     progress.end();
+    let (outcomes, times): (Vec<TargetOutcome>, Vec<String>) = outcomes.into_iter().unzip();
+    let names = targets.iter().filter(|target| target.listed.changed).map(|target| target.listed.name.clone());
+    let times: Vec<(String, String)> = names.zip(times).collect();
     let report = TargetsReport {
         format: FORMAT_VERSION,
         targets: reports(targets, outcomes),
         elapsed_seconds: started.elapsed().as_secs_f64(),
     };
     let errors: Vec<(&str, &ErrorReport)> = report.targets.iter().filter_map(failure).collect();
-    errors.iter().for_each(|(name, error)| printer.failure(name, error));
-    printer.result(&report, |page| summary(&report, page))?;
+    printer.failures(&errors);
+    printer.result(&report, |page| {
+        summary(&report, view, page);
+        times.iter().filter(|_| printer.is_verbose()).for_each(|(name, times)| page.line(&format!("{name}: {times}")));
+    })?;
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -129,6 +162,7 @@ pub(crate) fn run(
 pub(crate) fn plan(
     project: PathBuf,
     common: CommonOptions,
+    view: PlanView,
     global: &GlobalArguments,
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
@@ -141,10 +175,10 @@ pub(crate) fn plan(
         changed_since: None,
         list: false,
         format: ListFormat::Text,
-        registry: RegistryAccessOptions::default(),
-        common,
+        jobs: None,
+        flags: TargetFlags::of_common(common),
     };
-    run(arguments, global, printer)
+    run_viewed(arguments, view, global, printer)
 }
 
 impl BuildArguments {
@@ -158,7 +192,7 @@ impl BuildArguments {
         let configurations = if self.workspace {
             ProjectConfiguration::of_workspace(&self.project, projects.workspaces())?
         } else {
-            let package = self.common.selection.package.as_ref();
+            let package = self.flags.common.selection.package.as_ref();
             vec![(self.project.clone(), ProjectConfiguration::read(&self.project, package, projects.workspaces())?)]
         };
         let mut targets = Vec::new();
@@ -227,13 +261,11 @@ impl BuildArguments {
     ) -> Result<(Target, Option<String>), CliError> {
         Ok(match kind {
             TargetKind::Lambda => {
-                let flags = LambdaOptions { common: self.common.clone(), ..LambdaOptions::default() };
-                let (settings, difference) = resolve(configurations, name, &flags, invocation)?;
+                let (settings, difference) = resolve(configurations, name, &self.flags.lambda(), invocation)?;
                 (Target::Lambda(Box::new(settings)), difference)
             }
             TargetKind::Image => {
-                let (common, registry) = (self.common.clone(), self.registry.clone());
-                let mut flags = ImageOptions { common, registry, ..ImageOptions::default() };
+                let mut flags = self.flags.image();
                 let resolved = configurations.0.resolve(Some(name), &flags, &invocation.environment)?;
                 flags.image.push = self.push && resolved.values().0.contains_key("tag");
                 let (settings, difference) = resolve(configurations, name, &flags, invocation)?;
@@ -333,15 +365,15 @@ fn failure(report: &BuiltReport) -> Option<(&str, &ErrorReport)> {
     }
 }
 
-fn summary(report: &TargetsReport, page: &mut TextPage) {
+fn summary(report: &TargetsReport, view: PlanView, page: &mut TextPage) {
     let plans = report.targets.iter().filter_map(|target| match &target.outcome {
         TargetOutcome::Planned { plan } => Some(plan),
         _ => None,
     });
     for plan in plans {
         match plan.as_ref() {
-            TargetPlan::Lambda(report) => plan::planned(report, page),
-            TargetPlan::Image(report) => image::planned(report, page),
+            TargetPlan::Lambda(report) => plan::planned(report, view, page),
+            TargetPlan::Image(report) => image::planned(report, view, page),
         }
         page.line("");
     }
@@ -375,13 +407,20 @@ fn row(target: &BuiltReport) -> Option<[String; 5]> {
     let (bytes, digest, locations) = match &target.outcome {
         TargetOutcome::Built(artifact) => match artifact.as_ref() {
             BuiltArtifact::Lambda(report) => {
-                let paths = report.artifacts.iter().map(|artifact| artifact.path.display().to_string());
+                let paths = report.artifacts.iter().map(|artifact| {
+                    let unchanged = if artifact.unchanged { " (unchanged)" } else { "" };
+                    format!("{}{unchanged}", artifact.path.display())
+                });
                 let first = report.artifacts.first().map(|artifact| short_digest(&artifact.sha256)).unwrap_or_default();
                 (report.artifacts.iter().map(|artifact| artifact.size).sum(), first, paths.collect::<Vec<_>>())
             }
             BuiltArtifact::Image(report) => {
                 let pushed = report.pushed.iter().flat_map(|pushed| &pushed.tags).map(|tag| tag.tag.clone());
-                let locations = report.outputs.iter().cloned().chain(pushed).collect();
+                let outputs = report.outputs.iter().map(|output| {
+                    let unchanged = if report.unchanged.contains(output) { " (unchanged)" } else { "" };
+                    format!("{output}{unchanged}")
+                });
+                let locations = outputs.chain(pushed).collect();
                 (
                     report.platforms.iter().map(|platform| platform.size).sum::<u64>(),
                     short_digest(&report.digest),

@@ -36,6 +36,9 @@ enum ConfigCommand {
         /// Show only this target
         #[arg(long, value_name = "NAME")]
         target: Option<String>,
+        /// Show the keys that are not set, too, with their defaults
+        #[arg(long)]
+        defaults: bool,
     },
     /// Print the JSON schema of [tool.pybundle] for editors
     Schema,
@@ -48,7 +51,7 @@ enum ConfigCommand {
 pub(crate) fn run(arguments: ConfigArguments, printer: &Printer) -> Result<(), CliError> {
     match arguments.command {
         ConfigCommand::Schema => printer.document(&options::schema()),
-        ConfigCommand::Show { project, package, target } => {
+        ConfigCommand::Show { project, package, target, defaults } => {
             let configuration = ProjectConfiguration::read(&project, package.as_ref(), &WorkspaceCache::default())?;
             let environment = environment::read();
             let mut requested: Vec<(Option<&str>, TargetKind)> = match &target {
@@ -63,7 +66,7 @@ pub(crate) fn run(arguments: ConfigArguments, printer: &Printer) -> Result<(), C
                 path: configuration.path.clone(),
                 targets: requested
                     .into_iter()
-                    .map(|(name, kind)| in_force(&configuration, name, kind, &environment))
+                    .map(|(name, kind)| in_force(&configuration, (name, kind), defaults, &environment))
                     .collect::<Result<_, _>>()?,
             };
             printer.result(&report, |page| show(&report, page))
@@ -73,13 +76,17 @@ pub(crate) fn run(arguments: ConfigArguments, printer: &Printer) -> Result<(), C
 
 fn in_force(
     configuration: &ProjectConfiguration,
-    name: Option<&str>,
-    kind: TargetKind,
+    (name, kind): (Option<&str>, TargetKind),
+    with_defaults: bool,
     environment: &Environment,
 ) -> Result<InForceReport, CliError> {
-    let resolved = match kind {
-        TargetKind::Lambda => configuration.resolve(name, &LambdaOptions::default(), environment)?,
-        TargetKind::Image => configuration.resolve(name, &ImageOptions::default(), environment)?,
+    let (resolved, defaults) = match kind {
+        TargetKind::Lambda => {
+            (configuration.resolve(name, &LambdaOptions::default(), environment)?, options::defaults::<LambdaOptions>())
+        }
+        TargetKind::Image => {
+            (configuration.resolve(name, &ImageOptions::default(), environment)?, options::defaults::<ImageOptions>())
+        }
     };
     let mut values = values(resolved.values());
     values.extend(ResolvedOptions::variables(environment).map(|(key, variable)| ValueReport {
@@ -87,8 +94,19 @@ fn in_force(
         value: redact::text(environment.indexes.get(variable).unwrap_or_default()).into(),
         sources: vec![ValueSource::Variable(variable).to_string()],
     }));
+    let unset = defaults.into_iter().filter(|_| with_defaults);
+    let unset: Vec<_> = unset.filter(|(key, _)| !values.iter().any(|value| value.key == *key)).collect();
+    values.extend(unset.into_iter().map(|(key, default)| ValueReport {
+        key,
+        value: match default.as_deref() {
+            Some("false") => false.into(),
+            other => other.into(),
+        },
+        sources: vec![DEFAULT.to_owned()],
+    }));
     values.sort_by(|left, right| left.key.cmp(&right.key));
-    Ok(InForceReport { name: name.map(str::to_owned), kind: kind.name().to_owned(), values })
+    let extends = name.map(|name| configuration.extended_by(name)).transpose()?.unwrap_or_default();
+    Ok(InForceReport { name: name.map(str::to_owned), kind: kind.name().to_owned(), extends, values })
 }
 
 fn values(values: &OptionValues) -> Vec<ValueReport> {
@@ -114,19 +132,33 @@ fn without_secrets(value: &toml::Value) -> serde_json::Value {
     }
 }
 
+/// The source of a value that is not set.
+const DEFAULT: &str = "default";
+
 fn show(report: &ConfigurationReport, page: &mut TextPage) {
     for (at, target) in report.targets.iter().enumerate() {
         if at > 0 {
             page.line("");
         }
         match &target.name {
-            Some(name) => page.headline(name, &target.kind),
+            Some(name) if target.extends.is_empty() => page.headline(name, &target.kind),
+            Some(name) => {
+                page.headline(name, &format!("{}, extends {}", target.kind, target.extends.join(", which extends ")))
+            }
             None => page.headline(&format!("pybundle {}", target.kind), "without a target"),
         }
         if target.values.is_empty() {
             page.line("  nothing is configured");
         }
         for value in &target.values {
+            if value.sources == [DEFAULT] {
+                let text = value.value.as_str().map_or_else(|| value.value.to_string(), str::to_owned);
+                page.sourced(
+                    &value.key,
+                    &if value.value.is_null() { "not set".to_owned() } else { format!("default: {text}") },
+                );
+                continue;
+            }
             // In the syntax of the file.
             let text =
                 toml::Value::try_from(&value.value).map_or_else(|_| value.value.to_string(), |text| text.to_string());

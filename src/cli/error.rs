@@ -4,6 +4,7 @@ use std::io;
 
 use super::located_project::InvalidProject;
 use super::printer::count;
+use super::why::NotSelected;
 use crate::archive::ArchiveError;
 use crate::cache::CacheError;
 use crate::git::GitChangesError;
@@ -37,9 +38,16 @@ pub(crate) enum CliError {
     Option(#[from] InvalidOption),
     #[error(transparent)]
     Project(#[from] InvalidProject),
+    #[error(transparent)]
+    NotSelected(#[from] NotSelected),
     /// An artifact has problems, which were printed.
     #[error("verification of {name} failed: {}", count(*.findings as u64, "problem"))]
-    NotVerified { name: String, findings: usize },
+    NotVerified {
+        name: String,
+        findings: usize,
+        /// The flags that may explain how a rebuild differs.
+        flags: Vec<&'static str>,
+    },
     /// A manual page cannot be written.
     #[error(transparent)]
     Page(#[from] ArchiveError),
@@ -80,8 +88,13 @@ impl Hints for CliError {
             Self::Configuration(error) => error.hints(),
             Self::Option(error) => error.hints(),
             Self::Project(error) => error.hints(),
+            Self::NotSelected(error) => error.hints(),
             Self::ArtifactAndJson => vec!["write the artifact to a file, or omit --json".to_owned()],
             Self::Terminal => vec!["redirect standard output, or write to a file with --output".to_owned()],
+            Self::NotVerified { flags, .. } if !flags.is_empty() => vec![format!(
+                "pass the options that the artifact was built with, or --target NAME; these may differ: {}",
+                flags.join(", ")
+            )],
             Self::Output(_) | Self::NotVerified { .. } => Vec::new(),
         }
     }

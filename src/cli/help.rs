@@ -141,8 +141,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             example("Show what a function for arm64 would contain", "pybundle plan --runtime python3.13 --arch arm64"),
             example("Show what a target would contain, as JSON", "pybundle plan --target web --json"),
+            example("Show what requires what, the largest first", "pybundle plan --tree --sort size"),
         ],
     ),
+    ("why", &[example("Show what requires numpy", "pybundle why numpy")]),
     (
         "inspect",
         &[
@@ -195,7 +197,7 @@ pub(crate) fn examples(words: &str) -> &'static [Example] {
 /// Returns the environment variables that a command reads, given by its words without `pybundle`.
 pub(crate) fn variables(words: &str) -> impl Iterator<Item = &'static EnvironmentVariable> {
     let (build, registry) = match words {
-        "image" | "build" | "plan" | "verify" => (BUILD_VARIABLES, REGISTRY_VARIABLES),
+        "image" | "build" | "plan" | "why" | "verify" => (BUILD_VARIABLES, REGISTRY_VARIABLES),
         "lambda" => (BUILD_VARIABLES, &[][..]),
         "push" | "inspect" | "diff" => (&[][..], REGISTRY_VARIABLES),
         _ => (&[][..], &[][..]),

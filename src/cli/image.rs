@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
+use super::plan::PlanView;
 use super::printer::{Printer, TextPage, count, size};
 use super::progress::ProgressReporter;
 use super::{contents, documents, plan, push};
@@ -29,7 +30,10 @@ pub(crate) struct ImageArguments {
     #[arg(long, value_enum, value_name = "ENGINE", num_args = 0..=1, require_equals = true, default_missing_value = "any")]
     load: Option<LoadEngine>,
     /// Pin the configured base to its current digest, and build nothing
-    #[arg(long, help_heading = "Target", conflicts_with_all = ["dry_run", "push", "output", "load", "base"])]
+    #[arg(
+        long, help_heading = "Target", hide_short_help = true,
+        conflicts_with_all = ["dry_run", "push", "output", "load", "base"]
+    )]
     pin: bool,
 }
 
@@ -88,28 +92,37 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
         });
     }
     if dry_run {
-        return show_plan(&settings, &projects, printer);
+        return show_plan(&settings, &projects, PlanView::default(), printer);
     }
     let printer = &printer.beside(settings.archives())?;
     warning.iter().for_each(|warning| progress.warn(warning));
     let mut report = pipeline::image(&settings, &projects, &progress)?;
-    report.warnings = progress.warnings();
-    printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
+    let times = progress.times();
+    report.warnings = progress.into_warnings();
+    printer.result(&report, |page| {
+        summary(&report, printer.is_verbose(), page);
+        page.time(report.elapsed_seconds, Some(times).filter(|_| printer.is_verbose()));
+    })
 }
 
 /// Prints the plan of an image.
 ///
 /// # Errors
 /// See [`pipeline::plan_image`].
-pub(crate) fn show_plan(settings: &ImageSettings, projects: &ProjectCache, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn show_plan(
+    settings: &ImageSettings,
+    projects: &ProjectCache,
+    view: PlanView,
+    printer: &Printer,
+) -> Result<(), CliError> {
     let report = pipeline::plan_image(settings, projects, &ProgressReporter::new(printer))?;
-    printer.result(&report, |page| planned(&report, page))
+    printer.result(&report, |page| planned(&report, view, page))
 }
 
 /// Adds the plan of an image.
-pub(crate) fn planned(report: &ImagePlanReport, page: &mut TextPage) {
+pub(crate) fn planned(report: &ImagePlanReport, view: PlanView, page: &mut TextPage) {
     let runtime = format!("{} with Python {}", report.profile, report.python);
-    report.platforms.iter().for_each(|platform| plan::table(platform, &runtime, page));
+    report.platforms.iter().for_each(|platform| plan::table(platform, &runtime, view, page));
     page.line(&format!("base: {}", base(&report.base)));
     report.outputs.iter().for_each(|output| page.line(&format!("would write {output}")));
 }
@@ -131,7 +144,8 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut TextPage) {
         page.field("health", &format!("{}; {}", words[1..].join(" "), health_check_loss(report)));
     }
     for output in &report.outputs {
-        page.field("wrote", output);
+        let unchanged = if report.unchanged.contains(output) { ", unchanged" } else { "" };
+        page.field("wrote", &format!("{output}{unchanged}"));
     }
     documents::fields(&report.documents, page);
     if let Some(loaded) = &report.loaded {
@@ -140,7 +154,6 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut TextPage) {
     if let Some(pushed) = &report.pushed {
         push::fields(pushed, page);
     }
-    page.field("time", &format!("{:.2} s", report.elapsed_seconds));
 }
 
 /// Returns the name of the base; with its current digest if the name has none.

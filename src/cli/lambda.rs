@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
+use super::plan::PlanView;
 use super::printer::{Printer, TextPage, count, size};
 use super::progress::ProgressReporter;
 use super::{contents, documents, plan};
@@ -47,15 +48,19 @@ pub(crate) fn run(arguments: LambdaArguments, global: &GlobalArguments, printer:
     let projects = ProjectCache::default();
     let (settings, warning) = arguments.settings(global, &projects)?;
     if dry_run {
-        warning.iter().for_each(|warning| printer.warning(warning));
-        return plan::show(&settings, &projects, printer);
+        warning.iter().for_each(|warning| printer.warning("", warning));
+        return plan::show(&settings, &projects, PlanView::default(), printer);
     }
     let printer = &printer.beside(settings.zips())?;
     let progress = ProgressReporter::new(printer);
     warning.iter().for_each(|warning| progress.warn(warning));
     let mut report = pipeline::lambda(&settings, &projects, &progress)?;
-    report.warnings = progress.warnings();
-    printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
+    let times = progress.times();
+    report.warnings = progress.into_warnings();
+    printer.result(&report, |page| {
+        summary(&report, printer.is_verbose(), page);
+        page.time(report.elapsed_seconds, Some(times).filter(|_| printer.is_verbose()));
+    })
 }
 
 /// How many of the largest distributions the summary names.
@@ -68,10 +73,11 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
             ArtifactKind::Layer => "layer, ",
         };
         let remark = format!(
-            "{kind}{}, {} unzipped, {}",
+            "{kind}{}, {} unzipped, {}{}",
             size(artifact.size),
             size(artifact.unzipped_size),
-            count(artifact.files as u64, "file")
+            count(artifact.files as u64, "file"),
+            if artifact.unchanged { ", unchanged" } else { "" }
         );
         page.headline(&artifact.path.display().to_string(), &remark);
         page.field("sha256", &artifact.sha256);
@@ -110,5 +116,4 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
     let limits = &report.limits;
     let percent = 100.0 * limits.unzipped_size as f64 / limits.unzipped_limit as f64;
     page.field("limit", &format!("{percent:.0} % of {} unzipped", size(limits.unzipped_limit)));
-    page.field("time", &format!("{:.2} s", report.elapsed_seconds));
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::annotation;
 use super::arguments::ProjectArguments;
 use super::error::CliError;
 use crate::hints::{Hints, did_you_mean, nearest};
@@ -132,6 +133,8 @@ pub(super) fn locate(directory: &Path, projects: &ProjectCache) -> Result<PathBu
     let workspace =
         projects.workspaces().discover(directory, &LockFormat::NAMES).map_err(ConfigurationError::Project)?;
     let project = workspace.directory(workspace.current());
+    let members = workspace.members.iter().map(|member| workspace.directory(member));
+    annotation::remember_projects(std::iter::once(project.clone()).chain(members));
     let Ok(canonical) = directory.canonicalize() else { return Ok(directory.to_owned()) };
     let Some(path) = canonical.strip_prefix(&project).ok().filter(|path| !path.as_os_str().is_empty()) else {
         return Ok(directory.to_owned());

@@ -9,10 +9,12 @@ mod cache;
 mod completions;
 mod config;
 mod contents;
+mod dependency_tree;
 mod diff;
 mod documents;
 mod environment;
 mod error;
+mod explanation;
 mod format;
 mod help;
 mod image;
@@ -30,9 +32,10 @@ mod push;
 pub mod reference;
 mod schema;
 mod signals;
-mod step;
-mod targets_progress;
+mod suspects;
+mod target_flags;
 mod verify;
+mod why;
 
 use std::process::ExitCode;
 
@@ -70,6 +73,10 @@ enum Command {
     ///
     /// For each distribution: its version, the size of its wheel, the compatibility tag that matched and what requires it.
     Plan(Box<plan::PlanArguments>),
+    /// Show what requires a distribution
+    ///
+    /// Every path from the distribution to what the project requires is shown, for each target.
+    Why(Box<why::WhyArguments>),
     /// Show the contents of an artifact, largest first
     Inspect(inspect::InspectArguments),
     /// Show the differences between two artifacts
@@ -115,7 +122,7 @@ pub fn main() -> ExitCode {
         Err(error) => return printer::usage(&error),
     };
     if let Err(error) = signals::handle(command, printer) {
-        printer.warning(&format!("cannot handle signals: {error}"));
+        printer.warning("", &format!("cannot handle signals: {error}"));
     }
     let result = match cli.command {
         Command::Lambda(arguments) => lambda::run(*arguments, &cli.global, &printer),
@@ -123,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Build(arguments) => return exit(build::run(*arguments, &cli.global, &printer), &printer),
         Command::Push(arguments) => push::run(arguments, &cli.global, &printer),
         Command::Plan(arguments) => return exit(plan::run(*arguments, &cli.global, &printer), &printer),
+        Command::Why(arguments) => why::run(*arguments, &cli.global, &printer),
         Command::Inspect(arguments) => inspect::run(arguments, &cli.global, &printer),
         Command::Diff(arguments) => return exit(diff::run(arguments, &cli.global, &printer), &printer),
         Command::Verify(arguments) => return exit(verify::run(arguments, &cli.global), &Printer::unparsed()),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::arguments::{GlobalArguments, ProjectArguments};
+use super::dependency_tree::{DependencyTree, DistributionOrder};
 use super::error::CliError;
 use super::printer::{Printer, TextPage, count, size};
 use super::progress::ProgressReporter;
@@ -19,8 +20,21 @@ use crate::settings::LambdaSettings;
 pub(crate) struct PlanArguments {
     #[command(flatten)]
     project: ProjectArguments,
+    /// Show what requires what, as a tree
+    #[arg(long)]
+    tree: bool,
+    /// List the distributions in this order
+    #[arg(long, value_enum, value_name = "ORDER", default_value = "name")]
+    sort: DistributionOrder,
     #[command(flatten)]
     options: LambdaOptions,
+}
+
+/// How the distributions of a plan are shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PlanView {
+    is_tree: bool,
+    order: DistributionOrder,
 }
 
 /// Prints the plan of the named target, or of all targets, or of a function if the project has no targets or a flag says
@@ -29,7 +43,8 @@ pub(crate) struct PlanArguments {
 /// # Errors
 /// See [`pipeline::plan_lambda`] and [`pipeline::plan_image`].
 pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
-    let PlanArguments { project, options } = arguments;
+    let PlanArguments { project, tree, sort, options } = arguments;
+    let view = PlanView { is_tree: tree, order: sort };
     let projects = ProjectCache::default();
     let package = options.common.selection.package.clone();
     let project = project.locate(package.as_ref(), &projects)?;
@@ -37,15 +52,15 @@ pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &
     let kind = match &project.target {
         Some(name) => configuration.kind(name)?,
         None if configuration.targets().next().is_some() && !options.describes_function() => {
-            return build::plan(project.project, options.common, global, printer);
+            return build::plan(project.project, options.common, view, global, printer);
         }
         None => TargetKind::Lambda,
     };
     match kind {
-        TargetKind::Lambda => show(&project.settings(&options, global, &projects)?.0, &projects, printer)?,
+        TargetKind::Lambda => show(&project.settings(&options, global, &projects)?.0, &projects, view, printer)?,
         TargetKind::Image => {
             let options = ImageOptions { common: options.common, ..ImageOptions::default() };
-            image::show_plan(&project.settings(&options, global, &projects)?.0, &projects, printer)?;
+            image::show_plan(&project.settings(&options, global, &projects)?.0, &projects, view, printer)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -55,35 +70,80 @@ pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &
 ///
 /// # Errors
 /// See [`pipeline::plan_lambda`].
-pub(crate) fn show(settings: &LambdaSettings, projects: &ProjectCache, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn show(
+    settings: &LambdaSettings,
+    projects: &ProjectCache,
+    view: PlanView,
+    printer: &Printer,
+) -> Result<(), CliError> {
     let report = pipeline::plan_lambda(settings, projects, &ProgressReporter::new(printer))?;
-    printer.result(&report, |page| planned(&report, page))
+    printer.result(&report, |page| planned(&report, view, page))
+}
+
+/// Returns the plans of the named target, or of all targets, or of a function, as [`run`] prints them: one for each platform,
+/// with the name of its target or else of the project.
+///
+/// # Errors
+/// As [`run`]; a target that cannot be planned fails all.
+pub(crate) fn plans(
+    project: ProjectArguments,
+    options: LambdaOptions,
+    global: &GlobalArguments,
+    printer: &Printer,
+) -> Result<Vec<(String, PlanReport)>, CliError> {
+    let projects = ProjectCache::default();
+    let package = options.common.selection.package.clone();
+    let project = project.locate(package.as_ref(), &projects)?;
+    let configuration = ProjectConfiguration::read(&project.project, package.as_ref(), projects.workspaces())?;
+    let mut targets: Vec<(String, TargetKind)> = match &project.target {
+        Some(name) => vec![(name.clone(), configuration.kind(name)?)],
+        None => configuration.targets().map(|(name, kind)| (name.to_owned(), kind)).collect(),
+    };
+    if project.target.is_none() && options.describes_function() {
+        targets.clear();
+    }
+    let reporter = ProgressReporter::new(printer);
+    if targets.is_empty() {
+        let report = pipeline::plan_lambda(&project.settings(&options, global, &projects)?.0, &projects, &reporter)?;
+        return Ok(vec![(report.project.clone(), report)]);
+    }
+    let mut plans = Vec::new();
+    for (name, kind) in targets {
+        let project = ProjectArguments { target: Some(name.clone()), project: project.project.clone() };
+        match kind {
+            TargetKind::Lambda => {
+                let settings = project.settings(&options, global, &projects)?.0;
+                plans.push((name, pipeline::plan_lambda(&settings, &projects, &reporter)?));
+            }
+            TargetKind::Image => {
+                let options = ImageOptions { common: options.common.clone(), ..ImageOptions::default() };
+                let settings = project.settings(&options, global, &projects)?.0;
+                let report = pipeline::plan_image(&settings, &projects, &reporter)?;
+                plans.extend(report.platforms.into_iter().map(|platform| (name.clone(), platform)));
+            }
+        }
+    }
+    Ok(plans)
 }
 
 /// Adds the plan of a function.
-pub(crate) fn planned(report: &PlanReport, page: &mut TextPage) {
-    table(report, &report.target.runtime, page);
+pub(crate) fn planned(report: &PlanReport, view: PlanView, page: &mut TextPage) {
+    table(report, &report.target.runtime, view, page);
     report.outputs.iter().for_each(|output| page.line(&format!("would write {}", output.display())));
 }
 
-/// Adds the rows of a plan for a runtime.
-pub(crate) fn table(report: &PlanReport, runtime: &str, page: &mut TextPage) {
+/// Adds the rows or the tree of a plan for a runtime.
+pub(crate) fn table(report: &PlanReport, runtime: &str, view: PlanView, page: &mut TextPage) {
     let target = &report.target;
     page.headline(
         &format!("{} for {runtime} on {}", report.project, target.architecture),
         &format!("glibc {}, {}", target.glibc, target.reason),
     );
-    let mut rows = vec![["distribution", "version", "size", "tag", "required by"].map(str::to_owned)];
-    rows.extend(report.distributions.iter().map(|distribution| {
-        [
-            distribution.name.clone(),
-            or_dash(&distribution.version),
-            distribution.size.map_or_else(|| "-".to_owned(), size),
-            distribution.tag.clone().unwrap_or_else(|| "built".to_owned()),
-            distribution.required_by.join(", "),
-        ]
-    }));
-    page.table(&rows, &[2]);
+    if view.is_tree {
+        DependencyTree::new(report, view.order).show(page);
+    } else {
+        distributions(report, view.order, page);
+    }
     for excluded in &report.excluded {
         page.line(&format!("excluded: {} {}, {}", excluded.name, or_dash(&excluded.version), excluded.reason));
     }
@@ -101,6 +161,21 @@ pub(crate) fn table(report: &PlanReport, runtime: &str, page: &mut TextPage) {
         total.push_str(&format!(" and {} of unknown size", unknown));
     }
     page.line(&total);
+}
+
+/// Adds a row for each distribution of a plan.
+fn distributions(report: &PlanReport, order: DistributionOrder, page: &mut TextPage) {
+    let mut rows = vec![["distribution", "version", "size", "tag", "required by"].map(str::to_owned)];
+    rows.extend(order.sorted(&report.distributions).into_iter().map(|distribution| {
+        [
+            distribution.name.clone(),
+            or_dash(&distribution.version),
+            distribution.size.map_or_else(|| "-".to_owned(), size),
+            distribution.tag.clone().unwrap_or_else(|| "built".to_owned()),
+            distribution.required_by.join(", "),
+        ]
+    }));
+    page.table(&rows, &[2]);
 }
 
 fn or_dash(value: &Option<String>) -> String {

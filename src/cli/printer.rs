@@ -1,6 +1,7 @@
 //! Prints: the only module that may.
 
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use super::annotation::{self, AnnotationLevel, WorkflowAnnotation};
 use super::arguments::{ColorWhen, GlobalArguments};
 use super::environment;
 use super::error::CliError;
+use super::explanation;
 use super::format::OutputFormat;
 use super::plain::{self, plain, without_commands};
 use crate::archive::destination;
@@ -48,60 +50,82 @@ pub(crate) enum ProgressMode {
 
 /// The lines of a result, which are printed together.
 #[derive(Debug, Default)]
-pub(crate) struct TextPage(String);
+pub(crate) struct TextPage {
+    text: String,
+    /// The width that tables must fit in, in characters; `None` where there is no terminal, and nothing is cut off.
+    width: Option<usize>,
+}
+
+/// The narrowest column that a table is cut to, in characters.
+const NARROWEST: usize = 5;
 
 impl TextPage {
-    pub(crate) fn new() -> Self {
-        Self::default()
+    /// Creates a page for a terminal of some width in characters, or for a file or a pipe.
+    pub(crate) fn new(width: Option<usize>) -> Self {
+        Self { text: String::new(), width }
     }
 
     /// Adds a line in bold, with a dim remark after it.
     pub(crate) fn headline(&mut self, text: &str, remark: &str) {
         let (text, remark) = (plain(text), plain(remark));
-        self.0.push_str(&format!("{STRONG}{text}{STRONG:#}  {DIM}{remark}{DIM:#}\n"));
+        self.text.push_str(&format!("{STRONG}{text}{STRONG:#}  {DIM}{remark}{DIM:#}\n"));
     }
 
     /// Adds a line in bold.
     pub(crate) fn heading(&mut self, text: &str) {
-        self.0.push_str(&format!("  {STRONG}{}{STRONG:#}\n", plain(text)));
+        self.text.push_str(&format!("  {STRONG}{}{STRONG:#}\n", plain(text)));
     }
 
     /// Adds a line with a label before it.
     pub(crate) fn field(&mut self, label: &str, value: &str) {
-        self.0.push_str(&format!("  {DIM}{label:<9}{DIM:#} {}\n", plain(value)));
+        self.text.push_str(&format!("  {DIM}{label:<9}{DIM:#} {}\n", plain(value)));
+    }
+
+    /// Adds how long everything took, in seconds, and what each phase took.
+    pub(crate) fn time(&mut self, seconds: f64, phases: Option<String>) {
+        let phases = phases.filter(|phases| !phases.is_empty()).map(|phases| format!(": {phases}"));
+        self.field("time", &format!("{seconds:.2} s{}", phases.unwrap_or_default()));
     }
 
     /// Adds an indented line with its source, dimmed, as a comment.
     pub(crate) fn sourced(&mut self, text: &str, source: &str) {
-        self.0.push_str(&format!("  {}  {DIM}# {}{DIM:#}\n", plain(text), plain(source)));
+        self.text.push_str(&format!("  {}  {DIM}# {}{DIM:#}\n", plain(text), plain(source)));
     }
 
     pub(crate) fn line(&mut self, text: &str) {
-        self.0.push_str(&plain(text));
-        self.0.push('\n');
+        self.text.push_str(&plain(text));
+        self.text.push('\n');
     }
 
     /// Adds rows as [`table`](Self::table) does, indented, the first of which is a dimmed head.
     pub(crate) fn table_with_head<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
-        let mut table = Self::new();
+        let mut table = Self::new(self.width.map(|width| width.saturating_sub(2)));
         table.table(rows, right);
-        for (index, line) in table.0.lines().enumerate() {
+        for (index, line) in table.text.lines().enumerate() {
             if index == 0 {
-                self.0.push_str(&format!("  {DIM}{line}{DIM:#}\n"));
+                self.text.push_str(&format!("  {DIM}{line}{DIM:#}\n"));
             } else {
-                self.0.push_str(&format!("  {line}\n"));
+                self.text.push_str(&format!("  {line}\n"));
             }
         }
     }
 
-    /// Adds rows with aligned columns: those in `right` to the right, the others to the left.
+    /// Adds rows with aligned columns: those in `right` to the right, the others to the left. Where the page is too narrow,
+    /// the widest columns are cut.
     pub(crate) fn table<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
         let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| one_line(cell))).collect();
         let rows = &rows[..];
-        let widths: [usize; N] = std::array::from_fn(|column| column_width(rows, column));
+        let mut widths: [usize; N] = std::array::from_fn(|column| column_width(rows, column));
+        let room = self.width.unwrap_or(usize::MAX);
+        while widths.iter().sum::<usize>() + 2 * (N - 1) > room
+            && let Some(widest) = widths.iter_mut().max_by_key(|width| **width).filter(|width| **width > NARROWEST)
+        {
+            *widest -= 1;
+        }
         for row in rows {
             let cells = row.iter().enumerate().map(|(column, cell)| {
                 let width = widths[column];
+                let cell = shortened(cell, width);
                 if right.contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
             });
             let line = cells.collect::<Vec<_>>().join("  ");
@@ -161,8 +185,12 @@ impl Printer {
 
     /// Returns the width of a line in characters: that of the terminal, else `COLUMNS`, else 80.
     pub(crate) fn width(&self) -> usize {
-        let terminal = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
-        terminal.filter(|columns| *columns > 0).or_else(environment::columns).unwrap_or(80)
+        terminal_width(io::stdout()).or_else(environment::columns).unwrap_or(80)
+    }
+
+    /// Returns the width of the terminal that is standard error, in characters.
+    pub(crate) fn error_width() -> usize {
+        terminal_width(io::stderr()).unwrap_or(80)
     }
 
     pub(crate) fn is_verbose(&self) -> bool {
@@ -180,14 +208,15 @@ impl Printer {
         if self.quiet {
             return Ok(());
         }
-        let mut written = TextPage::new();
+        let terminal = if self.has_artifact { terminal_width(io::stderr()) } else { terminal_width(io::stdout()) };
+        let mut written = TextPage::new(terminal);
         page(&mut written);
         if self.has_artifact {
-            anstream::eprint!("{}", written.0);
+            anstream::eprint!("{}", written.text);
             return Ok(());
         }
         let mut output = anstream::stdout().lock();
-        ignore_closed_pipe(output.write_all(written.0.as_bytes()).and_then(|()| output.flush()))
+        ignore_closed_pipe(output.write_all(written.text.as_bytes()).and_then(|()| output.flush()))
     }
 
     /// Prints a text, also with `--quiet`: the document with `--json`, else the text itself.
@@ -216,16 +245,8 @@ impl Printer {
         ignore_closed_pipe(output.write_all(bytes).and_then(|()| output.flush()))
     }
 
-    pub(crate) fn warning(&self, message: &str) {
-        self.warn("", message);
-    }
-
-    /// Prints a warning about one of several targets.
-    pub(crate) fn warning_of(&self, target: &str, message: &str) {
-        self.warn(&format!("{target}: "), message);
-    }
-
-    fn warn(&self, prefix: &str, message: &str) {
+    /// Prints a warning; `prefix` is the name of the target and a colon, or nothing.
+    pub(crate) fn warning(&self, prefix: &str, message: &str) {
         match self.format {
             _ if self.quiet => {}
             OutputFormat::Github => annotate(AnnotationLevel::Warning, prefix, message),
@@ -257,9 +278,19 @@ impl Printer {
         }
     }
 
-    /// Prints the error of one of several targets.
-    pub(crate) fn failure(&self, target: &str, error: &ErrorReport) {
-        self.explain(&format!("{target}: "), error);
+    /// Prints the errors of several targets, each once, and a hint only with the first error that has it.
+    pub(crate) fn failures(&self, errors: &[(&str, &ErrorReport)]) {
+        let mut given: Vec<&String> = Vec::new();
+        for (at, (_, error)) in errors.iter().enumerate() {
+            if errors[..at].iter().any(|(_, earlier)| earlier == error) {
+                continue;
+            }
+            let targets = errors.iter().filter(|(_, other)| other == error).map(|(target, _)| *target);
+            let new: Vec<&String> = error.hints.iter().filter(|hint| !given.contains(hint)).collect();
+            let report = ErrorReport { hints: new.iter().copied().cloned().collect(), ..(*error).clone() };
+            given.extend(new);
+            self.explain(&format!("{}: ", targets.collect::<Vec<_>>().join(", ")), &report);
+        }
     }
 
     /// Prints that a signal stopped the command. The message begins a line of its own: a progress bar or the `^C` of a
@@ -272,6 +303,11 @@ impl Printer {
     }
 
     fn explain(&self, prefix: &str, ErrorReport { message, causes, hints }: &ErrorReport) {
+        let (message, hints) = if self.verbose {
+            (message.clone(), hints.clone())
+        } else {
+            (explanation::message(message), explanation::hints(hints))
+        };
         if self.format == OutputFormat::Github {
             let causes = causes.iter().map(|cause| format!("because: {cause}"));
             let hints = hints.iter().map(|hint| format!("hint: {hint}"));
@@ -282,6 +318,12 @@ impl Printer {
         causes.iter().for_each(|cause| anstream::eprintln!("  {DIM}because{DIM:#}: {}", plain(cause)));
         hints.iter().for_each(|hint| anstream::eprintln!("{HINT}hint{HINT:#}: {}", plain(hint)));
     }
+}
+
+/// Returns the width of a terminal in characters, if a stream is one.
+fn terminal_width(stream: impl AsFd) -> Option<usize> {
+    let columns = rustix::termios::tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
+    columns.filter(|columns| *columns > 0)
 }
 
 /// Prints an annotation, in one write, so that lines of several threads do not mix.
@@ -415,8 +457,24 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        let mut page = TextPage::new();
-        page.table(&[["numpy", "9 B"], ["six", "12 KiB"]].map(|row| row.map(str::to_owned)), &[1]);
-        assert_eq!(page.0, "numpy     9 B\nsix    12 KiB\n");
+        let rows = [["numpy", "9 B"], ["six", "12 KiB"]].map(|row| row.map(str::to_owned));
+        let mut page = TextPage::new(None);
+        page.table(&rows, &[1]);
+        assert_eq!(page.text, "numpy     9 B\nsix    12 KiB\n");
+    }
+
+    #[test]
+    fn a_table_fits_into_the_width_of_a_page() {
+        let rows = [["api", "dist/background-worker.zip"]].map(|row| row.map(str::to_owned));
+        for (width, expected) in [
+            (None, "api  dist/background-worker.zip\n"),
+            (Some(31), "api  dist/background-worker.zip\n"),
+            (Some(20), "api  dist/ba…ker.zip\n"),
+            (Some(5), "api  di…ip\n"),
+        ] {
+            let mut page = TextPage::new(width);
+            page.table(&rows, &[]);
+            assert_eq!(page.text, expected, "{width:?}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::report::{
     BuildReport, CacheFolderReport, CacheSizeReport, CompletionsReport, ConfigurationReport, DiffReport,
     FORMAT_VERSION, FailureReport, ImagePlanReport, ImageReport, InitReport, InspectReport, PinReport, PlanReport,
     ProfileListReport, ProfileReport, PushedReport, SchemaDescription, SchemaListReport, TargetListReport,
-    TargetsReport, VerifyReport,
+    TargetsReport, VerifyReport, WhyReport,
 };
 
 /// A document that has a schema, of which `schemas/NAME.json` is a copy.
@@ -33,6 +33,7 @@ const DOCUMENTS: &[DocumentSchema] = &[
     DocumentSchema::printed::<TargetListReport>("build-list", "pybundle build --list --json"),
     DocumentSchema::printed::<PushedReport>("push", "pybundle push --json"),
     DocumentSchema::printed::<PlanReport>("plan", "pybundle plan --json, pybundle lambda --dry-run --json"),
+    DocumentSchema::printed::<WhyReport>("why", "pybundle why --json"),
     DocumentSchema::printed::<InspectReport>("inspect", "pybundle inspect --json"),
     DocumentSchema::printed::<DiffReport>("diff", "pybundle diff --json"),
     DocumentSchema::printed::<VerifyReport>("verify", "pybundle verify --json"),

@@ -11,6 +11,7 @@ use super::image::ImageArguments;
 use super::lambda::LambdaArguments;
 use super::printer::{self, Printer, TextPage, visible};
 use super::progress::ProgressReporter;
+use super::suspects;
 use crate::artifact::{self, ArtifactName, ArtifactSettings, Project};
 use crate::options::RegistryAccessOptions;
 use crate::pipeline::ProjectCache;
@@ -26,7 +27,8 @@ pub(crate) struct VerifyArguments {
     /// Zip, OCI layout, OCI or Docker archive, or image in a registry (HOST/REPOSITORY:TAG)
     #[arg(value_name = "ARTIFACT|REF", value_hint = ValueHint::AnyPath)]
     artifact: String,
-    /// Directory of the project, and the options of `pybundle lambda` or `pybundle image` that the artifact was built with
+    /// Directory of the project, and the options of `pybundle lambda` or `pybundle image` that the artifact was built with, or
+    /// the target that it was built from: --target NAME
     #[arg(value_name = "PROJECT", trailing_var_arg = true, allow_hyphen_values = true)]
     project: Vec<String>,
 }
@@ -102,7 +104,8 @@ pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Resul
         return Ok(ExitCode::SUCCESS);
     }
     let findings = report.checks.iter().map(|check| check.findings.len()).sum();
-    Err(CliError::NotVerified { name: report.name, findings })
+    let flags = report.difference.as_ref().map(suspects::flags).unwrap_or_default();
+    Err(CliError::NotVerified { name: report.name, findings, flags })
 }
 
 fn show(report: &VerifyReport, printer: &Printer, page: &mut TextPage) {

@@ -29,7 +29,7 @@ use url::Url;
 use crate::cache::{CLAIM_PAUSE, Cache, CacheError, Claim};
 use crate::lock::{FileLocation, LockedFile};
 use crate::redact;
-use crate::report::{Phase, Reporter};
+use crate::report::{Phase, Reporter, RunningPhase, RunningTask, Task, TaskKind};
 use crate::silence::{NetworkTimeout, SilenceLimits};
 use download::{Download, PartialFile};
 
@@ -135,12 +135,12 @@ impl Fetcher {
                     missing.iter().map(|remote| remote.locked.filename.to_string()).collect(),
                 ));
             }
-            reporter.start(Phase::Fetch, missing.iter().filter_map(|remote| remote.locked.size).sum());
-            let downloaded = self.download(&missing, cache, reporter);
-            reporter.finish(Phase::Fetch);
-            for (position, fetched) in downloaded? {
+            let size = missing.iter().filter_map(|remote| remote.locked.size).sum();
+            let fetching = RunningPhase::start(reporter, Phase::Fetch, size);
+            for (position, fetched) in self.download(&missing, cache, reporter)? {
                 found[position] = Some(fetched);
             }
+            fetching.finish();
         }
         let found: Vec<Name::Fetched> = found.into_iter().flatten().collect();
         for (locked, fetched) in files.iter().zip(&found) {
@@ -245,12 +245,19 @@ impl<'scope> Downloads<'_, 'scope> {
     }
 
     /// Waits for the exclusive right to store the file.
-    async fn claim<Name>(&self, remote: &RemoteFile<'_, Name>) -> Result<Claim, CacheError> {
+    async fn claim<Name: Fetchable>(&self, remote: &RemoteFile<'_, Name>) -> Result<Claim, CacheError> {
         let source = remote.locked.digest().map_or_else(|| remote.url.to_string(), ToString::to_string);
+        if let Some(claim) = self.cache.try_claim(&source)? {
+            return Ok(claim);
+        }
+        // By another process, or for another target.
+        let fetched = format!("{}, which is being fetched", remote.locked.filename);
+        let waiting = RunningTask::start(self.reporter, Task::new(TaskKind::Wait, fetched));
         loop {
-            match self.cache.try_claim(&source)? {
-                Some(claim) => return Ok(claim),
-                None => tokio::time::sleep(CLAIM_PAUSE).await,
+            tokio::time::sleep(CLAIM_PAUSE).await;
+            if let Some(claim) = self.cache.try_claim(&source)? {
+                waiting.finish();
+                return Ok(claim);
             }
         }
     }

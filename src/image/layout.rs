@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::file::{FULL_NAME, INDEX, ImageFileError, MARKER, REF_NAME, REFERRERS, blob_name};
 use super::manifest::descriptor;
 use super::{Blob, OciArtifact, listed};
+use crate::archive::output::PersistedFile;
 use crate::digest::Sha256;
 use crate::report::{Phase, Reporter};
 use crate::temporary::TemporaryDirectory;
@@ -47,7 +48,7 @@ pub fn write(
     directory: &Path,
     reporter: &dyn Reporter,
 ) -> Result<PathBuf, ImageFileError> {
-    prepare(artifact, names, directory, reporter)?.persist()
+    Ok(prepare(artifact, names, directory, reporter)?.persist()?.path)
 }
 
 /// Writes a layout to a temporary directory next to `directory`. `names` are full references, for instance
@@ -78,23 +79,27 @@ pub fn prepare(
 }
 
 impl PreparedLayout {
-    /// Moves the layout to its final path, replaces a layout that is there, and returns the path.
+    /// Moves the layout to its final path, and replaces a layout that is there, even if it has the same content: its blobs may
+    /// be damaged.
     ///
     /// # Errors
     /// Another file or directory was created at the path meanwhile, or a directory cannot be renamed. An existing layout is
     /// left in place.
-    pub fn persist(self) -> Result<PathBuf, ImageFileError> {
+    pub fn persist(self) -> Result<PersistedFile, ImageFileError> {
         check_replaceable(&self.destination)?;
         let new = self.temporary.path();
+        // It names every blob by its digest.
+        let [before, after] = [&self.destination, new].map(|layout| fs::read(layout.join(INDEX)));
+        let is_unchanged = before.ok().is_some_and(|before| after.is_ok_and(|after| before == after));
         match exchange(new, &self.destination) {
             // The old layout is now at the temporary path, and is removed with it.
-            Ok(()) => return Ok(self.directory),
+            Ok(()) => {}
             Err(error) if CANNOT_EXCHANGE.contains(&error.kind()) => {
                 replace(new, &self.destination).map_err(ImageFileError::write(&self.directory))?;
             }
             Err(source) => return Err(ImageFileError::Write { path: self.directory, source }),
         }
-        Ok(self.directory)
+        Ok(PersistedFile { path: self.directory, is_unchanged })
     }
 }
 

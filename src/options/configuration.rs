@@ -203,6 +203,15 @@ impl ProjectConfiguration {
         Ok(ResolvedOptions { target: target.map(str::to_owned), extended: resolved, own })
     }
 
+    /// Returns the names of the targets that a target extends, the nearest first.
+    ///
+    /// # Errors
+    /// There is no such target.
+    pub(crate) fn extended_by(&self, name: &str) -> Result<Vec<String>, ConfigurationError> {
+        let chain = self.chain(Some(name))?;
+        Ok(chain.iter().rev().skip(1).map(|(name, _)| (*name).to_owned()).collect())
+    }
+
     /// Returns a target after those that it extends; empty if no target is named.
     fn chain<'a>(
         &'a self,

@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::texts::{self, OneOrMany};
-use super::values::rules;
+use super::values::{CommandArguments, rules};
 use crate::name::DistributionName;
 use crate::project::application::Include;
-use crate::settings::{AuditSettings, ContentSettings};
+use crate::settings::{AuditSettings, ContentSettings, SizeLimit};
 use crate::trim::{FilePattern, SlimRule};
 
 /// The application's files.
@@ -29,6 +29,12 @@ pub(crate) struct ApplicationOptions {
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
     pub(crate) exclude: Vec<String>,
+    /// Run this command in the project's directory before its files are collected
+    ///
+    /// COMMAND is a command line, which is not passed to a shell, or a JSON array. With --no-build it is an error. In
+    /// pyproject.toml, it is an array of commands.
+    #[arg(long, value_name = "COMMAND", allow_hyphen_values = true, hide_short_help = true)]
+    pub(crate) prepare: Vec<CommandArguments>,
 }
 
 /// How the files of distributions are installed.
@@ -117,10 +123,18 @@ pub(crate) struct AuditOptions {
     /// Do not check for missing modules, shared libraries and data files
     #[arg(long, hide_short_help = true)]
     pub(crate) no_audit: bool,
+    /// Fail if the artifact is larger than this, such as 60 MiB
+    ///
+    /// The size is that of the zips of a function together, or of the layers of an image for one platform, with its base.
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<texts::StringOrNumber>")]
+    pub(crate) max_size: Option<SizeLimit>,
 }
 
 impl AuditOptions {
     pub(super) fn settings(self) -> AuditSettings {
-        AuditSettings { skip: self.no_audit, allow_missing: self.allow_missing.into_iter().collect() }
+        let allow_missing = self.allow_missing.into_iter().collect();
+        AuditSettings { skip: self.no_audit, allow_missing, max_size: self.max_size }
     }
 }

@@ -18,6 +18,15 @@ pub(crate) enum InvalidOption {
     /// An image is to be pushed, but has no tag; of a target, its name.
     #[error("cannot push {}: it has no tag", .0.as_ref().map_or("the image".to_owned(), |target| format!("target `{target}`")))]
     PushWithoutTag(Option<String>),
+    /// A tag is to name several images, or none; their names.
+    #[error("{}", if .0.is_empty() {
+        "--tag names an image, but none is built".to_owned()
+    } else {
+        format!("--tag names one image, but {} are built: {}", .0.len(), .0.join(", "))
+    })]
+    TagOfSeveral(Vec<String>),
+    #[error("cannot build target `{0}` for several platforms: a function has one architecture")]
+    SeveralPlatforms(String),
     #[error("`healthcheck-interval`, `-timeout`, `-start-period` and `-retries` need `healthcheck`")]
     NoHealthCheck,
 }
@@ -27,6 +36,16 @@ impl Hints for InvalidOption {
         match self {
             Self::Location(_) => vec!["use a URL such as https://example.org/simple, or a path".to_owned()],
             Self::PushWithoutTag(_) => vec!["name the image with --tag HOST/REPOSITORY:TAG".to_owned()],
+            Self::TagOfSeveral(images) if images.is_empty() => {
+                vec!["omit --tag, or name a target of kind `image`".to_owned()]
+            }
+            Self::TagOfSeveral(images) => vec![format!(
+                "name the target, for instance `pybundle build {} --tag …`, or set `tag` of each in [tool.pybundle]",
+                images[0]
+            )],
+            Self::SeveralPlatforms(_) => {
+                vec!["build the images and the functions separately, by the names of their targets".to_owned()]
+            }
             Self::NoHealthCheck => vec!["set the command with --healthcheck COMMAND".to_owned()],
             Self::Created(_) => Vec::new(),
         }
@@ -94,7 +113,11 @@ impl Hints for ConfigurationError {
         let hint = match self {
             Self::Project(error) => return error.hints(),
             Self::UnknownKey { other: Some(kind), key, .. } => {
-                format!("`{key}` is only valid for targets of kind `{}`", kind.name())
+                let only = format!("`{key}` is only valid for targets of kind `{}`", kind.name());
+                match counterpart(key) {
+                    Some(counterpart) => format!("{only}: use `{counterpart}`"),
+                    None => only,
+                }
             }
             Self::UnknownKey { nearest: Some(nearest), .. } => did_you_mean(nearest),
             Self::UnknownKey { .. } => "run `pybundle config schema` to print every key".to_owned(),
@@ -118,6 +141,16 @@ impl Hints for ConfigurationError {
         };
         vec![hint]
     }
+}
+
+/// Returns the key of the other kind that means the same.
+fn counterpart(key: &str) -> Option<&'static str> {
+    const PAIRS: [(&str, &str); 3] = [("runtime", "python"), ("arch", "platform"), ("handler", "cmd")];
+    PAIRS.into_iter().find_map(|(lambda, image)| match key {
+        _ if key == lambda => Some(image),
+        _ if key == image => Some(lambda),
+        _ => None,
+    })
 }
 
 /// An error of the configuration or of an option.

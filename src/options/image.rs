@@ -9,7 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::texts::OneOrMany;
-use super::values::{CommandArguments, CompressionMethod, ImageOutput, ImagePlatform, NameValue, profile, table};
+use super::values::{
+    CommandArguments, CompressionMethod, ImageOutput, ImagePlatform, NameValue, profile, python_version, table,
+};
 use super::{
     CommonOptions, DocumentOptions, InvalidOption, Invocation, RegistryAccessOptions, TargetKind, TargetOptions,
     rebase_output, rebase_profile, texts,
@@ -71,7 +73,7 @@ pub(crate) struct MainImageOptions {
     /// Build for these platforms, separated by commas [default: linux/amd64]
     ///
     /// PLATFORM is linux/amd64 or linux/arm64.
-    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    #[arg(long, alias = "arch", value_name = "PLATFORM", value_delimiter = ',')]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
     pub(crate) platform: Vec<ImagePlatform>,
@@ -79,7 +81,7 @@ pub(crate) struct MainImageOptions {
     ///
     /// Without this option, .python-version decides, or else Pipfile, runtime.txt, .tool-versions or mise.toml, or else it is
     /// the newest version that requires-python and the base allow and that every locked distribution has a wheel for.
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, alias = "runtime", value_name = "VERSION", value_parser = python_version)]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) python: Option<PythonVersion>,

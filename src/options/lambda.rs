@@ -10,7 +10,7 @@ use super::values::profile;
 use super::{CommonOptions, DocumentOptions, InvalidOption, Invocation, TargetKind, TargetOptions, texts};
 use crate::audit::handler::Handler;
 use crate::index::InvalidIndexUrl;
-use crate::platform::{Architecture, PythonVersion};
+use crate::platform::{Architecture, InvalidArchitecture, PythonVersion};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 
 /// The options of `pybundle lambda`.
@@ -47,10 +47,10 @@ pub(crate) struct FunctionOptions {
     ///
     /// Without this option, .python-version decides, or else Pipfile, runtime.txt, .tool-versions or mise.toml, or else it is
     /// the newest runtime that requires-python allows and that every locked distribution has a wheel for.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, alias = "python", value_name = "NAME")]
     pub(crate) runtime: Option<String>,
     /// Build for this architecture: x86_64 or arm64 [default: x86_64]
-    #[arg(long, value_name = "ARCH")]
+    #[arg(long, alias = "platform", value_name = "ARCH", value_parser = architecture)]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) arch: Option<Architecture>,
@@ -60,6 +60,11 @@ pub(crate) struct FunctionOptions {
     /// Build for this profile: a built-in one, or a TOML file
     #[arg(long, value_name = "NAME|FILE", conflicts_with = "runtime", help_heading = "Target", hide_short_help = true)]
     pub(crate) profile: Option<String>,
+}
+
+/// Parses an architecture, also as an image's platform: `linux/arm64`.
+fn architecture(text: &str) -> Result<Architecture, InvalidArchitecture> {
+    text.strip_prefix("linux/").unwrap_or(text).parse()
 }
 
 /// What the zip contains, and what goes with it.

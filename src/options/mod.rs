@@ -34,9 +34,11 @@ pub(crate) use fetch::{BuildOptions, FetchOptions};
 pub(crate) use image::ImageOptions;
 pub(crate) use lambda::LambdaOptions;
 pub(crate) use precedence::{OptionValues, SourcedValue, ValueSource};
-pub(crate) use schema::schema;
+pub(crate) use schema::{defaults, schema};
 pub(crate) use selection::{RequirementsOptions, SelectionOptions};
+pub(crate) use values::{ImagePlatform, python_version};
 
+use self::values::CommandArguments;
 use crate::index::InvalidIndexUrl;
 use crate::settings::{CacheChoice, ConfiguredFiles, Environment, ProfileChoice, Settings};
 
@@ -163,6 +165,7 @@ impl CommonOptions {
             includes: self.application.include,
             configured: invocation.configured,
             excludes: self.application.exclude,
+            prepare: self.application.prepare.into_iter().map(|CommandArguments(arguments)| arguments).collect(),
             started: Vec::new(),
             contents: self.contents.settings(),
             audit: self.audit.settings(),

@@ -1,7 +1,9 @@
 //! The JSON schema of `[tool.pybundle]`, generated from the options, for editors.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use clap::{ArgAction, Command};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -37,6 +39,24 @@ pub(super) fn knows(kind: TargetKind, key: &str) -> bool {
 
 pub(super) fn keys(kind: TargetKind) -> impl Iterator<Item = String> {
     of(kind).keys().cloned()
+}
+
+/// Returns the keys of a kind of target with their defaults, as the help of their flags says; of a switch `false`, and `None`
+/// for what is not set by default.
+pub(crate) fn defaults<O: TargetOptions>() -> BTreeMap<String, Option<String>> {
+    let command = O::augment_args(Command::new("defaults"));
+    let arguments = command.get_arguments().filter_map(|argument| Some((argument.get_long()?, argument)));
+    let keys = arguments.filter(|(key, _)| knows(O::KIND, key));
+    let defaults = keys.map(|(key, argument)| {
+        let help = [argument.get_help(), argument.get_long_help()].into_iter().flatten().map(ToString::to_string);
+        let mut stated = help.filter_map(|help| {
+            let (_, rest) = help.split_once("[default: ")?;
+            Some(rest.split_once(']')?.0.to_owned())
+        });
+        let switch = matches!(argument.get_action(), ArgAction::SetTrue).then(|| "false".to_owned());
+        (key.to_owned(), stated.next_back().or(switch))
+    });
+    defaults.collect()
 }
 
 /// Returns the JSON schema of `[tool.pybundle]`, in draft 07: editors that read SchemaStore support no later one.

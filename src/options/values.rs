@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::texts::OneOrMany;
 use crate::image::file::{ImageFile, InvalidImageFile};
-use crate::platform::Architecture;
+use crate::platform::{Architecture, PythonVersion};
 use crate::sbom;
 use crate::settings::{LayerCompression, ProfileChoice};
 use crate::trim::SlimRule;
@@ -199,6 +199,14 @@ impl fmt::Display for ImageOutput {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
     }
+}
+
+/// Parses a version of Python, also as the name of the Lambda runtime that has it.
+///
+/// # Errors
+/// It is neither.
+pub(crate) fn python_version(text: &str) -> Result<PythonVersion, &'static str> {
+    text.strip_prefix("python").unwrap_or(text).parse().map_err(|_| "expected a version such as 3.13")
 }
 
 /// Returns the profile that a text names: a file if it ends with `.toml` or contains a slash, else a built-in profile.

@@ -85,6 +85,16 @@ fn cached(cache: &Cache, selected: &SelectedDistribution) -> Option<Wheel> {
     }
 }
 
+/// Returns the length in bytes of a file that is on this machine.
+fn length(location: &FileLocation) -> Option<u64> {
+    let path = match location {
+        FileLocation::Path(path) => path.clone(),
+        FileLocation::Url { url, .. } if url.scheme() == "file" => url.to_file_path().ok()?,
+        FileLocation::Url { .. } => return None,
+    };
+    path.metadata().ok().map(|metadata| metadata.len())
+}
+
 /// Reports installed distributions, ordered by name; `size_of` returns the size of one in the artifact, in bytes.
 pub(super) fn distributions(
     distributions: &[InstalledDistribution],
@@ -149,12 +159,12 @@ pub(super) fn distribution(selected: &SelectedDistribution, dependencies: Option
             report.wheel = Some(wheel.filename.to_string());
             report.tag = Some(tag.to_string());
             report.digest = wheel.digest().map(ToString::to_string);
-            report.size = wheel.size;
+            report.size = wheel.size.or_else(|| length(&wheel.location));
             report.source = shown(&wheel.location);
         }
         SelectedSource::Sdist(sdist) => {
             report.digest = sdist.file.digest().map(ToString::to_string);
-            report.size = sdist.file.size;
+            report.size = sdist.file.size.or_else(|| length(&sdist.file.location));
             report.source = shown(&sdist.file.location);
         }
         SelectedSource::Git(repository) => {

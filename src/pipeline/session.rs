@@ -123,6 +123,16 @@ impl WorkspaceRevision {
     }
 }
 
+/// What the commands did that prepare a project.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Preparation {
+    /// The files that they created or changed, ordered.
+    pub files: Vec<PathBuf>,
+}
+
+/// What was done in directories by commands.
+type PreparedProjects = BTreeMap<(PathBuf, Vec<Vec<String>>), Arc<Preparation>>;
+
 /// The workspaces and locks that were read, so that targets that are built together read each of them once.
 #[derive(Debug, Default)]
 pub(crate) struct ProjectCache {
@@ -133,6 +143,8 @@ pub(crate) struct ProjectCache {
     locks: Mutex<BTreeMap<PathBuf, Arc<Lock>>>,
     /// The locks that are known to match their projects.
     current: Mutex<BTreeSet<PathBuf>>,
+    /// What was done in projects by the commands that were run in them.
+    prepared: Mutex<PreparedProjects>,
 }
 
 impl ProjectCache {
@@ -173,6 +185,27 @@ impl ProjectCache {
         let lock = Arc::new(read()?);
         known.insert(path.to_owned(), lock.clone());
         Ok(lock)
+    }
+
+    /// Prepares a project, unless that was done before with the same commands.
+    ///
+    /// # Errors
+    /// `prepare` fails.
+    pub(crate) fn prepared(
+        &self,
+        directory: &Path,
+        commands: &[Vec<String>],
+        prepare: impl FnOnce() -> Result<Preparation, BuildError>,
+    ) -> Result<Arc<Preparation>, BuildError> {
+        // Commands of one project may write the same files, so that only one runs at a time.
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (directory.to_owned(), commands.to_vec());
+        if let Some(known) = prepared.get(&key) {
+            return Ok(known.clone());
+        }
+        let preparation = Arc::new(prepare()?);
+        prepared.insert(key, preparation.clone());
+        Ok(preparation)
     }
 
     /// Compares a lock with its workspace, unless an earlier comparison succeeded.

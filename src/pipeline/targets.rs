@@ -1,6 +1,7 @@
 //! Builds several targets in parallel with one cache: what they share is fetched and read once.
 
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,16 +88,18 @@ pub(crate) fn check_outputs<'a>(targets: impl Iterator<Item = &'a Target>) -> Re
     Ok(())
 }
 
-/// Builds targets, as many at a time as the machine has processors; a failing target does not stop the others.
+/// Builds targets, at most `jobs` at a time, or as many as the machine has processors; a failing target does not stop the
+/// others.
 ///
-/// `reporter` creates the reporter of each target, and `finished` is called with the position of each target when it
-/// ends. The results are in the order of the targets.
-pub(crate) fn build_all<R: Reporter>(
+/// `reporter` creates the reporter of the target at a position, and `outcome` makes of it and of the result what is returned,
+/// in the order of the targets.
+pub(crate) fn build_all<R: Reporter, T: Send>(
     targets: &[&Target],
     projects: &ProjectCache,
+    jobs: Option<NonZeroUsize>,
     reporter: impl Fn(usize) -> R + Sync,
-    finished: impl Fn(usize, &Result<BuiltArtifact, BuildError>) + Sync,
-) -> Vec<(Result<BuiltArtifact, BuildError>, R)> {
+    outcome: impl Fn(R, Result<BuiltArtifact, BuildError>) -> T + Sync,
+) -> Vec<T> {
     // The revision is read first: outputs that are written would make the work tree dirty.
     let images = targets.iter().filter(|target| matches!(target, Target::Image(_)));
     for image in images {
@@ -106,7 +109,7 @@ pub(crate) fn build_all<R: Reporter>(
     }
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(targets.len());
+    let workers = jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, usize::from).min(targets.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
@@ -115,9 +118,9 @@ pub(crate) fn build_all<R: Reporter>(
                 {
                     let reporter = reporter(position);
                     let result = target.build(projects, &reporter);
-                    finished(position, &result);
+                    let outcome = outcome(reporter, result);
                     if let Ok(mut done) = done.lock() {
-                        done.push((position, (result, reporter)));
+                        done.push((position, outcome));
                     }
                 }
             });
@@ -125,5 +128,5 @@ pub(crate) fn build_all<R: Reporter>(
     });
     let mut done = done.into_inner().unwrap_or_default();
     done.sort_by_key(|(position, _)| *position);
-    done.into_iter().map(|(_, result)| result).collect()
+    done.into_iter().map(|(_, outcome)| outcome).collect()
 }

@@ -23,7 +23,7 @@ use super::upload::{BlobCheck, BlobPlacement, BlobUpload, SMALL};
 use super::{ImageReference, RegistryAction, RegistryError, ecr, pull};
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent, OciArtifact};
-use crate::report::{Phase, Reporter};
+use crate::report::{Phase, Reporter, RunningPhase};
 
 /// The header of registries with the referrers API (OCI distribution 1.1, pushing manifests with subject).
 const SUBJECT: &str = "oci-subject";
@@ -97,10 +97,10 @@ pub(super) async fn push(
     let push = PushOperation { client, artifact, leaves: artifact.leaves(), reporter };
     let size: u64 = push.leaves.values().map(|blob| blob.size).sum();
     let before = client.requests();
-    reporter.start(Phase::Push, size * destinations.len() as u64);
-    let repositories = push.run(&destinations).await;
-    reporter.finish(Phase::Push);
-    Ok(PushSummary { digest, repositories: repositories?, requests: client.requests() - before })
+    let pushing = RunningPhase::start(reporter, Phase::Push, size * destinations.len() as u64);
+    let repositories = push.run(&destinations).await?;
+    pushing.finish();
+    Ok(PushSummary { digest, repositories, requests: client.requests() - before })
 }
 
 /// What is believed about the blobs that a repository has.

@@ -154,6 +154,8 @@ pub(crate) struct ImageReport {
     pub(crate) start: StartReport,
     /// The files that were written, as they can be given to `pybundle push`.
     pub(crate) outputs: Vec<String>,
+    /// Those of `outputs` that had the same content before.
+    pub(crate) unchanged: Vec<String>,
     /// The documents about the images.
     pub(crate) documents: Vec<DocumentReport>,
     /// The engine that the image was loaded into.

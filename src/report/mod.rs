@@ -24,10 +24,10 @@ pub(crate) use image::{
     PushedReport, StartReport,
 };
 pub(crate) use init::{InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
-pub use progress::{Phase, Reporter, Silent};
+pub use progress::{Phase, Reporter, RunningPhase, RunningTask, Silent, Task, TaskKind};
 pub(crate) use targets::{
     BuiltArtifact, BuiltReport, ConfigurationReport, InForceReport, ListedReport, TargetListReport, TargetOutcome,
-    TargetPlan, TargetsReport, ValueReport,
+    TargetPlan, TargetsReport, ValueReport, WhyReport, WhyTargetReport,
 };
 pub(crate) use tool::{
     CacheFolderReport, CacheSizeReport, CompletionsReport, ImageProfileReport, LambdaProfileReport, ProfileDescription,
@@ -137,6 +137,8 @@ pub(crate) struct ArtifactReport {
     pub(crate) kind: ArtifactKind,
     /// Where it is.
     pub(crate) path: PathBuf,
+    /// Whether the file had these bytes before; it was not written then.
+    pub(crate) unchanged: bool,
     /// Its SHA-256 in hexadecimal.
     pub(crate) sha256: String,
     /// Its SHA-256 in base64, which is Lambda's `CodeSha256`.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{BuildReport, ErrorReport, ImagePlanReport, ImageReport, PlanReport, format_version};
+use super::{BuildReport, DistributionReport, ErrorReport, ImagePlanReport, ImageReport, PlanReport, format_version};
 
 /// What `pybundle build` reports.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -104,6 +104,27 @@ pub(crate) struct ListedReport {
     pub(crate) reason: Option<String>,
 }
 
+/// What `pybundle why` reports.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct WhyReport {
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
+    pub(crate) format: u32,
+    /// The normalized name of the distribution.
+    pub(crate) name: String,
+    /// Why the targets get it: those that get it for the same reason together.
+    pub(crate) targets: Vec<WhyTargetReport>,
+}
+
+/// Why targets get a distribution.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct WhyTargetReport {
+    /// The names of the targets; that of the project, if it has no targets.
+    pub(crate) targets: Vec<String>,
+    /// The distribution and everything that directly or indirectly requires it, ordered by name.
+    pub(crate) distributions: Vec<DistributionReport>,
+}
+
 /// What `pybundle config show` reports.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ConfigurationReport {
@@ -123,7 +144,9 @@ pub(crate) struct InForceReport {
     pub(crate) name: Option<String>,
     /// What it is built into: `lambda` or `image`.
     pub(crate) kind: String,
-    /// The values that are stated, by their keys.
+    /// The targets that it extends, the nearest first.
+    pub(crate) extends: Vec<String>,
+    /// The values that are stated, by their keys; with `--defaults` also the others, whose source is `default`.
     pub(crate) values: Vec<ValueReport>,
 }
 

@@ -16,6 +16,7 @@ use crate::cache::Cache;
 use crate::git;
 use crate::lock::GitSource;
 use crate::redact;
+use crate::report::{Reporter, RunningTask, Task, TaskKind};
 use address::RepositoryUrl;
 
 pub use error::RepositoryError;
@@ -53,7 +54,13 @@ impl Git {
     ///
     /// # Errors
     /// The repository cannot be fetched or does not have the commit, or the commit cannot be checked out.
-    pub fn check_out(&self, repository: &GitSource, directory: &Path, cache: &Cache) -> Result<(), RepositoryError> {
+    pub fn check_out(
+        &self,
+        repository: &GitSource,
+        directory: &Path,
+        cache: &Cache,
+        reporter: &dyn Reporter,
+    ) -> Result<(), RepositoryError> {
         let address = RepositoryUrl::parse(&repository.url)?;
         let commit = &repository.commit;
         if !GitSource::is_commit(commit) {
@@ -64,7 +71,7 @@ impl Git {
             return Err(RepositoryError::NoLfs(address.url));
         }
         let (clone, directory) = (absolute(&cache.repository(&address.url)), &absolute(directory));
-        commands.update(&clone, commit, cache)?;
+        commands.update(&clone, commit, cache, reporter)?;
 
         let options = ["clone", "--quiet", "--no-checkout", "--shared", "--template=", "--origin=origin", "--"];
         let arguments: Vec<&OsStr> =
@@ -94,9 +101,25 @@ struct RepositoryCommands<'a> {
 
 impl RepositoryCommands<'_> {
     /// Fetches a commit into a clone unless the clone has it. A lock keeps other processes from writing to the clone.
-    fn update(&self, clone: &Path, commit: &str, cache: &Cache) -> Result<(), RepositoryError> {
+    fn update(
+        &self,
+        clone: &Path,
+        commit: &str,
+        cache: &Cache,
+        reporter: &dyn Reporter,
+    ) -> Result<(), RepositoryError> {
         let url = &self.address.url;
-        let _claim = cache.claim(&format!("repository {url}"))?;
+        let source = format!("repository {url}");
+        let _claim = match cache.try_claim(&source)? {
+            Some(claim) => claim,
+            None => {
+                let fetched = format!("{url}, which is being fetched");
+                let waiting = RunningTask::start(reporter, Task::new(TaskKind::Wait, fetched));
+                let claim = cache.claim(&source)?;
+                waiting.finish();
+                claim
+            }
+        };
         if !clone.join("HEAD").is_file() {
             let init = ["init", "--quiet", "--bare", "--template=", "--"].map(OsStr::new);
             self.run("clone", None, &[&init[..], &[clone.as_os_str()]].concat())?;

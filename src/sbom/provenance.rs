@@ -20,6 +20,7 @@
 //! | `lock` | file name and SHA-256 of the lock, or a list of them if several requirements files are given |
 //! | `target` | profile, Python version and platform |
 //! | `package`, `extras`, `allExtras`, `groups`, `onlyGroups`, `noDefaultGroups`, `noInstallProject`, `noInstallWorkspace`, `noInstallPackages` | values of the flags of the same names, if given |
+//! | `prepare` | commands that ran on the machine before the application's files were collected, each as a list |
 //! | `application`, `exclude` | included application files, and excluded ones |
 //! | `slim`, `strip`, `compileBytecode` | rules for omitted files; whether debug sections were removed; whether sources were compiled, if specified |
 //! | `excludeRuntime`, `layer` | for `lambda`: whether the SDK was excluded, and whether dependencies are in a layer |
@@ -27,6 +28,8 @@
 //!
 //! `resolvedDependencies` are the project's commit if its files are unchanged from it, the lock, every installed file, commit
 //! or directory, and the base image. Directories without a commit are omitted, since they have no digest.
+//!
+//! `byproducts` are the files that the commands of `prepare` created or changed.
 //!
 //! `internalParameters` are empty: everything else is determined by pybundle's version, which is that of the builder.
 
@@ -91,6 +94,8 @@ pub(crate) struct ProvenanceParameters {
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) no_install_packages: BTreeSet<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) prepare: Vec<Vec<String>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) application: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) exclude: Vec<String>,
@@ -119,9 +124,12 @@ pub(crate) fn statement(
     subjects: &[ProvenanceSubject],
     parameters: &ProvenanceParameters,
     locks: &[LockFile],
+    byproducts: &[ProvenanceSubject],
 ) -> Vec<u8> {
-    let subjects =
-        subjects.iter().map(|subject| json!({ "name": subject.name, "digest": digest_set(&[subject.sha256.into()]) }));
+    let [subjects, byproducts] = [subjects, byproducts].map(|all| {
+        let described = all.iter().map(|one| json!({ "name": one.name, "digest": digest_set(&[one.sha256.into()]) }));
+        described.collect::<Vec<_>>()
+    });
     let mut external = json!(parameters);
     let target = &contents.target;
     set(&mut external, "project", Some(contents.project.name.as_str()));
@@ -141,10 +149,11 @@ pub(crate) fn statement(
     };
     set(&mut external, "lock", lock);
     let mut details = json!({ "builder": { "id": BUILDER, "version": { (TOOL.0): TOOL.1 } } });
+    set(&mut details, "byproducts", Some(byproducts).filter(|byproducts| !byproducts.is_empty()));
     set(&mut details, "metadata", contents.created.map(|time| json!({ "finishedOn": time.to_string() })));
     serialize(&json!({
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": subjects.collect::<Vec<_>>(),
+        "subject": subjects,
         "predicateType": "https://slsa.dev/provenance/v1",
         "predicate": {
             "buildDefinition": {

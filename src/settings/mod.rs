@@ -1,6 +1,7 @@
 //! Everything that drives a build, as typed values: flags, configuration, environment and defaults are combined before.
 
 mod environment;
+mod size;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,6 +12,7 @@ use std::str::FromStr;
 use url::Url;
 
 pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
+pub(crate) use size::SizeLimit;
 
 use crate::audit::handler::Handler;
 use crate::engine::EngineKind;
@@ -106,6 +108,8 @@ pub(crate) struct AuditSettings {
     pub(crate) skip: bool,
     /// The names of modules and shared libraries, and the paths of data files, that may be missing from the artifact.
     pub(crate) allow_missing: BTreeSet<String>,
+    /// The largest size of the artifact as it is stored.
+    pub(crate) max_size: Option<SizeLimit>,
 }
 
 /// Which of the application's files a configuration file decides: a flag would replace its list.
@@ -134,6 +138,8 @@ pub(crate) struct Settings {
     pub(crate) includes: Vec<Include>,
     /// Patterns of application files that are excluded.
     pub(crate) excludes: Vec<String>,
+    /// The commands that run before the application's files are collected.
+    pub(crate) prepare: Vec<Vec<String>>,
     pub(crate) configured: ConfiguredFiles,
     /// The handler of a function, or the arguments of an image's entrypoint and command.
     pub(crate) started: Vec<String>,

@@ -30,6 +30,9 @@ impl Contexts {
                 step["outputs"].get(name).cloned().unwrap_or_default()
             }
             ["github", "actor"] => json!("alice"),
+            ["github", "ref_name"] => json!("main"),
+            ["github", "run_id"] => json!(17),
+            ["github", "run_attempt"] => json!(1),
             ["github", "token"] => json!("the-token-of-the-job"),
             ["runner", "os"] => json!("Linux"),
             _ => panic!("unknown name `{name}`"),

@@ -119,7 +119,7 @@ fn the_workflow_checks_and_bundles() {
     assert_eq!(targets["api"]["status"], "built");
     assert_eq!(targets["web"]["digest"].as_str().unwrap().len(), "sha256:".len() + 64);
     assert_eq!(bundling.uploads, ["api.zip", "web.tar"]);
-    assert_eq!(bundling.caches, ["pybundle-Linux-hash"]);
+    assert_eq!(bundling.caches, ["pybundle-Linux-hash", "pybundle-sizes-main-17-1"]);
     assert!(bundling.summary.starts_with("### pybundle: 2 of 2 targets\n"), "{}", bundling.summary);
     // Set only if there is exactly one target.
     assert_eq!(outcome.outputs["digest"], "");
@@ -168,6 +168,46 @@ fn the_outputs_of_a_single_target_are_set() {
     assert!(runner.caches.is_empty());
     let row = format!("| api | lambda | built | {} B | `{}` |", bytes.len(), text(&outcome, "sha256"));
     assert!(runner.summary.contains(&row), "{}", runner.summary);
+}
+
+/// The summary says how a size differs from that of the previous build, which the cache keeps.
+#[test]
+fn the_summary_shows_what_grew() {
+    let project = repository_with(TARGETS);
+    // What a cache restores is where another job left it.
+    let temporary = tempfile::tempdir().unwrap();
+    let size = || {
+        let mut runner = runner(&project).set("RUNNER_TEMP", temporary.path().display());
+        let outcome = bundle(&mut runner, json!({"targets": "api web"}));
+        assert!(outcome.success, "{}", runner.log);
+        let row = runner.summary.lines().find(|line| line.starts_with("| api |")).unwrap();
+        row.split('|').nth(4).unwrap().trim().to_owned()
+    };
+    let write = |text: &str| {
+        project.write("shop.py", text.as_bytes());
+        let commit = [
+            "-c",
+            "user.name=test",
+            "-c",
+            "user.email=test@example.org",
+            "commit",
+            "--quiet",
+            "--all",
+            "--message",
+            "Edit",
+        ];
+        succeed(Command::new("git").args(commit).current_dir(project.path()));
+    };
+    let first = size();
+    assert!(first.ends_with(" B"), "{first}");
+    assert_eq!(size(), format!("{first} (unchanged)"));
+    let text = project.read("shop.py");
+    write(&format!("{text}# {}\n", "0123456789abcdef".repeat(8)));
+    let grown = size();
+    assert!(grown.contains(" B (+") && grown.ends_with(" %)"), "{grown}");
+    write(&text);
+    let shrunk = size();
+    assert!(shrunk.starts_with(&format!("{first} (−")), "{shrunk}");
 }
 
 #[test]

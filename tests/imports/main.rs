@@ -10,6 +10,7 @@ mod defects;
 mod functions;
 mod locks;
 mod reach;
+mod roots;
 mod search_path;
 mod shadows;
 mod startup;

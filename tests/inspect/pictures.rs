@@ -118,6 +118,8 @@ fn areas_are_as_the_sizes_and_every_way_in_leads_back() {
     assert_eq!(value["sizes"]["unpacked"], row("numpy")["size"]);
     assert!(value["cells"].as_u64().unwrap() > 300 && value["cells"] == value["back"], "{value:#}");
     assert!(value["names"].as_array().unwrap().iter().any(|name| name == "base image"), "{value:#}");
+    // A distribution is grouped by its first directories.
+    assert!(value["names"].as_array().unwrap().iter().any(|name| name == "numpy.libs"), "{value:#}");
     let within: Vec<&str> = value["within"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert!(within.contains(&"numpy") && within.contains(&"numpy.libs"), "{within:?}");
     assert_eq!(value["crumbs"].as_str().unwrap().split("numpy 2.1.3").next(), Some("all›"));

@@ -109,7 +109,12 @@ fn a_warning_points_at_its_line_and_the_result_is_text() {
     assert_eq!((warning.property("line"), warning.property("col")), (Some("2"), None));
     assert!(warning.message.starts_with("shop/late.py:2 imports `nowhere_at_all`"), "{warning:?}");
     // Everything but the time equals the text output.
-    let page = |text: &str| text.lines().filter(|line| !line.contains("time ")).map(str::to_owned).collect::<Vec<_>>();
+    let page = |text: &str| {
+        text.lines()
+            .filter(|line| !line.contains("time "))
+            .map(|line| line.replace(", unchanged", ""))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(page(&ran.out), page(&run(&mut command("text")).out));
     assert!(ran.out.starts_with("app.zip  "), "{}", ran.out);
     assert_eq!(run(command("github").arg("--quiet")).err, "");
@@ -158,4 +163,54 @@ fn passwords_are_shown_in_no_format() {
             assert!(!ran.err.contains("s3cret") && !ran.out.contains("s3cret"), "{words:?}: {ran:?}");
         }
     }
+}
+
+/// The runner shows an annotation beside the source, wherever that is in the repository.
+#[test]
+fn an_annotation_names_the_source_of_a_file_in_an_artifact() {
+    let member = |name: &str, more: &str| {
+        format!("[project]\nname = \"{name}\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n{more}")
+    };
+    let root = studio().path("members");
+    let target =
+        "[tool.pybundle]\nfrozen = true\n[tool.pybundle.target.api]\nkind = \"lambda\"\nruntime = \"python3.12\"\n";
+    for (path, text) in [
+        ("pyproject.toml", "[tool.uv.workspace]\nmembers = [\"services/*\"]\n".to_owned()),
+        (
+            "uv.lock",
+            "version = 1\nrequires-python = \">=3.9\"\n".to_owned()
+                + "[[package]]\nname = \"one\"\nversion = \"1\"\nsource = { virtual = \"services/one\" }\n"
+                + "[[package]]\nname = \"two\"\nversion = \"1\"\nsource = { virtual = \"services/two\" }\n",
+        ),
+        ("services/one/pyproject.toml", member("one", target)),
+        ("services/one/late.py", "def late():\n    import nowhere_at_all\n".to_owned()),
+        ("services/two/pyproject.toml", member("two", &format!("{target}include = [\"src:.\"]\n"))),
+        ("services/two/src/shop/late.py", "\ndef late():\n    import nowhere_at_all\n".to_owned()),
+    ] {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let ran = |words: &[&str], directory: &str| {
+        let mut command = studio().pybundle(words);
+        command.current_dir(root.join(directory)).env("GITHUB_WORKSPACE", studio().path(""));
+        let ran = run(command.arg("--output-format=github"));
+        assert_eq!(ran.status, 0, "{}", ran.err);
+        let warnings = ran.err.lines().map(read).filter(|warning| warning.message.contains("nowhere_at_all"));
+        let files = warnings.map(|warning| {
+            (
+                warning.property("file").unwrap_or_default().to_owned(),
+                warning.property("line").unwrap_or_default().to_owned(),
+            )
+        });
+        let mut files: Vec<(String, String)> = files.collect();
+        files.sort();
+        files
+    };
+    let of = |file: &str, line: &str| (format!("members/services/{file}"), line.to_owned());
+    let (one, two) = (of("one/late.py", "2"), of("two/src/shop/late.py", "3"));
+    assert_eq!(ran(&["build", "--workspace"], "."), [one.clone(), two.clone()]);
+    assert_eq!(ran(&["build", "--project=services/two"], "."), [two.clone()]);
+    assert_eq!(ran(&["build"], "services/one"), [one]);
+    assert_eq!(ran(&["lambda", "services/two", "--target=api"], "."), [two]);
 }

@@ -16,8 +16,13 @@ pub struct Seen {
 
 /// Runs pybundle with a terminal as standard output (`out`), standard error (`err`), `both` or `none`.
 pub fn on_terminal(which: &str, words: &[&str], variables: &[(&str, &str)]) -> Seen {
+    on_terminal_of(which, 80, words, variables)
+}
+
+/// As [`on_terminal`], with a terminal that is so many columns wide.
+pub fn on_terminal_of(which: &str, columns: usize, words: &[&str], variables: &[(&str, &str)]) -> Seen {
     let mut command = Command::new(tool("python"));
-    command.arg(repository().join("tests/support/terminal.py")).arg(which);
+    command.arg(repository().join("tests/support/terminal.py")).arg(which).arg(columns.to_string());
     command.arg(env!("CARGO_BIN_EXE_pybundle")).args(words);
     studio().prepare(&mut command);
     assert!(variables.iter().all(|(name, _)| VARIABLES.contains(name)));

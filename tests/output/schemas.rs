@@ -85,6 +85,7 @@ fn what_every_command_prints_is_as_its_schema_says() {
         ("build", 0, "build --project=targets --dry-run api web"),
         ("build-list", 0, "build --project=targets --list"),
         ("failure", 1, "lambda project --handler=absent.handler"),
+        ("why", 0, "why example-banner project"),
         ("failure", 1, "plan absent"),
         ("failure", 1, "verify absent.zip"),
         ("config-show", 0, "config show targets"),

@@ -59,7 +59,7 @@ fn a_long_step_is_reported() {
         let silent = [run("slow-quiet", "lambda", "--quiet"), run("slow-bars", "build", "--no-progress")];
         let words = slow(&server, "slow-terminal", "lambda");
         let seen = on_terminal("err", &words.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
-        assert!(seen.err.contains("fetching [") && !seen.err.contains("fetched"), "{}", seen.err);
+        assert!(seen.err.contains("fetching  [") && !seen.err.contains("fetched"), "{}", seen.err);
         assert!(!seen.out.contains("fetch"), "{}", seen.out);
 
         for (label, ran) in told {

@@ -6,6 +6,7 @@ use std::path::Path;
 use pybundle::cache::Cache;
 use pybundle::hints::Hints;
 use pybundle::lock::GitSource;
+use pybundle::report::Silent;
 use pybundle::repository::{Git, RepositoryError};
 
 use crate::command::{fail, succeed};
@@ -76,19 +77,19 @@ fn a_commit_is_checked_out_with_its_submodules_and_tags() {
     let commit = make_repository(&place);
     let cache = Cache::open(&place.path("cache")).unwrap();
     let source = url(&place.path("origin"));
-    find_git(false).check_out(&at(&source, &commit), &place.path("out"), &cache).unwrap();
+    find_git(false).check_out(&at(&source, &commit), &place.path("out"), &cache, &Silent).unwrap();
     assert_eq!(fs::read_to_string(place.path("out/packages/demo/module/data.txt")).unwrap(), "from the submodule\n");
     assert!(git(&place.path("out"), &["describe", "--tags"]).starts_with("v1.5-1-g"));
 
     // A commit that is on no branch any more is still cached.
     git(&place.path("origin"), &["reset", "--quiet", "--hard", "HEAD~1"]);
-    find_git(true).check_out(&at(&source, &commit), &place.path("again"), &cache).unwrap();
+    find_git(true).check_out(&at(&source, &commit), &place.path("again"), &cache, &Silent).unwrap();
 
     let missing = at(&source, &"0".repeat(40));
-    let error = find_git(false).check_out(&missing, &place.path("none"), &cache).unwrap_err();
+    let error = find_git(false).check_out(&missing, &place.path("none"), &cache, &Silent).unwrap_err();
     assert!(matches!(error, RepositoryError::MissingCommit { .. }), "{error}");
     for commit in ["main", "--help", "0123456789abcdef", &"g".repeat(40)] {
-        let error = find_git(false).check_out(&at(&source, commit), &place.path("none"), &cache).unwrap_err();
+        let error = find_git(false).check_out(&at(&source, commit), &place.path("none"), &cache, &Silent).unwrap_err();
         assert!(matches!(error, RepositoryError::InvalidCommit { .. }), "{error}");
     }
     assert!(!place.path("none").exists());
@@ -107,7 +108,7 @@ fn credentials_stay_out_of_messages_and_of_the_clone() {
     let source = server.url("/demo.git").replace("http://", "http://user:hunter2@");
     let commit = "0123456789012345678901234567890123456789";
     for offline in [true, false] {
-        let error = find_git(offline).check_out(&at(&source, commit), &place.path("out"), &cache).unwrap_err();
+        let error = find_git(offline).check_out(&at(&source, commit), &place.path("out"), &cache, &Silent).unwrap_err();
         let message = format!("{error} {error:?} {:?}", error.hints());
         assert!(message.contains("/demo.git") && !message.contains("hunter2"), "{message}");
     }

@@ -1,15 +1,19 @@
 """Runs a command with a terminal as standard output, standard error, or both.
 
-    terminal.py out|err|both|none COMMAND...
+    terminal.py out|err|both|none COLUMNS COMMAND...
 
-Prints one JSON document with the exit status and the output of each stream. Each stream has its own terminal.
+Prints one JSON document with the exit status and the output of each stream. Each stream has its own terminal, which is
+COLUMNS wide.
 """
 
+import fcntl
 import json
 import os
 import pty
+import struct
 import subprocess
 import sys
+import termios
 import threading
 
 
@@ -22,11 +26,17 @@ def collect(descriptor, pieces):
         pass
 
 
+def open_terminal(columns):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    return ours, theirs
+
+
 def main():
-    which, command = sys.argv[1], sys.argv[2:]
+    which, columns, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
     streams = {}
     for name in ("out", "err"):
-        ours, theirs = pty.openpty() if which in (name, "both") else os.pipe()
+        ours, theirs = open_terminal(columns) if which in (name, "both") else os.pipe()
         pieces = []
         streams[name] = (theirs, pieces, threading.Thread(target=collect, args=(ours, pieces)))
     out, err = streams["out"][0], streams["err"][0]

@@ -156,3 +156,168 @@ fn only_images_with_tags_are_pushed() {
     assert!(registry.requests().is_empty());
     assert!(project.0.path().join("dist/tagged.tar").is_file());
 }
+
+/// Flags of a run take precedence over the keys of each target that it builds.
+#[test]
+fn flags_apply_to_every_target() {
+    let project = example("");
+    let report = project.json(&[
+        "build",
+        "--arch=aarch64",
+        "--runtime=3.12",
+        "--sbom=spdx",
+        "--provenance",
+        "--tag=localhost:1/web:2",
+        "--jobs=1",
+    ]);
+    let (api, web) = (&report["targets"][0]["lambda"], &report["targets"][1]["image"]);
+    assert_eq!(api["target"]["architecture"], "arm64");
+    assert_eq!(web["platforms"][0]["platform"], "linux/arm64");
+    assert_eq!((&api["target"]["runtime"], &web["python"]), (&json!("python3.12"), &json!("3.12")));
+    for target in [api, web] {
+        let kinds: Vec<&Value> =
+            target["documents"].as_array().unwrap().iter().map(|document| &document["kind"]).collect();
+        assert_eq!(kinds, ["spdx", "provenance"]);
+    }
+    let index: Value = serde_json::from_str(&project.run(&["inspect", "oci-archive:dist/web.tar", "--json"])).unwrap();
+    assert_eq!(index["image"]["platform"], "linux/arm64/v8");
+    // One platform of an image, and the architecture of a function.
+    let report = project.json(&["build", "--platform=linux/arm64", "--python=python3.12"]);
+    assert_eq!(report["targets"][0]["lambda"]["target"]["architecture"], "arm64");
+    assert_eq!(report["targets"][1]["image"]["platforms"][0]["platform"], "linux/arm64");
+}
+
+#[test]
+fn a_flag_that_a_target_cannot_have_is_refused() {
+    let project = example("\n[tool.pybundle.target.more]\nextends = \"web\"\n");
+    let tag = "--tag=localhost:1/web:2";
+    for (arguments, expected) in [
+        (
+            &["build", tag][..],
+            "error: --tag names one image, but 2 are built: more, web\n\
+             hint: name the target, for instance `pybundle build more --tag …`, or set `tag` of each in [tool.pybundle]\n",
+        ),
+        (
+            &["build", "api", tag],
+            "error: --tag names an image, but none is built\nhint: omit --tag, or name a target of kind `image`\n",
+        ),
+        (
+            &["build", "api", "web", "--platform=linux/amd64,linux/arm64"],
+            "error: cannot build target `api` for several platforms: a function has one architecture\n\
+             hint: build the images and the functions separately, by the names of their targets\n",
+        ),
+    ] {
+        let (_, said) = project.ends(2, arguments);
+        assert_eq!(said, expected);
+        assert!(!project.0.path().join("dist").exists());
+    }
+    // What the hints say.
+    let report = project.json(&["build", "more", tag, "--platform=linux/amd64,linux/arm64"]);
+    assert_eq!(report["targets"][0]["image"]["platforms"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn an_output_that_has_the_same_bytes_is_unchanged() {
+    let project = example("output = [\"oci:dist/layout\", \"docker-archive:dist/web.tar\"]\n");
+    let modified = |name: &str| fs::metadata(project.0.path().join(name)).unwrap().modified().unwrap();
+    let unchanged = |report: &Value| {
+        let api = report["targets"][0]["lambda"]["artifacts"][0]["unchanged"].clone();
+        (api, report["targets"][1]["image"]["unchanged"].clone())
+    };
+    assert_eq!(unchanged(&project.json(&["build"])), (json!(false), json!([])));
+    let before = ["dist/api.zip", "dist/web.tar"].map(modified);
+    let again = project.json(&["build"]);
+    assert_eq!(unchanged(&again), (json!(true), json!(["oci:dist/layout", "docker-archive:dist/web.tar"])));
+    assert_eq!(["dist/api.zip", "dist/web.tar"].map(modified), before);
+    let page = project.run(&["build"]);
+    assert!(page.contains("dist/api.zip (unchanged)\n") && page.contains("oci:dist/layout (unchanged), "), "{page}");
+    assert!(project.run(&["lambda", "--target=api"]).lines().next().unwrap().ends_with(", unchanged"));
+    assert!(project.run(&["image", "--target=web"]).contains("oci:dist/layout, unchanged\n"));
+    // Only what a change affects is another.
+    project.0.write("app.py", format!("{}\n# Changed.\n", project.0.read("app.py")).as_bytes());
+    assert_eq!(unchanged(&project.json(&["build"])), (json!(false), json!([])));
+    assert_ne!(["dist/api.zip", "dist/web.tar"].map(modified), before);
+}
+
+/// Documents about an artifact that is no longer there would be attributed to the new one.
+#[test]
+fn documents_about_an_earlier_artifact_are_removed() {
+    let project = example("output = \"docker-archive:dist/web.tar\"\n");
+    let documents = || {
+        let entries = fs::read_dir(project.0.path().join("dist")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.filter(|name| name.ends_with(".json")).collect();
+        names.sort();
+        names
+    };
+    project.run(&["build", "--sbom=cyclonedx", "--provenance"]);
+    let all = ["api.zip.cdx.json", "api.zip.intoto.json", "web.tar.cdx.json", "web.tar.intoto.json"];
+    let found = documents();
+    assert_eq!(found.len(), all.len(), "{found:?}");
+    // They still describe the artifacts, which are the same.
+    project.run(&["build"]);
+    assert_eq!(documents(), found);
+    project.0.write("dist/api.zip.spdx.json", b"{\"creator\": \"somebody else\"}");
+    project.0.write("app.py", format!("{}\n# Changed.\n", project.0.read("app.py")).as_bytes());
+    let (_, said) = project.ends(0, &["build", "--provenance"]);
+    assert!(
+        said.contains("api: removed HERE/dist/api.zip.cdx.json") || said.contains("api: removed dist/api.zip.cdx.json"),
+        "{said}"
+    );
+    let left = documents();
+    assert_eq!(left.iter().filter(|name| name.contains(".cdx.")).count(), 0, "{left:?}");
+    assert_eq!(left.len(), 3, "what others wrote stays: {left:?}");
+}
+
+/// A reader should not have to scroll through what is said of every target again.
+#[test]
+fn what_several_targets_have_in_common_is_said_once() {
+    let project = example(
+        "\n[tool.pybundle.target.one]\nkind = \"lambda\"\nruntime = \"python3.12\"\nhandler = \"app.missing\"\n\
+         \n[tool.pybundle.target.two]\nextends = \"one\"\n",
+    );
+    let (_, said) = project.ends(1, &["build", "one", "two"]);
+    assert!(said.starts_with("error: one, two: ") && said.matches("error: ").count() == 1, "{said}");
+    let imports: String = (0..74).map(|number| format!("import missing_{number}\n")).collect();
+    project.0.write("app.py", format!("{imports}def handler(event, context): ...\n").as_bytes());
+    let (_, said) = project.ends(1, &["build", "api"]);
+    assert!(said.contains("74 problems") && said.contains("… and 64 more; -v shows all\n"), "{said}");
+    assert!(said.matches("hint: ").count() <= 6, "{said}");
+    let (printed, said) = project.ends(1, &["build", "api", "--verbose", "--json"]);
+    assert!(said.contains("app.py:74 imports `missing_73`"), "{said}");
+    let report: Value = serde_json::from_str(&printed).unwrap();
+    assert!(report["targets"][0]["error"]["hints"].as_array().unwrap().len() >= 74);
+}
+
+/// A budget per target: the largest distributions are named, and nothing is written.
+#[test]
+fn a_target_that_is_larger_than_its_budget_is_refused() {
+    let project = example("max-size = \"60 MiB\"\n");
+    project.run(&["build", "--max-size=1 GiB"]);
+    fs::remove_dir_all(project.0.path().join("dist")).unwrap();
+    let (printed, said) = project.ends(1, &["build", "--max-size=1 KiB", "--json"]);
+    let report: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(outcomes(&report), [("api", "failed"), ("web", "failed")]);
+    for target in [0, 1] {
+        let error = &report["targets"][target]["error"];
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("the artifact has ") && message.ends_with(" KiB, and max-size is 1 KiB"),
+            "{message}"
+        );
+        let hint = error["hints"][0].as_str().unwrap();
+        assert!(hint.starts_with("reduce the largest distributions: example-tally ("), "{hint}");
+    }
+    assert!(said.contains("hint: omit what is not needed with --slim, or pass a larger --max-size\n"), "{said}");
+    assert_eq!(fs::read_dir(project.0.path().join("dist")).map_or(0, Iterator::count), 0);
+    // Of its own key.
+    let pyproject = project.0.read("pyproject.toml").replace("60 MiB", "2 KiB");
+    project.0.write("pyproject.toml", pyproject.as_bytes());
+    let (_, said) = project.ends(1, &["build"]);
+    assert!(
+        said.contains("error: web: the artifact has ") && said.contains("max-size is 2 KiB") && !said.contains("api:"),
+        "{said}"
+    );
+    let (_, said) = project.ends(2, &["build", "--max-size=large"]);
+    assert!(said.contains("expected a size such as 60 MiB or 1.5 GB"), "{said}");
+}

@@ -141,3 +141,35 @@ fn the_only_target_of_a_kind_is_meant_and_several_are_named() {
         assert!(!said.contains("are not used"), "{said}");
     }
 }
+
+/// What a key is without a value is in the help of its flag, too.
+#[test]
+fn keys_that_are_not_set_have_defaults() {
+    let project = TestProject::configured(
+        "[tool.pybundle.target.api]\nkind = \"lambda\"\narch = \"arm64\"\n[tool.pybundle.target.job]\nextends = \"api\"\n\
+         [tool.pybundle.target.check]\nextends = \"job\"\n[tool.pybundle.target.web]\nkind = \"image\"\n",
+    );
+    let page = project.run(&["config", "show", "--defaults", "--target=check"]);
+    assert!(page.starts_with("check  lambda, extends job, which extends api\n"), "{page}");
+    for line in [
+        "  arch = \"arm64\"  # pyproject.toml:7 [tool.pybundle.target.api]\n",
+        "  output  # default: dist/NAME.zip\n",
+        "  runtime  # default: the project's\n",
+        "  strip  # default: false\n",
+        "  handler  # not set\n",
+    ] {
+        assert!(page.contains(line), "{line}{page}");
+    }
+    let page = project.run(&["config", "show", "--defaults", "--target=web"]);
+    assert!(page.contains("  platform  # default: linux/amd64\n") && !page.contains("  handler"), "{page}");
+    let report = project.json(&["config", "show", "--defaults", "--target=check"]);
+    let target = &report["targets"][0];
+    assert_eq!(target["extends"], serde_json::json!(["job", "api"]));
+    let value = |key: &str| {
+        let values = target["values"].as_array().unwrap();
+        values.iter().find(|value| value["key"] == key).unwrap().clone()
+    };
+    assert_eq!(value("strip"), serde_json::json!({ "key": "strip", "value": false, "sources": ["default"] }));
+    assert_eq!(value("handler")["value"], serde_json::Value::Null);
+    assert!(!project.run(&["config", "show", "--target=check"]).contains("default"));
+}

@@ -7,6 +7,8 @@ mod build;
 mod built;
 mod changed;
 mod configuration;
+mod flags;
+mod prepared;
 mod refusals;
 #[path = "../support/registry.rs"]
 #[allow(dead_code, reason = "one that lets everybody in is enough here")]
@@ -18,7 +20,9 @@ mod test_project;
 #[path = "../images/tiny.rs"]
 #[allow(dead_code, reason = "one base is enough here")]
 mod tiny;
+mod trees;
 mod variants;
+mod verified;
 #[path = "../support/wire.rs"]
 #[allow(dead_code, reason = "messages are looked at elsewhere")]
 mod wire;

@@ -92,6 +92,8 @@ fn flags(command: &str) -> BTreeSet<String> {
         "no-cache",
         "no-compile-bytecode",
         "pin",
+        // It is for the machine of who builds.
+        "load",
         "output-format",
         "network-timeout",
         // A project's file cannot set it: it would send the user's login unencrypted.

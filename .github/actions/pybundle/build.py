@@ -21,8 +21,10 @@ def main():
         for name, value in {**single(targets), "json": document["path"], "targets": json.dumps(targets)}.items():
             outputs.write(output(name, [str(value)]))
         outputs.write(output("files", files))
+    sizes = Path(inputs["SIZES"]) if inputs.get("SIZES") else None
     with open(inputs["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as page:
-        page.write(summary(document, targets))
+        page.write(summary(document, targets, previous(sizes)))
+    remember(sizes, targets)
     for line in annotations(document):
         print(line)
     return document["status"]
@@ -114,8 +116,33 @@ def single(targets):
     return {name: target[name] for name in ("digest", "zip", "sha256", "size") if name in target}
 
 
-def summary(document, targets):
-    """Returns the job summary as Markdown."""
+def previous(path):
+    """Returns the sizes of the targets as an earlier run left them in the cache, by the names of the targets."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def remember(path, targets):
+    """Keeps the sizes of the targets that were built for the next run."""
+    if path and path.parent.is_dir():
+        sizes = {name: target["size"] for name, target in targets.items() if "size" in target}
+        path.write_text(json.dumps({**previous(path), **sizes}, sort_keys=True), encoding="utf-8")
+
+
+def growth(size, before):
+    """Formats how a size differs from that of the previous build."""
+    if before is None:
+        return ""
+    if size == before:
+        return " (unchanged)"
+    sign = "+" if size > before else "−"
+    return f" ({sign}{format_size(abs(size - before))}, {sign}{100 * abs(size - before) / before:.1f} %)"
+
+
+def summary(document, targets, before):
+    """Returns the job summary as Markdown. `before` has the sizes of the previous build."""
     if "error" in document:
         return "### pybundle failed\n" + failure(document["error"])
     built = sum(target["status"] != "failed" for target in targets.values())
@@ -123,7 +150,7 @@ def summary(document, targets):
     lines += ["| target | kind | | size | |", "| --- | --- | --- | ---: | --- |"]
     for name, target in targets.items():
         status = ":x: failed" if target["status"] == "failed" else target["status"]
-        size = format_size(target["size"]) if "size" in target else ""
+        size = format_size(target["size"]) + growth(target["size"], before.get(name)) if "size" in target else ""
         known = target.get("references") or [target.get("digest") or target.get("sha256")]
         code = "<br>".join(f"`{digest}`" for digest in known if digest)
         lines.append(f"| {name} | {target['kind']} | {status} | {size} | {code} |")

@@ -182,6 +182,23 @@
       shown = [...shown.filter((part) => part !== most), ...most.children];
     }
   };
+  const framed = (item, x, y, w, h) => {
+    const node = item.node, frame = place(make("div", "frame"), x, y, w, h, node, item.value), head = make("div", "head");
+    head.append(make("span", "name", node.note ? node.name + " " + node.note : node.name));
+    if (w > 150) head.append(make("span", "much", bytes(item.value) + " · " + share(item.value, total(measure))));
+    frame.append(head);
+    return frame;
+  };
+  // A directory in a frame: with its files, if there is room for its name, too.
+  const directory = (item, x, y, w, h) => {
+    const room = [w - 2 * GAP, h - HEAD - GAP];
+    if (room[0] < 60 || room[1] < 34) return leaf(item, x, y, w, h, false);
+    const frame = framed(item, x, y, w, h);
+    for (const [file, ...at] of squarify(visible(filesOf(item.node), room[0] * room[1]), GAP, HEAD, ...room)) {
+      frame.append(leaf(file, ...at, false));
+    }
+    return frame;
+  };
   const draw = () => {
     const { clientWidth: width, clientHeight: height } = map;
     const fragment = document.createDocumentFragment();
@@ -193,13 +210,9 @@
         fragment.append(leaf(item, ...inner, true));
         continue;
       }
-      const frame = place(make("div", "frame"), ...inner, node, item.value);
-      const head = make("div", "head");
-      head.append(make("span", "name", node.note ? node.name + " " + node.note : node.name));
-      if (inner[2] > 150) head.append(make("span", "much", bytes(item.value) + " · " + share(item.value, total(measure))));
-      frame.append(head);
-      for (const [item, ...at] of squarify(visible(filesOf(node), room[0] * room[1]), GAP, HEAD, ...room)) {
-        frame.append(leaf(item, ...at, false));
+      const frame = framed(item, ...inner);
+      for (const [part, ...at] of squarify(visible(parts(node), room[0] * room[1]), GAP, HEAD, ...room)) {
+        frame.append(part.node.children ? directory(part, ...at) : leaf(part, ...at, false));
       }
       fragment.append(frame);
     }
@@ -274,7 +287,9 @@
     if (element) element.focus();
   };
   const inside = (element) => {
-    const box = element.closest(".frame") || element;
+    // The outermost frame: a distribution is entered before its directories.
+    let box = element;
+    for (let frame = element.closest(".frame"); frame; frame = frame.parentElement.closest(".frame")) box = frame;
     if (box.node.children && box.node !== here) { go(box.node); if (map.firstElementChild) map.firstElementChild.focus(); }
   };
 

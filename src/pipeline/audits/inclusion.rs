@@ -29,8 +29,17 @@ pub(super) fn addition(audited: &Audited, source: &Path, in_artifact: &str) -> S
     }
     let destination = destination(audited, in_artifact);
     let is_own_name = !destination.contains('/') && path.rsplit('/').next() == Some(&*destination);
-    let include = if is_own_name { path } else { format!("{path}:{destination}") };
-    if configured.includes {
+    also(audited, if is_own_name { path } else { format!("{path}:{destination}") })
+}
+
+/// Returns what adds the files of a directory at the root of the application, as [`addition`] does.
+pub(super) fn addition_at_root(audited: &Audited, directory: &Path) -> String {
+    also(audited, format!("{}:.", relative(audited, directory)))
+}
+
+/// Returns what includes something in addition to everything that is included.
+fn also(audited: &Audited, include: String) -> String {
+    if audited.settings.configured.includes {
         return format!("`{include}` in `include` in pyproject.toml");
     }
     let mut includes = default_includes(audited);

@@ -1,5 +1,6 @@
 //! Audits an artifact before it is written: what they find would fail in production.
 
+pub(super) mod budget;
 mod data_files;
 mod imports;
 mod inclusion;
@@ -21,7 +22,7 @@ use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution};
 use crate::pipeline::plan::Plan;
-use crate::report::{AuditReport, Reporter};
+use crate::report::{AuditReport, Phase, Reporter, RunningPhase};
 use crate::settings::Settings;
 use crate::tree::FileTree;
 
@@ -97,6 +98,7 @@ pub(super) fn audit(
     if audited.settings.audit.skip {
         return Ok(report);
     }
+    let auditing = RunningPhase::start(reporter, Phase::Audit, 0);
     let mut findings: Vec<AuditFinding> = libraries::audit(audited)?.into_iter().map(AuditFinding::from).collect();
     let imports = imports::audit(audited, starts, &mut report)?;
     findings.extend(imports.findings);
@@ -114,6 +116,7 @@ pub(super) fn audit(
         .map(AuditFinding::from)
         .collect::<Vec<_>>();
     findings.extend(new);
+    auditing.finish();
     let (errors, warnings): (Vec<AuditFinding>, Vec<AuditFinding>) =
         findings.into_iter().partition(AuditFinding::is_error);
     report.warnings = warnings.iter().map(ToString::to_string).collect();

@@ -35,7 +35,7 @@ impl<'a> Remedies<'a> {
 
     /// Adds a suggestion for a missing module.
     pub(super) fn add(&mut self, missing: &mut MissingModule) {
-        let in_project = self.in_project(&missing.module).or_else(|| self.elsewhere_in_project(&missing.module));
+        let in_project = self.in_project(&missing.module).or_else(|| self.elsewhere_in_project(missing));
         if let Some(remedy) = in_project {
             missing.remedies.insert(0, remedy);
             return;
@@ -100,12 +100,27 @@ impl<'a> Remedies<'a> {
         None
     }
 
-    /// Suggests how to include a top-level module whose file is somewhere else in the project.
-    fn elsewhere_in_project(&self, module: &str) -> Option<String> {
+    /// Suggests how to include a top-level module whose file is somewhere else in the project: with the whole directory, if
+    /// that contains vendored code, or what imports the module.
+    fn elsewhere_in_project(&self, MissingModule { module, locations, .. }: &MissingModule) -> Option<String> {
         let workspace = &self.audited.plan.project.workspace;
-        let path = inclusion::directories_below(&workspace.directory(workspace.current()))
-            .into_iter()
-            .find_map(|directory| module_file(&directory.join(module)))?;
+        let project = workspace.directory(workspace.current());
+        let mut directories = inclusion::directories_below(&project).into_iter();
+        let (directory, path) = directories.find_map(|directory| {
+            let path = module_file(&directory.join(module))?;
+            Some((directory, path))
+        })?;
+        let shown = inclusion::shown(self.audited, &directory);
+        let inside = format!("{}/", self.audited.in_application(&shown));
+        let is_vendored =
+            directory.file_name().is_some_and(|name| VENDOR_DIRECTORIES.iter().any(|known| name == *known));
+        if directory != project && (is_vendored || locations.iter().any(|location| location.path.starts_with(&inside)))
+        {
+            let flags = inclusion::addition_at_root(self.audited, &directory);
+            return Some(format!(
+                "`{module}` is in {shown}, where Python does not look: include it at the root with {flags}"
+            ));
+        }
         Some(self.include(module, &path))
     }
 
@@ -211,6 +226,10 @@ impl<'a> Remedies<'a> {
         }
     }
 }
+
+/// The usual names of directories with the code of others.
+const VENDOR_DIRECTORIES: [&str; 8] =
+    ["vendor", "vendored", "_vendor", "third_party", "third-party", "thirdparty", "external", "lib"];
 
 /// Returns the file or package that is a module, given its path without a suffix.
 fn module_file(stem: &Path) -> Option<PathBuf> {

@@ -5,4 +5,4 @@ mod sbom;
 mod write;
 
 pub(super) use sbom::{DocumentSources, parameters};
-pub(super) use write::{ArtifactDocument, beside, beside_zip, paths, persist, planned};
+pub(super) use write::{ArtifactDocument, beside, beside_zip, paths, persist, planned, remove_stale};

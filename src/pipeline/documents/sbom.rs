@@ -1,10 +1,12 @@
 //! The contents of an artifact's SBOM and provenance statement.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
 
 use super::ArtifactDocument;
 use super::origin::origin;
-use crate::digest::Sha256;
+use crate::digest::{HashingWriter, Sha256};
 use crate::limited_reader::{self, LARGEST_LOCK};
 use crate::lock::requirements::{self, InstalledMetadata};
 use crate::lock::{Dependent, SelectedDistribution, SelectedSource};
@@ -12,6 +14,7 @@ use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
+use crate::redact;
 use crate::report::DocumentKind;
 use crate::sbom::provenance::{self, LockFile, ProvenanceParameters, ProvenanceSubject};
 use crate::sbom::{
@@ -42,6 +45,11 @@ pub(crate) fn parameters(settings: &Settings, plan: &Plan) -> ProvenanceParamete
         no_install_project: request.no_install_project,
         no_install_workspace: request.no_install_workspace,
         no_install_packages: request.no_install_packages.iter().map(ToString::to_string).collect(),
+        prepare: settings
+            .prepare
+            .iter()
+            .map(|command| command.iter().map(|word| redact::text(word)).collect())
+            .collect(),
         application: plan.application.taken.clone(),
         exclude: settings.excludes.clone(),
         slim: settings.contents.slim.iter().map(|rule| rule.name()).collect(),
@@ -84,10 +92,24 @@ impl DocumentSources<'_> {
                 kind: DocumentKind::Provenance,
                 media_type: provenance::MEDIA_TYPE,
                 extension: provenance::EXTENSION,
-                bytes: provenance::statement(&contents, subjects, &self.parameters, &self.locks()?),
+                bytes: provenance::statement(&contents, subjects, &self.parameters, &self.locks()?, &self.prepared()?),
             });
         }
         Ok(documents)
+    }
+
+    /// Returns the files that the commands of `prepare` created or changed, by their paths in the project.
+    fn prepared(&self) -> Result<Vec<ProvenanceSubject>, BuildError> {
+        let workspace = &self.plan.project.workspace;
+        let project = workspace.directory(workspace.current());
+        let files = self.plan.prepared.files.iter().map(|path| {
+            let mut hashed = HashingWriter::new(io::sink());
+            let copied = File::open(path).and_then(|mut file| io::copy(&mut file, &mut hashed));
+            copied.map_err(BuildError::reading(path))?;
+            let name = path.strip_prefix(&project).unwrap_or(path).display().to_string();
+            Ok(ProvenanceSubject { name, sha256: hashed.finish().1 })
+        });
+        files.collect()
     }
 
     /// Returns the name and the digest of the lock, or of each requirements file that was given.

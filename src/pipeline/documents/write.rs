@@ -1,5 +1,6 @@
 //! Writes the documents about an artifact into files beside it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{DocumentSources, parameters};
@@ -7,13 +8,17 @@ use crate::archive::ArchiveError;
 use crate::archive::destination::FileFormat;
 use crate::archive::output::{FinishedFile, OutputFile};
 use crate::digest::Sha256;
+use crate::limited_reader;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
-use crate::report::{ArtifactKind, DocumentKind, DocumentReport};
+use crate::report::{ArtifactKind, DocumentKind, DocumentReport, Reporter};
 use crate::sbom::SbomFormat;
 use crate::sbom::provenance::{self, ProvenanceParameters, ProvenanceSubject};
 use crate::settings::{DocumentSettings, LambdaSettings};
+
+/// The largest document that is read to find out who wrote it, in bytes.
+const LARGEST_DOCUMENT: u64 = 256 << 20;
 
 /// An SBOM or a provenance statement.
 #[derive(Debug, Clone)]
@@ -91,6 +96,27 @@ fn path(artifact: &Path, extension: &str) -> PathBuf {
     name.into()
 }
 
+/// Removes the documents that an earlier run wrote about an artifact that has been replaced, and that this run does not
+/// replace: they describe what is no longer there.
+///
+/// # Errors
+/// A file cannot be removed.
+pub(crate) fn remove_stale(
+    settings: &DocumentSettings,
+    artifact: &Path,
+    reporter: &dyn Reporter,
+) -> Result<(), BuildError> {
+    let written = planned(settings, artifact);
+    for path in paths(artifact).into_iter().skip(1).filter(|path| !written.contains(path)) {
+        // Every document names what created it.
+        if limited_reader::read_regular_text(&path, LARGEST_DOCUMENT).is_ok_and(|text| text.contains("pybundle")) {
+            fs::remove_file(&path).map_err(BuildError::writing(&path))?;
+            reporter.note(&format!("removed {}, which described an earlier artifact", path.display()));
+        }
+    }
+    Ok(())
+}
+
 /// Moves documents to their paths and reports them.
 ///
 /// # Errors
@@ -99,7 +125,7 @@ pub(crate) fn persist(documents: Vec<(ArtifactDocument, FinishedFile)>) -> Resul
     let mut reports = Vec::with_capacity(documents.len());
     for (document, finished) in documents {
         let mut report = document.report();
-        report.paths.push(finished.persist()?);
+        report.paths.push(finished.persist()?.path);
         reports.push(report);
     }
     Ok(reports)

@@ -37,6 +37,14 @@ impl Hints for BuildError {
             }
             Self::Handler(error) => error.hints(),
             Self::Audit(error) => error.hints(),
+            Self::OverBudget(error) => error.hints(),
+            Self::PrepareNotAllowed => {
+                hint("omit --no-build, or remove `prepare` from pyproject.toml and run its commands first")
+            }
+            Self::StartPrepare { .. } => {
+                hint("install the program, or name it by its path from the project's directory")
+            }
+            Self::Prepare { .. } => hint("run the command in the project's directory to see everything that it prints"),
             Self::Oversize(error) => error.hints(),
             Self::Archive(error) => error.hints(),
             Self::Base(error) => error.hints(),

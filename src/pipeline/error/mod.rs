@@ -2,8 +2,10 @@
 
 mod hints;
 pub(super) mod incompatible;
+pub(super) mod over_budget;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use crate::archive::ArchiveError;
 use crate::audit::AuditFailures;
@@ -26,6 +28,7 @@ use crate::lock::LockError;
 use crate::lock::requirements::MissingRequirement;
 use crate::name::DistributionName;
 use crate::pipeline::error::incompatible::{IncompatiblePython, IncompatibleWheel};
+use crate::pipeline::error::over_budget::OverBudget;
 use crate::platform::{Architecture, ProfileError, PythonChoiceError, PythonVersion};
 use crate::project::ProjectError;
 use crate::project::application::{ApplicationError, InvalidExclude};
@@ -89,6 +92,19 @@ pub(crate) enum BuildError {
     Handler(#[from] HandlerError),
     #[error(transparent)]
     Audit(#[from] AuditFailures),
+    #[error(transparent)]
+    OverBudget(#[from] OverBudget),
+    #[error("cannot run the commands of `prepare`: --no-build forbids it")]
+    PrepareNotAllowed,
+    #[error("cannot start `{command}`, a command of `prepare`")]
+    StartPrepare { command: String, source: std::io::Error },
+    #[error("`{command}`, a command of `prepare`, failed with {status}{}", if .said.is_empty() { String::new() } else { format!(":\n{said}") })]
+    Prepare {
+        command: String,
+        status: ExitStatus,
+        /// The end of what it printed.
+        said: String,
+    },
     #[error(transparent)]
     Oversize(#[from] Oversize),
     #[error(transparent)]

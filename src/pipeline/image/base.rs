@@ -13,7 +13,7 @@ use crate::image::{Base, BaseError, Blob, BlobContent, Layer, OciArtifact, docke
 use crate::pipeline::BuildError;
 use crate::platform::Architecture;
 use crate::registry::{ImageReference, Registry};
-use crate::report::{Phase, Reporter};
+use crate::report::{Phase, Reporter, RunningPhase};
 use crate::settings::BaseChoice;
 use crate::tree::DamagedFile;
 
@@ -218,10 +218,9 @@ impl Bases<'_> {
             return Err(BuildError::OfflineBase(reference.to_string()));
         }
         let mut file = self.cache.begin_blob()?;
-        self.reporter.start(Phase::Pull, size);
-        let pulled = self.registry.blob(reference, digest, size, &mut file, self.reporter);
-        self.reporter.finish(Phase::Pull);
-        pulled?;
+        let pulling = RunningPhase::start(self.reporter, Phase::Pull, size);
+        self.registry.blob(reference, digest, size, &mut file, self.reporter)?;
+        pulling.finish();
         Ok(self.cache.keep_blob(file, digest)?)
     }
 

@@ -4,6 +4,7 @@ use crate::image::{Base, BasePython, python as base_python};
 use crate::index::FileFinder;
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::{Bases, FoundBase};
+use crate::pipeline::image::command;
 use crate::pipeline::plan::python::{self, newest_supported};
 use crate::pipeline::plan::{self, LockedProject};
 use crate::platform::{
@@ -78,6 +79,14 @@ pub(super) fn choose(
     if let Some(architecture) = settings.platforms.iter().find(|wanted| !profile.architectures.contains(wanted)) {
         return Err(BuildError::NoArchitecture { profile: profile.name, architecture: *architecture });
     }
+    // What is wrong on this machine is known at once: only then is a registry asked.
+    if let Some(python) = settings.python.or(profile.pythons.last().copied()) {
+        command::check(settings, &profile.target(python))?;
+    }
+    plan::check_included(&settings.common, &project.workspace)?;
+    if let Some(python) = settings.python {
+        check_selection(settings, project, &profile.target(python))?;
+    }
     let (target, reason, choice, base, candidates) = match settings.base.clone() {
         Some(choice) => {
             let base = bases.find(&choice)?;
@@ -93,6 +102,7 @@ pub(super) fn choose(
         None => {
             let (python, reason) = python_version(settings, project, &profile, &profile.pythons, Some(finder))?;
             let target = profile.target(python);
+            check_selection(settings, project, &target)?;
             let choice = base_of_profile(&settings.common, &target)?;
             let base = bases.find(&choice)?;
             let candidates = platform_candidates(settings, bases, &base)?;
@@ -109,6 +119,16 @@ pub(super) fn choose(
         platforms.push(ChosenPlatform { architecture, base, python });
     }
     Ok(ImageChoice { target, reason, choice, base, platforms })
+}
+
+/// Checks that the lock selects something for every platform.
+fn check_selection(settings: &ImageSettings, project: &LockedProject, target: &ImageTarget) -> Result<(), BuildError> {
+    // uv would resolve twice.
+    if settings.common.requirements.resolve {
+        return Ok(());
+    }
+    let mut platforms = settings.platforms.iter().map(|architecture| target.target(*architecture));
+    platforms.try_for_each(|platform| project.selection(&settings.common, &platform).map(|_| ()))
 }
 
 /// Returns the requested version of Python or the default one, and the reason for it.

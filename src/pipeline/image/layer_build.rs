@@ -16,7 +16,7 @@ use crate::digest::{HashingWriter, Sha256};
 use crate::image::{Blob, BlobContent, Layer};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::layers::LayerPlan;
-use crate::report::{Phase, Reporter};
+use crate::report::{Phase, Reporter, RunningPhase};
 use crate::settings::LayerCompression;
 
 /// A layer and how it was built.
@@ -40,7 +40,7 @@ pub(super) fn build(
     directory: &Path,
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltLayer>, BuildError> {
-    reporter.start(Phase::Layers, plans.len() as u64);
+    let building = RunningPhase::start(reporter, Phase::Layers, plans.len() as u64);
     let mut queue: Vec<(usize, LayerPlan)> = plans.into_iter().enumerate().collect();
     // The largest first: started last, it alone would decide the total time.
     queue.sort_by_key(|(_, plan)| Reverse(plan.tree.files.size()));
@@ -52,12 +52,11 @@ pub(super) fn build(
             (LayerCompression::Gzip, None) => (written(&tree, &directory.join(format!("{index}.tar.gz")))?, false),
             (LayerCompression::Zstd, key) => compressed(&tree, key, cache)?,
         };
-        reporter.advance(Phase::Layers, 1);
+        building.advance(1);
         Ok((index, BuiltLayer { layer, holds, was_known }))
     });
-    let built: Result<Vec<(usize, BuiltLayer)>, BuildError> = built.collect();
-    reporter.finish(Phase::Layers);
-    let mut built = built?;
+    let mut built: Vec<(usize, BuiltLayer)> = built.collect::<Result<_, BuildError>>()?;
+    building.finish();
     built.sort_by_key(|(index, _)| *index);
     Ok(built.into_iter().map(|(_, layer)| layer).collect())
 }

@@ -33,12 +33,12 @@ use crate::pipeline::image::load::LoadDestination;
 use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
 use crate::pipeline::image::report::BuiltImage;
 use crate::pipeline::plan::indexes::Origins;
-use crate::pipeline::plan::{LockedProject, Plan};
+use crate::pipeline::plan::{LockedProject, Plan, prepare};
 use crate::pipeline::planned_outputs::{self, PlannedOutput};
 use crate::pipeline::session::{Session, registry, repairing};
 use crate::pipeline::wheels::{completeness, planned};
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
-use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
+use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Phase, Reporter, RunningPhase};
 use crate::settings::ImageSettings;
 
 /// Builds an image, or one for each platform and their index, writes it to files and pushes it.
@@ -67,14 +67,17 @@ fn build(
     let registry = registry(&settings.registry, &common.environment.registry_credentials, reporter)?;
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache, reporter };
 
+    let selecting = RunningPhase::start(reporter, Phase::Select, 0);
     let project = LockedProject::open(common, projects, reporter)?;
+    let prepared = prepare::run(common, projects, reporter)?;
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(cache, reporter);
-    let chosen = choose(settings, &project, &bases, &finder)?;
-    command::check(settings, &chosen.target)?;
     let files = outputs::files(settings, &project)?;
     let engine = LoadDestination::find(settings)?;
-    let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
+    let chosen = choose(settings, &project, &bases, &finder)?;
+    let mut plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
+    plans.iter_mut().for_each(|plan| plan.prepared = prepared.clone());
+    selecting.finish();
 
     let wheels = wheels::obtain(common, &project, &origins.fetch, &plans, cache, temporary.path(), reporter)?;
     for (plan, wheels) in plans.iter().zip(&wheels) {
@@ -123,12 +126,12 @@ pub(crate) fn plan_image(
     let session = Session::open_for_plan(&common.cache)?;
     let registry = registry(&settings.registry, &common.environment.registry_credentials, reporter)?;
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &session.cache, reporter };
+    let _selecting = RunningPhase::start(reporter, Phase::Select, 0);
     let project = LockedProject::open(common, projects, reporter)?;
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, reporter);
-    let chosen = choose(settings, &project, &bases, &finder)?;
-    command::check(settings, &chosen.target)?;
     let files = outputs::files(settings, &project)?;
+    let chosen = choose(settings, &project, &bases, &finder)?;
     let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
     let fetch = &origins.fetch;
     plans.iter().try_for_each(|plan| planned::check(plan, common, fetch, &finder, &session.cache, reporter))?;

@@ -13,7 +13,7 @@ use crate::pipeline::plan::LockedProject;
 use crate::pipeline::planned_outputs::resolved;
 use crate::pipeline::{BuildError, documents};
 use crate::registry::ImageReference;
-use crate::report::{DocumentReport, Phase};
+use crate::report::{DocumentReport, Phase, RunningPhase};
 use crate::settings::ImageSettings;
 
 /// A complete output that has not been moved to its path yet.
@@ -44,8 +44,17 @@ pub(crate) fn files(settings: &ImageSettings, project: &LockedProject) -> Result
     Ok(files)
 }
 
-/// Writes the image to every output, and returns the outputs and the reports of the documents about it. The files
-/// appear when all of them are complete. OCI layouts and archives contain the documents; for Docker archives they are
+/// What was written.
+#[derive(Debug, Default)]
+pub(crate) struct WrittenOutputs {
+    /// As they can be given to `pybundle push`.
+    pub(crate) outputs: Vec<String>,
+    /// Those of `outputs` that had the same content before.
+    pub(crate) unchanged: Vec<String>,
+    pub(crate) documents: Vec<DocumentReport>,
+}
+
+/// Writes the image to every output, and the documents about it. The files appear when all of them are complete. OCI layouts and archives contain the documents; for Docker archives they are
 /// files beside them.
 ///
 /// # Errors
@@ -56,17 +65,18 @@ pub(crate) fn write(
     artifact: &OciArtifact,
     (builds, documents): (&[PlatformBuild], Vec<AttachedDocument>),
     bases: &Bases,
-) -> Result<(Vec<String>, Vec<DocumentReport>), BuildError> {
-    let mut reports: Vec<DocumentReport> = documents.iter().map(AttachedDocument::report).collect();
+) -> Result<WrittenOutputs, BuildError> {
+    let reports: Vec<DocumentReport> = documents.iter().map(AttachedDocument::report).collect();
+    let mut written = WrittenOutputs { documents: reports, ..WrittenOutputs::default() };
     if files.is_empty() {
-        return Ok((Vec::new(), reports));
+        return Ok(written);
     }
     let mut artifact = artifact.clone();
     download(&mut artifact, bases)?;
     let names = names(settings);
     let reporter = bases.reporter;
     let total: u64 = artifact.leaves().values().map(|blob| blob.size).sum();
-    reporter.start(Phase::Write, total.saturating_mul(files.len() as u64));
+    let writing = RunningPhase::start(reporter, Phase::Write, total.saturating_mul(files.len() as u64));
     let complete = files.iter().map(|file| -> Result<CompleteOutput, BuildError> {
         let path = &file.path;
         Ok(match file.format {
@@ -82,25 +92,31 @@ pub(crate) fn write(
             }
         })
     });
-    let complete = complete.collect::<Result<Vec<_>, _>>();
-    reporter.finish(Phase::Write);
+    let complete = complete.collect::<Result<Vec<_>, _>>()?;
+    writing.finish();
     let mut beside = Vec::new();
     for file in files.iter().filter(|file| file.format == ImageFormat::DockerArchive) {
         let documents = documents.iter().map(|attached| attached.document.clone()).collect();
         beside.push(documents::beside(documents, &file.path)?);
     }
-    for output in complete? {
-        match output {
-            CompleteOutput::Layout(layout) => layout.persist()?,
-            CompleteOutput::Archive(archive) => archive.persist()?,
+    for (output, file) in complete.into_iter().zip(files) {
+        let is_unchanged = match output {
+            CompleteOutput::Layout(layout) => layout.persist()?.is_unchanged,
+            CompleteOutput::Archive(archive) => archive.persist()?.is_unchanged,
         };
+        if is_unchanged {
+            written.unchanged.push(file.to_string());
+        } else if file.format == ImageFormat::DockerArchive {
+            documents::remove_stale(&settings.documents, &file.path, reporter)?;
+        }
+        written.outputs.push(file.to_string());
     }
     for documents in beside {
-        for (report, (_, finished)) in reports.iter_mut().zip(documents) {
-            report.paths.push(finished.persist()?);
+        for (report, (_, finished)) in written.documents.iter_mut().zip(documents) {
+            report.paths.push(finished.persist()?.path);
         }
     }
-    Ok((files.iter().map(ToString::to_string).collect(), reports))
+    Ok(written)
 }
 
 /// Returns the names of the image in a file or an engine, which are those of its tags without digests.

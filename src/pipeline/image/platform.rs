@@ -6,6 +6,7 @@ use crate::cache::Cache;
 use crate::image::config::ConfigOverrides;
 use crate::image::{Layer, OciImage, manifest, users};
 use crate::pipeline::BuildError;
+use crate::pipeline::audits::budget;
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::base_files::BaseFiles;
 use crate::pipeline::image::chosen::ChosenPlatform;
@@ -20,7 +21,7 @@ use crate::pipeline::install::{InstallSchemes, InstalledDistribution, InstalledF
 use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::SelectedWheel;
 use crate::platform::ImageTarget;
-use crate::report::{AuditReport, BytecodeReport, Reporter};
+use crate::report::{AuditReport, BytecodeReport, Reporter, RunningPhase};
 use crate::settings::ImageSettings;
 use crate::tree::{FileTree, TreePath};
 
@@ -68,8 +69,10 @@ impl<'a> PlatformBuilder<'a> {
         let schemes = self.schemes();
         let interpreter = &target.interpreter;
         let installer = Installer { settings: &settings.contents, schemes, interpreter, cache, bytecode: &bytecode };
+        let installing = RunningPhase::start(reporter, bytecode.phase(), wheels.len() as u64);
         let distributions = installer.install(wheels, plan, reporter)?;
         let compiled = bytecode.of_application(&plan.application.files)?;
+        installing.finish();
         let base_files = BaseFiles::new(self.bases, &platform.base);
         let application = self.application(plan, &compiled, &base_files)?;
         let users = self.users(&base_files)?;
@@ -113,6 +116,8 @@ impl<'a> PlatformBuilder<'a> {
         let added: Vec<(Layer, String)> =
             layers.iter().map(|built| (built.layer.clone(), built.holds.clone())).collect();
         let image = manifest::image(&platform.base, added, &configuration, &self.settings.annotations)?;
+        let stored = image.layers.iter().map(|layer| layer.blob.size).sum();
+        budget::check(self.settings.common.audit.max_size.as_ref(), stored, &distributions)?;
         debug_assert_eq!(image.architecture, plan.target.architecture);
         Ok(PlatformBuild {
             platform,

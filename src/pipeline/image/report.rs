@@ -5,13 +5,12 @@ use std::time::Duration;
 use crate::image::OciArtifact;
 use crate::image::config::Entrypoint;
 use crate::pipeline::image::chosen::{ChosenPlatform, ImageChoice};
+use crate::pipeline::image::outputs::WrittenOutputs;
 use crate::pipeline::image::platform::PlatformBuild;
 use crate::pipeline::install::trim_report;
 use crate::pipeline::report::{self, distributions, excluded};
 use crate::registry::PushSummary;
-use crate::report::{
-    DocumentReport, FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport, PushedReport, StartReport,
-};
+use crate::report::{FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport, PushedReport, StartReport};
 
 /// An image that was built.
 pub(crate) struct BuiltImage<'a> {
@@ -24,7 +23,7 @@ pub(crate) struct BuiltImage<'a> {
 impl BuiltImage<'_> {
     pub(crate) fn report(
         &self,
-        (outputs, documents): (Vec<String>, Vec<DocumentReport>),
+        WrittenOutputs { outputs, unchanged, documents }: WrittenOutputs,
         pushed: Option<&PushSummary>,
         elapsed: Duration,
     ) -> ImageReport {
@@ -48,6 +47,7 @@ impl BuiltImage<'_> {
             ),
             start: start(&builds[0]),
             outputs,
+            unchanged,
             documents,
             loaded: None,
             pushed: pushed.map(report_push),

@@ -11,7 +11,7 @@ use crate::digest::Sha256;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::{InstalledDistribution, InstalledFiles, derived};
 use crate::platform::PythonVersion;
-use crate::report::BytecodeReport;
+use crate::report::{BytecodeReport, Phase};
 use crate::settings::Settings;
 use crate::tree::{FileAccess, FileContent, FileOrigin, TreeEntry, TreePath};
 use crate::wheel::{DerivedFile, SchemePart, Wheel};
@@ -57,6 +57,11 @@ impl<'a> Bytecode<'a> {
             (Some(true), None) => Err(BuildError::NoInterpreter(version)),
             _ => Ok(Self { version, is_wanted, compiler, cache }),
         }
+    }
+
+    /// Returns what installing wheels is called.
+    pub(crate) fn phase(&self) -> Phase {
+        if self.compiler.is_some() { Phase::Bytecode } else { Phase::Install }
     }
 
     /// Returns the digest of everything besides a source that decides its bytecode; `None` if nothing is compiled.

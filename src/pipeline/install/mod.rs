@@ -93,7 +93,7 @@ pub(super) struct Installer<'a> {
 }
 
 impl Installer<'_> {
-    /// Installs the wheels of a plan, in their order. `--slim` applies to dependencies only: the files of a local project
+    /// Installs the wheels of a plan, in their order, and advances [`Bytecode::phase`]. `--slim` applies to dependencies only: the files of a local project
     /// are its author's choice.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ impl Installer<'_> {
         reporter: &dyn Reporter,
     ) -> Result<Vec<InstalledDistribution<'a>>, BuildError> {
         let mut distributions: Vec<InstalledDistribution> =
-            wheels.into_par_iter().map(|selected| self.distribution(selected)).collect::<Result<_, _>>()?;
+            wheels.into_par_iter().map(|selected| self.distribution(selected, reporter)).collect::<Result<_, _>>()?;
         for (at, pattern) in self.settings.excluded_files.iter().enumerate() {
             if !distributions.iter().any(|distribution| distribution.matched.contains(&at)) {
                 reporter.warn(&format!("the pattern `{pattern}` of exclude-dependency-files matches no file"));
@@ -142,7 +142,11 @@ impl Installer<'_> {
         Ok(())
     }
 
-    fn distribution<'a>(&self, selected: SelectedWheel<'a>) -> Result<InstalledDistribution<'a>, BuildError> {
+    fn distribution<'a>(
+        &self,
+        selected: SelectedWheel<'a>,
+        reporter: &dyn Reporter,
+    ) -> Result<InstalledDistribution<'a>, BuildError> {
         let SelectedWheel { selected, wheel } = selected;
         let mut distribution = InstalledDistribution {
             selected,
@@ -165,6 +169,7 @@ impl Installer<'_> {
         self.compile(&mut distribution)?;
         let InstalledDistribution { wheel, changes, .. } = &distribution;
         distribution.files = wheel::install(wheel, changes, self.schemes.of(selected), self.interpreter)?;
+        reporter.advance(self.bytecode.phase(), 1);
         Ok(distribution)
     }
 

@@ -13,20 +13,20 @@ use crate::cache::Cache;
 use crate::fetch::DownloadOptions;
 use crate::index::FileFinder;
 use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
-use crate::pipeline::audits::{self, Audited, Deployment};
+use crate::pipeline::audits::{self, Audited, Deployment, budget};
 use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution, Installer};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::provided::RuntimeSdk;
 use crate::pipeline::plan::python::{self, newest_supported};
-use crate::pipeline::plan::{self, LockedProject, Plan};
+use crate::pipeline::plan::{self, LockedProject, Plan, prepare};
 use crate::pipeline::planned_outputs::{self, PlannedOutput, resolved};
 use crate::pipeline::session::{Session, repairing};
 use crate::pipeline::wheels::{completeness, planned};
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::platform::{LambdaProfile, Profile, TargetPlatform, allowed_runtimes};
 use crate::project::application;
-use crate::report::{ArtifactKind, BuildReport, PlanReport, Reporter};
+use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter, RunningPhase};
 use crate::settings::{LambdaSettings, ProfileChoice};
 use crate::tree::{FileTree, TreeEntry, TreePath};
 
@@ -109,6 +109,7 @@ pub(crate) fn plan(
     reporter: &dyn Reporter,
 ) -> Result<PlanReport, BuildError> {
     let common = &settings.common;
+    let _selecting = RunningPhase::start(reporter, Phase::Select, 0);
     let project = LockedProject::open(common, projects, reporter)?;
     let session = Session::open_for_plan(&common.cache)?;
     let origins = Origins::new(common, &project)?;
@@ -145,7 +146,9 @@ fn build(
 ) -> Result<BuildReport, BuildError> {
     let started = Instant::now();
     let common = &settings.common;
+    let selecting = RunningPhase::start(reporter, Phase::Select, 0);
     let project = LockedProject::open(common, projects, reporter)?;
+    let prepared = prepare::run(common, projects, reporter)?;
     // The session owns the files that the artifact is copied from: it must live until the artifact is written.
     let session = Session::open(&common.cache)?;
     let (temporary, cache) = (session.temporary.path(), &session.cache);
@@ -154,8 +157,10 @@ fn build(
     let function = LambdaProject::new(project, settings, &finder)?;
     let profile = &function.profile;
     let mut plan = function.plan(settings, &finder, (cache, Some(&origins.fetch)), reporter)?;
+    plan.prepared = prepared;
     let outputs = outputs(settings, &plan)?;
     plan.exclude_outputs(outputs.iter().flat_map(|(_, path)| documents::paths(path)));
+    selecting.finish();
 
     let plans = std::slice::from_ref(&plan);
     let mut obtained = wheels::obtain(common, &function.project, &origins.fetch, plans, cache, temporary, reporter)?;
@@ -166,8 +171,10 @@ fn build(
     let schemes = schemes(profile, settings.layer.is_some());
     let interpreter = &profile.interpreter;
     let installer = Installer { settings: &common.contents, schemes, interpreter, cache, bytecode: &bytecode };
+    let installing = RunningPhase::start(reporter, bytecode.phase(), wheels.len() as u64);
     let distributions = installer.install(wheels, &plan, reporter)?;
     let compiled = bytecode.of_application(&plan.application.files)?;
+    installing.finish();
     let application = bytecode::beside(&plan.application.files, &compiled);
     let package = package(profile, &distributions, application, settings.layer.is_some())?;
     let site_packages = [&profile.function, &profile.layer].map(|scheme| &scheme.site_packages);
@@ -204,8 +211,14 @@ fn build(
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
     }
     let finished = write::write(&package, &outputs, reporter)?;
+    let size = finished.iter().map(|(_, finished)| finished.size).sum();
+    budget::check(common.audit.max_size.as_ref(), size, &distributions)?;
     write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let documents = documents::beside_zip(settings, &plan, &distributions, &finished, &outputs)?;
+    let artifacts = write::persist(finished, &package)?;
+    if let Some(function) = artifacts.first().filter(|function| !function.unchanged) {
+        documents::remove_stale(&settings.documents, &function.path, reporter)?;
+    }
     let built = BuiltFunction {
         plan: &plan,
         profile,
@@ -214,7 +227,7 @@ fn build(
         package: &package,
         bytecode: bytecode.report(&distributions, &compiled),
         audit,
-        artifacts: write::persist(finished, &package)?,
+        artifacts,
         documents: documents::persist(documents)?,
         elapsed: started.elapsed(),
     };

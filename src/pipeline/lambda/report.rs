@@ -86,9 +86,11 @@ pub(super) fn artifact(
     tree: &FileTree,
 ) -> Result<ArtifactReport, ArchiveError> {
     let (sha256, size) = (finished.sha256, finished.size);
+    let persisted = finished.persist()?;
     Ok(ArtifactReport {
         kind,
-        path: finished.persist()?,
+        path: persisted.path,
+        unchanged: persisted.is_unchanged,
         sha256: sha256.hex(),
         code_sha256: STANDARD.encode(sha256.0),
         size,

@@ -7,7 +7,7 @@ use crate::archive::output::FinishedFile;
 use crate::archive::zip;
 use crate::lambda::DeploymentPackage;
 use crate::pipeline::BuildError;
-use crate::report::{ArtifactKind, ArtifactReport, Phase, Reporter};
+use crate::report::{ArtifactKind, ArtifactReport, Phase, Reporter, RunningPhase};
 
 /// Writes the zips as complete files that [`persist`] moves to their paths.
 ///
@@ -19,14 +19,14 @@ pub(super) fn write(
     reporter: &dyn Reporter,
 ) -> Result<Vec<(ArtifactKind, FinishedFile)>, BuildError> {
     let total = package.trees().flat_map(|(_, tree)| tree.iter()).map(|(_, entry)| entry.content.stored_size()).sum();
-    reporter.start(Phase::Write, total);
+    let writing = RunningPhase::start(reporter, Phase::Write, total);
     let finished = package.trees().zip(outputs).map(|((kind, tree), (_, path))| {
         let finished = zip::write(tree, path, reporter)?;
         Ok((kind, finished))
     });
-    let finished = finished.collect::<Result<_, BuildError>>();
-    reporter.finish(Phase::Write);
-    finished
+    let finished = finished.collect::<Result<_, BuildError>>()?;
+    writing.finish();
+    Ok(finished)
 }
 
 /// Warns of zips that Lambda accepts only from S3.

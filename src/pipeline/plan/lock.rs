@@ -71,9 +71,8 @@ pub(crate) fn find(workspace: &Workspace) -> Option<PathBuf> {
 /// Returns the error of a project without a lock, which names the lock of another tool if there is one.
 fn missing(workspace: &Workspace) -> BuildError {
     let directory = workspace.directory(workspace.current());
-    let foreign = [&directory, &workspace.root].into_iter().find_map(|directory| ForeignTool::find(directory));
-    match foreign {
-        Some((path, tool)) => LockError::ForeignLock { path, tool }.into(),
+    match foreign(workspace) {
+        Some(error) => error.into(),
         None => {
             let source = RequirementsSource::of(workspace).unwrap_or(RequirementsSource::Pyproject);
             let path = directory.join(source.lock_name());
@@ -85,13 +84,25 @@ fn missing(workspace: &Workspace) -> BuildError {
     }
 }
 
+/// The files in which conda and pixi declare the packages of a project.
+const CONDA_FILES: [&str; 3] = ["environment.yml", "environment.yaml", "pixi.toml"];
+
+/// Returns the error about the lock of another tool, if the project has one.
+fn foreign(workspace: &Workspace) -> Option<LockError> {
+    let directories = [&workspace.directory(workspace.current()), &workspace.root];
+    let (path, tool) = directories.into_iter().find_map(|directory| ForeignTool::find(directory))?;
+    Some(LockError::ForeignLock { path, tool })
+}
+
 /// Tells whether a project declares no dependency, as far as its files tell; the requirements of its wheel are checked
 /// later.
 pub(crate) fn requires_nothing(workspace: &Workspace) -> bool {
     let directory = workspace.directory(workspace.current());
-    let is_declared =
-        ["requirements.in", "Pipfile", "environment.yml"].iter().any(|name| directory.join(name).exists());
+    let mut declaring = ["requirements.in", "Pipfile"].into_iter().chain(CONDA_FILES);
     let table = workspace.current().pyproject.table();
+    // Where pyproject.toml declares no dependencies, the lock of another tool has none either.
+    let is_locked_otherwise = !table.contains_key("project") && foreign(workspace).is_some();
+    let is_declared = is_locked_otherwise || declaring.any(|name| directory.join(name).exists());
     let project = table.get("project");
     let poetry = table.get("tool").and_then(|tool| tool.get("poetry"));
     let mut dependencies = [project, poetry].into_iter().flatten().filter_map(|table| table.get("dependencies"));

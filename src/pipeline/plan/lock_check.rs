@@ -10,7 +10,7 @@ use crate::pipeline::plan::lock::local_project;
 use crate::project::declared::DeclaredDistribution;
 use crate::project::pyproject::PyprojectToml;
 use crate::project::workspace::{Workspace, WorkspaceMember};
-use crate::report::Reporter;
+use crate::report::{Reporter, RunningTask, Task, TaskKind};
 use crate::settings::Settings;
 
 /// Compares the lock with every pyproject.toml of the workspace, and asks uv where that does not decide.
@@ -25,7 +25,7 @@ pub(super) fn check(
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {
     let projects: Vec<LocalProject> = workspace.members.iter().map(local_project).collect();
-    let uv_check = UvCheck { lock, workspace, settings };
+    let uv_check = UvCheck { lock, workspace, settings, reporter };
     let why = match lock.check_locked(&projects) {
         Ok(Freshness::Current) => return Ok(()),
         // What uv accepts is not refused. To compare is cheaper, and runs no command that could build something.
@@ -53,6 +53,7 @@ struct UvCheck<'a> {
     lock: &'a Lock,
     workspace: &'a Workspace,
     settings: &'a Settings,
+    reporter: &'a dyn Reporter,
 }
 
 impl UvCheck<'_> {
@@ -101,7 +102,10 @@ impl UvCheck<'_> {
         let mut check = Command::new(uv);
         check.envs(environment.of_uv());
         check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&self.workspace.root).args(flags);
-        Some(match check.output() {
+        let running = RunningTask::start(self.reporter, Task::new(TaskKind::Run, "`uv lock --check`"));
+        let output = check.output();
+        running.finish();
+        Some(match output {
             Ok(output) if output.status.success() => UvVerdict::Current,
             // uv 0.13.8 exits with 1 if the lock is outdated, also if it then finds no new solution, and with 2 if it cannot
             // tell, for instance because the build requirements of dynamic metadata cannot be resolved.

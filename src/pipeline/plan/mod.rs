@@ -1,19 +1,21 @@
 //! Plans: everything that is known before a file is fetched.
 
 mod choose;
+mod data_size;
 mod handler;
 pub(crate) mod indexes;
 pub(crate) mod lock;
 mod lock_check;
 mod locked_project;
+pub(crate) mod prepare;
 pub(crate) mod provided;
 pub(crate) mod python;
 pub(crate) mod requirements_source;
 pub(crate) mod resolve;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(crate) use locked_project::LockedProject;
 use pep440_rs::Version;
@@ -24,15 +26,13 @@ use crate::lock::{SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::provided::RuntimeSdk;
+use crate::pipeline::session::Preparation;
 use crate::platform::TargetPlatform;
-use crate::project::application::{self, Application, ApplicationError, ApplicationSource, Excludes};
+use crate::project::application::{Application, ApplicationError, ApplicationSource, Excludes};
 use crate::project::workspace::Workspace;
 use crate::report::{Reporter, Silent};
 use crate::settings::Settings;
 use crate::tree::FileContent;
-
-/// How many data files or directories a warning names.
-const LARGEST_DATA: usize = 3;
 
 /// What is built for one target platform.
 pub(crate) struct Plan<'a> {
@@ -46,6 +46,8 @@ pub(crate) struct Plan<'a> {
     pub application: Application,
     /// The outputs of the build, without symbolic links. Earlier ones may exist.
     pub outputs: Vec<PathBuf>,
+    /// What the commands of `prepare` did.
+    pub prepared: Arc<Preparation>,
     /// The plan of the target that this one extends, all of which is in this one, too.
     pub extends: Option<Box<Self>>,
 }
@@ -94,7 +96,16 @@ impl<'a> Plan<'a> {
         if selected.is_empty() && application.is_empty() {
             return Err(BuildError::Empty);
         }
-        Ok(Self { project, target, selected, excluded, application, outputs: Vec::new(), extends })
+        Ok(Self {
+            project,
+            target,
+            selected,
+            excluded,
+            application,
+            outputs: Vec::new(),
+            prepared: Arc::default(),
+            extends,
+        })
     }
 
     /// Returns the plans that this one extends, lowest first, and then itself.
@@ -187,6 +198,15 @@ fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, B
     collect(settings, workspace, &workspace.directory(workspace.current()))
 }
 
+/// Checks that the files that the settings include, and those of the targets that are extended, are there.
+///
+/// # Errors
+/// One of them is not, or cannot be included.
+pub(crate) fn check_included(settings: &Settings, workspace: &Workspace) -> Result<(), BuildError> {
+    let all = std::iter::successors(Some(settings), |settings| settings.extends.as_deref());
+    all.map(|settings| included(settings, workspace)).try_for_each(|collected| collected.map(|_| ()))
+}
+
 /// Collects the included files of a directory, or its default files.
 fn collect(settings: &Settings, workspace: &Workspace, directory: &Path) -> Result<Application, BuildError> {
     let excludes = Excludes::new(directory, &settings.excludes)?;
@@ -232,7 +252,7 @@ fn application(
         Some(directory) => {
             let application =
                 collect(settings, workspace, directory).map_err(|error| member_instead(error, workspace))?;
-            if let Some(warning) = data_warning(&application) {
+            if let Some(warning) = data_size::warning(&application) {
                 reporter.warn(&warning);
             }
             Ok(application)
@@ -251,29 +271,4 @@ fn member_instead(error: BuildError, workspace: &Workspace) -> BuildError {
         }
         error => error,
     }
-}
-
-/// The size of data files in bytes that is not worth a remark.
-const USUAL_DATA: u64 = 50 << 20;
-
-/// Returns what to say about data files that are large together: which they are, by top-level path.
-fn data_warning(application: &Application) -> Option<String> {
-    let mut by_path = BTreeMap::<&str, u64>::new();
-    for (path, entry) in application.files.iter().filter(|(path, _)| !application::is_module(path.as_str())) {
-        let top_level = path.as_str().split('/').next().unwrap_or_default();
-        *by_path.entry(top_level).or_default() += entry.content.size();
-    }
-    let total: u64 = by_path.values().sum();
-    let mut largest: Vec<(&str, u64)> = by_path.into_iter().collect();
-    largest.sort_by_key(|(_, size)| Reverse(*size));
-    let largest =
-        largest.iter().take(LARGEST_DATA).map(|(path, size)| (path, size >> 20)).filter(|(_, size)| *size > 0);
-    let largest: Vec<String> = largest.map(|(path, size)| format!("{path} {size} MiB")).collect();
-    (total > USUAL_DATA).then(|| {
-        format!(
-            "the application contains {} MiB of data files: {}; omit what it does not read with --exclude",
-            total >> 20,
-            largest.join(", ")
-        )
-    })
 }

@@ -19,7 +19,7 @@ use crate::pipeline::BuildError;
 use crate::pipeline::wheels::wheel_build::WheelBuild;
 use crate::platform::PythonVersion;
 use crate::redact;
-use crate::report::{Phase, Reporter};
+use crate::report::{Phase, Reporter, RunningPhase};
 use crate::sdist::filename::SdistFilename;
 use crate::settings::Settings;
 use crate::temporary::TemporaryFile;
@@ -131,16 +131,18 @@ impl SourceBuilder<'_> {
             return Ok(Vec::new());
         }
         let archives = self.fetch(jobs, reporter)?;
-        reporter.start(Phase::Build, jobs.len() as u64);
+        let building = RunningPhase::start(reporter, Phase::Build, jobs.len() as u64);
         let built = jobs.par_iter().zip(archives).enumerate().map(|(position, (job, archive))| {
             let directory = self.directory.join(format!("build-{position}"));
             let wheel = self.build_one(job, builders[&job.python].clone(), archive.as_ref(), (directory, reporter))?;
-            reporter.advance(Phase::Build, 1);
+            building.advance(1);
             Ok(wheel)
         });
-        let built: Vec<_> = built.collect();
-        reporter.finish(Phase::Build);
-        built.into_iter().collect()
+        // Of several failures, the first in the order of the jobs is returned.
+        let built: Vec<Result<BuiltWheel, BuildError>> = built.collect();
+        let built = built.into_iter().collect::<Result<_, _>>()?;
+        building.finish();
+        Ok(built)
     }
 
     fn build_one(

@@ -12,7 +12,7 @@ use crate::pipeline::BuildError;
 use crate::pipeline::wheels::from_source::{BuildJob, SourceBuilder};
 use crate::pipeline::wheels::{directory_state, normalized};
 use crate::redact;
-use crate::report::Reporter;
+use crate::report::{Reporter, RunningTask, Task, TaskKind};
 use crate::repository::Git;
 use crate::sdist::unpack::{self, UnpackError, UnpackLimits};
 use crate::temporary::FixedDirectory;
@@ -42,7 +42,9 @@ impl WheelBuild<'_> {
         {
             return Ok(wheel);
         }
+        let building = RunningTask::start(self.reporter, Task::new(TaskKind::Build, &self.job.selected.name));
         let (built, filename) = self.build(archive)?;
+        building.finish();
         // The author of a directory changed a file meanwhile, or the build itself did: it writes the version, for instance.
         let Some(key) = key.filter(|key| Some(*key) == self.key(archive)) else {
             return open(built, filename);
@@ -134,7 +136,9 @@ impl WheelBuild<'_> {
                 let environment = &self.source_builder.settings.environment;
                 let search_path = environment.search_path();
                 let git = Git::find(search_path, environment.has_git_ssh, self.source_builder.settings.fetch.offline)?;
-                git.check_out(repository, source, self.source_builder.cache)?;
+                let fetching = RunningTask::start(self.reporter, Task::new(TaskKind::Fetch, &repository.url));
+                git.check_out(repository, source, self.source_builder.cache, self.reporter)?;
+                fetching.finish();
                 unpack::project_directory(source, repository.subdirectory.as_deref())
                     .map_err(|error| self.unpack_error(error))
             }

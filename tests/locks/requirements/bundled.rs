@@ -215,3 +215,27 @@ fn locks_of_other_tools_are_named() {
         }
     }
 }
+
+/// Whose lock another tool has written, or who uses conda, has no use for the advice to run `uv lock`.
+#[test]
+fn a_project_without_a_lock_is_told_how_its_own_tool_makes_one() {
+    let poetry = "[tool.poetry]\nname = 'a'\nversion = '1'\n[tool.poetry.dependencies]\npython = '^3.11'\nsix = '*'\n";
+    for (files, problem, hint) in [
+        (
+            &[("pixi.lock", "version: 6\n"), ("pixi.toml", "[workspace]\n")][..],
+            "pixi.lock: it is a lock of pixi\n",
+            "lock the project's distributions from PyPI, for example with `uv lock`: conda packages cannot be bundled\n",
+        ),
+        (
+            &[("Pipfile", "[packages]\nsix = '*'\n")],
+            "Pipfile.lock does not exist\n",
+            "create one with `pipenv lock`, or ",
+        ),
+        (&[("pyproject.toml", poetry)], "poetry.lock does not exist\n", "create one with `poetry lock`, or "),
+    ] {
+        let project = Project::new(&[("app.py", "import six\n")]);
+        files.iter().for_each(|(path, text)| project.write(path, text.as_bytes()));
+        let message = fail(&mut plan(project.path(), &[]));
+        assert!(message.contains(&format!("{problem}hint: {hint}")), "{message}");
+    }
+}

@@ -1,0 +1,195 @@
+//! The dependencies of a plan as a tree, from its roots or from one distribution upwards, in the form of `uv tree`.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::printer::TextPage;
+use crate::report::{DistributionReport, PlanReport};
+
+/// What the order of distributions is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DistributionOrder {
+    /// By name
+    #[default]
+    Name,
+    /// By size, largest first
+    Size,
+}
+
+impl DistributionOrder {
+    /// Returns distributions in this order.
+    pub(super) fn sorted(self, distributions: &[DistributionReport]) -> Vec<&DistributionReport> {
+        let mut sorted: Vec<&DistributionReport> = distributions.iter().collect();
+        if self == Self::Size {
+            sorted.sort_by_key(|distribution| Reverse(distribution.size));
+        }
+        sorted
+    }
+}
+
+/// The distributions of a plan and what requires what.
+pub(super) struct DependencyTree<'a> {
+    distributions: BTreeMap<&'a str, &'a DistributionReport>,
+    edges: Vec<Edge<'a>>,
+    order: DistributionOrder,
+}
+
+/// That a distribution is required.
+struct Edge<'a> {
+    /// A distribution, or what the user names: a requirements file.
+    from: &'a str,
+    to: &'a str,
+    /// For which extra or group of `from`, for instance `extra: socks`.
+    condition: Option<String>,
+}
+
+/// In which direction a tree grows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Dependencies,
+    Dependents,
+}
+
+impl<'a> DependencyTree<'a> {
+    pub(super) fn new(plan: &'a PlanReport, order: DistributionOrder) -> Self {
+        let distributions: BTreeMap<&str, &DistributionReport> =
+            plan.distributions.iter().map(|distribution| (distribution.name.as_str(), distribution)).collect();
+        let edges = plan.distributions.iter().flat_map(|distribution| {
+            let required_by = distribution.required_by.iter().filter(|by| *by != REQUEST);
+            required_by.map(|by| {
+                let (from, condition) = dependent(by);
+                Edge { from, to: &distribution.name, condition }
+            })
+        });
+        Self { edges: edges.collect(), distributions, order }
+    }
+
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.distributions.contains_key(name)
+    }
+
+    /// Adds the tree of everything that is required, from the roots.
+    pub(super) fn show(&self, page: &mut TextPage) {
+        let named = self.edges.iter().map(|edge| edge.from).filter(|from| !self.contains(from));
+        let requested =
+            self.distributions.values().filter(|distribution| distribution.required_by.iter().any(|by| by == REQUEST));
+        let roots: BTreeSet<&str> = requested.map(|distribution| distribution.name.as_str()).chain(named).collect();
+        self.show_from(roots, Direction::Dependencies, page);
+    }
+
+    /// Adds every path from a distribution to the roots.
+    pub(super) fn show_dependents(&self, name: &'a str, page: &mut TextPage) {
+        self.show_from([name], Direction::Dependents, page);
+    }
+
+    /// Returns a distribution and everything that directly or indirectly requires it, ordered by name.
+    pub(super) fn ancestors(&self, name: &'a str) -> Vec<&'a DistributionReport> {
+        let (mut found, mut queue) = (BTreeSet::new(), vec![name]);
+        while let Some(name) = queue.pop() {
+            if found.insert(name) {
+                queue.extend(self.edges.iter().filter(|edge| edge.to == name).map(|edge| edge.from));
+            }
+        }
+        found.into_iter().filter_map(|name| self.distributions.get(name).copied()).collect()
+    }
+
+    fn show_from<'b>(&'b self, roots: impl IntoIterator<Item = &'b str>, direction: Direction, page: &mut TextPage) {
+        let mut shown = BTreeSet::new();
+        let mut has_repetition = false;
+        for root in roots {
+            page.line(&self.titled(root));
+            shown.insert(root);
+            has_repetition |= self.branches(root, direction, "", &mut shown, page);
+        }
+        if has_repetition {
+            page.line("(*) what follows is shown above");
+        }
+    }
+
+    /// Adds the lines below a node; returns whether one of them stands for lines that are shown already.
+    fn branches<'b>(
+        &'b self,
+        node: &str,
+        direction: Direction,
+        indentation: &str,
+        shown: &mut BTreeSet<&'b str>,
+        page: &mut TextPage,
+    ) -> bool {
+        let below = self.below(node, direction);
+        let mut has_repetition = false;
+        for (at, (name, condition)) in below.iter().enumerate() {
+            let (branch, rest) = if at + 1 == below.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
+            let condition = condition.as_ref().map(|condition| format!(" ({condition})")).unwrap_or_default();
+            let is_repeated = !shown.insert(name) && !self.below(name, direction).is_empty();
+            let mark = if is_repeated { " (*)" } else { "" };
+            page.line(&format!("{indentation}{branch}{}{condition}{mark}", self.titled(name)));
+            has_repetition |= is_repeated;
+            if !is_repeated {
+                has_repetition |= self.branches(name, direction, &format!("{indentation}{rest}"), shown, page);
+            }
+        }
+        has_repetition
+    }
+
+    /// Returns what is below a node, each with the conditions of its edge.
+    fn below(&self, node: &str, direction: Direction) -> Vec<(&str, Option<String>)> {
+        let edges = self.edges.iter().filter_map(|edge| match direction {
+            Direction::Dependencies => (edge.from == node).then_some((edge.to, edge)),
+            Direction::Dependents => (edge.to == node).then_some((edge.from, edge)),
+        });
+        let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, edge) in edges {
+            below.entry(name).or_default().extend(edge.condition.as_deref());
+        }
+        let mut below: Vec<(&str, Option<String>)> = below
+            .into_iter()
+            .map(|(name, conditions)| (name, (!conditions.is_empty()).then(|| conditions.join(", "))))
+            .collect();
+        if self.order == DistributionOrder::Size {
+            below.sort_by_key(|(name, _)| {
+                Reverse(self.distributions.get(name).and_then(|distribution| distribution.size))
+            });
+        }
+        below
+    }
+
+    /// Returns a name with its version.
+    fn titled(&self, name: &str) -> String {
+        match self.distributions.get(name).and_then(|distribution| distribution.version.as_ref()) {
+            Some(version) => format!("{name} v{version}"),
+            None => name.to_owned(),
+        }
+    }
+}
+
+/// How a report names the user as what requires a distribution.
+const REQUEST: &str = "the request";
+
+/// Splits what requires a distribution into its name and the extra or group for which it does.
+fn dependent(text: &str) -> (&str, Option<String>) {
+    if let Some((group, name)) = text.strip_prefix("the group `").and_then(|rest| rest.split_once("` of ")) {
+        return (name, Some(format!("group: {group}")));
+    }
+    match text.strip_suffix(']').and_then(|text| text.split_once('[')) {
+        Some((name, extra)) => (name, Some(format!("extra: {extra}"))),
+        None => (text, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_requires_a_distribution_is_split() {
+        for (text, expected) in [
+            ("requests", ("requests", None)),
+            ("requests[socks]", ("requests", Some("extra: socks"))),
+            ("the group `dev` of shop", ("shop", Some("group: dev"))),
+            ("requirements/prod.txt", ("requirements/prod.txt", None)),
+        ] {
+            let (name, condition) = dependent(text);
+            assert_eq!((name, condition.as_deref()), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What requires what: `plan --tree` and `why`, which agree with `uv tree`.
+
+use crate::support::uv::Project;
+use crate::support::wheel_with;
+use crate::test_project::TestProject;
+
+/// Writes the wheel of a distribution whose metadata has these lines besides.
+fn write_wheel(project: &Project, name: &str, metadata: &[&str]) {
+    let metadata: String = metadata.iter().map(|line| format!("{line}\n")).collect();
+    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{metadata}");
+    let path = format!("{name}-1.0.dist-info/METADATA");
+    let wheel = wheel_with(name, "1.0", &[(&path, metadata.as_bytes())]);
+    project.write(&format!("wheels/{name}-1.0-py3-none-any.whl"), &wheel);
+}
+
+/// Returns a project whose dependencies require each other, with the wheels beside it.
+fn diamond() -> TestProject {
+    let project = Project::new(&[]);
+    for (name, requires) in [
+        ("base", &[][..]),
+        ("left", &["Requires-Dist: base"]),
+        ("right", &["Requires-Dist: base", "Provides-Extra: more", "Requires-Dist: spare; extra == 'more'"]),
+        ("spare", &[]),
+        ("tests", &["Requires-Dist: left"]),
+    ] {
+        write_wheel(&project, name, requires);
+    }
+    project.write(
+        "pyproject.toml",
+        b"[project]\nname = \"shop\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\ndependencies = [\"left\", \"right[more]\"]\n\
+          [dependency-groups]\ndev = [\"tests\"]\n[tool.uv]\nno-index = true\nfind-links = [\"wheels\"]\n",
+    );
+    project.write("app.py", b"import left, right\n");
+    project.uv(&["lock", "--quiet"]);
+    TestProject(project)
+}
+
+/// Returns the lines of a tree, without what is printed around it.
+fn tree(page: &str) -> Vec<&str> {
+    page.lines().skip_while(|line| *line != "shop").take_while(|line| !line.contains("application: ")).collect()
+}
+
+#[test]
+fn a_plan_is_shown_as_a_tree() {
+    let project = diamond();
+    let page = project.run(&["plan", "--tree", "--runtime=3.12"]);
+    let expected = [
+        "shop",
+        "├── left v1.0",
+        "│   └── base v1.0",
+        "└── right v1.0",
+        "    ├── base v1.0",
+        "    └── spare v1.0 (extra: more)",
+    ];
+    assert_eq!(tree(&page), expected, "{page}");
+    // As uv, apart from how it names the extra of an edge.
+    let (uv, _) = project.0.uv(&["tree", "--quiet", "--no-dev", "--frozen", "--offline"]);
+    let without_extras =
+        |line: &str| line.replace(" (extra: more)", "").replace("[more]", "").replace("shop v1.0", "shop");
+    let uv: Vec<String> = uv.lines().map(without_extras).collect();
+    assert_eq!(uv, expected.map(without_extras));
+    // With a group that requires the same again.
+    let page = project.run(&["plan", "--tree", "--runtime=3.12", "--group=dev"]);
+    assert!(page.contains("└── tests v1.0 (group: dev)\n    └── left v1.0 (*)\n"), "{page}");
+    assert!(page.contains("(*) what follows is shown above\n"), "{page}");
+}
+
+#[test]
+fn a_distribution_has_every_path_to_the_project() {
+    let project = diamond();
+    let page = project.run(&["why", "base", "--runtime=3.12", "--group=dev"]);
+    let expected = "base v1.0\n\
+                    ├── left v1.0\n\
+                    │   ├── shop\n\
+                    │   └── tests v1.0\n\
+                    │       └── shop (group: dev)\n\
+                    └── right v1.0\n    \
+                        └── shop (extra: more)\n";
+    assert_eq!(page.replace(" (extra: more)", ""), expected.replace(" (extra: more)", ""));
+    let report = project.json(&["why", "Spare", "--runtime=3.12"]);
+    let names: Vec<&str> = report["targets"][0]["distributions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|distribution| distribution["name"].as_str().unwrap())
+        .collect();
+    assert_eq!((report["name"].as_str().unwrap(), names), ("spare", vec!["right", "spare"]));
+    let (_, said) = project.ends(1, &["why", "bas", "--runtime=3.12"]);
+    assert_eq!(said, "error: bas is not selected for any target\nhint: did you mean `base`?\n");
+    let (_, said) = project.ends(1, &["why", "numpy", "--runtime=3.12"]);
+    assert_eq!(
+        said,
+        "error: numpy is not selected for any target\nhint: run `pybundle plan --tree` to see what is selected\n"
+    );
+}
+
+/// Targets that get it for the same reason are named together.
+#[test]
+fn every_target_says_why() {
+    let project = diamond();
+    let targets = "[tool.pybundle.target.api]\nkind = \"lambda\"\nruntime = \"python3.12\"\n\
+                   [tool.pybundle.target.job]\nextends = \"api\"\n\
+                   [tool.pybundle.target.check]\nextends = \"api\"\ngroup = [\"dev\"]\n";
+    project.0.write("pyproject.toml", format!("{}{targets}", project.0.read("pyproject.toml")).as_bytes());
+    let page = project.run(&["why", "left"]);
+    let headings: Vec<&str> = page.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")).collect();
+    assert_eq!(headings, ["  api, job", "  check"], "{page}");
+    assert!(!project.run(&["why", "left", "--target=api"]).contains("tests"));
+}
+
+#[test]
+fn the_largest_distributions_are_first() {
+    let project = diamond();
+    write_wheel(&project.0, "right", &["Requires-Dist: base", &format!("Summary: {}", "long ".repeat(400))]);
+    project.0.write("pyproject.toml", project.0.read("pyproject.toml").replace("right[more]", "right").as_bytes());
+    std::fs::remove_file(project.0.path().join("uv.lock")).unwrap();
+    project.0.uv(&["lock", "--quiet"]);
+    // The sizes of local wheels are known once they are in the cache.
+    project.run(&["lambda", "--runtime=3.12", "--no-audit"]);
+    let order = |flags: &[&str]| {
+        let page = project.run(&[&["plan", "--runtime=3.12"], flags].concat());
+        let rows = page.lines().filter(|line| line.contains(" 1.0 ") || line.contains(" v1.0"));
+        rows.filter_map(|row| Some(row.trim_start_matches(['│', '├', '└', '─', ' ']).split(' ').next()?.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(order(&[])[..3], ["base", "left", "right"]);
+    assert_eq!(order(&["--sort=size"])[0], "right");
+    assert_eq!(order(&["--tree", "--sort=size"])[0], "right");
+}
