@@ -72,6 +72,10 @@ pub(crate) struct DetectedCommand {
     pub(crate) description: String,
     /// `None` for a console script, which pyproject.toml declares.
     pub(crate) place: Option<SourceLine>,
+    /// The port that it listens on, if it is a server.
+    pub(super) port: Option<u16>,
+    /// The variables that it needs.
+    pub(super) env: &'static [(&'static str, &'static str)],
 }
 
 /// Everything that a project can be started by, the likeliest of each kind first.
@@ -81,6 +85,8 @@ pub(crate) struct EntryPoints {
     pub(crate) applications: Vec<DetectedApplication>,
     /// Console scripts, packages with a `__main__.py`, and modules with an `if __name__ == "__main__"`.
     pub(crate) commands: Vec<DetectedCommand>,
+    /// The commands of workers that run beside a server.
+    pub(crate) workers: Vec<DetectedCommand>,
     pub(super) django: Option<DjangoProject>,
 }
 
@@ -94,7 +100,7 @@ pub(crate) struct DjangoProject {
 
 impl EntryPoints {
     pub(super) fn is_empty(&self) -> bool {
-        self.handlers.is_empty() && self.applications.is_empty() && self.commands.is_empty()
+        self.handlers.is_empty() && self.applications.is_empty() && self.commands.is_empty() && self.workers.is_empty()
     }
 
     /// Adds the console scripts of a package, beginning with the one that has the name of the package. Commands that start
@@ -107,6 +113,8 @@ impl EntryPoints {
             command: vec![script.clone()],
             description: format!("the console script {script}"),
             place: None,
+            port: None,
+            env: &[],
         });
         self.commands.splice(0..0, scripts);
     }

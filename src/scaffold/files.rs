@@ -8,6 +8,7 @@ use toml_edit::DocumentMut;
 
 use super::ScaffoldError;
 use super::targets::ProposedTarget;
+use super::workflow;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::temporary::TemporaryFile;
 
@@ -60,6 +61,21 @@ impl PlannedFile {
                 Err(ScaffoldError::CannotExtend { path: file.path, reason })
             }
         }
+    }
+
+    /// Plans to add the jobs that a workflow of an earlier run lacks; `None` if it has all of them, or was written by others.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(super) fn workflow(
+        path: &Path,
+        projects: &[PathBuf],
+        is_workspace: bool,
+    ) -> Result<Option<Self>, ScaffoldError> {
+        let before = limited_reader::read_regular_text(path, LARGEST_PROJECT_FILE)
+            .map_err(|source| ScaffoldError::Read { path: path.to_owned(), source })?;
+        let addition = workflow::missing_jobs(&before, projects, is_workspace);
+        Ok(addition.map(|addition| Self { path: path.to_owned(), before: Some(before), addition }))
     }
 
     /// Returns whether the file does not exist yet.

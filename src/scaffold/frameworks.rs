@@ -39,6 +39,10 @@ pub(super) enum FrameworkObject {
     Application(Framework),
     /// The library that creates the handler.
     Handler(&'static str),
+    /// An application of Celery, which workers run.
+    Celery,
+    /// A page of Gradio, which its module serves when it is run.
+    Gradio,
 }
 
 /// Functions and classes that create an application, by their full names.
@@ -78,6 +82,10 @@ pub(super) fn framework_object(callable: &str) -> Option<FrameworkObject> {
     match callable {
         "mangum.Mangum" | "mangum.adapter.Mangum" => Some(FrameworkObject::Handler("Mangum")),
         "apig_wsgi.make_lambda_handler" => Some(FrameworkObject::Handler("apig-wsgi")),
+        "celery.Celery" | "celery.app.Celery" => Some(FrameworkObject::Celery),
+        "gradio.Blocks" | "gradio.Interface" | "gradio.ChatInterface" | "gradio.TabbedInterface" => {
+            Some(FrameworkObject::Gradio)
+        }
         "chalice.Chalice" | "chalice.app.Chalice" => Some(FrameworkObject::Handler("Chalice")),
         _ => {
             let found = APPLICATIONS.into_iter().find(|(name, ..)| *name == callable);

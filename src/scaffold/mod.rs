@@ -4,10 +4,12 @@
 //! available ([`DetectedLock`]). Targets ([`ProposedTarget`]) follow from both, with comments that give the reasons. Existing
 //! configuration and workflows are left unchanged.
 
+mod dockerfile;
 mod entry_points;
 mod error;
 mod files;
 mod frameworks;
+mod handler_kind;
 mod locked;
 mod module;
 mod servers;
@@ -19,6 +21,7 @@ mod workflow;
 
 use std::path::{Path, PathBuf};
 
+use dockerfile::Dockerfile;
 pub(crate) use error::ScaffoldError;
 use files::PlannedFile;
 use locked::DetectedLock;
@@ -34,7 +37,7 @@ use crate::platform::{Architecture, LambdaProfile, PythonReason, PythonVersion, 
 use crate::project::declared::DeclaredDistribution;
 use crate::project::pyproject::FILENAME;
 use crate::project::python_pin::python_pin;
-use crate::project::workspace::Workspace;
+use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::settings::Variables;
 
 /// A project, and what was detected in it.
@@ -52,6 +55,8 @@ pub(crate) struct DetectedProject {
     pub(crate) passed_over: Option<String>,
     pub(crate) lock: DetectedLock,
     pub(crate) sources: DetectedSources,
+    /// What a Dockerfile beside pyproject.toml says.
+    pub(super) dockerfile: Option<Dockerfile>,
     pub(crate) tests: Option<Result<TestSuite, MissingTestRunner>>,
     /// Whether it already has a `[tool.pybundle]` table.
     is_configured: bool,
@@ -133,6 +138,7 @@ impl DetectedProject {
             passed_over,
             lock,
             sources,
+            dockerfile: Dockerfile::read(&directory),
             tests,
             is_configured: files::is_configured(member.pyproject.table()),
             directory,
@@ -159,6 +165,9 @@ impl DetectedProject {
         if let Some(problem) = &self.lock.problem {
             notes.push(format!("cannot select distributions from the lock: {problem}"));
         }
+        if let Some(dockerfile) = &self.dockerfile {
+            notes.extend(dockerfile.notes());
+        }
         if let Some(Err(missing)) = &self.tests {
             notes.push(missing.note(self));
         }
@@ -178,7 +187,10 @@ pub(crate) fn scaffold(
     with_workflow: bool,
 ) -> Result<Scaffold, ScaffoldError> {
     let workspace = Workspace::discover(directory, &LockFormat::NAMES)?;
-    let is_workspace = workspace.current().pyproject.name.is_none() && workspace.members.len() > 1;
+    let current = workspace.current();
+    // A handler or a kind that is requested is that of the project itself.
+    let is_project = current.pyproject.name.is_some() && (requested.kinds.is_some() || requested.handler.is_some());
+    let is_workspace = current.path.as_os_str().is_empty() && workspace.members.len() > 1 && !is_project;
     let projects = if is_workspace {
         read_members(&workspace, references)?
     } else {
@@ -221,7 +233,10 @@ pub(crate) fn scaffold(
         let path = repository.root.join(WORKFLOW);
         match repository.service {
             CiService::GitLab => gitlab = Some(workflow::gitlab(&directories, is_workspace)),
-            CiService::GitHub if path.exists() => kept.push(path),
+            CiService::GitHub if path.exists() => match PlannedFile::workflow(&path, &directories, is_workspace)? {
+                Some(extended) => files.push(extended),
+                None => kept.push(path),
+            },
             CiService::GitHub => files.push(PlannedFile::new(path, workflow::github(&directories, is_workspace))),
         }
     }
@@ -232,15 +247,20 @@ pub(crate) fn scaffold(
     Ok(Scaffold { proposals, files, kept, gitlab, next })
 }
 
-/// Inspects every member of a workspace whose root is not a project.
+/// Inspects every member of a workspace, and its root if that is a project.
 fn read_members(workspace: &Workspace, references: &Variables) -> Result<Vec<DetectedProject>, ScaffoldError> {
-    let members = workspace.members.iter().filter(|member| !member.path.as_os_str().is_empty());
+    let members = workspace.members.iter().filter(|member| is_project(member));
     members
         .map(|member| {
             let workspace = Workspace::discover(&workspace.directory(member), &LockFormat::NAMES)?;
             DetectedProject::read(&workspace, references)
         })
         .collect()
+}
+
+/// Returns whether a member of a workspace is a project: the root may only list the others.
+fn is_project(member: &WorkspaceMember) -> bool {
+    !member.path.as_os_str().is_empty() || member.pyproject.name.is_some()
 }
 
 /// Returns the commands to run next, beginning with those that create missing locks.

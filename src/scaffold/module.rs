@@ -8,14 +8,15 @@ use ruff_python_ast::{self as ast, Expr, Stmt};
 
 use super::entry_points::HandlerKind;
 use super::frameworks::{Framework, FrameworkObject, framework_object};
+use super::handler_kind;
 use crate::platform::PythonVersion;
 use crate::syntax::{self, SourceLine};
 
 const DJANGO_SETTINGS: &str = "DJANGO_SETTINGS_MODULE";
 
-/// Decorators of AWS Lambda Powertools for handlers.
-const POWERTOOLS: [&str; 5] =
-    ["inject_lambda_context", "capture_lambda_handler", "log_metrics", "event_source", "lambda_handler_decorator"];
+/// Decorators of the Functions Framework.
+const CLOUD_FUNCTIONS: [&str; 3] =
+    ["functions_framework.http", "functions_framework.cloud_event", "functions_framework.typed"];
 
 #[derive(Debug, Default)]
 pub(super) struct ScannedModule {
@@ -35,6 +36,14 @@ pub(super) struct ScannedModule {
     pub(super) settings: Option<String>,
     /// Whether it has an `if __name__ == "__main__"`.
     pub(super) is_runnable: bool,
+    /// Whether importing it calls functions, as a script does.
+    pub(super) is_script: bool,
+    /// The applications of Celery, each with its line.
+    pub(super) celery: Vec<(String, usize)>,
+    /// The line at which it creates a page of Gradio.
+    pub(super) gradio: Option<usize>,
+    /// The functions that the Functions Framework serves, each with its line.
+    pub(super) cloud_functions: Vec<(String, usize)>,
 }
 
 /// An application, or a function that returns one.
@@ -116,7 +125,19 @@ impl ModuleScanner<'_> {
                 self.scan_body(&attempt.orelse);
                 self.scan_body(&attempt.finalbody);
             }
-            Stmt::With(with) => self.scan_body(&with.body),
+            Stmt::With(with) => {
+                let line = self.line(with.range.start().to_usize());
+                let created = with
+                    .items
+                    .iter()
+                    .filter_map(|item| created_object(&item.context_expr, &self.module, &self.module.imports));
+                if created.collect::<Vec<_>>().contains(&FrameworkObject::Gradio) {
+                    self.module.gradio = Some(line);
+                }
+                self.scan_body(&with.body);
+            }
+            Stmt::Expr(expression) => self.module.is_script |= expression.value.is_call_expr(),
+            Stmt::For(_) | Stmt::While(_) => self.module.is_script = true,
             _ => {}
         }
     }
@@ -134,6 +155,8 @@ impl ModuleScanner<'_> {
             Some(FrameworkObject::Handler(library)) => {
                 self.module.handlers.push((name.to_owned(), HandlerKind::Adapter(library), line));
             }
+            Some(FrameworkObject::Celery) => self.module.celery.push((name.to_owned(), line)),
+            Some(FrameworkObject::Gradio) => self.module.gradio = Some(line),
             None if name == "lambda_handler" => {
                 self.module.handlers.push((name.to_owned(), HandlerKind::Object, line));
             }
@@ -150,7 +173,14 @@ impl ModuleScanner<'_> {
             return;
         }
         let (name, line) = (function.name.to_string(), self.line(function.name.range.start().to_usize()));
-        if let Some(kind) = handler_kind(function) {
+        if function.decorator_list.iter().any(|decorator| {
+            let callable = decorator.expression.as_call_expr().map_or(&decorator.expression, |call| &call.func);
+            qualified(callable, &self.module).is_some_and(|name| CLOUD_FUNCTIONS.contains(&name.as_str()))
+        }) {
+            self.module.cloud_functions.push((name, line));
+            return;
+        }
+        if let Some(kind) = handler_kind::of(function) {
             self.module.handlers.push((name, kind, line));
         } else if let Some(framework) = FactoryScanner::read(function, &self.module, self.is_package) {
             self.module.applications.push(ApplicationDefinition { name, framework, is_factory: true, line });
@@ -219,43 +249,6 @@ fn created_object(
         return Some(FrameworkObject::Application(Framework::PYRAMID));
     }
     framework_object(&qualified_in(&call.func, module, imports)?)
-}
-
-/// Returns why a function looks like a handler, if it does: its two parameters are named as in AWS's examples, it has the name
-/// that the AWS console gives handlers, or it has a decorator for handlers.
-fn handler_kind(function: &ast::StmtFunctionDef) -> Option<HandlerKind> {
-    let parameters = &function.parameters;
-    let positional: Vec<_> = parameters.posonlyargs.iter().chain(&parameters.args).collect();
-    let [event, context, rest @ ..] = &positional[..] else { return None };
-    let mut others = rest.iter().copied().chain(&parameters.kwonlyargs);
-    if !others.all(|parameter| parameter.default.is_some()) {
-        return None;
-    }
-    let [event, context] =
-        [event, context].map(|parameter| parameter.parameter.name.trim_matches('_').to_ascii_lowercase());
-    let is_event = event.ends_with("event") || event == "evt";
-    let is_context = context.ends_with("context") || context == "ctx";
-    let is_decorated = function.decorator_list.iter().any(|decorator| {
-        let callable = decorator.expression.as_call_expr().map_or(&decorator.expression, |call| &call.func);
-        let last = match callable {
-            Expr::Name(name) => name.id.as_str(),
-            Expr::Attribute(attribute) => attribute.attr.as_str(),
-            _ => return false,
-        };
-        POWERTOOLS.contains(&last)
-    });
-    let is_named = match function.name.as_str() {
-        "lambda_handler" => true,
-        // Functions that handle signals and exceptions have this name, too, but other parameters.
-        "handler" => is_event || is_context,
-        _ => false,
-    };
-    match (is_decorated, is_named, is_event && is_context) {
-        (true, ..) => Some(HandlerKind::Powertools),
-        (_, true, _) => Some(HandlerKind::Named),
-        (.., true) => Some(HandlerKind::Function),
-        _ => None,
-    }
 }
 
 /// Scans a function for whether it returns an application.

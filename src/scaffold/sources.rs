@@ -142,6 +142,7 @@ fn entry_points(modules: &[ScannedModule]) -> EntryPoints {
         handlers: handlers.into_iter().map(|(_, handler)| handler).collect(),
         applications: applications(modules),
         commands: commands(modules),
+        workers: modules.iter().flat_map(workers).collect(),
         django: django(modules),
     }
 }
@@ -184,17 +185,103 @@ fn applications(modules: &[ScannedModule]) -> Vec<DetectedApplication> {
     found.into_iter().map(|(_, application)| application).collect()
 }
 
-/// Returns the commands that run packages with a `__main__.py`, and then those that run modules.
+/// The port that Streamlit, Gradio and the Functions Framework listen on by default.
+const STREAMLIT_PORT: u16 = 8501;
+const GRADIO_PORT: u16 = 7860;
+const CLOUD_FUNCTIONS_PORT: u16 = 8080;
+
+/// Returns the workers of a module's Celery applications.
+fn workers(module: &ScannedModule) -> Vec<DetectedCommand> {
+    let workers = module.celery.iter().map(|(name, line)| {
+        let application = format!("{}:{name}", module.name);
+        let command = ["celery", "--app", &application, "worker", "--loglevel", "INFO"].map(str::to_owned).to_vec();
+        DetectedCommand {
+            command,
+            description: format!("the Celery application {application}"),
+            place: Some(module.place(*line)),
+            port: None,
+            env: &[],
+        }
+    });
+    workers.collect()
+}
+
+/// Returns the commands that serve what a module defines: functions of the Functions Framework, and pages of Streamlit and
+/// Gradio.
+fn served(module: &ScannedModule) -> Vec<DetectedCommand> {
+    let functions = module.cloud_functions.iter().map(|(name, line)| {
+        let port = CLOUD_FUNCTIONS_PORT.to_string();
+        let command = ["functions-framework", "--source", &module.path, "--target", name, "--port", &port];
+        DetectedCommand {
+            command: command.map(str::to_owned).to_vec(),
+            description: format!("the function {name}, served by the Functions Framework"),
+            place: Some(module.place(*line)),
+            port: Some(CLOUD_FUNCTIONS_PORT),
+            env: &[],
+        }
+    });
+    let streamlit = module.roots.contains("streamlit").then(|| {
+        let port = STREAMLIT_PORT.to_string();
+        let command = [
+            "streamlit",
+            "run",
+            &module.path,
+            "--server.address",
+            "0.0.0.0",
+            "--server.port",
+            &port,
+            "--server.headless",
+            "true",
+        ];
+        DetectedCommand {
+            command: command.map(str::to_owned).to_vec(),
+            description: format!("the Streamlit page {}", module.path),
+            place: Some(module.place(1)),
+            port: Some(STREAMLIT_PORT),
+            env: &[],
+        }
+    });
+    let gradio = module.gradio.map(|line| DetectedCommand {
+        command: ["python", "-m", &module.name].map(str::to_owned).to_vec(),
+        description: format!("the Gradio page of {}", module.path),
+        place: Some(module.place(line)),
+        port: Some(GRADIO_PORT),
+        env: &[("GRADIO_SERVER_NAME", "0.0.0.0")],
+    });
+    functions.chain(streamlit).chain(gradio).collect()
+}
+
+/// Returns the position of a module among those that are run, the likeliest first.
+fn likelihood(module: &ScannedModule) -> usize {
+    RUNNABLE_NAMES.iter().position(|name| *name == module.name).unwrap_or(RUNNABLE_NAMES.len())
+}
+
+/// Returns the commands that serve pages and functions, then those that run packages with a `__main__.py`, then those that
+/// run modules; without any of them, those that run scripts.
 fn commands(modules: &[ScannedModule]) -> Vec<DetectedCommand> {
+    let mut top: Vec<&ScannedModule> = modules.iter().filter(|module| module.depth() == 0).collect();
+    top.sort_by_key(|module| likelihood(module));
+    let served: Vec<DetectedCommand> = top.iter().flat_map(|module| served(module)).collect();
+    let mut found: Vec<DetectedCommand> = served.into_iter().chain(run_commands(modules)).collect();
+    if found.is_empty() {
+        found.extend(
+            top.iter()
+                .filter(|module| module.is_script && module.name != "manage")
+                .map(|module| DetectedCommand::run(&module.name, module, format!("the script {}", module.path))),
+        );
+    }
+    found
+}
+
+fn run_commands(modules: &[ScannedModule]) -> Vec<DetectedCommand> {
     let packages = modules.iter().filter_map(|module| {
         let package = module.name.strip_suffix(".__main__").filter(|package| !package.contains('.'))?;
         Some(DetectedCommand::run(package, module, format!("the package {package} with a __main__.py")))
     });
     let mut scripts: Vec<&ScannedModule> =
         modules.iter().filter(|module| module.is_runnable && module.depth() == 0 && module.name != "manage").collect();
-    scripts.sort_by_key(|module| {
-        RUNNABLE_NAMES.iter().position(|name| *name == module.name).unwrap_or(RUNNABLE_NAMES.len())
-    });
+    scripts.retain(|module| module.gradio.is_none());
+    scripts.sort_by_key(|module| likelihood(module));
     let scripts = scripts.into_iter().map(|module| {
         let description = format!("the module {} with an `if __name__ == \"__main__\"`", module.name);
         DetectedCommand::run(&module.name, module, description)
@@ -206,7 +293,7 @@ impl DetectedCommand {
     /// Returns the command that runs a module or a package by its name.
     fn run(name: &str, module: &ScannedModule, description: String) -> Self {
         let command = ["python", "-m", name].map(str::to_owned).to_vec();
-        Self { command, description, place: Some(module.place(1)) }
+        Self { command, description, place: Some(module.place(1)), port: None, env: &[] }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Proposes targets for a project.
 
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 
 use super::DetectedProject;
+use super::dockerfile::Dockerfile;
 use super::entry_points::{DetectedApplication, DetectedCommand};
 use super::frameworks::{Framework, ServerInterface};
 use super::servers::{PORT, ServerCommand};
@@ -65,6 +67,9 @@ pub(super) fn propose(project: &DetectedProject, requested: &RequestedTargets) -
         let default = if matches!(command, ImageCommand::Server(..)) { "web" } else { "app" };
         let name = requested.name.clone().unwrap_or_else(|| default.to_owned());
         targets.push(image_target(project, name.clone(), &command));
+        let worker = project.sources.entry_points.workers.first();
+        let is_own = |worker: &&DetectedCommand| matches!(&command, ImageCommand::Command(main) if main == worker);
+        targets.extend(worker.filter(|worker| !is_own(worker)).map(|worker| worker_target(worker, &name)));
         if let Some(Ok(tests)) = &project.tests {
             targets.push(test_target(tests, &name));
         }
@@ -89,7 +94,8 @@ fn suitable_kinds(project: &DetectedProject, requested: &RequestedTargets) -> Ta
 fn image_command(project: &DetectedProject) -> ImageCommand<'_> {
     let entry_points = &project.sources.entry_points;
     let Some(first) = entry_points.applications.first() else {
-        return entry_points.commands.first().map_or(ImageCommand::Unknown, ImageCommand::Command);
+        let first = entry_points.commands.first().or_else(|| entry_points.workers.first());
+        return first.map_or(ImageCommand::Unknown, ImageCommand::Command);
     };
     let same =
         entry_points.applications.iter().filter(|application| application.framework.name == first.framework.name);
@@ -147,25 +153,36 @@ fn lambda_target(project: &DetectedProject, name: String, requested: &RequestedT
 fn image_target(project: &DetectedProject, name: String, command: &ImageCommand) -> ProposedTarget {
     let mut table = TargetTable::new(&name);
     table.text("kind", TargetKind::Image.name());
-    if !matches!(project.python_reason, PythonReason::Pinned(_)) {
+    let has_base = project.dockerfile.as_ref().is_some_and(|dockerfile| dockerfile.base.is_some());
+    if !has_base && !matches!(project.python_reason, PythonReason::Pinned(_)) {
         table.comment(&python_comment(project));
         table.text("python", &project.python.to_string());
     }
     let entry_points = &project.sources.entry_points;
-    let mut files = Vec::new();
+    let (mut files, mut env) = (Vec::new(), BTreeMap::<String, String>::new());
     let description = match command {
         ImageCommand::Server(application, server) => {
             files.extend(server.configuration);
             if let Some(settings) = entry_points.django.as_ref().and_then(|django| django.settings.as_deref()) {
-                table.pairs("env", &[("DJANGO_SETTINGS_MODULE", settings)]);
+                env.insert("DJANGO_SETTINGS_MODULE".to_owned(), settings.to_owned());
             }
-            add_server(project, application, server, &mut table);
+            if project.dockerfile.as_ref().is_none_or(|dockerfile| dockerfile.command.is_none()) {
+                add_server(project, application, server, &mut table);
+            }
             format!("{}, served by {}", application.framework.name, server.server.name())
         }
         ImageCommand::Command(found) => {
             let place = found.place.as_ref().map_or("pyproject.toml", |place| &place.path);
             table.comment(&format!("{place}: {}.", found.description));
-            table.strings("cmd", &found.command);
+            if project.dockerfile.as_ref().is_none_or(|dockerfile| dockerfile.command.is_none()) {
+                table.strings("cmd", &found.command);
+                if let Some(port) = found.port {
+                    table.numbers("expose", &[port]);
+                }
+            }
+            if !found.env.is_empty() {
+                env.extend(found.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+            }
             let others: Vec<String> =
                 entry_points.commands.iter().skip(1).map(|other| other.command.join(" ")).collect();
             if !others.is_empty() {
@@ -179,10 +196,49 @@ fn image_target(project: &DetectedProject, name: String, command: &ImageCommand)
             "an image".to_owned()
         }
     };
+    if let Some(dockerfile) = &project.dockerfile {
+        env.extend(dockerfile.env.iter().cloned());
+        add_dockerfile(dockerfile, &mut table);
+    }
+    if !env.is_empty() {
+        let pairs: Vec<(&str, &str)> = env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        table.pairs("env", &pairs);
+    }
     add_files(project, &mut table, &files);
     table.comment("Where `pybundle build --push` pushes the image:");
     table.comment(&format!("tag = [\"registry.example.org/{}:latest\"]", project.name));
     ProposedTarget { name, kind: TargetKind::Image, description, table }
+}
+
+/// Adds what a Dockerfile says of the image.
+fn add_dockerfile(dockerfile: &Dockerfile, table: &mut TargetTable) {
+    table.comment("From the Dockerfile:");
+    if let Some(base) = &dockerfile.base {
+        table.text("base", base);
+    }
+    if let Some(entrypoint) = &dockerfile.entrypoint {
+        table.strings("entrypoint", entrypoint);
+    }
+    if let Some(command) = &dockerfile.command {
+        table.strings("cmd", command);
+        if !dockerfile.expose.is_empty() {
+            table.numbers("expose", &dockerfile.expose);
+        }
+    }
+    if let Some(user) = &dockerfile.user {
+        table.text("user", user);
+    }
+    if !dockerfile.packages.is_empty() {
+        let packages = dockerfile.packages.join(", ");
+        table.comment(&format!("It installs {packages}: the base must have what the application needs of them."));
+    }
+    for (line, text) in &dockerfile.others {
+        table.comment(&format!("Not carried over, line {line}: {text}"));
+        if text.contains("manage.py collectstatic") {
+            table.comment("This runs it on the machine that builds, before the files are collected:");
+            table.comment("prepare = [[\"uv\", \"run\", \"manage.py\", \"collectstatic\", \"--noinput\"]]");
+        }
+    }
 }
 
 /// Adds the command that serves an application.
@@ -214,6 +270,18 @@ fn add_server(
     if !others.is_empty() {
         table.comment(&format!("Other applications: {}.", listed(&others)));
     }
+}
+
+/// Returns the target of a worker that runs the same code as a server.
+fn worker_target(worker: &DetectedCommand, production: &str) -> ProposedTarget {
+    let name = if production == "worker" { "background" } else { "worker" }.to_owned();
+    let mut table = TargetTable::new(&name);
+    let place = worker.place.as_ref().map(ToString::to_string).unwrap_or_default();
+    table.comment(&format!("{place}: {}, with the same layers.", worker.description));
+    table.text("extends", production);
+    table.strings("cmd", &worker.command);
+    let description = worker.command.join(" ");
+    ProposedTarget { name, kind: TargetKind::Image, description, table }
 }
 
 fn test_target(tests: &TestSuite, production: &str) -> ProposedTarget {

@@ -43,10 +43,50 @@ fn is_on_gitlab(source: &str) -> bool {
     source.split('/').nth(2).is_some_and(|host| host.split('.').any(|part| part == "gitlab"))
 }
 
+/// The first line of the workflows that are written here.
+const FIRST_LINE: &str = "# Builds every target of [tool.pybundle], like `pybundle build` on a developer's machine.\n";
+
+/// Returns the jobs for projects that a workflow does not build yet, to be added at its end; `None` if it builds all of them,
+/// or if it is not one that was written here: its jobs must come last.
+pub(super) fn missing_jobs(workflow: &str, projects: &[PathBuf], is_workspace: bool) -> Option<String> {
+    let last_key = workflow.lines().rfind(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()));
+    if !workflow.starts_with(FIRST_LINE) || last_key != Some("jobs:") {
+        return None;
+    }
+    let built: Vec<&str> = workflow.lines().filter_map(|line| line.trim_start().strip_prefix("project: ")).collect();
+    // A step without the key builds the root.
+    let has_root = workflow.matches(ACTION).count() > built.len();
+    let is_missing = |path: &PathBuf| match shown(path).as_str() {
+        "." => !has_root,
+        project => !built.contains(&project),
+    };
+    let missing: Vec<PathBuf> = projects.iter().filter(|path| is_missing(path)).cloned().collect();
+    // One that is alone has another name in a workflow of its own.
+    let named = missing.iter().map(|path| match shown(path).as_str() {
+        "." => ("build".to_owned(), ".".to_owned()),
+        project => (project.replace(['/', '.'], "-"), project.to_owned()),
+    });
+    let jobs = jobs(named.collect(), is_workspace);
+    let gap = if workflow.ends_with('\n') { "" } else { "\n" };
+    (!missing.is_empty()).then(|| format!("{gap}{jobs}"))
+}
+
 /// Returns the GitHub Actions workflow for projects in these directories, relative to the root of the repository.
 pub(super) fn github(projects: &[PathBuf], is_workspace: bool) -> String {
+    let jobs = jobs(jobs_of(projects), is_workspace);
+    format!(
+        "{FIRST_LINE}\
+         name: pybundle\n\n\
+         on:\n  push:\n    branches: [main, master]\n  pull_request:\n\n\
+         permissions:\n  contents: read\n\n\
+         jobs:\n{jobs}"
+    )
+}
+
+/// Returns the text of jobs, each with its name and the directory of its project.
+fn jobs(named: Vec<(String, String)>, is_workspace: bool) -> String {
     let mut jobs = String::new();
-    for (name, project) in jobs_of(projects) {
+    for (name, project) in named {
         jobs.push_str(&format!("  {name}:\n    runs-on: ubuntu-24.04\n    steps:\n"));
         jobs.push_str("      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1\n");
         jobs.push_str("        with:\n          persist-credentials: false\n");
@@ -58,13 +98,7 @@ pub(super) fn github(projects: &[PathBuf], is_workspace: bool) -> String {
             jobs.extend(project.into_iter().chain(workspace));
         }
     }
-    format!(
-        "# Builds every target of [tool.pybundle], like `pybundle build` on a developer's machine.\n\
-         name: pybundle\n\n\
-         on:\n  push:\n    branches: [main, master]\n  pull_request:\n\n\
-         permissions:\n  contents: read\n\n\
-         jobs:\n{jobs}"
-    )
+    jobs
 }
 
 /// Returns the jobs to add to the GitLab CI/CD configuration.

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::project::Project;
-use crate::support::command::{fail, succeed};
+use crate::project::{Project, names};
+use crate::support::command::{fail, pybundle, succeed, tool};
 
 const APP: (&str, &str) = ("app.py", "def lambda_handler(event, context): pass\n");
 const WORKFLOW: &str = ".github/workflows/pybundle.yml";
@@ -113,4 +113,62 @@ fn invalid_arguments_are_refused() {
     let empty = Project::new(&[]);
     assert!(empty.refused(&[]).contains("found nothing to deploy in "));
     assert!(empty.refused(&["missing"]).contains("cannot read "));
+}
+
+/// A repository with several projects is set up one by one, and its workflow builds them all and can run.
+#[test]
+fn a_second_project_is_added_to_the_workflow() {
+    let project =
+        Project::new(&[("one/app.py", APP.1), ("two/deep/app.py", APP.1), (".git/HEAD", "ref: refs/heads/main\n")]);
+    let init = |directory: &str| {
+        let mut command = pybundle(&["init"]);
+        succeed(command.arg(project.path(directory)))
+    };
+    init("one");
+    let first = project.0.read(WORKFLOW);
+    let said = init("two/deep");
+    assert!(said.contains("added to ") && said.contains(WORKFLOW), "{said}");
+    let both = project.0.read(WORKFLOW);
+    assert!(both.starts_with(&first) && both[first.len()..].starts_with("  two-deep:\n"), "{both}");
+    for directory in ["one", "two/deep"] {
+        assert_eq!(both.matches(&format!("          project: {directory}\n")).count(), 1, "{both}");
+    }
+    // GitHub's own grammar of workflows.
+    succeed(
+        std::process::Command::new(tool("actionlint")).args(["-shellcheck=", "-pyflakes="]).arg(project.path(WORKFLOW)),
+    );
+    let said = fail(pybundle(&["init"]).arg(project.path("two/deep")));
+    assert!(said.contains("already set up"), "{said}");
+    assert_eq!(project.0.read(WORKFLOW), both);
+}
+
+/// The root of a workspace may be a project itself.
+#[test]
+fn the_members_of_a_root_with_a_project_are_listed() {
+    let project = Project::new(&[
+        APP,
+        (
+            "pyproject.toml",
+            "[project]\nname = \"shop\"\nversion = \"1\"\n\n[tool.uv.workspace]\nmembers = [\"services/*\"]\n",
+        ),
+        ("services/mail/pyproject.toml", "[project]\nname = \"mail\"\nversion = \"1\"\n"),
+        ("services/mail/app.py", APP.1),
+        ("services/library/pyproject.toml", "[project]\nname = \"library\"\nversion = \"1\"\n"),
+        ("services/library/names.py", "NAMES = []\n"),
+    ]);
+    let report = project.init(&[]);
+    assert_eq!(names(&report["projects"]), ["shop", "mail"]);
+    assert!(project.0.read(WORKFLOW).contains("          workspace: true\n"));
+    // What is requested is for the project itself.
+    let project = Project::new(&[
+        APP,
+        (
+            "pyproject.toml",
+            "[project]\nname = \"shop\"\nversion = \"1\"\n\n[tool.uv.workspace]\nmembers = [\"services/*\"]\n",
+        ),
+        ("services/mail/pyproject.toml", "[project]\nname = \"mail\"\nversion = \"1\"\n"),
+        ("services/mail/app.py", APP.1),
+    ]);
+    let report = project.init(&["--handler=app.lambda_handler"]);
+    assert_eq!(names(&report["projects"]), ["shop"]);
 }

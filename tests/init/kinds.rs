@@ -212,3 +212,130 @@ fn every_deployable_member_of_a_workspace_is_configured() {
     assert!(alone.0.read(".github/workflows/pybundle.yml").ends_with("with:\n          project: packages/job\n"));
     assert!(!alone.0.read("packages/api/pyproject.toml").contains("pybundle"));
 }
+
+/// What is started without a web server of its own.
+#[test]
+fn pages_functions_and_scripts_are_recognized() {
+    for (distribution, files, command, port) in [
+        (
+            "streamlit",
+            &[("app.py", "import streamlit as st\n\nst.title('Shop')\n")][..],
+            "streamlit run app.py --server.address 0.0.0.0 --server.port 8501 --server.headless true",
+            Some(8501),
+        ),
+        (
+            "gradio",
+            &[(
+                "app.py",
+                "import gradio as gr\n\nwith gr.Blocks() as demo:\n    gr.Markdown('Shop')\n\nif __name__ == '__main__':\n    demo.launch()\n",
+            )],
+            "python -m app",
+            Some(7860),
+        ),
+        (
+            "functions-framework",
+            &[(
+                "main.py",
+                "import functions_framework\n\n@functions_framework.http\ndef hello(request):\n    return 'Hello'\n",
+            )],
+            "functions-framework --source main.py --target hello --port 8080",
+            Some(8080),
+        ),
+        (
+            "celery",
+            &[("shop/__init__.py", ""), ("shop/tasks.py", "from celery import Celery\n\napp = Celery('shop')\n")],
+            "celery --app shop.tasks:app worker --loglevel INFO",
+            None,
+        ),
+        (
+            "requests",
+            &[("import_prices.py", "import json\n\nprint(json.dumps({}))\n")],
+            "python -m import_prices",
+            None,
+        ),
+    ] {
+        let name = distribution.replace('-', "_");
+        let project = Project::new(files);
+        project.0.write(&format!("index/{name}-1.0-py3-none-any.whl"), &crate::support::wheel(&name, "1.0"));
+        project.0.write("pyproject.toml", pyproject("shop", &[distribution], "").as_bytes());
+        project.0.uv(&["lock", "--offline"]);
+        project.init(&[]);
+        let target = project.target("app");
+        assert_eq!(strings(&target, "cmd").join(" "), command);
+        let ports = target.get("expose").map(|ports| ports[0].as_integer().unwrap());
+        assert_eq!(ports, port, "{distribution}");
+        assert_eq!(target.contains_key("env"), distribution == "gradio");
+        assert_eq!(project.planned(&[]), ["app"], "{distribution}");
+    }
+}
+
+/// A worker runs the code of the server, so it has the same layers.
+#[test]
+fn a_worker_beside_a_server_is_a_target_of_its_own() {
+    let project = Project::locked(
+        &["flask", "gunicorn", "celery"],
+        &[],
+        "",
+        &[
+            ("shop/__init__.py", ""),
+            ("shop/web.py", "import flask\n\napp = flask.Flask('shop')\n"),
+            ("shop/tasks.py", "import celery\n\nqueue = celery.Celery('shop')\n"),
+        ],
+    );
+    project.init(&[]);
+    assert_eq!(strings(&project.target("web"), "cmd")[0], "gunicorn");
+    let worker = project.target("worker");
+    assert_eq!(worker["extends"].as_str(), Some("web"));
+    assert_eq!(strings(&worker, "cmd").join(" "), "celery --app shop.tasks:queue worker --loglevel INFO");
+    assert_eq!(project.planned(&[]), ["web", "worker"]);
+}
+
+/// What a team has decided in its Dockerfile is carried over, and what cannot be is said.
+#[test]
+fn a_dockerfile_is_read() {
+    let dockerfile = "FROM python:3.12-slim\n\
+                      ENV PYTHONDONTWRITEBYTECODE=1 LOG_LEVEL=info\n\
+                      RUN apt-get update && apt-get install -y libpq5 && rm -rf /var/lib/apt/lists/*\n\
+                      COPY . .\n\
+                      RUN uv sync --frozen\n\
+                      RUN python manage.py collectstatic --noinput\n\
+                      EXPOSE 9000\n\
+                      USER 1000\n\
+                      HEALTHCHECK CMD curl -f http://localhost:9000/\n\
+                      CMD [\"uv\", \"run\", \"gunicorn\", \"--bind\", \"0.0.0.0:9000\", \"shop.wsgi\"]\n";
+    let project = Project::locked(
+        &["django", "gunicorn"],
+        &[],
+        "",
+        &[
+            ("Dockerfile", dockerfile),
+            ("manage.py", MANAGE),
+            ("shop/__init__.py", ""),
+            ("shop/wsgi.py", WSGI),
+            ("shop/settings/__init__.py", ""),
+            ("shop/settings/dev.py", ""),
+        ],
+    );
+    let report = project.init(&[]);
+    let web = project.target("web");
+    assert_eq!(web["base"].as_str(), Some("python:3.12-slim"));
+    assert_eq!(strings(&web, "cmd"), ["gunicorn", "--bind", "0.0.0.0:9000", "shop.wsgi"]);
+    assert_eq!((web["user"].as_str(), &web["expose"][0]), (Some("1000"), &toml::Value::Integer(9000)));
+    assert_eq!(web["env"]["LOG_LEVEL"].as_str(), Some("info"));
+    assert_eq!(web["env"]["DJANGO_SETTINGS_MODULE"].as_str(), Some("shop.settings.dev"));
+    assert_eq!(web["env"].as_table().unwrap().len(), 2);
+    // The base decides.
+    assert!(!web.contains_key("python"));
+    let notes = report["projects"][0]["notes"].to_string();
+    for note in [
+        "Dockerfile installs libpq5: ",
+        "Dockerfile:6 is not carried over: RUN python manage.py collectstatic --noinput",
+        "Dockerfile:9 is not carried over: HEALTHCHECK CMD curl -f http://localhost:9000/",
+    ] {
+        assert!(notes.contains(note), "{notes}");
+    }
+    assert!(!notes.contains("uv sync") && !notes.contains("COPY"), "{notes}");
+    assert!(
+        project.0.read("pyproject.toml").contains("# prepare = [[\"uv\", \"run\", \"manage.py\", \"collectstatic\"")
+    );
+}
