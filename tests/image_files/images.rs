@@ -8,7 +8,6 @@ use std::sync::Arc;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use oci_spec::image::MediaType;
-use pybundle::archive::output::FinishedFile;
 use pybundle::digest::Sha256;
 use pybundle::image::file::{ImageFile, ImageFileError, ImageFormat, ManifestSelector};
 use pybundle::image::{Blob, BlobContent, Layer, OciArtifact, OciImage, docker_archive, layout, oci_archive};
@@ -120,12 +119,12 @@ pub fn write_as(
     path: &Path,
     names: &[String],
 ) -> Result<PathBuf, ImageFileError> {
-    let put = |finished: FinishedFile| Ok(finished.persist()?);
-    match format {
-        ImageFormat::Layout => layout::write(&OciArtifact::from(image), names, path, &Silent),
-        ImageFormat::OciArchive => oci_archive::prepare(&OciArtifact::from(image), names, path, &Silent).and_then(put),
-        ImageFormat::DockerArchive => docker_archive::prepare(image, names, path, &Silent).and_then(put),
-    }
+    let finished = match format {
+        ImageFormat::Layout => return layout::write(&OciArtifact::from(image), names, path, &Silent),
+        ImageFormat::OciArchive => oci_archive::prepare(&OciArtifact::from(image), names, path, &Silent)?,
+        ImageFormat::DockerArchive => docker_archive::prepare(image, names, path, &Silent)?,
+    };
+    Ok(finished.persist()?.path)
 }
 
 /// Returns how a file of a format is named.
