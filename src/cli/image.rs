@@ -24,10 +24,10 @@ pub(crate) struct ImageArguments {
     dry_run: bool,
     #[command(flatten)]
     options: ImageOptions,
-    /// Load the image into Docker or podman [default: the one that is installed]
+    /// Load the image into Docker or podman
     ///
-    /// Of several platforms, the engine's own is loaded.
-    #[arg(long, value_enum, value_name = "ENGINE", num_args = 0..=1, require_equals = true, default_missing_value = "any")]
+    /// Without ENGINE, that is the one that is installed. Of several platforms, the engine's own is loaded.
+    #[arg(long, value_enum, value_name = "ENGINE", num_args = 0..=1, help_heading = "Output", require_equals = true, default_missing_value = "any")]
     load: Option<LoadEngine>,
     /// Pin the configured base to its current digest, and build nothing
     #[arg(

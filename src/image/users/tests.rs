@@ -15,6 +15,7 @@ fn files(texts: &[(&str, &str)]) -> FileSystem {
         "special": { "home": FileAccess::root(0o711.into()) },
         "links": {},
         "executables": [],
+        "files": [],
         "account_files": account_files,
     });
     serde_json::from_value(text).unwrap()

@@ -3,10 +3,12 @@
 pub(crate) mod bytecode;
 pub(crate) mod derived;
 mod shared;
+mod trim_report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
+pub(super) use trim_report::trim_report;
 
 use crate::cache::{Cache, RecordKey, RecordKind};
 use crate::digest::Sha256;
@@ -17,7 +19,7 @@ use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::SelectedWheel;
 use crate::pipeline::{BuildError, plan};
 use crate::platform::Scheme;
-use crate::report::{Reporter, Savings, SlimmedReport, TrimReport};
+use crate::report::{Reporter, Savings};
 use crate::settings::ContentSettings;
 use crate::tree::{FileContent, TreeEntry, TreePath};
 use crate::trim::{self, SlimRule, strip};
@@ -273,22 +275,6 @@ impl Installer<'_> {
         distribution.depend_on(&key.hex());
         Ok(())
     }
-}
-
-/// Reports what `--slim` and `--strip` saved.
-pub(super) fn trim_report(distributions: &[InstalledDistribution]) -> TrimReport {
-    let (mut slimmed, mut stripped) = (BTreeMap::<SlimRule, Savings>::new(), Savings::default());
-    let mut excluded = Savings::default();
-    for distribution in distributions {
-        for (rule, savings) in &distribution.slimmed {
-            slimmed.entry(*rule).or_default().add(*savings);
-        }
-        excluded.add(distribution.excluded);
-        stripped.add(distribution.stripped);
-    }
-    let slimmed = slimmed.into_iter().map(|(rule, saved)| SlimmedReport { rule: rule.name(), saved });
-    let excluded = (excluded.files > 0).then_some(SlimmedReport { rule: "excluded", saved: excluded });
-    TrimReport { slimmed: slimmed.chain(excluded).collect(), stripped }
 }
 
 /// Tells by its name whether a file may be an ELF file, so that other files need not be read.

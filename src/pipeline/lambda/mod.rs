@@ -215,10 +215,7 @@ fn build(
     budget::check(common.audit.max_size.as_ref(), size, &distributions)?;
     write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let documents = documents::beside_zip(settings, &plan, &distributions, &finished, &outputs)?;
-    let artifacts = write::persist(finished, &package)?;
-    if let Some(function) = artifacts.first().filter(|function| !function.unchanged) {
-        documents::remove_stale(&settings.documents, &function.path, reporter)?;
-    }
+    let artifacts = write::persist(finished, &package, &settings.documents, reporter)?;
     let built = BuiltFunction {
         plan: &plan,
         profile,

@@ -6,8 +6,9 @@ use super::report;
 use crate::archive::output::FinishedFile;
 use crate::archive::zip;
 use crate::lambda::DeploymentPackage;
-use crate::pipeline::BuildError;
+use crate::pipeline::{BuildError, documents};
 use crate::report::{ArtifactKind, ArtifactReport, Phase, Reporter, RunningPhase};
+use crate::settings::DocumentSettings;
 
 /// Writes the zips as complete files that [`persist`] moves to their paths.
 ///
@@ -43,14 +44,21 @@ pub(super) fn warn_of_direct_upload(finished: &[(ArtifactKind, FinishedFile)], l
     }
 }
 
-/// Moves the artifacts to their paths, now that all of them are complete.
+/// Moves the artifacts to their paths, now that all of them are complete, and removes documents about earlier ones.
 ///
 /// # Errors
-/// A file cannot be moved.
+/// A file cannot be moved or removed.
 pub(super) fn persist(
     finished: Vec<(ArtifactKind, FinishedFile)>,
     package: &DeploymentPackage,
+    documents: &DocumentSettings,
+    reporter: &dyn Reporter,
 ) -> Result<Vec<ArtifactReport>, BuildError> {
     let artifacts = finished.into_iter().zip(package.trees());
-    artifacts.map(|((kind, finished), (_, tree))| Ok(report::artifact(kind, finished, tree)?)).collect()
+    let artifacts = artifacts.map(|((kind, finished), (_, tree))| report::artifact(kind, finished, tree));
+    let artifacts: Vec<ArtifactReport> = artifacts.collect::<Result<_, _>>()?;
+    if let Some(function) = artifacts.first().filter(|function| !function.unchanged) {
+        documents::remove_stale(documents, &function.path, reporter)?;
+    }
+    Ok(artifacts)
 }

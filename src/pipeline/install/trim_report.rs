@@ -1,0 +1,23 @@
+//! The report of what was omitted and stripped.
+
+use std::collections::BTreeMap;
+
+use crate::pipeline::install::InstalledDistribution;
+use crate::report::{Savings, SlimmedReport, TrimReport};
+use crate::trim::SlimRule;
+
+/// Reports what `--slim` and `--strip` saved.
+pub(crate) fn trim_report(distributions: &[InstalledDistribution]) -> TrimReport {
+    let (mut slimmed, mut stripped) = (BTreeMap::<SlimRule, Savings>::new(), Savings::default());
+    let mut excluded = Savings::default();
+    for distribution in distributions {
+        for (rule, savings) in &distribution.slimmed {
+            slimmed.entry(*rule).or_default().add(*savings);
+        }
+        excluded.add(distribution.excluded);
+        stripped.add(distribution.stripped);
+    }
+    let slimmed = slimmed.into_iter().map(|(rule, saved)| SlimmedReport { rule: rule.name(), saved });
+    let excluded = (excluded.files > 0).then_some(SlimmedReport { rule: "excluded", saved: excluded });
+    TrimReport { slimmed: slimmed.chain(excluded).collect(), stripped }
+}
