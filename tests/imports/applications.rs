@@ -18,7 +18,12 @@ const APPLICATIONS: [(&str, &str, &[&str]); 20] = [
     ("azure", "function_app", &[]),
     ("celery", "proj, proj.tasks", &[]),
     ("cli", "tool.cli, tool.__main__", &[]),
-    ("django", "manage, config.wsgi; config.wsgi.application; import shop.urls", &[]),
+    // True: it is never connected here, and psycopg without the extra `binary` needs the library of the system for that.
+    (
+        "django",
+        "manage, config.wsgi; config.wsgi.application; import shop.urls",
+        &["psycopg 3.3.9 opens the library libpq, which is neither in the artifact nor in python3.12"],
+    ),
     ("fastapi", "app.main", &[]),
     ("flask", "wsgi", &[]),
     ("google", "main", &[]),
