@@ -112,7 +112,7 @@ fn a_zip_is_not_written_to_a_terminal() {
     let example = Example::new();
     for name in ["-", "/dev/stdout"] {
         let mut command = Command::new("python3");
-        command.arg(repository().join("tests/support/terminal.py")).arg("out");
+        command.arg(repository().join("tests/support/terminal.py")).args(["out", "80"]);
         command.arg(env!("CARGO_BIN_EXE_pybundle")).args(["lambda", "-o", name]).current_dir(example.path(""));
         let result: Value = serde_json::from_str(&succeed(&mut command)).unwrap();
         assert_eq!((&result["status"], &result["out"]), (&1.into(), &"".into()));
