@@ -52,7 +52,7 @@ impl FullDisk {
 fn every_output_names_its_path_and_leaves_nothing() {
     let disk = FullDisk::new();
     let zip = pybundle(&["lambda", "project", "--output=disk/made/a.zip"]);
-    let image = |output: &str| disk.0.command(&[output, "--no-progress"]);
+    let image = |output: &str| disk.0.command(&[output]);
     for (command, path) in [
         (zip, "disk/made/a.zip"),
         (image("--output=oci:disk/made/layout"), "disk/made/layout"),

@@ -52,9 +52,10 @@ impl Workshop {
     }
 
     /// Returns `pybundle image project`, to be run in the directory, with further arguments. There is no bytecode unless
-    /// they ask for it, so that digests do not depend on which interpreters this machine has.
+    /// they ask for it, so that digests do not depend on which interpreters this machine has, and no line about what takes long,
+    /// so that the output does not depend on how fast it is.
     pub fn without_base(&self, arguments: &[&str]) -> Command {
-        let mut command = command::pybundle(&["image", "project", "--no-compile-bytecode"]);
+        let mut command = command::pybundle(&["image", "project", "--no-compile-bytecode", "--no-progress"]);
         command.current_dir(self.directory.path()).env("PYBUNDLE_CACHE_DIR", self.path("cache")).args(arguments);
         command
     }

@@ -103,7 +103,7 @@ fn what_is_compiled_for_another_machine_is_not_built() {
     let message = fail(&mut command);
     for part in [
         "warning: numpy 1.26.4 has no wheel for cp313 on manylinux_2_34_",
-        "it is built from numpy-1.26.4.tar.gz, which --no-build forbids",
+        "it is built from numpy-1.26.4.tar.gz (--no-build makes this an error)",
         "a wheel built on this machine from numpy-1.26.4.tar.gz is for",
         "there are the wheels numpy-1.26.4-cp310-",
         "more",

@@ -10,7 +10,7 @@ use crate::support::command::{fail, pybundle, succeed};
 use crate::support::uv::Project;
 
 fn plan(project: &Path, arguments: &[&str]) -> Command {
-    let mut command = pybundle(&["plan", "--runtime=python3.12"]);
+    let mut command = pybundle(&["plan", "--runtime=python3.12", "--no-progress"]);
     command.args(arguments).arg(project);
     command
 }
