@@ -20,6 +20,7 @@ mod pipfile;
 mod poetry;
 mod pylock;
 mod python_json;
+mod reference_context;
 pub mod requirements;
 mod requires_python;
 mod selection;

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
@@ -98,21 +97,21 @@ pub(super) struct PipfileCategory(pub(super) BTreeMap<DistributionName, PipfileE
 
 impl<'de> Deserialize<'de> for PipfileCategory {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(UniqueNamesVisitor(PhantomData)).map(Self)
+        deserializer.deserialize_map(PipfileCategoryVisitor)
     }
 }
 
 /// Reads an object whose keys are names that differ after normalization.
-struct UniqueNamesVisitor<T>(PhantomData<T>);
+struct PipfileCategoryVisitor;
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for UniqueNamesVisitor<T> {
-    type Value = BTreeMap<DistributionName, T>;
+impl<'de> Visitor<'de> for PipfileCategoryVisitor {
+    type Value = PipfileCategory;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object of locked distributions")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PipfileCategory, A::Error> {
         let mut entries = BTreeMap::new();
         while let Some(key) = map.next_key::<String>()? {
             let name: DistributionName = key.parse().map_err(A::Error::custom)?;
@@ -120,7 +119,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for UniqueNamesVisitor<T> {
                 return Err(A::Error::custom(format!("`{key}` is listed twice")));
             }
         }
-        Ok(entries)
+        Ok(PipfileCategory(entries))
     }
 }
 

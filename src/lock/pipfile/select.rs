@@ -8,15 +8,14 @@ use super::document::{PipfileCategory, PipfileEntry};
 use super::{DEV_PACKAGES, DEVELOP, PipfileLock};
 use crate::lock::error::{Inconsistency, LockError};
 use crate::lock::path::join;
-use crate::lock::requirements::DirectReference;
+use crate::lock::reference_context::ReferenceContext;
 use crate::lock::{
-    AcceptedFiles, Dependent, DistributionSource, ExtrasAndGroups, GitSource, IndexQuery, PinnedDistribution,
-    QueriedIndexes, Selection, SelectionRequest, requires_python,
+    AcceptedFiles, Dependent, DistributionSource, ExtrasAndGroups, IndexQuery, PinnedDistribution, QueriedIndexes,
+    Selection, SelectionRequest, requires_python,
 };
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::platform::{MarkerEnvironment, TargetPlatform};
-use crate::redact;
 
 /// The names of the group of `[dev-packages]` besides its own: the lock's, and the usual one.
 const DEV_ALIASES: [&str; 2] = [DEVELOP, "dev"];
@@ -116,15 +115,19 @@ impl PipfileLock {
 
     /// Returns what an entry pins.
     fn pin(&self, name: &DistributionName, entry: &PipfileEntry) -> Result<PinnedDistribution, LockError> {
-        let repositories = [("hg", &entry.hg), ("svn", &entry.svn), ("bzr", &entry.bzr)];
-        if let Some((vcs, _)) = repositories.iter().find(|(_, url)| url.is_some()) {
-            let (path, package, vcs) = (self.path.clone(), name.to_string(), (*vcs).to_owned());
-            return Err(LockError::UnsupportedVcs { path, package, vcs });
-        }
-        let direct = entry.file.as_ref().or(entry.path.as_ref());
+        let context = self.context(name);
+        context.check_vcs([("hg", &entry.hg), ("svn", &entry.svn), ("bzr", &entry.bzr)])?;
+        let (direct, subdirectory) = (entry.file.as_ref().or(entry.path.as_ref()), &entry.subdirectory);
         let (version, source) = match (direct, &entry.git) {
-            (Some(location), _) => self.direct(name, entry, location)?,
-            (None, Some(url)) => (entry.exact_version(), DistributionSource::Git(self.repository(name, entry, url)?)),
+            (Some(location), _) => {
+                let digests = entry.hashes.iter().map(|digest| digest.0.clone());
+                context.direct(name, location, subdirectory.as_ref(), digests)?
+            }
+            (None, Some(url)) => {
+                let url = url.strip_prefix("git+").unwrap_or(url);
+                let git = context.git(url, entry.r#ref.as_deref(), subdirectory.clone())?;
+                (entry.exact_version(), DistributionSource::Git(git))
+            }
             (None, None) => {
                 let version = entry
                     .exact_version()
@@ -143,39 +146,6 @@ impl PipfileLock {
         Ok(PinnedDistribution { name: name.clone(), version, required_by, source })
     }
 
-    /// Returns the version and the source of a URL or path.
-    fn direct(
-        &self,
-        name: &DistributionName,
-        entry: &PipfileEntry,
-        location: &str,
-    ) -> Result<(Option<Version>, DistributionSource), LockError> {
-        let location = match &entry.subdirectory {
-            Some(subdirectory) => format!("{location}#subdirectory={subdirectory}"),
-            None => location.to_owned(),
-        };
-        let (reference, fragment) = DirectReference::parse(&location, &self.directory)
-            .map_err(|reason| self.invalid_url(name, &location, reason))?;
-        let digests = fragment.digest.into_iter().chain(entry.hashes.iter().map(|digest| digest.0.clone())).collect();
-        let version = reference.version(name);
-        let source = reference
-            .source(digests)
-            .ok_or_else(|| self.invalid_url(name, &location, "it names no commit".to_owned()))?;
-        Ok((version, source))
-    }
-
-    fn repository(&self, name: &DistributionName, entry: &PipfileEntry, url: &str) -> Result<GitSource, LockError> {
-        let Some(commit) = entry.r#ref.as_deref().filter(|commit| GitSource::is_commit(commit)) else {
-            let (path, package) = (self.path.clone(), name.to_string());
-            return Err(LockError::Inconsistent { path, package, inconsistency: Inconsistency::MissingCommit });
-        };
-        if url.is_empty() || url.starts_with('-') {
-            return Err(self.invalid_url(name, url, "it is not the URL of a repository".to_owned()));
-        }
-        let url = url.strip_prefix("git+").unwrap_or(url).to_owned();
-        Ok(GitSource { url, commit: commit.to_ascii_lowercase(), subdirectory: entry.subdirectory.clone(), lfs: false })
-    }
-
     /// Returns the indexes that an entry is looked up on.
     fn indexes(&self, name: &DistributionName, entry: &PipfileEntry) -> Result<QueriedIndexes, LockError> {
         let Some(index) = &entry.index else {
@@ -187,17 +157,12 @@ impl PipfileLock {
         match self.sources.iter().find(|source| source.name.as_ref() == Some(index)) {
             Some(source) if source.is_pypi() => Ok(QueriedIndexes::Default),
             Some(source) => Ok(QueriedIndexes::Only(source.url.clone())),
-            None => {
-                let (path, package) = (self.path.clone(), name.to_string());
-                let inconsistency = Inconsistency::UnknownIndex(index.escape_debug().to_string());
-                Err(LockError::Inconsistent { path, package, inconsistency })
-            }
+            None => Err(self.context(name).inconsistent(Inconsistency::UnknownIndex(index.escape_debug().to_string()))),
         }
     }
 
-    fn invalid_url(&self, name: &DistributionName, url: &str, reason: String) -> LockError {
-        let (path, package) = (self.path.clone(), name.to_string());
-        LockError::InvalidUrl { path, package, url: redact::text(url), reason }
+    fn context(&self, name: &DistributionName) -> ReferenceContext<'_> {
+        ReferenceContext { path: &self.path, directory: &self.directory, package: name.to_string() }
     }
 }
 

@@ -10,11 +10,11 @@ use super::document::{PoetryFile, PoetryMetadata, PoetryPackage, PoetrySource};
 use crate::digest::Digest;
 use crate::lock::error::{Inconsistency, LockError};
 use crate::lock::path::join;
+use crate::lock::reference_context::ReferenceContext;
 use crate::lock::{
-    AcceptedFiles, DistributionFiles, DistributionSource, FileLocation, GitSource, IndexQuery, LockedFile, LockedSdist,
+    AcceptedFiles, DistributionFiles, DistributionSource, FileLocation, IndexQuery, LockedFile, LockedSdist,
     LockedWheel, QueriedIndexes,
 };
-use crate::redact;
 
 /// Locates the distributions of one lock.
 pub(super) struct PoetryLocator<'a> {
@@ -49,7 +49,7 @@ impl PoetryLocator<'_> {
                 DistributionSource::Files(self.file(package, &name, location, subdirectory.as_ref())?)
             }
             Some(PoetrySource::Git { url, commit, subdirectory }) => {
-                DistributionSource::Git(self.repository(package, url, commit.as_deref(), subdirectory.clone())?)
+                DistributionSource::Git(self.context(package).git(url, commit.as_deref(), subdirectory.clone())?)
             }
         })
     }
@@ -95,7 +95,7 @@ impl PoetryLocator<'_> {
             entry.and_then(|file| file.hash.as_ref()).map(|hash| hash.0.clone()).into_iter().collect();
         if let Ok(filename) = name.parse::<crate::wheel::filename::WheelFilename>() {
             if filename.name != package.name {
-                return Err(self.inconsistent(package, Inconsistency::WheelNameMismatch(name.to_owned())));
+                return Err(self.context(package).inconsistent(Inconsistency::WheelNameMismatch(name.to_owned())));
             }
             let wheel = LockedWheel { filename, location, digests, size: None };
             return Ok(DistributionFiles { wheels: vec![wheel], ..DistributionFiles::default() });
@@ -112,45 +112,17 @@ impl PoetryLocator<'_> {
         })
     }
 
-    fn repository(
-        &self,
-        package: &PoetryPackage,
-        url: &str,
-        commit: Option<&str>,
-        subdirectory: Option<String>,
-    ) -> Result<GitSource, LockError> {
-        let Some(commit) = commit.filter(|commit| GitSource::is_commit(commit)) else {
-            return Err(self.inconsistent(package, Inconsistency::MissingCommit));
-        };
-        if url.is_empty() || url.starts_with('-') {
-            return Err(self.invalid_url(package, url, "it is not the URL of a repository"));
-        }
-        // `host:path` and `scheme://` are not local paths.
-        let is_path = !url.split('/').next().unwrap_or_default().contains(':');
-        let url = if is_path { join(self.directory, url).to_string_lossy().into_owned() } else { url.to_owned() };
-        Ok(GitSource { url, commit: commit.to_ascii_lowercase(), subdirectory, lfs: false })
-    }
-
     fn parse_url(&self, package: &PoetryPackage, text: &str) -> Result<Url, LockError> {
-        let url = Url::parse(text).map_err(|error| self.invalid_url(package, text, &error.to_string()))?;
+        let url = Url::parse(text).map_err(|error| self.context(package).invalid_url(text, &error.to_string()))?;
         self.location(package, &url)?;
         Ok(url)
     }
 
     fn location(&self, package: &PoetryPackage, url: &Url) -> Result<FileLocation, LockError> {
-        FileLocation::from_url(url, None).map_err(|reason| self.invalid_url(package, url.as_str(), reason))
+        FileLocation::from_url(url, None).map_err(|reason| self.context(package).invalid_url(url.as_str(), reason))
     }
 
-    fn invalid_url(&self, package: &PoetryPackage, url: &str, reason: &str) -> LockError {
-        LockError::InvalidUrl {
-            path: self.path.to_owned(),
-            package: package.to_string(),
-            url: redact::text(url),
-            reason: reason.to_owned(),
-        }
-    }
-
-    fn inconsistent(&self, package: &PoetryPackage, inconsistency: Inconsistency) -> LockError {
-        LockError::Inconsistent { path: self.path.to_owned(), package: package.to_string(), inconsistency }
+    fn context(&self, package: &PoetryPackage) -> ReferenceContext<'_> {
+        ReferenceContext { path: self.path, directory: self.directory, package: package.to_string() }
     }
 }
