@@ -5,7 +5,7 @@
 use std::fmt;
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{self as ast, Expr, Stmt};
+use ruff_python_ast::{self as ast, Expr, Identifier, Pattern, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, Parsed};
 use ruff_text_size::TextRange;
 
@@ -157,6 +157,16 @@ fn decode(source: &[u8]) -> Result<std::borrow::Cow<'_, str>, PythonSyntaxError>
         column: String::from_utf8_lossy(&before[line_start..]).chars().count() + 1,
         reason: "byte that is not UTF-8, without an encoding declaration".to_owned(),
     })
+}
+
+/// Returns the name that a pattern itself binds, not those within it.
+pub(crate) fn captured_name(pattern: &Pattern) -> Option<&Identifier> {
+    match pattern {
+        Pattern::MatchAs(pattern) => pattern.name.as_ref(),
+        Pattern::MatchStar(pattern) => pattern.name.as_ref(),
+        Pattern::MatchMapping(pattern) => pattern.rest.as_ref(),
+        _ => None,
+    }
 }
 
 /// Returns whether a condition is `__name__ == "__main__"`, whose body does not run when the module is imported.

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::{ArchiveError, EPOCH};
-use crate::digest::{HashingWriter, Sha256};
+use crate::digest::Sha256;
 use crate::temporary::TemporaryFile;
 
 /// The names of standard output. The operating system's are among them because a summary must not mix with an artifact that
@@ -227,9 +227,7 @@ fn has_content(path: &Path, size: u64, sha256: Sha256) -> io::Result<bool> {
     if !metadata.is_file() || metadata.len() != size {
         return Ok(false);
     }
-    let mut hashed = HashingWriter::new(io::sink());
-    io::copy(&mut File::open(path)?, &mut hashed)?;
-    Ok(hashed.finish().1 == sha256)
+    Ok(Sha256::of_file(path)? == sha256)
 }
 
 impl io::Write for OpenOutput {

@@ -256,13 +256,7 @@ impl<'a> Visitor<'a> for ModuleNames {
     }
 
     fn visit_pattern(&mut self, pattern: &'a ast::Pattern) {
-        let captured = match pattern {
-            ast::Pattern::MatchAs(pattern) => pattern.name.as_ref(),
-            ast::Pattern::MatchStar(pattern) => pattern.name.as_ref(),
-            ast::Pattern::MatchMapping(pattern) => pattern.rest.as_ref(),
-            _ => None,
-        };
-        if let Some(name) = captured {
+        if let Some(name) = syntax::captured_name(pattern) {
             self.bind(name, Binding::Object);
         }
         visitor::walk_pattern(self, pattern);

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use super::arguments::GlobalArguments;
 use super::error::CliError;
 use super::plan::PlanView;
-use super::printer::{Printer, TextPage, count, size};
+use super::printer::{Printer, TextPage, count};
 use super::progress::ProgressDisplay;
 use super::target_flags::TargetFlags;
 use super::{image, located_project, plan};
@@ -21,6 +21,7 @@ use crate::report::{
     BuiltArtifact, BuiltReport, ErrorReport, FORMAT_VERSION, ListedReport, TargetListReport, TargetOutcome, TargetPlan,
     TargetsReport,
 };
+use crate::settings::binary_size;
 
 /// Arguments of `pybundle build`.
 #[derive(Debug, Args)]
@@ -433,7 +434,7 @@ fn row(target: &BuiltReport) -> Option<[String; 5]> {
         }
         TargetOutcome::Planned { .. } | TargetOutcome::Failed { .. } => return None,
     };
-    Some([target.name.clone(), target.kind.clone(), size(bytes), digest, locations.join(", ")])
+    Some([target.name.clone(), target.kind.clone(), binary_size(bytes), digest, locations.join(", ")])
 }
 
 /// Returns the first characters of a digest, as container tools abbreviate it.

@@ -6,10 +6,10 @@ use clap::{Args, Subcommand};
 
 use super::arguments::GlobalArguments;
 use super::error::CliError;
-use super::printer::{Printer, count, size};
+use super::printer::{Printer, count};
 use crate::cache::{Cache, CacheSize};
 use crate::report::{CacheFolderReport, CacheSizeReport, FORMAT_VERSION};
-use crate::settings::CacheChoice;
+use crate::settings::{CacheChoice, binary_size};
 
 /// Arguments of `pybundle cache`.
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: CacheArguments, global: &GlobalArguments, printer: 
         CacheCommand::Size => {
             let total = cache.size()?;
             printer.result(&report(&total), |page| {
-                page.line(&format!("{} in {}", size(total.bytes), count(total.files, "file")));
+                page.line(&format!("{} in {}", binary_size(total.bytes), count(total.files, "file")));
             })
         }
         CacheCommand::Prune { days } => {
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: CacheArguments, global: &GlobalArguments, printer: 
 
 fn removal(removed: &CacheSize, printer: &Printer) -> Result<(), CliError> {
     printer.result(&report(removed), |page| {
-        page.line(&format!("removed {}, {}", count(removed.files, "file"), size(removed.bytes)));
+        page.line(&format!("removed {}, {}", count(removed.files, "file"), binary_size(removed.bytes)));
     })
 }
 

@@ -1,7 +1,8 @@
 //! The parts that the summaries of zips and of images share.
 
-use super::printer::{TextPage, count, size};
+use super::printer::{TextPage, count};
 use crate::report::{ApplicationReport, AuditReport, BytecodeReport, ImplicitCodeReport, OmittedReport, TrimReport};
+use crate::settings::binary_size;
 
 /// How many files with implicit code are named.
 const SHOWN: usize = 4;
@@ -70,14 +71,14 @@ fn implicit_code(code: &ImplicitCodeReport) -> String {
 /// Adds what --slim and --strip saved.
 pub(crate) fn trim(trim: &TrimReport, page: &mut TextPage) {
     let rules: Vec<String> =
-        trim.slimmed.iter().map(|slimmed| format!("{} {}", slimmed.rule, size(slimmed.saved.bytes))).collect();
+        trim.slimmed.iter().map(|slimmed| format!("{} {}", slimmed.rule, binary_size(slimmed.saved.bytes))).collect();
     if !rules.is_empty() {
         let total = trim.slimmed.iter().map(|slimmed| slimmed.saved.bytes).sum();
-        page.field("slimmed", &format!("{}: {}", size(total), rules.join(", ")));
+        page.field("slimmed", &format!("{}: {}", binary_size(total), rules.join(", ")));
     }
     if trim.stripped.files > 0 {
         let files = count(trim.stripped.files as u64, "compiled file");
-        page.field("stripped", &format!("{} of {files}", size(trim.stripped.bytes)));
+        page.field("stripped", &format!("{} of {files}", binary_size(trim.stripped.bytes)));
     }
 }
 
@@ -85,7 +86,7 @@ pub(crate) fn trim(trim: &TrimReport, page: &mut TextPage) {
 pub(crate) fn bytecode(report: &BytecodeReport, page: &mut TextPage) {
     let text = match &report.python {
         Some(python) => {
-            format!("by CPython {python}, {}, {}", count(report.files as u64, "file"), size(report.size))
+            format!("by CPython {python}, {}, {}", count(report.files as u64, "file"), binary_size(report.size))
         }
         None => format!("none: CPython {} is not installed", report.version),
     };

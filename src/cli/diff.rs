@@ -8,13 +8,14 @@ use clap::{Args, ValueHint};
 use super::arguments::GlobalArguments;
 use super::error::CliError;
 use super::inspect::ReadingArguments;
-use super::printer::{Printer, TextPage, count, shortened, size, visible};
+use super::printer::{Printer, TextPage, count, shortened, visible};
 use super::progress::ProgressReporter;
 use crate::artifact::{self, ArtifactName};
 use crate::report::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport, DiffVerdict,
     FileChange,
 };
+use crate::settings::binary_size;
 
 /// How many distributions, properties and files are shown without --verbose.
 const SHOWN: usize = 12;
@@ -111,13 +112,17 @@ fn sizes(before: &ComparedReport, after: &ComparedReport, page: &mut TextPage) {
 
 fn change_of_size(before: u64, after: u64) -> String {
     if before == after {
-        return size(before);
+        return binary_size(before);
     }
-    format!("{} → {} ({})", size(before), size(after), delta(before, after))
+    format!("{} → {} ({})", binary_size(before), binary_size(after), delta(before, after))
 }
 
 fn delta(before: u64, after: u64) -> String {
-    if after >= before { format!("+{}", size(after - before)) } else { format!("-{}", size(before - after)) }
+    if after >= before {
+        format!("+{}", binary_size(after - before))
+    } else {
+        format!("-{}", binary_size(before - after))
+    }
 }
 
 fn distribution(change: &ChangedDistributionReport) -> [String; 4] {

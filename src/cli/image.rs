@@ -5,14 +5,14 @@ use clap::{Args, ValueEnum};
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
 use super::plan::PlanView;
-use super::printer::{Printer, TextPage, count, size};
+use super::printer::{Printer, TextPage, count};
 use super::progress::ProgressReporter;
 use super::{contents, documents, plan, push};
 use crate::engine::EngineKind;
 use crate::options::ImageOptions;
 use crate::pipeline::{self, ProjectCache};
 use crate::report::{BaseReport, ImagePlanReport, ImageReport, PlatformReport, Reporter, StartReport};
-use crate::settings::{EngineChoice, ImageSettings};
+use crate::settings::{EngineChoice, ImageSettings, binary_size};
 
 /// Arguments of `pybundle image`.
 #[derive(Debug, Args)]
@@ -173,13 +173,18 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut TextPage) {
     };
     page.field(
         &platform.platform.replace("linux/", ""),
-        &format!("{} in {layers}{known}; {} with the base", size(own), size(platform.size)),
+        &format!("{} in {layers}{known}; {} with the base", binary_size(own), binary_size(platform.size)),
     );
     contents::audit(&platform.audit, page);
     contents::trim(&platform.trim, page);
     if verbose {
         for layer in &platform.layers {
-            page.line(&format!("            {}  {:>10}  {}", &layer.digest[..19], size(layer.size), layer.holds));
+            page.line(&format!(
+                "            {}  {:>10}  {}",
+                &layer.digest[..19],
+                binary_size(layer.size),
+                layer.holds
+            ));
         }
     }
 }

@@ -6,11 +6,12 @@ use clap::{Args, ValueHint};
 
 use super::arguments::GlobalArguments;
 use super::error::CliError;
-use super::printer::{Printer, TextPage, column_width, count, shortened, size, visible};
+use super::printer::{Printer, TextPage, column_width, count, shortened, visible};
 use super::progress::ProgressReporter;
 use crate::artifact::{self, ArtifactName, ArtifactSettings};
 use crate::options::RegistryAccessOptions;
 use crate::report::{ContainerReport, ContentsKind, InspectReport, LayerOriginReport, OwnerKind, OwnerReport};
+use crate::settings::binary_size;
 
 /// How many owners and files are shown without --verbose: with the lines above them, they fill a screen.
 const OWNERS: usize = 9;
@@ -96,8 +97,8 @@ fn show(report: &InspectReport, printer: &Printer, page: &mut TextPage) {
     };
     let remark = format!(
         "{what}, {}, {} uncompressed, {}",
-        size(report.size),
-        size(report.uncompressed_size),
+        binary_size(report.size),
+        binary_size(report.uncompressed_size),
         count(report.files as u64, "file")
     );
     page.headline(&report.name, &remark);
@@ -124,7 +125,7 @@ fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, pag
             let digest = layer.digest.get(..19).unwrap_or(&layer.digest);
             page.line(&format!(
                 "            {digest}  {:>10}  {:<7}  {}",
-                size(layer.size),
+                binary_size(layer.size),
                 part(layer.part),
                 visible(&layer.holds)
             ));
@@ -176,7 +177,13 @@ fn owners(report: &InspectReport, printer: &Printer, page: &mut TextPage) {
     let (named, others) = report.contents.split_at(shown);
     for owner in named {
         let share = share(owner.compressed_size, report.size);
-        rows.push([name_of(owner), owner.files.to_string(), size(owner.size), size(owner.compressed_size), share]);
+        rows.push([
+            name_of(owner),
+            owner.files.to_string(),
+            binary_size(owner.size),
+            binary_size(owner.compressed_size),
+            share,
+        ]);
     }
     if !others.is_empty() {
         let name = format!("({} more; -v shows them)", others.len());
@@ -184,13 +191,13 @@ fn owners(report: &InspectReport, printer: &Printer, page: &mut TextPage) {
         let uncompressed = others.iter().map(|owner| owner.size).sum();
         let compressed = others.iter().map(|owner| owner.compressed_size).sum();
         let share = share(compressed, report.size);
-        rows.push([name, files.to_string(), size(uncompressed), size(compressed), share]);
+        rows.push([name, files.to_string(), binary_size(uncompressed), binary_size(compressed), share]);
     }
     rows.push([
         "(headers and documents)".to_owned(),
         String::new(),
         String::new(),
-        size(report.overhead),
+        binary_size(report.overhead),
         share(report.overhead, report.size),
     ]);
     fit(&mut rows, printer.width());
@@ -210,7 +217,7 @@ fn files(report: &InspectReport, printer: &Printer, page: &mut TextPage) {
         let link = file.link.as_ref().map(|link| format!(" -> {}", visible(link))).unwrap_or_default();
         let name = format!("{}{link}", visible(&file.path));
         let owner = file.owner.split(' ').next().unwrap_or_default().to_owned();
-        [name, owner, size(file.size), size(file.compressed_size)]
+        [name, owner, binary_size(file.size), binary_size(file.compressed_size)]
     }));
     fit(&mut rows, printer.width());
     page.table_with_head(&rows, &[2, 3]);

@@ -5,13 +5,13 @@ use clap::Args;
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
 use super::plan::PlanView;
-use super::printer::{Printer, TextPage, count, size};
+use super::printer::{Printer, TextPage, count};
 use super::progress::ProgressReporter;
 use super::{contents, documents, plan};
 use crate::options::LambdaOptions;
 use crate::pipeline::{self, ProjectCache};
 use crate::report::{ArtifactKind, BuildReport, Reporter};
-use crate::settings::LambdaSettings;
+use crate::settings::{LambdaSettings, binary_size};
 
 /// Arguments of `pybundle lambda`.
 #[derive(Debug, Args)]
@@ -74,8 +74,8 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
         };
         let remark = format!(
             "{kind}{}, {} unzipped, {}{}",
-            size(artifact.size),
-            size(artifact.unzipped_size),
+            binary_size(artifact.size),
+            binary_size(artifact.unzipped_size),
             count(artifact.files as u64, "file"),
             if artifact.unchanged { ", unchanged" } else { "" }
         );
@@ -102,7 +102,7 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
     let largest: Vec<String> = largest
         .iter()
         .take(shown)
-        .map(|distribution| format!("{} {}", distribution.name, size(distribution.unzipped_size.unwrap_or(0))))
+        .map(|distribution| format!("{} {}", distribution.name, binary_size(distribution.unzipped_size.unwrap_or(0))))
         .collect();
     if !largest.is_empty() {
         page.field("largest", &largest.join(", "));
@@ -115,5 +115,5 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
     contents::audit(&report.audit, page);
     let limits = &report.limits;
     let percent = 100.0 * limits.unzipped_size as f64 / limits.unzipped_limit as f64;
-    page.field("limit", &format!("{percent:.0} % of {} unzipped", size(limits.unzipped_limit)));
+    page.field("limit", &format!("{percent:.0} % of {} unzipped", binary_size(limits.unzipped_limit)));
 }

@@ -7,13 +7,13 @@ use clap::Args;
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::dependency_tree::{DependencyTree, DistributionOrder};
 use super::error::CliError;
-use super::printer::{Printer, TextPage, count, size};
+use super::printer::{Printer, TextPage, count};
 use super::progress::ProgressReporter;
 use super::{build, contents, image};
 use crate::options::{ImageOptions, LambdaOptions, ProjectConfiguration, TargetKind};
 use crate::pipeline::{self, ProjectCache};
 use crate::report::PlanReport;
-use crate::settings::LambdaSettings;
+use crate::settings::{LambdaSettings, binary_size};
 
 /// Arguments of `pybundle plan`.
 #[derive(Debug, Args)]
@@ -156,7 +156,8 @@ pub(crate) fn table(report: &PlanReport, runtime: &str, view: PlanView, page: &m
     }
     let known: u64 = report.distributions.iter().filter_map(|distribution| distribution.size).sum();
     let unknown = report.distributions.iter().filter(|distribution| distribution.size.is_none()).count() as u64;
-    let mut total = format!("{}, {} of wheels", count(report.distributions.len() as u64, "distribution"), size(known));
+    let mut total =
+        format!("{}, {} of wheels", count(report.distributions.len() as u64, "distribution"), binary_size(known));
     if unknown > 0 {
         total.push_str(&format!(" and {} of unknown size", unknown));
     }
@@ -170,7 +171,7 @@ fn distributions(report: &PlanReport, order: DistributionOrder, page: &mut TextP
         [
             distribution.name.clone(),
             or_dash(&distribution.version),
-            distribution.size.map_or_else(|| "-".to_owned(), size),
+            distribution.size.map_or_else(|| "-".to_owned(), binary_size),
             distribution.tag.clone().unwrap_or_else(|| "built".to_owned()),
             distribution.required_by.join(", "),
         ]

@@ -4,7 +4,7 @@ use clap::{Args, ValueHint};
 
 use super::arguments::GlobalArguments;
 use super::error::CliError;
-use super::printer::{Printer, TextPage, count, size};
+use super::printer::{Printer, TextPage, count};
 use super::progress::ProgressReporter;
 use crate::artifact;
 use crate::image::file::ImageFile;
@@ -12,6 +12,7 @@ use crate::options::RegistryAccessOptions;
 use crate::pipeline::BuildError;
 use crate::registry::ImageReference;
 use crate::report::PushedReport;
+use crate::settings::binary_size;
 
 /// Arguments of `pybundle push`.
 #[derive(Debug, Args)]
@@ -46,7 +47,7 @@ pub(crate) fn run(arguments: PushArguments, global: &GlobalArguments, printer: &
 pub(crate) fn fields(report: &PushedReport, page: &mut TextPage) {
     for tag in &report.tags {
         let parts = [
-            (tag.uploaded, format!("uploaded ({})", size(tag.uploaded_bytes))),
+            (tag.uploaded, format!("uploaded ({})", binary_size(tag.uploaded_bytes))),
             (tag.mounted, "mounted".to_owned()),
             (tag.existing, "existing".to_owned()),
         ];

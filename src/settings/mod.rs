@@ -12,7 +12,7 @@ use std::str::FromStr;
 use url::Url;
 
 pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
-pub(crate) use size::SizeLimit;
+pub(crate) use size::{SizeLimit, binary_size};
 
 use crate::audit::handler::Handler;
 use crate::engine::EngineKind;

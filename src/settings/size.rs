@@ -1,4 +1,4 @@
-//! Sizes as users write them.
+//! Sizes as people write and read them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -52,6 +52,22 @@ impl fmt::Display for SizeLimit {
     }
 }
 
+/// Returns a size for people: `12.3 MiB`.
+pub(crate) fn binary_size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    while value >= 1023.95 && units.len() > 0 {
+        value /= 1024.0;
+        unit = units.next();
+    }
+    format!("{value:.1} {}", unit.unwrap_or(&"TiB"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +88,21 @@ mod tests {
         }
         for text in ["", "MiB", "-1 MiB", "1 M", "1.2.3 MiB", "0", "0.1 B", "ten MiB", "99999999999999999999 TiB"] {
             assert_eq!(text.parse::<SizeLimit>(), Err(InvalidSize), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1_048_575, "1.0 MiB"),
+            (262_144_000, "250.0 MiB"),
+            (5 << 40, "5.0 TiB"),
+            (u64::MAX, "16777216.0 TiB"),
+        ] {
+            assert_eq!(binary_size(bytes), text);
         }
     }
 }

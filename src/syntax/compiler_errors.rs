@@ -13,6 +13,8 @@ use ruff_python_parser::semantic_errors::{
 };
 use ruff_text_size::TextRange;
 
+use super::captured_name;
+
 /// Returns the first thing that the compiler refuses in a module.
 pub(super) fn first(source: &str, body: &[Stmt], python: PythonVersion) -> Option<SemanticSyntaxError> {
     let mut compiler = CompilerChecks {
@@ -161,13 +163,7 @@ impl<'a> Visitor<'a> for ScopeNames<'a> {
     }
 
     fn visit_pattern(&mut self, pattern: &'a ast::Pattern) {
-        let captured = match pattern {
-            ast::Pattern::MatchAs(pattern) => pattern.name.as_ref(),
-            ast::Pattern::MatchStar(pattern) => pattern.name.as_ref(),
-            ast::Pattern::MatchMapping(pattern) => pattern.rest.as_ref(),
-            _ => None,
-        };
-        captured.into_iter().for_each(|name| self.bind(name.as_str()));
+        captured_name(pattern).into_iter().for_each(|name| self.bind(name.as_str()));
         visitor::walk_pattern(self, pattern);
     }
 }

@@ -69,8 +69,6 @@ pub(super) enum DefaultAttribute {
     LastComponent,
 }
 
-const NOTHING: &[&str] = &[];
-
 const UVICORN: &[&str] = &[
     "--access-log",
     "--date-header",
@@ -150,99 +148,80 @@ const GRANIAN: &[&str] = &[
     "--ws",
 ];
 
+/// A server that is told only `MODULE:ATTRIBUTE`, from which the others differ.
+const PLAIN_SERVER: ApplicationServer = ApplicationServer {
+    name: "",
+    flags: &[],
+    application: ApplicationArgument::Positional,
+    directory: None,
+    python_path: None,
+    configuration: &[],
+    default_configuration: None,
+    variable: None,
+    module: ModuleSyntax::Name,
+    attribute: AttributeSyntax::Dotted,
+    default: DefaultAttribute::Required,
+};
+
 /// From the sources of celery 5.7.0, daphne 4.2.3, flask 3.1.3, granian 2.8.9, gunicorn 27.0.1, hypercorn 0.18.0 and uvicorn
 /// 0.54.0.
 static SERVERS: [ApplicationServer; 7] = [
     ApplicationServer {
         name: "celery",
-        flags: NOTHING,
         application: ApplicationArgument::Option(&["--app", "-A"], "APP"),
         directory: Some("--workdir"),
-        python_path: None,
-        configuration: NOTHING,
-        default_configuration: None,
-        variable: None,
-        module: ModuleSyntax::Name,
-        attribute: AttributeSyntax::Dotted,
         default: DefaultAttribute::LastComponent,
+        ..PLAIN_SERVER
     },
     ApplicationServer {
         name: "daphne",
         flags: &["--help", "--no-server-name", "--proxy-headers", "-h"],
-        application: ApplicationArgument::Positional,
-        directory: None,
-        python_path: None,
-        configuration: NOTHING,
-        default_configuration: None,
-        variable: None,
-        module: ModuleSyntax::Name,
-        attribute: AttributeSyntax::Dotted,
-        default: DefaultAttribute::Required,
+        ..PLAIN_SERVER
     },
     ApplicationServer {
         name: "flask",
-        flags: NOTHING,
         application: ApplicationArgument::Option(&["--app", "-A"], "FLASK_APP"),
-        directory: None,
-        python_path: None,
-        configuration: NOTHING,
-        default_configuration: None,
-        variable: None,
         module: ModuleSyntax::PathInPackage,
         attribute: AttributeSyntax::NameOrCall,
         default: DefaultAttribute::Searched,
+        ..PLAIN_SERVER
     },
     ApplicationServer {
         name: "granian",
         flags: GRANIAN,
-        application: ApplicationArgument::Positional,
         directory: Some("--working-dir"),
-        python_path: None,
-        configuration: NOTHING,
-        default_configuration: None,
         variable: Some("GRANIAN_WORKING_DIR"),
         module: ModuleSyntax::PathInPackage,
-        attribute: AttributeSyntax::Dotted,
         default: DefaultAttribute::Named("app"),
+        ..PLAIN_SERVER
     },
     ApplicationServer {
         name: "gunicorn",
         flags: GUNICORN,
-        application: ApplicationArgument::Positional,
         directory: Some("--chdir"),
         python_path: Some("--pythonpath"),
         configuration: &["-c", "--config"],
         default_configuration: Some("gunicorn.conf.py"),
         variable: Some("GUNICORN_CMD_ARGS"),
-        module: ModuleSyntax::Name,
         attribute: AttributeSyntax::NameOrCall,
         default: DefaultAttribute::Named("application"),
+        ..PLAIN_SERVER
     },
     ApplicationServer {
         name: "hypercorn",
         flags: &["--daemon", "--debug", "--help", "--reload", "-D", "-h"],
-        application: ApplicationArgument::Positional,
-        directory: None,
-        python_path: None,
         configuration: &["-c", "--config"],
-        default_configuration: None,
-        variable: None,
         module: ModuleSyntax::Path,
         attribute: AttributeSyntax::Expression,
         default: DefaultAttribute::Named("app"),
+        ..PLAIN_SERVER
     },
     ApplicationServer {
         name: "uvicorn",
         flags: UVICORN,
-        application: ApplicationArgument::Positional,
         directory: Some("--app-dir"),
-        python_path: None,
-        configuration: NOTHING,
-        default_configuration: None,
         variable: Some("UVICORN_APP_DIR"),
-        module: ModuleSyntax::Name,
-        attribute: AttributeSyntax::Dotted,
-        default: DefaultAttribute::Required,
+        ..PLAIN_SERVER
     },
 ];
 

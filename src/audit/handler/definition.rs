@@ -3,6 +3,7 @@
 use std::io;
 
 use super::{Handler, HandlerError, HandlerUncertainty, ImportRoot, LocatedHandler, READ_LIMIT, similar_handlers};
+use crate::audit::imports;
 use crate::audit::names::{Binding, ImportedName, IncompleteNames, ModuleNames};
 use crate::audit::search::{self, ModuleFile, ModuleLookup};
 use crate::platform::PythonVersion;
@@ -202,13 +203,5 @@ fn has_name(names: Option<ModuleNames>, name: &str) -> bool {
 
 /// Returns the dotted name of the module that a name is imported from; `None` if it is beyond the top-level package.
 fn absolute(at: &NameInModule, imported: &ImportedName) -> Option<String> {
-    if imported.level == 0 {
-        return Some(imported.module.clone());
-    }
-    let mut components: Vec<&str> = at.module.split('.').collect();
-    let is_package = at.file.package_directory().is_some();
-    let up = imported.level as usize - usize::from(is_package);
-    components.truncate(components.len().saturating_sub(up));
-    components.extend(Some(&*imported.module).filter(|module| !module.is_empty()));
-    (components.len() > usize::from(!imported.module.is_empty())).then(|| components.join("."))
+    imports::absolute(&at.module, at.file.package_directory().is_some(), imported.level, &imported.module)
 }

@@ -112,7 +112,7 @@ impl ApplicationModule<'_> {
 
     /// Returns the absolute name of the imported module; `None` if it is beyond the top-level package.
     fn absolute(&self, import: &Import) -> Option<String> {
-        absolute(&self.name, self.is_package, import)
+        absolute(&self.name, self.is_package, import.level, &import.module)
     }
 }
 
@@ -124,9 +124,10 @@ fn package(module: &str, is_package: bool, level: u32) -> Option<String> {
     (!components.is_empty()).then(|| components.join("."))
 }
 
-/// Returns the absolute name of what a module imports; `None` if it is beyond the top-level package.
-fn absolute(module: &str, is_package: bool, import: &Import) -> Option<String> {
-    match (import.level, &*import.module) {
+/// Returns the absolute name of the module that a module imports, or imports from, with some dots before its name; `None` if it
+/// is beyond the top-level package.
+pub(super) fn absolute(module: &str, is_package: bool, level: u32, imported: &str) -> Option<String> {
+    match (level, imported) {
         (0, imported) => Some(imported.to_owned()),
         (level, "") => package(module, is_package, level),
         (level, imported) => Some(format!("{}.{imported}", package(module, is_package, level)?)),

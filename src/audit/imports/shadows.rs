@@ -240,7 +240,7 @@ impl<'c, 'a> NeedSearch<'c, 'a> {
                     let executed = executed
                         .filter(|import| import.when == ImportCondition::Always && import.fallback_for.is_empty());
                     for import in executed {
-                        if let Some(module) = absolute(&name, is_package, import) {
+                        if let Some(module) = absolute(&name, is_package, import.level, &import.module) {
                             self.import(&importer, &source, import, &module);
                         }
                     }

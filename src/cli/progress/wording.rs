@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::TargetName;
 use super::activity::{PhaseState, Present};
-use crate::cli::printer::{count, size};
+use crate::cli::printer::count;
 use crate::report::{Phase, Task, TaskKind};
+use crate::settings::binary_size;
 
 /// The widest and the narrowest bar, in characters, with its brackets.
 const WIDEST_BAR: usize = 32;
@@ -49,7 +50,7 @@ pub(crate) fn name(phase: Phase) -> &'static str {
 fn amount(phase: Phase, number: u64) -> Option<String> {
     match phase {
         Phase::Select | Phase::Audit => None,
-        Phase::Fetch | Phase::Write | Phase::Push | Phase::Pull => Some(size(number)),
+        Phase::Fetch | Phase::Write | Phase::Push | Phase::Pull => Some(binary_size(number)),
         Phase::Build => Some(count(number, "wheel")),
         Phase::Install | Phase::Bytecode => Some(count(number, "distribution")),
         Phase::Layers => Some(count(number, "layer")),
@@ -63,7 +64,7 @@ fn progress(PhaseState { phase, total, done, .. }: &PhaseState) -> Option<String
         return amount(*phase, *done).filter(|_| *done > 0);
     }
     let plain = match phase {
-        Phase::Fetch | Phase::Write | Phase::Push | Phase::Pull => size(*done),
+        Phase::Fetch | Phase::Write | Phase::Push | Phase::Pull => binary_size(*done),
         _ => done.to_string(),
     };
     Some(format!("{plain} of {}", amount(*phase, *total)?))

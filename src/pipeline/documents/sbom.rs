@@ -1,12 +1,10 @@
 //! The contents of an artifact's SBOM and provenance statement.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io;
 
 use super::ArtifactDocument;
 use super::origin::origin;
-use crate::digest::{HashingWriter, Sha256};
+use crate::digest::Sha256;
 use crate::limited_reader::{self, LARGEST_LOCK};
 use crate::lock::requirements::{self, InstalledMetadata};
 use crate::lock::{Dependent, SelectedDistribution, SelectedSource};
@@ -103,11 +101,9 @@ impl DocumentSources<'_> {
         let workspace = &self.plan.project.workspace;
         let project = workspace.directory(workspace.current());
         let files = self.plan.prepared.files.iter().map(|path| {
-            let mut hashed = HashingWriter::new(io::sink());
-            let copied = File::open(path).and_then(|mut file| io::copy(&mut file, &mut hashed));
-            copied.map_err(BuildError::reading(path))?;
+            let sha256 = Sha256::of_file(path).map_err(BuildError::reading(path))?;
             let name = path.strip_prefix(&project).unwrap_or(path).display().to_string();
-            Ok(ProvenanceSubject { name, sha256: hashed.finish().1 })
+            Ok(ProvenanceSubject { name, sha256 })
         });
         files.collect()
     }

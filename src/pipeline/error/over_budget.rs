@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::hints::Hints;
-use crate::settings::SizeLimit;
+use crate::settings::{SizeLimit, binary_size};
 
 /// An artifact is larger than `max-size`.
 #[derive(Debug)]
@@ -33,14 +33,5 @@ impl Hints for OverBudget {
             .into_iter()
             .chain(["omit what is not needed with --slim, or pass a larger --max-size".to_owned()])
             .collect()
-    }
-}
-
-/// Returns a size in the largest unit that it has one of.
-fn binary_size(bytes: u64) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..0x10_0000 => format!("{:.1} KiB", bytes as f64 / 1024.0),
-        _ => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
     }
 }
