@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 
 use super::attempts::attempt;
 use super::client::{RegistryClient, RegistryRequest, RepositoryName};
+use super::manifest_put::ManifestPut;
 use super::payload::BlobSource;
-use super::push::{explained, put};
+use super::push::explained;
 use super::request_error::RequestError;
-use super::upload::{BlobCheck, BlobUpload};
+use super::upload::{BlobCheck, BlobPlacement, BlobUpload};
 use super::{ImageReference, RegistryAction, RegistryError, RemoteManifest, pull};
 use crate::digest::Sha256;
 use crate::image::{Blob, OciArtifact, listed};
@@ -26,6 +27,9 @@ use crate::report::Silent;
 
 /// The largest list of referrers, in bytes: registries must not return a larger one.
 const MAX_LIST: u64 = 4 << 20;
+
+/// The size of the empty configuration `{}`, which all referrers share, in bytes (OCI image 1.1, empty descriptor).
+const EMPTY: u64 = 2;
 
 /// Attaches the referrers of an artifact and of its manifests in a repository that has it, and returns their digests.
 /// Referrers that are attached already are not sent again.
@@ -68,12 +72,14 @@ impl ReferrerPush<'_> {
             return Ok(());
         }
         let blobs: BTreeMap<Sha256, &Blob> = missing.iter().flat_map(|referrer| referrer.leaves()).collect();
+        // The documents are new to the registry unless the image was there before, with its referrers.
+        let mut may_repeat = false;
         for blob in blobs.into_values() {
-            self.send(blob).await?;
+            may_repeat |= self.send(blob).await? != BlobPlacement::Uploaded && blob.size > EMPTY;
         }
         let mut unlisted = Vec::new();
         for referrer in referrers {
-            if !self.put(&self.any.sibling(referrer.manifest.digest), &referrer.manifest).await? {
+            if !self.put(&self.any.sibling(referrer.manifest.digest), &referrer.manifest, may_repeat).await? {
                 unlisted.push(listed(referrer));
             }
         }
@@ -82,7 +88,7 @@ impl ReferrerPush<'_> {
         }
         let tag = self.any.referrers(self.subject);
         match extended(&tag, self.read(&tag).await?, unlisted)? {
-            Some(index) => self.put(&tag, &index).await.map(|_| ()),
+            Some(index) => self.put(&tag, &index, may_repeat).await.map(|_| ()),
             None => Ok(()),
         }
     }
@@ -140,17 +146,16 @@ impl ReferrerPush<'_> {
     }
 
     /// Uploads a document or its empty configuration, which are too small to show progress.
-    async fn send(&self, blob: &Blob) -> Result<(), RegistryError> {
+    async fn send(&self, blob: &Blob) -> Result<BlobPlacement, RegistryError> {
         let source = BlobSource::new(self.client, blob, &Silent);
         let upload = BlobUpload { source, repository: self.repository, from: None, check: BlobCheck::Always };
-        let Err(failure) = upload.run().await else { return Ok(()) };
         let action = RegistryAction::PushBlob { repository: self.repository.to_string(), digest: blob.digest };
-        Err(explained(failure, action, self.repository))
+        upload.run().await.map_err(|failure| explained(failure, action, self.repository))
     }
 
     /// Sends a manifest, and returns whether the registry has processed its subject.
-    async fn put(&self, reference: &ImageReference, manifest: &Blob) -> Result<bool, RegistryError> {
-        let put = put(self.client, self.repository, reference, manifest).await;
+    async fn put(&self, reference: &ImageReference, manifest: &Blob, may_repeat: bool) -> Result<bool, RegistryError> {
+        let put = ManifestPut::new(self.client, self.repository, reference, manifest).run(may_repeat).await;
         put.map_err(|failure| explained(failure, RegistryAction::PushManifest(reference.clone()), self.repository))
     }
 }

@@ -22,6 +22,11 @@ pub(super) struct FailedAttempts {
 }
 
 impl FailedAttempts {
+    /// Returns the failure of an operation that another attempt does not help.
+    pub(super) fn once(error: RequestError) -> Self {
+        Self { attempts: 1, error }
+    }
+
     /// Adds the operation that was attempted.
     pub(super) fn of(self, action: RegistryAction) -> RegistryError {
         RegistryError::Failed { action: Box::new(action), attempts: self.attempts, source: Box::new(self.error) }

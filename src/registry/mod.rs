@@ -34,6 +34,7 @@ pub mod credentials;
 pub mod ecr;
 mod error;
 mod location;
+mod manifest_put;
 mod payload;
 mod pull;
 mod push;

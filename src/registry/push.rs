@@ -3,30 +3,27 @@
 //! Specification: [OCI distribution 1.1, push](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push).
 //!
 //! The manifest that the tag points to before the push shows which blobs the repository has: those are not checked one by
-//! one. Then the missing blobs are sent, the manifests of an index, and the tags last.
+//! one, as garbage collection keeps what a tagged manifest lists. Then the missing blobs are sent, the manifests of an
+//! index, and the tags last.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 
 use super::attach::attach;
-use super::attempts::{FailedAttempts, attempt};
-use super::client::{RegistryClient, RegistryRequest, RepositoryName, RequestTarget};
-use super::payload::{BlobSource, Payload};
+use super::attempts::FailedAttempts;
+use super::client::{RegistryClient, RepositoryName};
+use super::manifest_put::ManifestPut;
+use super::payload::BlobSource;
 use super::remote_state::{RemoteState, remote_state};
-use super::request_error::RequestError;
 use super::upload::{BlobCheck, BlobPlacement, BlobUpload, SMALL};
 use super::{ImageReference, RegistryAction, RegistryError, ecr, pull};
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent, OciArtifact};
 use crate::report::{Phase, Reporter, RunningPhase};
-
-/// The header of registries with the referrers API (OCI distribution 1.1, pushing manifests with subject).
-const SUBJECT: &str = "oci-subject";
 
 /// The result of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +63,7 @@ pub struct BlobCount {
 impl RepositoryPush {
     fn count(&mut self, placed: BlobPlacement, blob: &Blob) {
         let count = match placed {
-            BlobPlacement::Uploaded => &mut self.uploaded,
+            BlobPlacement::Uploaded | BlobPlacement::Restored => &mut self.uploaded,
             BlobPlacement::Mounted => &mut self.mounted,
             BlobPlacement::Present => &mut self.present,
         };
@@ -103,13 +100,27 @@ pub(super) async fn push(
     Ok(PushSummary { digest, repositories, requests: client.requests() - before })
 }
 
-/// What is believed about the blobs that a repository has.
+/// What is believed about the blobs that a repository has. After the registry has refused a manifest because blobs are
+/// missing, less is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BlobEvidence {
-    /// What the registry answers.
+    /// What the manifest lists that a tag points to.
+    TaggedManifest,
+    /// What the registry returns.
     Registry,
     /// Nothing: all blobs are sent.
     None,
+}
+
+impl BlobEvidence {
+    /// Returns what to believe after a refusal.
+    fn weaker(self) -> Option<Self> {
+        match self {
+            Self::TaggedManifest => Some(Self::Registry),
+            Self::Registry => Some(Self::None),
+            Self::None => None,
+        }
+    }
 }
 
 /// Tells whether a request is worth less than the blob, or the blob is not here.
@@ -121,6 +132,25 @@ fn is_worth_asking(blob: &Blob) -> bool {
 struct PushDestination<'a> {
     repository: RepositoryName<'a>,
     references: Vec<&'a ImageReference>,
+}
+
+/// What has been pushed to a repository, before its tags.
+struct PushedContents {
+    push: RepositoryPush,
+    /// What was believed.
+    evidence: BlobEvidence,
+    /// The blobs that the registry did not know. A manifest without such a blob may have been there before.
+    new: BTreeSet<Sha256>,
+    /// Whether the repository is known to have the manifest that is to be tagged.
+    is_stored: bool,
+}
+
+impl PushedContents {
+    /// Tells whether the registry may have had the manifest of an artifact before.
+    fn may_repeat(&self, artifact: &OciArtifact) -> bool {
+        artifact.blobs.iter().all(|blob| !self.new.contains(&blob.digest))
+            && artifact.children.iter().all(|child| self.may_repeat(child))
+    }
 }
 
 /// A push to one or several repositories.
@@ -143,25 +173,24 @@ impl PushOperation<'_> {
             if state.is_repository_missing {
                 self.create(destination.repository).await?;
             }
-            done.push(self.push_contents(destination, &state, source).await?);
+            let evidence = if state.found { BlobEvidence::TaggedManifest } else { BlobEvidence::Registry };
+            done.push(self.push_contents(destination, &state, source, evidence).await?);
             states.push(state);
         }
         for ((destination, state), done) in destinations.iter().zip(&states).zip(&mut done) {
             for reference in &destination.references {
-                if let Some(again) = self.tag(destination, reference, state).await? {
-                    *done = again;
-                }
+                self.tag(destination, reference, state, done).await?;
             }
         }
         for (destination, done) in destinations.iter().zip(&mut done) {
             let Some(any) = destination.references.first() else { continue };
             let attached = attach(self.client, destination.repository, any, self.artifact).await;
-            done.attached = attached.map_err(|source| RegistryError::Attach {
+            done.push.attached = attached.map_err(|source| RegistryError::Attach {
                 image: Box::new(any.with_digest(self.artifact.manifest.digest)),
                 source: Box::new(source),
             })?;
         }
-        Ok(done)
+        Ok(done.into_iter().map(|done| done.push).collect())
     }
 
     /// Creates a repository in ECR, if that is requested. Other registries create it on push.
@@ -175,22 +204,20 @@ impl PushOperation<'_> {
         }
     }
 
-    /// Pushes everything except the manifest that is to be tagged. If the registry then reports missing blobs, the manifest
-    /// before was incomplete, and all blobs are checked; if it still does, its answers were wrong, and all are sent.
+    /// Pushes everything except the manifest that is to be tagged. While the registry misses blobs, less is believed.
     async fn push_contents(
         &self,
         destination: &PushDestination<'_>,
         state: &RemoteState,
         source: Option<RepositoryName<'_>>,
-    ) -> Result<RepositoryPush, RegistryError> {
-        let mut pushed = self.push_missing(destination, state, source, BlobEvidence::Registry).await;
-        if state.found && pushed.as_ref().is_err_and(misses_parts) {
-            pushed = self.push_missing(destination, &RemoteState::default(), source, BlobEvidence::Registry).await;
+        mut evidence: BlobEvidence,
+    ) -> Result<PushedContents, RegistryError> {
+        loop {
+            match self.push_missing(destination, state, source, evidence).await {
+                Err(error) if misses_parts(&error) => evidence = evidence.weaker().ok_or(error)?,
+                pushed => return pushed,
+            }
         }
-        if pushed.as_ref().is_err_and(misses_parts) {
-            pushed = self.push_missing(destination, &RemoteState::default(), None, BlobEvidence::None).await;
-        }
-        pushed
     }
 
     async fn push_missing(
@@ -199,15 +226,20 @@ impl PushOperation<'_> {
         state: &RemoteState,
         source: Option<RepositoryName<'_>>,
         evidence: BlobEvidence,
-    ) -> Result<RepositoryPush, RegistryError> {
+    ) -> Result<PushedContents, RegistryError> {
         let references = destination.references.iter().map(|reference| (*reference).clone()).collect();
         let [uploaded, mounted, present] = [BlobCount::default(); 3];
-        let mut done = RepositoryPush { references, uploaded, mounted, present, attached: Vec::new() };
+        let push = RepositoryPush { references, uploaded, mounted, present, attached: Vec::new() };
+        let mut done = PushedContents { push, evidence, new: BTreeSet::new(), is_stored: !state.current.is_empty() };
+        let believed = match evidence {
+            BlobEvidence::TaggedManifest => state.known.clone(),
+            BlobEvidence::Registry | BlobEvidence::None => BTreeSet::new(),
+        };
         let (known, mut unknown): (Vec<&Blob>, Vec<&Blob>) =
-            self.leaves.values().partition(|blob| state.known.contains(&blob.digest));
+            self.leaves.values().partition(|blob| believed.contains(&blob.digest));
         for blob in known {
             self.reporter.advance(Phase::Push, blob.size);
-            done.count(BlobPlacement::Present, blob);
+            done.push.count(BlobPlacement::Present, blob);
         }
         // The largest first: started last, it would run alone at the end.
         unknown.sort_by_key(|blob| Reverse(blob.size));
@@ -215,11 +247,11 @@ impl PushOperation<'_> {
             let upload = BlobUpload {
                 source: BlobSource::new(self.client, blob, self.reporter),
                 repository: destination.repository,
-                from: mount_source(blob, destination.repository, source),
+                from: mount_source(blob, destination.repository, source.filter(|_| evidence != BlobEvidence::None)),
                 check: match evidence {
                     BlobEvidence::None => BlobCheck::Never,
-                    BlobEvidence::Registry if !state.found || is_worth_asking(blob) => BlobCheck::Always,
-                    BlobEvidence::Registry => BlobCheck::Again,
+                    BlobEvidence::TaggedManifest if !is_worth_asking(blob) => BlobCheck::Again,
+                    BlobEvidence::Registry | BlobEvidence::TaggedManifest => BlobCheck::Always,
                 },
             };
             upload.run().await.map(|placed| (placed, blob)).map_err(|failure| (failure, blob.digest))
@@ -230,102 +262,74 @@ impl PushOperation<'_> {
                 let repository = destination.repository.to_string();
                 explained(failure, RegistryAction::PushBlob { repository, digest }, destination.repository)
             })?;
-            done.count(placed, blob);
+            if placed == BlobPlacement::Uploaded && evidence != BlobEvidence::None {
+                done.new.insert(blob.digest);
+            }
+            done.push.count(placed, blob);
         }
-        let mut sent = state.known.clone();
-        for manifest in self.artifact.manifests() {
-            if manifest.digest != self.artifact.manifest.digest && sent.insert(manifest.digest) {
-                self.put_child(destination, manifest).await?;
+        let mut sent = believed;
+        for child in &self.artifact.children {
+            if sent.insert(child.manifest.digest) {
+                self.put_child(destination, child, done.may_repeat(child)).await?;
             }
         }
         Ok(done)
     }
 
-    async fn put_child(&self, destination: &PushDestination<'_>, manifest: &Blob) -> Result<(), RegistryError> {
+    async fn put_child(
+        &self,
+        destination: &PushDestination<'_>,
+        child: &OciArtifact,
+        may_repeat: bool,
+    ) -> Result<(), RegistryError> {
         let Some(any) = destination.references.first() else { return Ok(()) };
-        let reference = any.sibling(manifest.digest);
-        let put = self.put(destination.repository, &reference, manifest).await;
-        put.map_err(|failure| explained(failure, RegistryAction::PushManifest(reference), destination.repository))
+        let reference = any.sibling(child.manifest.digest);
+        let put = ManifestPut::new(self.client, destination.repository, &reference, &child.manifest);
+        let put = put.run(may_repeat).await;
+        put.map_err(|failure| explained(failure, RegistryAction::PushManifest(reference), destination.repository))?;
+        Ok(())
     }
 
-    /// Points a reference to the manifest. Returns the result of a push that had to be repeated for that.
+    /// Points a reference to the manifest. While the registry misses blobs, the contents are pushed again, and less is
+    /// believed.
     async fn tag(
         &self,
         destination: &PushDestination<'_>,
         reference: &ImageReference,
         state: &RemoteState,
-    ) -> Result<Option<RepositoryPush>, RegistryError> {
+        done: &mut PushedContents,
+    ) -> Result<(), RegistryError> {
         let (manifest, target) = (&self.artifact.manifest, reference.destination());
         if state.current.contains(&target) {
-            return Ok(None);
+            return Ok(());
         }
         let action = RegistryAction::PushManifest(reference.clone());
-        let Err(failure) = self.put(destination.repository, &target, manifest).await else { return Ok(None) };
-        if failure.error.is_about_immutability() {
-            return match pull::find(self.client, &target).await? {
-                Some(present) if present.digest == manifest.digest => Ok(None),
-                Some(present) => Err(RegistryError::Immutable {
-                    reference: Box::new(target),
-                    present: present.digest,
-                    wanted: manifest.digest,
-                }),
-                None => Err(failure.of(action)),
+        let put = ManifestPut::new(self.client, destination.repository, &target, manifest);
+        loop {
+            let Err(failure) = put.run(!done.is_stored && done.may_repeat(self.artifact)).await else {
+                done.is_stored = true;
+                return Ok(());
             };
-        }
-        let mut error = explained(failure, action.clone(), destination.repository);
-        // As in `push_contents`.
-        let checked = state.found.then_some(BlobEvidence::Registry);
-        for evidence in checked.into_iter().chain([BlobEvidence::None]) {
-            if !misses_parts(&error) {
-                break;
+            if failure.error.is_about_immutability() {
+                return match pull::find(self.client, &target).await? {
+                    Some(present) if present.digest == manifest.digest => Ok(()),
+                    Some(present) => Err(RegistryError::Immutable {
+                        reference: Box::new(target),
+                        present: present.digest,
+                        wanted: manifest.digest,
+                    }),
+                    None => Err(failure.of(action)),
+                };
             }
-            let pushed = self.push_missing(destination, &RemoteState::default(), None, evidence).await?;
-            match self.put(destination.repository, &target, manifest).await {
-                Ok(()) => return Ok(Some(pushed)),
-                Err(failure) => error = explained(failure, action.clone(), destination.repository),
+            let error = explained(failure, action.clone(), destination.repository);
+            match done.evidence.weaker() {
+                Some(evidence) if misses_parts(&error) => {
+                    *done = self.push_contents(destination, state, None, evidence).await?;
+                }
+                _ => return Err(error),
             }
         }
-        Err(error)
     }
-
-    async fn put(
-        &self,
-        repository: RepositoryName<'_>,
-        reference: &ImageReference,
-        manifest: &Blob,
-    ) -> Result<(), FailedAttempts> {
-        put(self.client, repository, reference, manifest).await.map(|_| ())
-    }
-}
-
-/// Sends a manifest, and returns whether the registry has processed its subject. The digest in the registry is compared
-/// with that of the bytes: with a tag in the URL, nothing else shows that they were altered in transit.
-pub(super) async fn put(
-    client: &RegistryClient,
-    repository: RepositoryName<'_>,
-    reference: &ImageReference,
-    manifest: &Blob,
-) -> Result<bool, FailedAttempts> {
-    let put = attempt(client.options().retry, async |_| {
-        let mut bytes = Vec::new();
-        manifest.copy_to(&mut bytes)?;
-        let target = RequestTarget::Path(format!("manifests/{}", reference.identifier()));
-        let mut request = RegistryRequest::write(repository, Method::PUT, target, Payload::Bytes(&bytes));
-        let media_type = HeaderValue::from_str(manifest.media_type.as_ref());
-        request.headers.extend(media_type.ok().map(|media_type| (CONTENT_TYPE, media_type)));
-        let response = client.send(&request).await?.accepted().await?;
-        let stored = match pull::digest_header(&response) {
-            Some(digest) => Some(digest),
-            None => pull::digest_header(&pull::ask(client, reference, Method::HEAD).await?),
-        };
-        match stored {
-            Some(actual) if actual != manifest.digest => {
-                Err(RequestError::Digest { host: response.host().to_owned(), expected: manifest.digest, actual })
-            }
-            _ => Ok(response.headers().contains_key(SUBJECT)),
-        }
-    });
-    put.await
 }
 
 /// Returns the name of another repository of the registry that has the blob.

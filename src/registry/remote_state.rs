@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::attempts::attempt;
 use super::client::RegistryClient;
-use super::pull::{manifest_request, read_manifest};
+use super::pull::{self, manifest_request, read_manifest};
 use super::request_error::RequestError;
 use super::token::Scopes;
 use super::{ImageReference, RegistryAction, RegistryError, RemoteManifest};
@@ -42,8 +42,10 @@ pub(super) async fn remote_state(
         let Some(manifest) = state.read(client, &reference).await? else { continue };
         state.found = true;
         if manifest.digest == artifact.manifest.digest {
-            state.add(artifact);
-            state.current.insert(reference);
+            if has_children(client, artifact, &reference).await? {
+                state.add(artifact);
+                state.current.insert(reference);
+            }
             break;
         }
         let (leaves, children) = parts(&manifest);
@@ -66,6 +68,21 @@ pub(super) async fn remote_state(
         break;
     }
     Ok(state)
+}
+
+/// Tells whether a repository has the manifests of its index. `garbage-collect --delete-untagged` of docker-registry 2.8.2
+/// removes them, and leaves the index (distribution issue 3178).
+async fn has_children(
+    client: &RegistryClient,
+    index: &OciArtifact,
+    reference: &ImageReference,
+) -> Result<bool, RegistryError> {
+    for child in &index.children {
+        if pull::find(client, &reference.sibling(child.manifest.digest)).await?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 impl RemoteState {

@@ -140,6 +140,12 @@ pub enum RequestError {
         /// The server.
         host: String,
     },
+    /// The registry accepted a manifest, and does not have it.
+    #[error("{host} accepted the manifest but does not return it")]
+    LostManifest {
+        /// The registry.
+        host: String,
+    },
     /// The blob to push cannot be read, or is damaged.
     #[error(transparent)]
     Blob(#[from] BlobError),
@@ -341,6 +347,8 @@ impl Hints for RequestError {
                 ]
             }
             Self::Truncated { .. } => vec!["try again later".to_owned()],
+            // Garbage collection while a registry runs leaves its caches wrong.
+            Self::LostManifest { host } => vec![format!("restart the registry at {host}, then push again")],
             Self::Silent(silence) => silence.hints(),
             Self::Credentials(error) => error.hints(),
             _ => Vec::new(),

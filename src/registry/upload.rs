@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION, RANGE};
 use reqwest::{Method, StatusCode};
 use url::Url;
 use url::form_urlencoded;
@@ -33,7 +33,10 @@ const MAX_CHUNK: u64 = 64 << 20;
 /// How a blob got into a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BlobPlacement {
+    /// It was new to the registry, as far as that was asked.
     Uploaded,
+    /// It was sent again: the registry knew it, but had lost its bytes.
+    Restored,
     Mounted,
     Present,
 }
@@ -56,6 +59,15 @@ pub(super) enum BlobCheck {
     Again,
     /// Never: the registry has said that it has blobs which it then missed.
     Never,
+}
+
+/// What a registry has of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KnownBlob {
+    Missing,
+    /// The registry says that it has the blob, but returns no byte of it.
+    Lost,
+    Readable,
 }
 
 /// How far an attempt at an upload got.
@@ -110,11 +122,10 @@ impl BlobUpload<'_> {
     }
 
     async fn once(&self, is_again: bool, reached: &Cell<UploadStep>) -> Result<BlobPlacement, RequestError> {
-        let mut session = None;
+        let (mut session, mut is_mounted) = (None, false);
         if let Some(from) = self.from {
-            let response = self.mount(from).await?;
-            match response {
-                Some(response) if response.status() == StatusCode::CREATED => return Ok(BlobPlacement::Mounted),
+            match self.mount(from).await? {
+                Some(response) if response.status() == StatusCode::CREATED => is_mounted = true,
                 Some(response) => session = UploadSession::new(&response).ok(),
                 None => {}
             }
@@ -122,10 +133,11 @@ impl BlobUpload<'_> {
         let asks = match self.check {
             BlobCheck::Always => true,
             BlobCheck::Again => self.from.is_some() || is_again,
-            BlobCheck::Never => false,
+            BlobCheck::Never => is_mounted,
         };
-        if asks && self.exists().await? {
-            return Ok(BlobPlacement::Present);
+        let known = if asks { self.probe().await? } else { KnownBlob::Missing };
+        if known == KnownBlob::Readable {
+            return Ok(if is_mounted { BlobPlacement::Mounted } else { BlobPlacement::Present });
         }
         reached.set(UploadStep::Checked);
         let session = match session {
@@ -134,27 +146,68 @@ impl BlobUpload<'_> {
         };
         reached.set(UploadStep::Started);
         self.send(session, reached).await?;
-        Ok(BlobPlacement::Uploaded)
+        Ok(if known == KnownBlob::Lost { BlobPlacement::Restored } else { BlobPlacement::Uploaded })
     }
 
-    async fn exists(&self) -> Result<bool, RequestError> {
-        let path = format!("blobs/{}", self.source.blob.digest);
-        let request = RegistryRequest {
-            scopes: Scopes::push(self.repository.name),
-            ..RegistryRequest::read(self.repository, Method::HEAD, path)
-        };
-        let response = match self.source.client.send(&request).await {
-            // A storage that only the registry reaches tells nothing.
-            Err(RequestError::Transport { host, .. }) if host != self.repository.registry => return Ok(false),
+    /// Reads the first byte of the blob.
+    ///
+    /// HEAD is no evidence: after garbage collection, docker-registry 2.8.2 with its descriptor cache in memory answers 200
+    /// to HEAD and 201 to a mount of a blob whose bytes are gone (distribution issues 2966 and 4569). Only where the blob
+    /// cannot be read, by a token that may only push or behind a storage that is out of reach, HEAD decides.
+    async fn probe(&self) -> Result<KnownBlob, RequestError> {
+        let mut response = match self.request(Method::GET).await {
+            Err(RequestError::Refused { .. }) => return self.ask().await,
+            Err(RequestError::Transport { host, .. }) if host != self.repository.registry => return self.ask().await,
             response => response?,
         };
+        match response.status() {
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => return self.ask().await,
+            status if !status.is_success() => return Ok(KnownBlob::Missing),
+            _ => {}
+        }
+        let is_readable = match response.chunk().await {
+            Ok(chunk) => chunk.is_some_and(|chunk| !chunk.is_empty()),
+            Err(_) => false,
+        };
+        if is_readable && response.status() == StatusCode::PARTIAL_CONTENT {
+            // At its end, the connection can be used again. A registry that ignores ranges sends the whole blob, which
+            // is not read.
+            let _ = response.chunk().await;
+        }
+        Ok(if is_readable { KnownBlob::Readable } else { KnownBlob::Lost })
+    }
+
+    /// Asks whether the registry knows the blob.
+    async fn ask(&self) -> Result<KnownBlob, RequestError> {
+        let response = match self.request(Method::HEAD).await {
+            // A storage that only the registry reaches tells nothing.
+            Err(RequestError::Transport { host, .. }) if host != self.repository.registry => {
+                return Ok(KnownBlob::Missing);
+            }
+            response => response?,
+        };
+        // A storage may have signed its URL for GET alone, and refuse this request for a blob that exists.
+        Ok(if response.status().is_success() { KnownBlob::Readable } else { KnownBlob::Missing })
+    }
+
+    /// Requests the first byte of the blob, or its description. A failure of the registry itself is an error.
+    async fn request(&self, method: Method) -> Result<RegistryResponse, RequestError> {
+        let path = format!("blobs/{}", self.source.blob.digest);
+        let mut request = RegistryRequest::read(self.repository, method, path);
+        request.scopes = Scopes::push(self.repository.name);
+        if request.method == Method::GET {
+            request.headers.insert(RANGE, HeaderValue::from_static("bytes=0-0"));
+        }
+        let response = self.source.client.send(&request).await?;
         let status = response.status();
-        let is_own = response.is_from(self.repository.registry);
-        if is_own && (status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429 | 499)) {
+        let is_failure = match status {
+            StatusCode::NOT_IMPLEMENTED => request.method == Method::HEAD,
+            status => status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429 | 499),
+        };
+        if is_failure && response.is_from(self.repository.registry) {
             return Err(response.into_error().await);
         }
-        // A storage may have signed its URL for GET alone, and refuse this request for a blob that exists.
-        Ok(status.is_success())
+        Ok(response)
     }
 
     /// Mounts the blob from another repository. A registry that refuses may have started an upload session instead.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use pybundle::digest::Sha256;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -57,6 +58,36 @@ impl DockerRegistry {
         Self::start(tempfile::tempdir().unwrap(), "", "", None)
     }
 
+    /// Starts a registry as Debian configures it: descriptors of blobs are cached in memory, and manifests can be deleted.
+    pub fn with_debian_storage() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = "cache: {blobdescriptor: inmemory}, delete: {enabled: true}, ";
+        Self::start_with(folder, settings, "", "", None)
+    }
+
+    /// Removes what no manifest refers to, while the registry runs.
+    pub fn collect_garbage(&self, arguments: &[&str]) {
+        let mut command = Command::new("docker-registry");
+        command.arg("garbage-collect").args(arguments).arg(self.folder.path().join("registry.yml"));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Deletes a manifest and its tags.
+    pub fn delete_manifest(&self, repository: &str, digest: Sha256) {
+        let start = format!("DELETE /v2/{repository}/manifests/{digest} HTTP/1.1");
+        let request = Message { start, ..Message::default() }.with("Host", self.host());
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        request.write(&mut stream).unwrap();
+        assert_eq!(Message::read(&mut stream).unwrap().status(), 202);
+    }
+
+    /// Removes a tag, and keeps the manifest.
+    pub fn remove_tag(&self, repository: &str, tag: &str) {
+        let tags = format!("storage/docker/registry/v2/repositories/{repository}/_manifests/tags");
+        fs::remove_dir_all(self.folder.path().join(tags).join(tag)).unwrap();
+    }
+
     /// Starts a registry that requires the user's password.
     pub fn with_password() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -93,10 +124,20 @@ impl DockerRegistry {
     }
 
     fn start(folder: TempDir, auth: &str, tls: &str, tokens: Option<(Arc<TokenServer>, Proxy)>) -> Self {
+        Self::start_with(folder, "", auth, tls, tokens)
+    }
+
+    fn start_with(
+        folder: TempDir,
+        settings: &str,
+        auth: &str,
+        tls: &str,
+        tokens: Option<(Arc<TokenServer>, Proxy)>,
+    ) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let storage = folder.path().join("storage");
         let configuration = format!(
-            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n{auth}\nhttp: {{addr: \"127.0.0.1:{port}\", secret: x{tls}}}\n",
+            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{{settings}filesystem: {{rootdirectory: {}}}}}\n{auth}\nhttp: {{addr: \"127.0.0.1:{port}\", secret: x{tls}}}\n",
             storage.display()
         );
         fs::write(folder.path().join("registry.yml"), configuration).unwrap();

@@ -1,7 +1,7 @@
 //! An in-memory registry with the peculiarities of registries that cannot run in the tests.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -43,12 +43,19 @@ pub enum Profile {
     NoSubjects,
     /// Reads of blobs are redirected, whether the blob exists or not.
     Cdn,
+    /// Ranges are ignored: a blob is sent from its start to its end.
+    NoRanges,
     /// HEAD requests find every blob. Not in [`Self::ALL`]: blobs are counted twice.
     Hopeful,
+    /// Blobs can be written, and asked for with HEAD, but not read. Not in [`Self::ALL`]: nothing can be pulled.
+    PushOnly,
+    /// After [`MemoryRegistry::lose`], descriptors are still cached, as by docker-registry 2.8.2: HEAD finds the blob, a mount
+    /// and a manifest with it succeed, reading it breaks off, and a lost manifest is accepted without being stored.
+    Forgetful,
 }
 
 impl Profile {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Plain,
         Self::Ecr,
         Self::Ghcr,
@@ -63,6 +70,7 @@ impl Profile {
         Self::Referrers,
         Self::NoSubjects,
         Self::Cdn,
+        Self::NoRanges,
     ];
 }
 
@@ -84,6 +92,17 @@ struct State {
     requests: Vec<Message>,
     /// The host of the other server that blobs are read from and sent to.
     elsewhere: Option<String>,
+    /// The cached sizes of [`Profile::Forgetful`], by repository and digest.
+    descriptors: BTreeMap<(String, String), usize>,
+    /// The bytes of answers that clients took.
+    taken: usize,
+}
+
+impl State {
+    /// Returns the size of a blob or a manifest that a cached descriptor promises.
+    fn promised(&self, profile: Profile, key: &(String, String)) -> Option<usize> {
+        self.descriptors.get(key).copied().filter(|_| profile == Profile::Forgetful)
+    }
 }
 
 /// A registry that runs until the test ends.
@@ -132,9 +151,16 @@ impl MemoryRegistry {
         self.state.lock().unwrap().elsewhere = Some(host.to_owned());
     }
 
-    /// Removes a blob from all repositories, as garbage collection does.
+    /// Removes a blob or a manifest, with its tags, from all repositories, as garbage collection does.
     pub fn lose(&self, digest: Sha256) {
-        self.state.lock().unwrap().blobs.retain(|(_, known), _| *known != digest.to_string());
+        let mut state = self.state.lock().unwrap();
+        state.blobs.retain(|(_, known), _| *known != digest.to_string());
+        state.manifests.retain(|_, (_, bytes)| Sha256::of(bytes) != digest);
+    }
+
+    /// Returns how many bytes of its answers clients took.
+    pub fn taken(&self) -> usize {
+        self.state.lock().unwrap().taken
     }
 
     /// Copies the blobs of another registry.
@@ -160,7 +186,14 @@ impl MemoryRegistry {
                 answer = answer.clone().with("Content-Length", answer.body.len());
                 answer.body.clear();
             }
-            answer.write(&mut stream)?;
+            let is_broken = request.method() != "HEAD" && answer.header("content-length").is_some();
+            for part in [answer.head(), answer.body].concat().chunks(64 << 10) {
+                stream.write_all(part)?;
+                self.state.lock().unwrap().taken += part.len();
+            }
+            if is_broken {
+                return Ok(());
+            }
         }
     }
 
@@ -271,7 +304,8 @@ impl MemoryRegistry {
         let parts = ["layers", "manifests"].iter().filter_map(|list| document[list].as_array()).flatten();
         for part in parts.chain(document.get("config")) {
             let key = (repository.clone(), part["digest"].as_str().unwrap().to_owned());
-            if !state.blobs.contains_key(&key) && !state.manifests.contains_key(&key) {
+            let is_there = state.blobs.contains_key(&key) || state.manifests.contains_key(&key);
+            if !is_there && state.promised(self.profile, &key).is_none() {
                 return error(404, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry");
             }
         }
@@ -285,7 +319,12 @@ impl MemoryRegistry {
             _ => {}
         }
         let manifest = (request.header("content-type").unwrap().to_owned(), request.body.clone());
-        for name in [name, digest.clone()] {
+        let key = (repository.clone(), digest.clone());
+        let is_lost = state.promised(self.profile, &key).is_some()
+            && !state.manifests.contains_key(&key)
+            && !state.blobs.contains_key(&key);
+        state.descriptors.insert(key, request.body.len());
+        for name in [name, digest.clone()].into_iter().filter(|_| !is_lost) {
             state.manifests.insert((repository.clone(), name), manifest.clone());
         }
         let mut answer = Message::answer(201).with("Location", "/nowhere");
@@ -306,13 +345,27 @@ impl MemoryRegistry {
         if self.profile == Profile::Hopeful && request.method() == "HEAD" {
             return Message::answer(200);
         }
-        let Some(bytes) = state.blobs.get(&(repository, digest)) else {
-            return error(404, "BLOB_UNKNOWN", "blob unknown to registry");
+        if self.profile == Profile::PushOnly && request.method() == "GET" {
+            return error(403, "DENIED", "requested access to the resource is denied");
+        }
+        let key = (repository, digest);
+        let is_partial = request.header("range").is_some_and(|range| range == "bytes=0-0");
+        let Some(bytes) = state.blobs.get(&key) else {
+            return match (state.promised(self.profile, &key), request.method()) {
+                (None, _) => error(404, "BLOB_UNKNOWN", "blob unknown to registry"),
+                (Some(_), "HEAD") => Message::answer(200),
+                (Some(_), _) if is_partial => Message::answer(206).with("Content-Length", 1),
+                (Some(size), _) => Message::answer(200).with("Content-Length", size),
+            };
         };
         match &state.elsewhere {
             Some(host) => {
                 let location = format!("http://{host}{}?signature={SIGNATURE}", request.path());
                 Message::answer(307).with("Location", location)
+            }
+            None if is_partial && self.profile != Profile::NoRanges => {
+                let range = format!("bytes 0-0/{}", bytes.len());
+                Message::answer(206).with("Content-Range", range).with_body(&bytes[..1])
             }
             None => Message::answer(200).with_body(bytes.clone()),
         }
@@ -327,7 +380,12 @@ impl MemoryRegistry {
                 (Profile::Ecr, _) | (_, None) => {}
                 (_, Some(from)) => {
                     if let Some(bytes) = state.blobs.get(&(from.clone(), digest.clone())).cloned() {
+                        state.descriptors.insert((repository.clone(), digest.clone()), bytes.len());
                         state.blobs.insert((repository, digest), bytes);
+                        return Message::answer(201).with("Location", "/nowhere");
+                    }
+                    if let Some(size) = state.promised(self.profile, &(from.clone(), digest.clone())) {
+                        state.descriptors.insert((repository, digest), size);
                         return Message::answer(201).with("Location", "/nowhere");
                     }
                 }
@@ -385,6 +443,7 @@ impl MemoryRegistry {
         if Sha256::of(&bytes).to_string() != digest || request.query("_state").as_deref() != Some(SIGNATURE) {
             return error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
         }
+        state.descriptors.insert((repository.clone(), digest.clone()), bytes.len());
         state.blobs.insert((repository, digest), bytes);
         Message::answer(201).with("Location", "/nowhere")
     }
