@@ -17,8 +17,15 @@ const ASGI: &str = "async def asgi(scope, receive, send):\n    if scope['type'] 
 const HOOK: &str = "def post_worker_init(worker):\n    print('worker started', flush=True)\n";
 
 /// What servers say when they have started.
-const STARTED: [&str; 6] =
-    ["startup complete", "worker started", "Running on", "Started worker-", "[queues]", "Uvicorn running"];
+const STARTED: [&str; 7] = [
+    "startup complete",
+    "worker started",
+    "Running on",
+    "Started worker-",
+    "[queues]",
+    "Uvicorn running",
+    "Listening on TCP address",
+];
 
 /// Applications for the servers, and scripts.
 const FILES: [(&str, &str); 16] = [
@@ -43,11 +50,11 @@ const FILES: [(&str, &str); 16] = [
         "chdir = '/app/services'\ndef post_worker_init(worker):\n    print('worker started', flush=True)\n",
     ),
     ("start.sh", "#!/bin/sh\nset -e\nexec \"$@\"\n"),
-    ("requirements.in", "uvicorn\ngunicorn\nhypercorn\ngranian\ncelery\nflask\n"),
+    ("requirements.in", "uvicorn\ngunicorn\nhypercorn\ngranian\ncelery\nflask\ndaphne\n"),
 ];
 
 /// The commands, and what is wrong with each; nothing if it starts.
-const COMMANDS: [(&str, Option<&str>); 66] = [
+const COMMANDS: [(&str, Option<&str>); 71] = [
     ("uvicorn main:app", None),
     ("uvicorn main:ap", Some("app/main.py does not define `ap`")),
     ("uvicorn shop.web:asgi --port 8001 --no-access-log", None),
@@ -99,6 +106,11 @@ const COMMANDS: [(&str, Option<&str>); 66] = [
     ("flask --app shop.flaskapp:create_app run", None),
     ("flask --app shop.flaskap run", Some("the module `shop.flaskap` is neither")),
     ("flask --app shop.flaskapp:make run", Some("app/shop/flaskapp.py does not define `make`")),
+    ("daphne main:app", None),
+    ("daphne -b 127.0.0.1 -p 8001 shop.web:asgi", None),
+    ("daphne main:ap", Some("app/main.py does not define `ap`")),
+    ("daphne shop.weeb:app", Some("the module `shop.weeb` is neither")),
+    ("daphne main", Some("it does not name an attribute")),
     ("python work.py", None),
     ("python -X utf8 -W ignore -Bu /app/work.py", None),
     ("python works.py", Some("/app/works.py exists neither")),
@@ -142,7 +154,7 @@ fn build(output: &str, more: &[&str]) -> Command {
 }
 
 /// Runs a process until it says that it has started, or ends by itself.
-fn starts(mut command: Command) -> Result<(), String> {
+pub(crate) fn starts(mut command: Command) -> Result<(), String> {
     let log = tempfile::NamedTempFile::new().unwrap();
     let append = || std::fs::OpenOptions::new().append(true).open(log.path()).unwrap();
     let mut child = command.stdout(append()).stderr(append()).spawn().unwrap();
@@ -165,7 +177,7 @@ fn starts(mut command: Command) -> Result<(), String> {
 }
 
 /// How many containers run at the same time.
-const AT_ONCE: usize = 4;
+pub(crate) const AT_ONCE: usize = 4;
 
 #[test]
 fn what_a_command_starts_is_found_or_missing_as_in_a_container() {

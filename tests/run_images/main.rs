@@ -40,4 +40,5 @@ mod projects;
 mod pushing;
 mod readers;
 mod service;
+mod shadows;
 mod skopeo;

@@ -8,6 +8,8 @@
 pub(crate) struct ApplicationServer {
     /// The name of its executable, of its module and of its distribution.
     pub(crate) name: &'static str,
+    /// The modules that it imports before it searches for the application, if its executable does not import them at once.
+    pub(crate) loads: &'static [&'static str],
     /// The options without a value.
     pub(super) flags: &'static [&'static str],
     pub(super) application: ApplicationArgument,
@@ -151,6 +153,7 @@ const GRANIAN: &[&str] = &[
 /// A server that is told only `MODULE:ATTRIBUTE`, from which the others differ.
 const PLAIN_SERVER: ApplicationServer = ApplicationServer {
     name: "",
+    loads: &[],
     flags: &[],
     application: ApplicationArgument::Positional,
     directory: None,
@@ -168,6 +171,7 @@ const PLAIN_SERVER: ApplicationServer = ApplicationServer {
 static SERVERS: [ApplicationServer; 7] = [
     ApplicationServer {
         name: "celery",
+        loads: &["celery.bin.celery"],
         application: ApplicationArgument::Option(&["--app", "-A"], "APP"),
         directory: Some("--workdir"),
         default: DefaultAttribute::LastComponent,

@@ -57,6 +57,21 @@ pub(crate) struct ImportAudit<'a, 't> {
     pub(crate) started: &'a [String],
     /// The modules that a command names.
     pub(crate) named: &'a [StartedModule],
+    /// The directories of the search path that Python does not search from its start on.
+    pub(crate) searched_later: &'a BTreeMap<String, SearchedSince>,
+}
+
+/// When Python begins to search a directory for modules: what has been imported before is not replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SearchedSince {
+    /// When the interpreter starts: a directory of `PYTHONPATH`.
+    Startup,
+    /// When Python runs what the command names: the directory of a script, or the working directory for `python -m`.
+    Command,
+    /// When a server loads the application, after it has imported its own modules.
+    Server,
+    /// Never, as far as the command tells.
+    Never,
 }
 
 /// The result of an audit of imports.

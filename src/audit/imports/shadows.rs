@@ -8,7 +8,7 @@ use super::reachable::ModuleReach;
 use super::resolve::{self, ModuleResolution};
 use super::source::{Import, ImportCondition, ModuleSource};
 use super::standard_imports::StandardImports;
-use super::{ImportChecker, ImportOutcome, READ_LIMIT, absolute, applicable, is_standard, top};
+use super::{ImportChecker, ImportOutcome, READ_LIMIT, SearchedSince, absolute, applicable, is_standard, top};
 use crate::audit::BUILT_IN_MODULES;
 use crate::audit::names::Binding;
 use crate::audit::search::ModuleFile;
@@ -62,6 +62,8 @@ struct NeedSearch<'c, 'a> {
     standard: StandardImports,
     /// The modules of the application that replace others, by name.
     replacing: BTreeMap<String, ModuleFile<'a>>,
+    /// Those that will, unless the others are imported before.
+    later: BTreeMap<String, ModuleFile<'a>>,
     found: BTreeMap<String, (ModuleNeed, bool)>,
     queue: VecDeque<ReachedModule<'a>>,
     seen: BTreeSet<String>,
@@ -194,12 +196,20 @@ impl<'c, 'a> NeedSearch<'c, 'a> {
         let (found, queue, seen) = (BTreeMap::new(), VecDeque::new(), BTreeSet::new());
         let modules = checker.modules;
         let is_image = checker.imports.after_standard_library.is_some();
-        let mut search = Self { checker, standard, replacing, found, queue, seen };
+        let mut search = Self { checker, standard, replacing: BTreeMap::new(), later: replacing, found, queue, seen };
+        search.begin(SearchedSince::Startup);
         if is_image {
             search
                 .queue
                 .extend(OF_STARTUP.map(|name| ReachedModule::Standard { name: name.to_owned(), through: None }));
+            search.follow();
         }
+        search.begin(SearchedSince::Command);
+        for started in search.checker.imports.named {
+            search.enqueue(&started.module, started.is_certain, &None);
+        }
+        search.follow();
+        search.begin(SearchedSince::Server);
         // What is certain comes first.
         for is_certain in [true, false] {
             for ((module, outcomes), reach) in modules.iter().zip(outcomes).zip(reach) {
@@ -222,6 +232,19 @@ impl<'c, 'a> NeedSearch<'c, 'a> {
             }
         }
         search.found
+    }
+
+    /// Lets the modules replace others that are in directories which Python now begins to search.
+    fn begin(&mut self, now: SearchedSince) {
+        let searched_later = &self.checker.imports.searched_later;
+        let begins = |file: &ModuleFile| {
+            let module = file.package_directory().map_or_else(|| file.path.to_owned(), |package| package.path);
+            let directory = module.rsplit_once('/').map_or("", |(directory, _)| directory);
+            searched_later.get(directory).copied().unwrap_or(SearchedSince::Startup) == now
+        };
+        let (new, later) = std::mem::take(&mut self.later).into_iter().partition(|(_, file)| begins(file));
+        self.later = later;
+        self.replacing.append(&mut { new });
     }
 
     /// Follows the imports of everything in the queue.
@@ -252,6 +275,7 @@ impl<'c, 'a> NeedSearch<'c, 'a> {
                                 self.add_through(top(import.module), &through);
                             }
                         } else {
+                            self.later.remove(top(import.module));
                             self.enqueue_standard(import.module, &through);
                         }
                     }
@@ -267,23 +291,28 @@ impl<'c, 'a> NeedSearch<'c, 'a> {
         }
         let below = import.name.as_ref().map(|name| format!("{module}.{name}"));
         for name in [Some(module.to_owned()), below].into_iter().flatten() {
-            let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]).collect::<Vec<_>>();
-            for prefix in ends.into_iter().map(|end| &name[..end]) {
-                match self.checker.resolver.resolve(prefix) {
-                    ModuleResolution::Module(file) if !(self.checker.imports.is_own)(&file.entry.origin) => {
-                        if self.seen.insert(file.path.to_owned()) {
-                            let (name, is_certain) = (prefix.to_owned(), importer.is_certain);
-                            self.queue.push_back(ReachedModule::Foreign { name, file, is_certain });
-                        }
+            let imported = if self.standard.has(&name) { &name } else { module };
+            let through = Some((importer.clone(), import.line, imported.to_owned()));
+            self.enqueue(&name, importer.is_certain, &through);
+        }
+    }
+
+    /// Adds a module that is not the application's, and the packages above it, to the queue.
+    fn enqueue(&mut self, module: &str, is_certain: bool, through: &Option<(Importer<'a>, usize, String)>) {
+        if self.later.remove(top(module)).is_some() && is_standard(top(module), self.checker.imports.python) {
+            return self.enqueue_standard(module, through);
+        }
+        let ends = module.match_indices('.').map(|(at, _)| at).chain([module.len()]);
+        for name in ends.map(|end| &module[..end]) {
+            match self.checker.resolver.resolve(name) {
+                ModuleResolution::Module(file) if !(self.checker.imports.is_own)(&file.entry.origin) => {
+                    if self.seen.insert(file.path.to_owned()) {
+                        self.queue.push_back(ReachedModule::Foreign { name: name.to_owned(), file, is_certain });
                     }
-                    ModuleResolution::Module(_) | ModuleResolution::Namespace(_) => {}
-                    ModuleResolution::Provided => {
-                        let imported = if self.standard.has(&name) { &name } else { module };
-                        self.enqueue_standard(&name, &Some((importer.clone(), import.line, imported.to_owned())));
-                        break;
-                    }
-                    ModuleResolution::Unknown | ModuleResolution::Missing { .. } => break,
                 }
+                ModuleResolution::Module(_) | ModuleResolution::Namespace(_) => {}
+                ModuleResolution::Provided => return self.enqueue_standard(module, through),
+                ModuleResolution::Unknown | ModuleResolution::Missing { .. } => return,
             }
         }
     }

@@ -50,6 +50,7 @@ pub(super) fn audit<'a>(
         allowed: &audited.settings.audit.allow_missing,
         started: audited.started,
         named: audited.named,
+        searched_later: audited.searched_later,
     };
     let mut audit = audit.run();
     let mut remedies = Remedies::new(audited);

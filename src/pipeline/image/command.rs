@@ -53,32 +53,6 @@ pub(super) fn handler(settings: &ImageSettings, target: &ImageTarget) -> Result<
     }
 }
 
-/// Returns the directories that Python searches for modules, without leading slashes: those that the command adds,
-/// `PYTHONPATH`, the directories of scripts, the working directory and site-packages.
-pub(super) fn search_path(settings: &ImageSettings, target: &ImageTarget, added: &[String]) -> Vec<String> {
-    let named = settings.container.env.iter().chain(&target.env).find(|(name, _)| name == "PYTHONPATH");
-    let named = named.iter().flat_map(|(_, value)| value.split(':'));
-    let workdir = settings.container.workdir.as_deref().unwrap_or(&target.workdir);
-    let scripts =
-        words(settings).filter_map(|word| word.strip_suffix(".py")?.rsplit_once('/')).map(|(directory, _)| directory);
-    let scripts =
-        scripts.map(
-            |directory| {
-                if directory.starts_with('/') { directory.to_owned() } else { format!("{workdir}/{directory}") }
-            },
-        );
-    let others = [target.application.clone(), target.scheme.site_packages.clone()];
-    let named = added.iter().map(String::as_str).chain(named);
-    let all = named.map(str::to_owned).chain(scripts).chain([workdir.to_owned()]).chain(others);
-    let mut directories: Vec<String> = Vec::new();
-    for directory in all.map(|directory| directory.trim_matches('/').to_owned()) {
-        if !directories.contains(&directory) {
-            directories.push(directory);
-        }
-    }
-    directories
-}
-
 /// Programs that take the dotted name of a module without a colon.
 const SERVERS: [&str; 7] = ["celery", "daphne", "flask", "granian", "gunicorn", "hypercorn", "uvicorn"];
 
@@ -126,7 +100,7 @@ pub(super) fn modules(
 }
 
 /// Returns the entrypoint and the command that the user sets.
-fn words(settings: &ImageSettings) -> impl Iterator<Item = &str> {
+pub(super) fn words(settings: &ImageSettings) -> impl Iterator<Item = &str> {
     let start = &settings.container;
     start.entrypoint.iter().chain(&start.command).flatten().map(String::as_str)
 }

@@ -1,6 +1,6 @@
 //! Audits the image of one platform: its handler or its command, and its files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::command::{StartFinding, StartProblem};
 use crate::audit::handler::ImportRoot;
@@ -17,6 +17,7 @@ use crate::pipeline::image::command;
 use crate::pipeline::image::command_check::CommandCheck;
 use crate::pipeline::image::container_files::{ContainerFile, ContainerFiles};
 use crate::pipeline::image::container_user::{ContainerUser, UserLookup};
+use crate::pipeline::image::search_path;
 use crate::pipeline::image::started::StartedCommand;
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution};
 use crate::pipeline::plan::Plan;
@@ -55,7 +56,12 @@ impl ImageAudit<'_> {
             ));
         }
         let command = if handler.is_some() { StartedCommand::default() } else { self.command()? };
-        let directories = command::search_path(settings, target, &command.search);
+        let directories = search_path::directories(settings, target, &command.search);
+        let searched_later = if handler.is_some() {
+            BTreeMap::new()
+        } else {
+            search_path::searched_later(settings, target, &directories, &command.search)
+        };
         let roots: Vec<ImportRoot> =
             directories.iter().map(|site_packages| ImportRoot { tree, site_packages }).collect();
         if let Some(handler) = &handler {
@@ -84,6 +90,7 @@ impl ImageAudit<'_> {
             roots: &roots,
             started: &started,
             named: &command.modules,
+            searched_later: &searched_later,
             application,
             working_directory: Some(workdir).filter(|workdir| *workdir == application),
             provided: runtime.map_or(&[], |profile| &profile.runtime_distributions),

@@ -18,6 +18,7 @@ pub(crate) mod pin;
 mod platform;
 mod referrers;
 pub(crate) mod report;
+mod search_path;
 mod started;
 
 use std::time::Instant;

@@ -4,7 +4,7 @@ use crate::audit::command::{
     ApplicationAttribute, ApplicationServer, CommandReader, ModuleLocation, ModuleSyntax, StartFinding, StartProblem,
     Started, StartedKind, absolute,
 };
-use crate::audit::imports::{ModuleUse, StartedModule};
+use crate::audit::imports::{ModuleUse, SearchedSince, StartedModule};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::container_files::{ContainerFile, ContainerFiles};
 use crate::pipeline::install::InstalledDistribution;
@@ -14,9 +14,9 @@ use crate::pipeline::install::InstalledDistribution;
 pub(super) struct StartedCommand {
     /// In the order in which it is started.
     pub started: Vec<Started>,
-    /// The modules, with the directories that are searched for them first, relative to the root.
     pub modules: Vec<StartedModule>,
-    pub search: Vec<String>,
+    /// The directories that are searched for modules first, relative to the root.
+    pub search: Vec<(String, SearchedSince)>,
     /// What is wrong with the names of applications.
     pub findings: Vec<StartFinding>,
 }
@@ -55,9 +55,10 @@ impl StartedCommand {
         let is_certain = started.is_certain;
         match &started.kind {
             StartedKind::Module(module) => {
-                self.search(&started.directory);
+                self.search(&started.directory, SearchedSince::Command);
                 let command = started.text();
                 self.modules.push(StartedModule { command, module: module.clone(), usage: ModuleUse::Run, is_certain });
+                self.loads(module, started);
             }
             StartedKind::Executable(program) => {
                 for candidate in files.candidates(program, &started.directory) {
@@ -75,6 +76,7 @@ impl StartedCommand {
                             usage: ModuleUse::Serve(attribute),
                             is_certain,
                         });
+                        self.loads(name, started);
                     }
                     return Ok(());
                 }
@@ -84,7 +86,7 @@ impl StartedCommand {
                 match name.location(server) {
                     Ok(None) => {}
                     Ok(Some(location)) => {
-                        search.iter().for_each(|directory| self.search(directory));
+                        search.iter().for_each(|directory| self.search(directory, SearchedSince::Server));
                         let module = match location.module {
                             ModuleLocation::Name(module) => Some(module),
                             ModuleLocation::Path(stem) => self.module_at(server, &stem, started, files)?,
@@ -101,7 +103,7 @@ impl StartedCommand {
                 }
             }
             StartedKind::Script { path, .. } => {
-                self.search(path.rsplit_once('/').map_or("", |(directory, _)| directory));
+                self.search(path.rsplit_once('/').map_or("", |(directory, _)| directory), SearchedSince::Command);
             }
             StartedKind::Configuration { .. } => {}
         }
@@ -143,14 +145,25 @@ impl StartedCommand {
                 components.pop();
             }
         }
-        self.search(&components.join("/"));
+        self.search(&components.join("/"), SearchedSince::Server);
         Ok(Some(module))
     }
 
-    fn search(&mut self, directory: &str) {
+    /// Adds the modules that a server imports besides.
+    fn loads(&mut self, server: &str, started: &Started) {
+        let loaded = ApplicationServer::named(server).map(|server| server.loads).unwrap_or_default();
+        self.modules.extend(loaded.iter().map(|module| StartedModule {
+            command: started.text(),
+            module: (*module).to_owned(),
+            usage: ModuleUse::Serve(ApplicationAttribute::Any),
+            is_certain: started.is_certain,
+        }));
+    }
+
+    fn search(&mut self, directory: &str, since: SearchedSince) {
         let directory = directory.trim_matches('/').to_owned();
-        if !self.search.contains(&directory) {
-            self.search.push(directory);
+        if !self.search.iter().any(|(known, _)| *known == directory) {
+            self.search.push((directory, since));
         }
     }
 }

@@ -3,6 +3,7 @@
 mod report;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -199,6 +200,7 @@ fn build(
         roots: &roots,
         started: &settings.handler.iter().map(Handler::module).collect::<Vec<_>>(),
         named: &[],
+        searched_later: &BTreeMap::new(),
         application: &profile.function.site_packages,
         // The runtime starts in /var/task.
         working_directory: Some(""),
