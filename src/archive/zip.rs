@@ -1,6 +1,7 @@
 //! Zip archives, written in one sequential pass.
 //!
-//! Entries are ordered by the bytes of their paths, dated 1980-01-01 and made by Unix. There are no data descriptors, no
+//! The entries of dependencies come first, then the application's, which change most often; both are ordered by the bytes of
+//! their paths. All are dated 1980-01-01 and made by Unix. There are no data descriptors, no
 //! entries for directories and no comment. zip64 records are written only where a value does not fit without them.
 //!
 //! Specification: [APPNOTE 6.3.10](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
@@ -18,7 +19,7 @@ use super::destination::FileFormat;
 use super::open_wheels::OpenWheels;
 use super::output::{FinishedFile, OutputFile};
 use crate::report::{Phase, Reporter};
-use crate::tree::{Extent, FileContent, FileTree, TreeEntry, TreePath, ZipCompression};
+use crate::tree::{Extent, FileContent, FileOrigin, FileTree, TreeEntry, TreePath, ZipCompression};
 
 pub(crate) mod headers;
 
@@ -31,27 +32,44 @@ const IN_MEMORY: u64 = 512 * 1024;
 /// How many entries are prepared together.
 const BATCH: usize = 64;
 
-/// Writes a tree as a zip, which is at `path` once it is persisted. Advances [`Phase::Write`] by the bytes written.
+/// The entries of a zip, in two parts that are each sorted by path.
+pub(crate) struct ZipEntries<'a> {
+    /// The files of dependencies, which are the same in most builds.
+    dependencies: Vec<(&'a TreePath, &'a TreeEntry)>,
+    /// The application's files and those of its own distributions.
+    own: Vec<(&'a TreePath, &'a TreeEntry)>,
+}
+
+impl<'a> ZipEntries<'a> {
+    pub(crate) fn new(tree: &'a FileTree, is_own: impl Fn(&FileOrigin) -> bool) -> Self {
+        let (own, dependencies) = tree.iter().partition(|(_, entry)| is_own(&entry.origin));
+        Self { dependencies, own }
+    }
+
+    /// Writes the zip, which is at `path` once it is persisted. Advances [`Phase::Write`] by the bytes written.
+    ///
+    /// # Errors
+    /// The output cannot be written, a file cannot be read, or a file of the project changes meanwhile.
+    pub(crate) fn write(&self, path: &Path, reporter: &dyn Reporter) -> Result<FinishedFile, ArchiveError> {
+        let mut writer = ZipWriter {
+            output: OutputFile::create(path, FileFormat::Zip)?,
+            central_directory: Vec::new(),
+            entries: 0,
+            wheels: OpenWheels::default(),
+            reporter,
+        };
+        writer.all(&self.dependencies)?;
+        writer.all(&self.own)?;
+        writer.end()
+    }
+}
+
+/// Writes a tree as a zip whose entries are sorted by path. See [`ZipEntries::write`].
 ///
 /// # Errors
-/// The output cannot be written, a file cannot be read, or a file of the project changes meanwhile.
+/// As [`ZipEntries::write`].
 pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<FinishedFile, ArchiveError> {
-    let mut writer = ZipWriter {
-        output: OutputFile::create(path, FileFormat::Zip)?,
-        central_directory: Vec::new(),
-        wheels: OpenWheels::default(),
-        reporter,
-    };
-    let entries: Vec<(&TreePath, &TreeEntry)> = tree.iter().collect();
-    let mut entry_count = 0;
-    for batch in entries.chunks(BATCH) {
-        let prepared = prepare_batch(batch)?;
-        for ((path, entry), prepared) in batch.iter().zip(prepared) {
-            writer.entry(path, entry, prepared)?;
-            entry_count += 1;
-        }
-    }
-    writer.end(entry_count)
+    ZipEntries::new(tree, |_| true).write(path, reporter)
 }
 
 /// The bytes of an entry, as far as its header needs them.
@@ -125,11 +143,23 @@ fn deflated<'a>(bytes: &[u8]) -> PreparedEntry<'a> {
 struct ZipWriter<'a> {
     output: OutputFile,
     central_directory: Vec<u8>,
+    /// The number of entries so far.
+    entries: u64,
     wheels: OpenWheels<'a>,
     reporter: &'a dyn Reporter,
 }
 
 impl<'a> ZipWriter<'a> {
+    fn all(&mut self, entries: &[(&'a TreePath, &'a TreeEntry)]) -> Result<(), ArchiveError> {
+        for batch in entries.chunks(BATCH) {
+            for ((path, entry), prepared) in batch.iter().zip(prepare_batch(batch)?) {
+                self.entry(path, entry, prepared)?;
+                self.entries += 1;
+            }
+        }
+        Ok(())
+    }
+
     fn entry(&mut self, path: &TreePath, entry: &TreeEntry, prepared: PreparedEntry<'a>) -> Result<(), ArchiveError> {
         let (compression, crc32, size, compressed_size) = match &prepared {
             PreparedEntry::Copied { extent, .. } => {
@@ -189,10 +219,10 @@ impl<'a> ZipWriter<'a> {
         }
     }
 
-    fn end(mut self, entries: u64) -> Result<FinishedFile, ArchiveError> {
+    fn end(mut self) -> Result<FinishedFile, ArchiveError> {
         let offset = self.output.position();
         self.output.write(&self.central_directory)?;
-        self.output.write(&headers::end(entries, self.central_directory.len() as u64, offset))?;
+        self.output.write(&headers::end(self.entries, self.central_directory.len() as u64, offset))?;
         self.output.finish()
     }
 }

@@ -3,6 +3,7 @@
 mod cli;
 mod damage;
 mod determinism;
+mod edits;
 mod equals_uv;
 mod files;
 #[allow(dead_code, reason = "these tests need few kinds of wheels")]

@@ -1,12 +1,13 @@
 //! The archives are read again by the zip crate, which shares no code with the writer.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::digest::Sha256;
 use crate::report::Silent;
-use crate::tree::{ExtentFormat, FileAccess, FileMode, FileOrigin};
+use crate::tree::{Distribution, ExtentFormat, FileAccess, FileMode, FileOrigin};
 
 fn tree(files: impl IntoIterator<Item = (String, FileContent)>) -> FileTree {
     let mut tree = FileTree::new();
@@ -59,6 +60,33 @@ fn entries_are_sorted_dated_and_have_their_modes() {
         ]
     );
     assert!(seen[0].3 < 30, "it is deflated");
+}
+
+#[test]
+fn dependencies_come_first() {
+    let mut tree = FileTree::new();
+    let distribution = |name: &str| {
+        let distribution = Distribution { name: name.parse().unwrap(), version: "1".parse().unwrap() };
+        FileOrigin::Distribution(Arc::new(distribution))
+    };
+    for (path, origin) in [
+        ("app.py", FileOrigin::Application),
+        ("core/a.py", distribution("core")),
+        ("numpy/z.py", distribution("numpy")),
+        ("boto3/b.py", distribution("boto3")),
+        ("zoo.py", FileOrigin::Application),
+    ] {
+        let entry = TreeEntry { access: FileAccess::FILE, content: bytes(b"x"), origin };
+        tree.insert(TreePath::new(path).unwrap(), entry).unwrap();
+    }
+    let core = "core".parse().unwrap();
+    let projects = BTreeSet::from([&core]);
+    let directory = tempfile::tempdir().unwrap();
+    let finished = ZipEntries::new(&tree, |origin| origin.is_own(&projects));
+    let finished = finished.write(&directory.path().join("out.zip"), &Silent).unwrap();
+    let archive = zip::ZipArchive::new(finished.as_file().try_clone().unwrap()).unwrap();
+    let names: Vec<_> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    assert_eq!(names, ["boto3/b.py", "numpy/z.py", "app.py", "core/a.py", "zoo.py"]);
 }
 
 #[test]

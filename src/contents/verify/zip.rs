@@ -131,6 +131,8 @@ fn headers(
     let length = file.metadata()?.len();
     let mut problems = Vec::new();
     let mut before: Option<&ArchiveEntry> = None;
+    // The dependencies' part of the archive, then the application's.
+    let mut is_first_part = true;
     for entry in entries {
         if entry.is_directory {
             problems.push(ArtifactProblem::at(&entry.path, "it is a directory, but only files may have entries"));
@@ -167,7 +169,12 @@ fn headers(
             ("time" | "date", _) => "it is not dated 1980-01-01 00:00".to_owned(),
             (field, _) => format!("the {field} in its header is not what pybundle writes"),
         });
-        let disorder = before.replace(entry).and_then(|before| disorder(before, entry));
+        let disorder = before.replace(entry).and_then(|before| {
+            let is_own = modes.get(before.path.as_str()).is_some_and(|(_, origin)| *origin == EntryOrigin::Application);
+            let begins_part = is_first_part && !is_own && entry.path < before.path;
+            is_first_part &= !begins_part;
+            disorder(before, entry, begins_part)
+        });
         let messages = difference.into_iter().chain(disorder);
         problems.extend(messages.map(|message| ArtifactProblem::at(&entry.path, message)));
     }
@@ -183,10 +190,13 @@ fn headers(
     Ok(problems)
 }
 
-/// Describes why an entry must not follow another.
-fn disorder(before: &ArchiveEntry, entry: &ArchiveEntry) -> Option<String> {
-    if entry.path <= before.path {
-        Some(format!("it comes after `{}`: entries must be sorted by path", before.path))
+/// Describes why an entry must not follow another. One that begins a part of the archive may have any path.
+fn disorder(before: &ArchiveEntry, entry: &ArchiveEntry, begins_part: bool) -> Option<String> {
+    if entry.path <= before.path && !begins_part {
+        Some(format!(
+            "it comes after `{}`: entries must be sorted by path, first those of dependencies, then the others",
+            before.path
+        ))
     } else if entry.directory_header.start < before.directory_header.start {
         Some("its position in the central directory differs from that in the archive".to_owned())
     } else {

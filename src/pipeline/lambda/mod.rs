@@ -212,7 +212,7 @@ fn build(
     if !settings.allow_oversize {
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
     }
-    let finished = write::write(&package, &outputs, reporter)?;
+    let finished = write::write(&package, &plan.project_names(), &outputs, reporter)?;
     let size = finished.iter().map(|(_, finished)| finished.size).sum();
     budget::check(common.audit.max_size.as_ref(), size, &distributions)?;
     write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);

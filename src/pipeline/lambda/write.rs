@@ -1,28 +1,32 @@
 //! Writes the zips of a function and its layer.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::report;
 use crate::archive::output::FinishedFile;
-use crate::archive::zip;
+use crate::archive::zip::ZipEntries;
 use crate::lambda::DeploymentPackage;
+use crate::name::DistributionName;
 use crate::pipeline::{BuildError, documents};
 use crate::report::{ArtifactKind, ArtifactReport, Phase, Reporter, RunningPhase};
 use crate::settings::DocumentSettings;
 
-/// Writes the zips as complete files that [`persist`] moves to their paths.
+/// Writes the zips as complete files that [`persist`] moves to their paths: dependencies first, then the application and its
+/// local `projects`.
 ///
 /// # Errors
 /// A zip cannot be written, or a file cannot be read.
 pub(super) fn write(
     package: &DeploymentPackage,
+    projects: &BTreeSet<&DistributionName>,
     outputs: &[(ArtifactKind, PathBuf)],
     reporter: &dyn Reporter,
 ) -> Result<Vec<(ArtifactKind, FinishedFile)>, BuildError> {
     let total = package.trees().flat_map(|(_, tree)| tree.iter()).map(|(_, entry)| entry.content.stored_size()).sum();
     let writing = RunningPhase::start(reporter, Phase::Write, total);
     let finished = package.trees().zip(outputs).map(|((kind, tree), (_, path))| {
-        let finished = zip::write(tree, path, reporter)?;
+        let finished = ZipEntries::new(tree, |origin| origin.is_own(projects)).write(path, reporter)?;
         Ok((kind, finished))
     });
     let finished = finished.collect::<Result<_, BuildError>>()?;
