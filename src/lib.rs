@@ -89,6 +89,7 @@ pub mod builder;
 pub mod bytecode;
 pub mod cache;
 pub mod cli;
+pub(crate) mod closure;
 pub mod constraint;
 pub(crate) mod contents;
 pub mod digest;

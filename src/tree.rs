@@ -17,11 +17,14 @@ use crate::digest::Sha256;
 use crate::name::DistributionName;
 
 pub(crate) mod access;
+mod deferred;
 mod path;
 #[cfg(test)]
 mod tests;
 
 pub use access::{FileAccess, FileMode, FileOwner, InvalidMode, InvalidOwner};
+pub use deferred::DeferredContent;
+pub(crate) use deferred::{KnownContent, MisstatedFile, SourceMarkers};
 pub use path::{InvalidPath, TreePath};
 
 /// The compression method of a zip entry (APPNOTE 4.4.5).
@@ -126,6 +129,16 @@ pub enum FileContent {
     },
     /// In memory.
     Bytes(Arc<[u8]>),
+    /// Not on this machine: obtained when it is first needed.
+    Deferred(Arc<DeferredContent>),
+}
+
+/// Where the bytes of a file are on this machine, as in [`FileContent`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PresentContent<'a> {
+    Archived { archive: &'a Path, extent: &'a Extent },
+    File { path: &'a Path, size: u64 },
+    Bytes(&'a [u8]),
 }
 
 impl FileContent {
@@ -135,7 +148,36 @@ impl FileContent {
             Self::Archived { extent, .. } => extent.size,
             Self::File { size, .. } => *size,
             Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Deferred(deferred) => deferred.size(),
         }
+    }
+
+    /// Returns where the bytes are on this machine. A deferred content is obtained.
+    ///
+    /// # Errors
+    /// It cannot be obtained.
+    pub(crate) fn present(&self) -> io::Result<PresentContent<'_>> {
+        Ok(match self {
+            Self::Archived { archive, extent } => PresentContent::Archived { archive, extent },
+            Self::File { path, size } => PresentContent::File { path, size: *size },
+            Self::Bytes(bytes) => PresentContent::Bytes(bytes),
+            Self::Deferred(deferred) => deferred.content()?.present()?,
+        })
+    }
+
+    /// Tells whether a text file of at most `limit` bytes contains one of `texts`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), unless the answer is known without reading the file.
+    pub(crate) fn contains_any(&self, texts: &[&str], limit: u64) -> io::Result<bool> {
+        if let Self::Deferred(deferred) = self
+            && let KnownContent::Markers(markers) = deferred.known()
+            && let Some(contains) = markers.contain_any(texts)
+        {
+            return Ok(contains);
+        }
+        let bytes = self.read(limit)?;
+        Ok(texts.iter().any(|text| memchr::memmem::find(&bytes, text.as_bytes()).is_some()))
     }
 
     /// Returns the uncompressed bytes.
@@ -168,6 +210,10 @@ impl FileContent {
                 };
                 Box::new(ExtentReader { inner, archive, extent, crc32: crc32fast::Hasher::new(), size: 0 })
             }
+            Self::Deferred(deferred) => match deferred.known() {
+                KnownContent::Bytes(bytes) => Box::new(&bytes[..]),
+                KnownContent::Size | KnownContent::Markers(_) => deferred.content()?.reader()?,
+            },
         })
     }
 
@@ -175,19 +221,20 @@ impl FileContent {
     pub(crate) fn stored_size(&self) -> u64 {
         match self {
             Self::Archived { extent, .. } => extent.compressed_size,
-            Self::File { .. } | Self::Bytes(_) => self.size(),
+            Self::File { .. } | Self::Bytes(_) | Self::Deferred(_) => self.size(),
         }
     }
 
-    /// Returns the SHA-256 of the uncompressed bytes. A file of the project is read.
+    /// Returns the SHA-256 of the uncompressed bytes. A file of the project is read, and a deferred one obtained.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read or obtained.
     pub fn sha256(&self) -> Result<Sha256, InsertError> {
         match self {
             Self::Archived { extent, .. } => Ok(extent.sha256),
             Self::Bytes(bytes) => Ok(Sha256::of(bytes)),
             Self::File { path, .. } => Sha256::of_file(path).map_err(|error| InsertError::Read(path.clone(), error)),
+            Self::Deferred(deferred) => deferred.content().map_err(InsertError::Obtain)?.sha256(),
         }
     }
 }
@@ -319,6 +366,9 @@ pub enum InsertError {
     /// A file cannot be read to compare it.
     #[error("cannot read {}", .0.display())]
     Read(PathBuf, #[source] io::Error),
+    /// A file cannot be obtained to compare it.
+    #[error("cannot obtain a file to compare it with another")]
+    Obtain(#[source] io::Error),
 }
 
 /// Files by path, sorted by the bytes of their paths.

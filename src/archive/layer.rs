@@ -17,7 +17,7 @@ use super::open_wheels::OpenWheels;
 use super::splice::Splicer;
 use super::tar::{self, TarFormat, TarMember};
 use crate::digest::{HashingWriter, Sha256};
-use crate::tree::{Extent, FileContent, FileTree, TreeEntry, TreePath};
+use crate::tree::{Extent, FileContent, FileTree, PresentContent, TreeEntry, TreePath};
 
 #[cfg(test)]
 mod tests;
@@ -195,11 +195,11 @@ impl<'a> LayerWriter<'a> {
     /// Adds the content of a file. An empty entry of a wheel may have a deflate stream of two bytes: it adds nothing, as
     /// an empty file of the project does.
     fn content(&mut self, entry: &TreePath, content: &'a FileContent) -> Result<(), ArchiveError> {
-        match content {
-            FileContent::Archived { extent, .. } if extent.size == 0 => Ok(()),
-            FileContent::Archived { archive, extent } => self.archived(entry, archive, extent),
-            FileContent::Bytes(bytes) => {
-                let mut rest = &bytes[..];
+        match content.present().map_err(ArchiveError::obtain(entry))? {
+            PresentContent::Archived { extent, .. } if extent.size == 0 => Ok(()),
+            PresentContent::Archived { archive, extent } => self.archived(entry, archive, extent),
+            PresentContent::Bytes(bytes) => {
+                let mut rest = bytes;
                 self.deflate(|buffer| {
                     let (now, later) = rest.split_at(rest.len().min(buffer.len()));
                     buffer[..now.len()].copy_from_slice(now);
@@ -207,7 +207,7 @@ impl<'a> LayerWriter<'a> {
                     Ok(now.len())
                 })
             }
-            FileContent::File { path, size } => self.file(entry, path, *size),
+            PresentContent::File { path, size } => self.file(entry, path, size),
         }
     }
 

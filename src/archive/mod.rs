@@ -52,6 +52,14 @@ pub enum ArchiveError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The source of an entry cannot be obtained.
+    #[error("cannot obtain `{entry}`")]
+    Obtain {
+        /// The path in the archive.
+        entry: TreePath,
+        /// Why not.
+        source: io::Error,
+    },
     /// A file of the project was changed while the archive was written.
     #[error("{} changed while it was bundled", .path.display())]
     Changed {
@@ -105,6 +113,11 @@ impl ArchiveError {
         Self::read(path, entry)(DamagedFile { path: path.to_owned() }.into())
     }
 
+    /// Returns the conversion of an I/O error, for `map_err(ArchiveError::obtain(entry))`.
+    fn obtain(entry: &TreePath) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Obtain { entry: entry.clone(), source }
+    }
+
     /// Returns the conversion of an I/O error, for `map_err(ArchiveError::read(path, entry))`.
     fn read(path: &Path, entry: &TreePath) -> impl Fn(io::Error) -> Self {
         move |source| Self::Read { path: path.to_owned(), entry: entry.clone(), source }
@@ -123,6 +136,7 @@ impl Hints for ArchiveError {
             Self::NotReplaceable { .. } => vec!["remove it, or choose another path".to_owned()],
             Self::Write { .. }
             | Self::Read { .. }
+            | Self::Obtain { .. }
             | Self::Output(_)
             | Self::LinkPath { .. }
             | Self::Whiteout { .. }

@@ -19,7 +19,7 @@ use super::destination::FileFormat;
 use super::open_wheels::OpenWheels;
 use super::output::{FinishedFile, OutputFile};
 use crate::report::{Phase, Reporter};
-use crate::tree::{Extent, FileContent, FileOrigin, FileTree, TreeEntry, TreePath, ZipCompression};
+use crate::tree::{Extent, FileContent, FileOrigin, FileTree, PresentContent, TreeEntry, TreePath, ZipCompression};
 
 pub(crate) mod headers;
 
@@ -103,10 +103,10 @@ fn prepare_batch<'a>(batch: &[(&'a TreePath, &'a TreeEntry)]) -> Result<Vec<Prep
 }
 
 fn prepare<'a>(entry: &TreePath, content: &'a FileContent) -> Result<PreparedEntry<'a>, ArchiveError> {
-    match content {
-        FileContent::Archived { archive, extent } => Ok(PreparedEntry::Copied { archive, extent }),
-        FileContent::Bytes(bytes) => Ok(deflated(bytes)),
-        FileContent::File { path, .. } => prepare_file(path).map_err(ArchiveError::read(path, entry)),
+    match content.present().map_err(ArchiveError::obtain(entry))? {
+        PresentContent::Archived { archive, extent } => Ok(PreparedEntry::Copied { archive, extent }),
+        PresentContent::Bytes(bytes) => Ok(deflated(bytes)),
+        PresentContent::File { path, .. } => prepare_file(path).map_err(ArchiveError::read(path, entry)),
     }
 }
 

@@ -23,6 +23,7 @@
 mod blobs;
 mod record;
 mod records;
+mod shared;
 mod sweep;
 
 use std::fs::{self, File, TryLockError};
@@ -35,10 +36,13 @@ use crate::digest::{Algorithm, Digest, Hasher, HashingWriter, Sha256};
 use crate::hints::Hints;
 use crate::temporary::TemporaryFile;
 use crate::wheel::filename::WheelFilename;
-use crate::wheel::{self, Wheel, WheelError, WheelInventory};
+use crate::wheel::{self, Wheel, WheelBytes, WheelError, WheelReading};
+
+use shared::Sharing;
 
 pub use blobs::CachedSdist;
 pub(crate) use records::{RecordKey, RecordKind};
+pub(crate) use shared::SharedRecords;
 pub use sweep::CacheSize;
 
 /// The version of the cache's layout, which is the name of its directory.
@@ -93,13 +97,15 @@ impl Hints for CacheError {
 
 /// An open cache. Several processes may use it concurrently, and each may be killed at any moment.
 ///
-/// No file is removed while any process has the cache open, so a [`Wheel`] of it remains readable.
-#[derive(Debug)]
+/// No file is removed while any process has the cache open, so a [`Wheel`] of it remains readable. Clones are the same open
+/// cache.
+#[derive(Debug, Clone)]
 pub struct Cache {
     dir: PathBuf,
     root: PathBuf,
-    lock: File,
-    below: Option<ReadOnlyCache>,
+    lock: Arc<File>,
+    below: Option<Arc<ReadOnlyCache>>,
+    sharing: Sharing,
 }
 
 /// A cache that this process cannot write to.
@@ -123,7 +129,7 @@ impl Cache {
         let path = root.join("lock");
         let lock = open_lock(&path)?;
         lock.lock_shared().map_err(CacheError::io("lock", &path))?;
-        Ok(Self { dir: dir.to_owned(), root, lock, below: None })
+        Ok(Self { dir: dir.to_owned(), root, lock: Arc::new(lock), below: None, sharing: Sharing::default() })
     }
 
     /// Opens the cache in a directory as [`open`](Self::open) does. One that exists but cannot be written to, for instance
@@ -136,7 +142,8 @@ impl Cache {
         match Self::open(dir) {
             Err(CacheError::Io { source, .. }) if READ_ONLY.contains(&source.kind()) && root.is_dir() => {
                 let lock = File::open(root.join("lock")).ok().filter(|lock| lock.lock_shared().is_ok());
-                Ok(Self { dir: dir.to_owned(), below: Some(ReadOnlyCache { root, _lock: lock }), ..Self::open(spare)? })
+                let below = Some(Arc::new(ReadOnlyCache { root, _lock: lock }));
+                Ok(Self { dir: dir.to_owned(), below, ..Self::open(spare)? })
             }
             opened => opened,
         }
@@ -152,6 +159,14 @@ impl Cache {
     /// Returns the directory that was opened.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Tells whether the wheel with a digest is in the cache.
+    ///
+    /// # Errors
+    /// The cache cannot be read.
+    pub(crate) fn has_wheel(&self, digest: &Digest) -> Result<bool, CacheError> {
+        Ok(self.resolve(digest)?.is_some_and(|sha256| self.readable(self.wheel_path(&sha256)).is_file()))
     }
 
     /// Returns the wheel with a digest, read as `filename`.
@@ -175,13 +190,7 @@ impl Cache {
             && record.size == size
         {
             sweep::mark_as_used(&record_path);
-            return Ok(Some(Wheel {
-                filename: filename.clone(),
-                archive: Arc::new(path),
-                sha256,
-                size,
-                inventory: record.inventory,
-            }));
+            return Ok(Some(wheel(path, filename, sha256, size, record.reading)));
         }
         self.verify_again(&path, sha256, filename)
     }
@@ -234,15 +243,15 @@ impl Cache {
         digest: Option<&Digest>,
         filename: &WheelFilename,
     ) -> Result<Wheel, CacheError> {
-        let inventory = wheel::survey(file, filename)?;
+        let reading = wheel::survey(file, filename)?;
         let size = file.metadata().map_err(CacheError::io("read", staged))?.len();
         let path = self.wheel_path(&sha256);
         create_parent(&path)?;
         file.sync_data().map_err(CacheError::io("write", staged))?;
         fs::rename(staged, &path).map_err(CacheError::io("write", &path))?;
-        self.write_record(&sha256, filename, size, &inventory)?;
+        self.write_record(&sha256, filename, size, &reading)?;
         self.point(digest, sha256)?;
-        Ok(Wheel { filename: filename.clone(), archive: Arc::new(path), sha256, size, inventory })
+        Ok(wheel(path, filename, sha256, size, reading))
     }
 
     /// Stores a copy of a wheel that was built.
@@ -318,9 +327,9 @@ impl Cache {
         if hasher.finish() != sha256.into() {
             return Ok(None);
         }
-        let inventory = wheel::survey(&file, filename)?;
-        self.write_record(&sha256, filename, size, &inventory)?;
-        Ok(Some(Wheel { filename: filename.clone(), archive: Arc::new(path.to_owned()), sha256, size, inventory }))
+        let reading = wheel::survey(&file, filename)?;
+        self.write_record(&sha256, filename, size, &reading)?;
+        Ok(Some(wheel(path.to_owned(), filename, sha256, size, reading)))
     }
 
     fn write_record(
@@ -328,10 +337,10 @@ impl Cache {
         wheel: &Sha256,
         filename: &WheelFilename,
         size: u64,
-        inventory: &WheelInventory,
+        reading: &WheelReading,
     ) -> Result<(), CacheError> {
         let path = self.record_path_of(wheel);
-        let bytes = record::encode(filename, size, inventory).map_err(CacheError::io("write", &path))?;
+        let bytes = record::encode(filename, size, reading).map_err(CacheError::io("write", &path))?;
         self.write(&path, &bytes)
     }
 
@@ -419,6 +428,12 @@ fn create_parent(path: &Path) -> Result<(), CacheError> {
         Some(parent) => fs::create_dir_all(parent).map_err(CacheError::io("create", parent)),
         None => Ok(()),
     }
+}
+
+fn wheel(archive: PathBuf, filename: &WheelFilename, sha256: Sha256, size: u64, reading: WheelReading) -> Wheel {
+    let WheelReading { inventory, extents } = reading;
+    let bytes = WheelBytes::Here { archive: Arc::new(archive), extents: extents.into() };
+    Wheel { filename: filename.clone(), sha256, size, inventory, bytes }
 }
 
 /// Marks the directory so that backup programs skip it.

@@ -10,8 +10,8 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::wheel::WheelInventory;
 use crate::wheel::filename::WheelFilename;
+use crate::wheel::{WheelInventory, WheelReading};
 
 /// The version of this module's part of the format; the inventory has its own.
 const FORMAT: u32 = 1;
@@ -23,15 +23,15 @@ pub(super) struct WheelRecord {
     /// The wheel's size in bytes.
     pub(crate) size: u64,
     /// What reading found.
-    pub(crate) inventory: WheelInventory,
+    pub(crate) reading: WheelReading,
 }
 
 fn header() -> String {
     format!("pybundle record {FORMAT}.{}\n", WheelInventory::FORMAT)
 }
 
-pub(super) fn encode(filename: &WheelFilename, size: u64, inventory: &WheelInventory) -> io::Result<Vec<u8>> {
-    seal(header(), &(filename.as_str(), size, inventory))
+pub(super) fn encode(filename: &WheelFilename, size: u64, reading: &WheelReading) -> io::Result<Vec<u8>> {
+    seal(header(), &(filename.as_str(), size, reading))
 }
 
 /// Serializes a value after a header and a checksum.
@@ -43,13 +43,15 @@ pub(super) fn seal(header: String, value: &impl Serialize) -> io::Result<Vec<u8>
     Ok(bytes)
 }
 
-/// Deserializes a sealed value; `None` if it is damaged or has another header.
-pub(super) fn unseal<T: DeserializeOwned>(header: &str, bytes: &[u8]) -> Option<T> {
+/// Returns a serialized value that was sealed; `None` if it is damaged or has another header.
+pub(super) fn body<'a>(header: &str, bytes: &'a [u8]) -> Option<&'a [u8]> {
     let (checksum, body) = bytes.strip_prefix(header.as_bytes())?.split_first_chunk()?;
-    if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
-        return None;
-    }
-    postcard::from_bytes(body).ok()
+    (crc32fast::hash(body) == u32::from_le_bytes(*checksum)).then_some(body)
+}
+
+/// Deserializes a sealed value; `None` if it is damaged or has another header.
+fn unseal<T: DeserializeOwned>(header: &str, bytes: &[u8]) -> Option<T> {
+    postcard::from_bytes(body(header, bytes)?).ok()
 }
 
 /// Reads a record; `None` if it is missing, damaged or from another version.

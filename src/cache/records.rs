@@ -4,8 +4,8 @@ use std::fmt::{self, Display};
 use std::fs;
 use std::path::PathBuf;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{Cache, CacheError, by_digest, record, sweep};
 use crate::digest::Sha256;
@@ -14,7 +14,7 @@ use crate::digest::Sha256;
 const FORMAT: u32 = 1;
 
 /// What a record tells, and of what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum RecordKind {
     /// The digests of a layer, by what it was made of.
     Layer,
@@ -38,6 +38,8 @@ pub(crate) enum RecordKind {
     Built,
     /// The compiled files of a wheel and what they need, by its digest.
     Binaries,
+    /// The names and sizes of the files of a [pack](Self::Pack). Only machines that lack the pack have it.
+    PackOutline,
 }
 
 impl RecordKind {
@@ -55,13 +57,30 @@ impl RecordKind {
             Self::Interpreter => "interpreters",
             Self::Built => "built",
             Self::Binaries => "binaries",
+            Self::PackOutline => "outlines",
+        }
+    }
+
+    /// Tells whether a record is of use to other machines: it follows from published files, and is enough without a file of
+    /// this machine.
+    pub(super) fn is_shared(self) -> bool {
+        match self {
+            Self::Layer | Self::Needed | Self::Binaries | Self::PackOutline => true,
+            Self::Compressed
+            | Self::Base
+            | Self::FileSystem
+            | Self::Reference
+            | Self::Page
+            | Self::Pack
+            | Self::Interpreter
+            | Self::Built => false,
         }
     }
 }
 
 /// Everything that decides a record, as a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RecordKey(Sha256);
+pub(crate) struct RecordKey(pub(super) Sha256);
 
 impl RecordKey {
     /// Creates the key of a record that follows from `parts`, in the form that `version` names: a new form, or another way to
@@ -139,11 +158,17 @@ impl Cache {
         Ok(computed)
     }
 
-    /// Returns a record, or `None` if it is missing, damaged or from another version.
+    /// Returns a record, or `None` if it is missing, damaged or from another version, and no other machine has shared it.
     pub(crate) fn record<T: DeserializeOwned>(&self, kind: RecordKind, key: impl Into<RecordKey>) -> Option<T> {
-        let path = self.readable(self.record_path(kind, key.into()));
-        let value = record::unseal(&header(), &fs::read(&path).ok()?)?;
+        let key = key.into();
+        let path = self.readable(self.record_path(kind, key));
+        let sealed = fs::read(&path).ok();
+        let Some(body) = sealed.as_ref().and_then(|bytes| record::body(&header(), bytes)) else {
+            return self.borrowed(kind, key);
+        };
+        let value = postcard::from_bytes(body).ok()?;
         sweep::mark_as_used(&path);
+        self.note_bytes(kind, key, body);
         Some(value)
     }
 
@@ -157,7 +182,9 @@ impl Cache {
         key: impl Into<RecordKey>,
         value: &T,
     ) -> Result<(), CacheError> {
-        let path = self.record_path(kind, key.into());
+        let key = key.into();
+        self.note(kind, key, || value);
+        let path = self.record_path(kind, key);
         let bytes = record::seal(header(), value).map_err(CacheError::io("write", &path))?;
         self.write(&path, &bytes)
     }

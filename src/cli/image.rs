@@ -11,7 +11,9 @@ use super::{contents, documents, plan, push};
 use crate::engine::EngineKind;
 use crate::options::ImageOptions;
 use crate::pipeline::{self, ProjectCache};
-use crate::report::{BaseReport, ImagePlanReport, ImageReport, PlatformReport, Reporter, StartReport};
+use crate::report::{
+    BaseReport, ImagePlanReport, ImageReport, PlatformReport, RecordUse, RemoteCacheReport, Reporter, StartReport,
+};
 use crate::settings::{EngineChoice, ImageSettings, binary_size};
 
 /// Arguments of `pybundle image`.
@@ -151,6 +153,9 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut TextPage) {
     if let Some(loaded) = &report.loaded {
         page.field("loaded", &format!("{} into {}", loaded.images.join(", "), loaded.engine));
     }
+    if let Some(used) = report.remote_cache.as_ref().and_then(remote_cache) {
+        page.field("shared", &used);
+    }
     if let Some(pushed) = &report.pushed {
         push::fields(pushed, page);
     }
@@ -214,4 +219,22 @@ fn health_check_loss(report: &ImageReport) -> String {
 fn shell_line(arguments: &Option<Vec<String>>) -> String {
     let arguments = arguments.as_deref().unwrap_or_default();
     shlex::try_join(arguments.iter().map(String::as_str)).unwrap_or_else(|_| arguments.join(" "))
+}
+
+/// Describes what the remote cache was good for; `None` if nothing was read or written.
+fn remote_cache(report: &RemoteCacheReport) -> Option<String> {
+    let RemoteCacheReport { place, read, known, fetched, written } = report;
+    let used = match read {
+        RecordUse::Nothing | RecordUse::Missing if !written => return None,
+        RecordUse::Nothing | RecordUse::Missing => None,
+        RecordUse::Verified => Some("the record is right".to_owned()),
+        RecordUse::Earlier | RecordUse::Exact => {
+            let fetched =
+                if *fetched == 0 { "none of them fetched".to_owned() } else { format!("{fetched} of them fetched") };
+            Some(format!("{} known, {fetched}", count(*known as u64, "wheel")))
+        }
+    };
+    let written = written.then(|| "a record written".to_owned());
+    let parts: Vec<String> = used.into_iter().chain(written).collect();
+    Some(format!("{} ({place})", parts.join("; ")))
 }

@@ -18,6 +18,7 @@ mod local;
 mod verify;
 
 use std::cmp::Reverse;
+use std::thread;
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -29,7 +30,7 @@ use url::Url;
 use crate::cache::{CLAIM_PAUSE, Cache, CacheError, Claim};
 use crate::lock::{FileLocation, LockedFile};
 use crate::redact;
-use crate::report::{Phase, Reporter, RunningPhase, RunningTask, Task, TaskKind};
+use crate::report::{Phase, Reporter, RunningPhase, RunningTask, Silent, Task, TaskKind};
 use crate::silence::{NetworkTimeout, SilenceLimits};
 use download::{Download, PartialFile};
 
@@ -147,6 +148,27 @@ impl Fetcher {
             warn_of_size(locked, fetched, reporter);
         }
         Ok(found)
+    }
+
+    /// As [`fetch`](Self::fetch), but on threads of its own, so that it may be called from anywhere, also while all other
+    /// threads wait for it.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch), or threads cannot be started.
+    pub(crate) fn fetch_apart<Name: Fetchable>(
+        &self,
+        files: &[LockedFile<Name>],
+        cache: &Cache,
+    ) -> Result<Vec<Name::Fetched>, FetchError> {
+        // One thread waits for the downloads, and the other reads what has arrived.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build();
+        let pool = pool.map_err(|error| FetchError::Start(std::io::Error::other(error)))?;
+        // A thread of rayon that waits for another pool does other work meanwhile, which may need the same file.
+        let fetched = thread::scope(|scope| scope.spawn(|| pool.install(|| self.fetch(files, cache, &Silent))).join());
+        match fetched {
+            Ok(fetched) => fetched,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     }
 
     /// Downloads files; returns them with their positions.

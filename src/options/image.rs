@@ -22,7 +22,9 @@ use crate::image::{NewUser, Port};
 use crate::index::InvalidIndexUrl;
 use crate::platform::{Architecture, PythonVersion};
 use crate::registry::ImageReference;
-use crate::settings::{BaseChoice, ContainerSettings, ImageSettings, LayerCompression, ProfileChoice, Settings};
+use crate::settings::{
+    BaseChoice, ContainerSettings, ImageSettings, LayerCompression, ProfileChoice, RemoteCacheChoice, Settings,
+};
 
 /// The default of `max-layers`.
 const MAX_LAYERS: NonZeroUsize = NonZeroUsize::new(24).expect("24 is not zero");
@@ -205,6 +207,14 @@ pub(crate) struct OutputOptions {
     /// Write the image even if it exceeds the size limit of its target
     #[arg(long, hide_short_help = true)]
     pub(crate) allow_oversize: bool,
+    /// Share what is known of wheels with other machines [default: read]
+    ///
+    /// CACHE is `read` or `auto`, which reads from the repository of the image and also writes to it after a push; `verify`,
+    /// which compares it with what is found out here; `off`; another REPOSITORY; or a directory, which begins with `/` or `.`.
+    #[arg(long, value_name = "CACHE", env = "PYBUNDLE_REMOTE_CACHE", hide_short_help = true)]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) remote_cache: Option<RemoteCacheChoice>,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) documents: DocumentOptions,
@@ -240,6 +250,7 @@ impl TargetOptions for ImageOptions {
             rebase_output(&mut file.path, directory);
         }
         rebase_profile(&mut self.image.profile, directory);
+        self.output.remote_cache = self.output.remote_cache.take().map(|cache| cache.in_directory(directory));
         self.common.rebase(directory)
     }
 
@@ -286,6 +297,7 @@ impl TargetOptions for ImageOptions {
             layers: output.max_layers.unwrap_or(MAX_LAYERS),
             created,
             allow_oversize: output.allow_oversize,
+            remote_cache: output.remote_cache.unwrap_or(RemoteCacheChoice::Own { write: false }),
         })
     }
 

@@ -181,7 +181,7 @@ fn distributions(plan: &Plan) -> Vec<PathBuf> {
 fn file(entry: &TreeEntry) -> Option<&Path> {
     match &entry.content {
         FileContent::File { path, .. } => Some(path),
-        FileContent::Archived { .. } | FileContent::Bytes(_) => None,
+        FileContent::Archived { .. } | FileContent::Bytes(_) | FileContent::Deferred(_) => None,
     }
 }
 

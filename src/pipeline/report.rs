@@ -28,7 +28,7 @@ pub(super) fn plan(
         let mut report = distribution(selected, dependencies);
         if let Some(wheel) = cached(cache, selected) {
             report.size = Some(wheel.size);
-            report.unzipped_size = Some(wheel.inventory.files.iter().map(|file| file.extent.size).sum());
+            report.unzipped_size = Some(wheel.inventory.files.iter().map(|file| file.size).sum());
             report.violations = violations(&wheel);
         }
         distributions.push(report);

@@ -79,7 +79,7 @@ impl Application {
 fn source(entry: &TreeEntry) -> &Path {
     match &entry.content {
         FileContent::File { path, .. } => path,
-        FileContent::Archived { .. } | FileContent::Bytes(_) => Path::new(""),
+        FileContent::Archived { .. } | FileContent::Bytes(_) | FileContent::Deferred(_) => Path::new(""),
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! No asynchronous code leaves this room: the methods of [`Registry`] block.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::time::Duration;
 
@@ -153,6 +154,15 @@ impl Registry<'_> {
         self.block_on(pull::find(&self.client, reference))
     }
 
+    /// Returns a manifest or an index of a repository that is to be pushed to, or `None` if there is none: one that is denied
+    /// or malformed counts as missing.
+    ///
+    /// # Errors
+    /// The registry cannot be reached.
+    pub(crate) fn survey(&self, reference: &ImageReference) -> Result<Option<RemoteManifest>, RegistryError> {
+        self.block_on(remote_state::survey(&self.client, reference))
+    }
+
     /// Writes a blob of a repository to `output`, and verifies its size and digest. After an error, the output is
     /// incomplete or wrong.
     ///
@@ -183,6 +193,20 @@ impl Registry<'_> {
         to: &[ImageReference],
         reporter: &dyn Reporter,
     ) -> Result<PushSummary, RegistryError> {
-        self.block_on(push::push(&self.client, artifact, to, reporter))
+        self.push_known(artifact, to, &BTreeSet::new(), reporter)
+    }
+
+    /// As [`push`](Self::push), to a first repository that is known to have some blobs.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub(crate) fn push_known(
+        &self,
+        artifact: &OciArtifact,
+        to: &[ImageReference],
+        known: &BTreeSet<Sha256>,
+        reporter: &dyn Reporter,
+    ) -> Result<PushSummary, RegistryError> {
+        self.block_on(push::push(&self.client, artifact, (to, known), reporter))
     }
 }

@@ -72,11 +72,11 @@ impl RepositoryPush {
     }
 }
 
-/// Pushes an artifact to all references.
+/// Pushes an artifact to all references. The repository of the first one is known to have some blobs.
 pub(super) async fn push(
     client: &RegistryClient,
     artifact: &OciArtifact,
-    to: &[ImageReference],
+    (to, known): (&[ImageReference], &BTreeSet<Sha256>),
     reporter: &dyn Reporter,
 ) -> Result<PushSummary, RegistryError> {
     let digest = artifact.manifest.digest;
@@ -91,7 +91,7 @@ pub(super) async fn push(
             None => destinations.push(PushDestination { repository, references: vec![reference] }),
         }
     }
-    let push = PushOperation { client, artifact, leaves: artifact.leaves(), reporter };
+    let push = PushOperation { client, artifact, leaves: artifact.leaves(), known, reporter };
     let size: u64 = push.leaves.values().map(|blob| blob.size).sum();
     let before = client.requests();
     let pushing = RunningPhase::start(reporter, Phase::Push, size * destinations.len() as u64);
@@ -158,6 +158,8 @@ struct PushOperation<'a> {
     client: &'a RegistryClient,
     artifact: &'a OciArtifact,
     leaves: BTreeMap<Sha256, &'a Blob>,
+    /// What the first repository has.
+    known: &'a BTreeSet<Sha256>,
     reporter: &'a dyn Reporter,
 }
 
@@ -166,7 +168,11 @@ impl PushOperation<'_> {
         let mut states = Vec::new();
         let mut done = Vec::new();
         for (at, destination) in destinations.iter().enumerate() {
-            let state = remote_state(self.client, self.artifact, &destination.references).await?;
+            let mut state = remote_state(self.client, self.artifact, &destination.references).await?;
+            if at == 0 && !self.known.is_empty() {
+                state.known.extend(self.known);
+                state.found = true;
+            }
             let earlier = destinations.get(..at).unwrap_or_default().iter();
             let source =
                 earlier.map(|other| other.repository).find(|other| other.registry == destination.repository.registry);

@@ -138,8 +138,13 @@ impl ImageReference {
         Self { digest, ..self.clone() }
     }
 
+    /// Returns a reference to another tag of the repository.
+    pub(crate) fn with_tag(&self, tag: &str) -> Self {
+        Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() }
+    }
+
     /// Returns a reference to another manifest of the repository, by its digest alone.
-    pub(super) fn sibling(&self, digest: Sha256) -> Self {
+    pub(crate) fn sibling(&self, digest: Sha256) -> Self {
         Self { tag: None, digest: Some(digest), ..self.clone() }
     }
 

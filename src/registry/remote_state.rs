@@ -22,7 +22,7 @@ const MAX_CHILDREN: usize = 8;
 pub(super) struct RemoteState {
     /// The blobs and manifests that exist.
     pub known: BTreeSet<Sha256>,
-    /// Whether one of the references points to a manifest.
+    /// Whether manifests say what exists.
     pub found: bool,
     /// The references that point to the artifact already.
     pub current: BTreeSet<ImageReference>,
@@ -83,6 +83,14 @@ async fn has_children(
         }
     }
     Ok(true)
+}
+
+/// Returns a manifest; one that is denied or malformed counts as missing.
+pub(super) async fn survey(
+    client: &RegistryClient,
+    reference: &ImageReference,
+) -> Result<Option<RemoteManifest>, RegistryError> {
+    RemoteState::default().read(client, reference).await
 }
 
 impl RemoteState {

@@ -124,6 +124,37 @@ pub(crate) struct PushedReport {
     pub(crate) requests: u64,
 }
 
+/// What the remote cache was good for.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct RemoteCacheReport {
+    /// The repository or the directory.
+    pub(crate) place: String,
+    /// What was read.
+    pub(crate) read: RecordUse,
+    /// The number of wheels that were known from records, instead of being in the local cache or fetched at once.
+    pub(crate) known: usize,
+    /// How many of them were fetched after all, because their bytes were needed.
+    pub(crate) fetched: usize,
+    /// Whether a record was written.
+    pub(crate) written: bool,
+}
+
+/// What was read of a remote cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RecordUse {
+    /// Nothing: every wheel is in the local cache, or the settings forbid it.
+    Nothing,
+    /// There is no record.
+    Missing,
+    /// The record of an image that was built from another lock or with other settings.
+    Earlier,
+    /// The record of exactly these distributions and settings.
+    Exact,
+    /// The record was only compared with what was found out.
+    Verified,
+}
+
 /// What `pybundle image` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ImageReport {
@@ -162,6 +193,8 @@ pub(crate) struct ImageReport {
     pub(crate) loaded: Option<LoadReport>,
     /// What was pushed.
     pub(crate) pushed: Option<PushedReport>,
+    /// What the remote cache was good for, if there is one.
+    pub(crate) remote_cache: Option<RemoteCacheReport>,
     /// Everything that was warned of.
     pub(crate) warnings: Vec<String>,
     /// How long it took, in seconds.

@@ -1,6 +1,7 @@
 //! Everything that drives a build, as typed values: flags, configuration, environment and defaults are combined before.
 
 mod environment;
+mod remote_cache;
 mod size;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use std::str::FromStr;
 use url::Url;
 
 pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
+pub(crate) use remote_cache::RemoteCacheChoice;
 pub(crate) use size::{SizeLimit, binary_size};
 
 use crate::audit::handler::Handler;
@@ -357,6 +359,7 @@ pub(crate) struct ImageSettings {
     pub(crate) registry: RegistrySettings,
     /// Writes an image that exceeds the limit of its target.
     pub(crate) allow_oversize: bool,
+    pub(crate) remote_cache: RemoteCacheChoice,
     pub(crate) documents: DocumentSettings,
 }
 

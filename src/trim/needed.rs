@@ -11,13 +11,13 @@ use crate::wheel::{SchemePart, WheelFile, WheelInventory};
 const READS_STUB: &str = "attach_stub";
 
 /// Returns the positions of the files that some rule omits but the remaining files need: modules that they import, and
-/// stubs that they read. `read` returns the text of a source; it is not called if nothing could be needed.
+/// stubs that they read. `read` returns the text of a source by its position; it is not called if nothing could be needed.
 ///
 /// # Errors
 /// `read` fails.
 pub fn needed_files<E>(
     inventory: &WheelInventory,
-    mut read: impl FnMut(&WheelFile) -> Result<String, E>,
+    mut read: impl FnMut(usize) -> Result<String, E>,
 ) -> Result<BTreeSet<usize>, E> {
     let omitted = rules::omitted_files(inventory, &SlimRule::ALL.into());
     let modules: HashMap<String, usize> =
@@ -40,7 +40,7 @@ pub fn needed_files<E>(
         if words.is_empty() && stub.is_none() {
             continue;
         }
-        let text = read(file)?;
+        let text = read(position)?;
         needed.extend(stub.filter(|_| text.contains(READS_STUB)));
         // A needed test module may import its siblings without naming their directory.
         if omitted.contains_key(&position) || words.iter().any(|word| text.contains(word)) {

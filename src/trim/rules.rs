@@ -142,8 +142,8 @@ impl<'a> DistributionFiles<'a> {
     fn matching(&self, rule: SlimRule) -> Vec<usize> {
         let files = &self.inventory.files;
         let found: Vec<usize> = (0..files.len()).filter(|&position| self.matches(rule, &files[position])).collect();
-        let total: u64 = files.iter().filter(|file| !is_metadata(file)).map(|file| file.extent.size).sum();
-        let share: u64 = found.iter().map(|&position| files[position].extent.size).sum();
+        let total: u64 = files.iter().filter(|file| !is_metadata(file)).map(|file| file.size).sum();
+        let share: u64 = found.iter().map(|&position| files[position].size).sum();
         if rule == SlimRule::Stubs && self.is_stub_only {
             return found;
         }

@@ -5,48 +5,19 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::Wheel;
 use super::entry_points::{self, EntryPoint};
 use super::error::{StrictArchiveError, WheelError, WheelErrorKind};
-use super::inventory::{LARGEST_TEXT, SchemePart, WheelInventory};
-use super::record::{self, DigestAndSize};
+use super::inventory::{SchemePart, WheelInventory};
+use super::record;
 use crate::digest::Sha256;
 use crate::name::DistributionName;
 use crate::platform::Scheme;
-use crate::tree::{Distribution, Extent, FileAccess, FileContent, FileMode, FileOrigin, TreeEntry, TreePath};
-use crate::wheel::filename::WheelFilename;
-
-/// A verified wheel.
-#[derive(Debug, Clone)]
-pub struct Wheel {
-    /// The parsed file name. The file itself may have another name: the cache names files by digest.
-    pub filename: WheelFilename,
-    /// The path of the file.
-    pub archive: Arc<PathBuf>,
-    /// The digest of the file.
-    pub sha256: Sha256,
-    /// The size of the file in bytes.
-    pub size: u64,
-    /// What the strict reader found in the file.
-    pub inventory: WheelInventory,
-}
-
-impl Wheel {
-    /// Reads METADATA, which was verified when the wheel was read.
-    ///
-    /// # Errors
-    /// The wheel's file cannot be read.
-    pub fn metadata(&self) -> io::Result<Vec<u8>> {
-        let path = format!("{}/METADATA", self.inventory.dist_info);
-        let mut files = self.inventory.files.iter();
-        let file = files.find(|file| file.part == SchemePart::Library && file.path == path);
-        let file = file.ok_or(io::ErrorKind::NotFound)?;
-        let content = FileContent::Archived { archive: Arc::clone(&self.archive), extent: file.extent.clone() };
-        content.read(LARGEST_TEXT)
-    }
-}
+use crate::tree::{
+    DeferredContent, Distribution, FileAccess, FileContent, FileMode, FileOrigin, KnownContent, TreeEntry, TreePath,
+};
 
 /// How an installation differs from its wheel. RECORD is generated accordingly.
 #[derive(Debug, Clone, Default)]
@@ -56,24 +27,9 @@ pub struct InstallChanges {
     /// The console scripts that are not generated.
     pub(crate) omitted_scripts: BTreeSet<String>,
     /// Files with other content, by their positions in [`WheelInventory::files`].
-    pub(crate) replaced: BTreeMap<usize, DerivedFile>,
+    pub(crate) replaced: BTreeMap<usize, FileContent>,
     /// Bytecode, by its path below site-packages. RECORD lists it without a digest, as pip does.
-    pub(crate) bytecode: BTreeMap<String, DerivedFile>,
-}
-
-/// A file that was derived from a wheel's file and cached.
-#[derive(Debug, Clone)]
-pub(crate) struct DerivedFile {
-    /// The cache file that contains it.
-    pub(crate) archive: Arc<PathBuf>,
-    /// Its position in the cache file.
-    pub(crate) extent: Extent,
-}
-
-impl DerivedFile {
-    fn content(&self) -> FileContent {
-        FileContent::Archived { archive: self.archive.clone(), extent: self.extent.clone() }
-    }
+    pub(crate) bytecode: BTreeMap<String, FileContent>,
 }
 
 /// Returns the files that installing a wheel under a scheme gives, ordered by path. `interpreter` is the path of the
@@ -131,17 +87,14 @@ fn install_files(
                 let text = [b"#!", interpreter.as_bytes(), b"\n", rest].concat();
                 installation.write(prefix, &file.path, mode, text)?;
             }
-            (None, Some(derived)) => {
-                installation.add(prefix, &file.path, mode, derived.content(), Some(derived.extent.sha256))?;
-            }
-            (None, None) => {
-                let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
-                installation.add(prefix, &file.path, mode, content, Some(file.extent.sha256))?;
+            (None, replaced) => {
+                let content = replaced.cloned().unwrap_or_else(|| wheel.content(position));
+                installation.add(prefix, &file.path, mode, content, RecordForm::Digest)?;
             }
         }
     }
-    for (path, derived) in &changes.bytecode {
-        installation.add(&scheme.site_packages, path, FileMode::REGULAR, derived.content(), None)?;
+    for (path, bytecode) in &changes.bytecode {
+        installation.add(&scheme.site_packages, path, FileMode::REGULAR, bytecode.clone(), RecordForm::PathAlone)?;
     }
     for launcher in launchers.iter().filter(|launcher| !changes.omitted_scripts.contains(&launcher.name)) {
         let text = launcher.launcher(interpreter).into_bytes();
@@ -150,19 +103,27 @@ fn install_files(
     installation.finish(&format!("{dist_info}/RECORD"))
 }
 
-/// The files installed so far, and their rows for RECORD.
+/// What RECORD says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RecordForm {
+    PathAlone,
+    /// Its digest and its size, too.
+    Digest,
+}
+
+/// The files installed so far, and how RECORD lists each of them.
 struct Installation<'a> {
     site_packages: &'a str,
     origin: FileOrigin,
     files: Vec<(TreePath, TreeEntry)>,
-    rows: Vec<(String, DigestAndSize)>,
+    forms: Vec<RecordForm>,
 }
 
 impl<'a> Installation<'a> {
     fn new(inventory: &WheelInventory, site_packages: &'a str, capacity: usize) -> Self {
         let distribution = Distribution { name: inventory.name.clone(), version: inventory.version.clone() };
         let origin = FileOrigin::Distribution(Arc::new(distribution));
-        Self { site_packages, origin, files: Vec::with_capacity(capacity), rows: Vec::with_capacity(capacity) }
+        Self { site_packages, origin, files: Vec::with_capacity(capacity), forms: Vec::with_capacity(capacity) }
     }
 
     fn add(
@@ -171,12 +132,11 @@ impl<'a> Installation<'a> {
         path: &str,
         mode: FileMode,
         content: FileContent,
-        sha256: Option<Sha256>,
+        form: RecordForm,
     ) -> Result<(), StrictArchiveError> {
         let destination = TreePath::below(prefix, path)
             .map_err(|invalid| WheelErrorKind::InvalidDestination(invalid.reason).at(path))?;
-        let digest_and_size = sha256.map(|sha256| (sha256, content.size()));
-        self.rows.push((relative(self.site_packages, destination.as_str()), digest_and_size));
+        self.forms.push(form);
         self.files
             .push((destination, TreeEntry { access: FileAccess::root(mode), content, origin: self.origin.clone() }));
         Ok(())
@@ -184,20 +144,56 @@ impl<'a> Installation<'a> {
 
     /// Adds a generated file.
     fn write(&mut self, prefix: &str, path: &str, mode: FileMode, bytes: Vec<u8>) -> Result<(), StrictArchiveError> {
-        let sha256 = Sha256::of(&bytes);
-        self.add(prefix, path, mode, FileContent::Bytes(bytes.into()), Some(sha256))
+        self.add(prefix, path, mode, FileContent::Bytes(bytes.into()), RecordForm::Digest)
     }
 
     /// Adds RECORD and returns all files, ordered by path.
     fn finish(mut self, record_path: &str) -> Result<Vec<(TreePath, TreeEntry)>, StrictArchiveError> {
-        let text = record::write(record_path, &self.rows);
-        self.write(self.site_packages, record_path, FileMode::REGULAR, text)?;
+        let record = self.record(record_path)?;
+        self.add(self.site_packages, record_path, FileMode::REGULAR, record, RecordForm::Digest)?;
         self.files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         match self.files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             Some(pair) => Err(WheelErrorKind::DuplicateDestination.at(pair[0].0.as_str())),
             None => Ok(self.files),
         }
     }
+
+    /// Returns RECORD. If a digest in it is that of a file which is not here, RECORD is not here either, but its size is known.
+    fn record(&self, own_path: &str) -> Result<FileContent, StrictArchiveError> {
+        let rows = self.files.iter().zip(&self.forms).map(|((destination, entry), form)| {
+            let content = (*form == RecordForm::Digest).then(|| entry.content.clone());
+            (relative(self.site_packages, destination.as_str()), content)
+        });
+        let rows: Vec<(String, Option<FileContent>)> = rows.collect();
+        let is_deferred = rows.iter().any(|(_, content)| matches!(content, Some(FileContent::Deferred(_))));
+        if !is_deferred {
+            let text = written_record(own_path, &rows, FileContent::sha256);
+            let text = text.map_err(|error| WheelErrorKind::Read(io::Error::other(error)).at(own_path))?;
+            return Ok(FileContent::Bytes(text.into()));
+        }
+        let placeholder = Sha256::of(b"");
+        let sized = written_record(own_path, &rows, |_| Ok::<_, io::Error>(placeholder));
+        let size = sized.map_err(|error| WheelErrorKind::Read(error).at(own_path))?.len() as u64;
+        let own_path = own_path.to_owned();
+        let deferred = DeferredContent::new(size, KnownContent::Size, move || {
+            let text = written_record(&own_path, &rows, |content| content.sha256().map_err(io::Error::other));
+            Ok(FileContent::Bytes(text?.into()))
+        });
+        Ok(FileContent::Deferred(Arc::new(deferred)))
+    }
+}
+
+/// Returns the text of RECORD.
+fn written_record<E>(
+    own_path: &str,
+    rows: &[(String, Option<FileContent>)],
+    digest: impl Fn(&FileContent) -> Result<Sha256, E>,
+) -> Result<Vec<u8>, E> {
+    let rows = rows.iter().map(|(path, content)| {
+        let content = content.as_ref().map(|content| Ok((digest(content)?, content.size()))).transpose()?;
+        Ok((path.clone(), content))
+    });
+    Ok(record::write(own_path, &rows.collect::<Result<Vec<_>, E>>()?))
 }
 
 /// Returns the scripts to generate. Like pip when it installs itself, replaces `pip3.X`, where X is of the Python that

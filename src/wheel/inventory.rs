@@ -23,7 +23,16 @@ use crate::wheel::filename::WheelFilename;
 /// The largest metadata file, and the largest script whose first line is rewritten, in bytes: they are held in memory.
 pub(super) const LARGEST_TEXT: u64 = 16 << 20;
 
-/// Everything that installing a wheel needs, so that the wheel is read only once.
+/// What the strict reader finds in a wheel, so that the wheel is read only once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WheelReading {
+    /// What the wheel contains.
+    pub inventory: WheelInventory,
+    /// Where the contents of the files are in the wheel, in the order of [`WheelInventory::files`].
+    pub extents: Vec<Extent>,
+}
+
+/// Everything that planning the installation of a wheel needs, without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WheelInventory {
     /// The distribution's name.
@@ -48,7 +57,7 @@ pub struct WheelInventory {
 
 impl WheelInventory {
     /// The version of the cached form, to be raised whenever the form changes or reading becomes stricter.
-    pub const FORMAT: u32 = 8;
+    pub const FORMAT: u32 = 9;
 
     /// Returns the violations as an error.
     ///
@@ -71,8 +80,8 @@ pub struct WheelFile {
     pub path: String,
     /// The permissions.
     pub mode: FileMode,
-    /// The verified content.
-    pub extent: Extent,
+    /// The size in bytes.
+    pub size: u64,
     /// For a script that begins with `#!python`, the content after the first line, which the installer rewrites.
     pub script: Option<Box<[u8]>>,
 }
@@ -93,21 +102,21 @@ pub enum SchemePart {
 ///
 /// # Errors
 /// The file cannot be read, or is not a valid wheel: see [`WheelErrorKind`].
-pub fn read(file: &File, filename: &WheelFilename) -> Result<WheelInventory, WheelError> {
-    let inventory = survey(file, filename)?;
-    inventory.require_valid(filename)?;
-    Ok(inventory)
+pub fn read(file: &File, filename: &WheelFilename) -> Result<WheelReading, WheelError> {
+    let reading = survey(file, filename)?;
+    reading.inventory.require_valid(filename)?;
+    Ok(reading)
 }
 
 /// As [`read`], but lists violations in the inventory.
 ///
 /// # Errors
 /// As [`read`], except for violations.
-pub(crate) fn survey(file: &File, filename: &WheelFilename) -> Result<WheelInventory, WheelError> {
-    read_inventory(file, filename).map_err(|error| error.of(filename))
+pub(crate) fn survey(file: &File, filename: &WheelFilename) -> Result<WheelReading, WheelError> {
+    read_archive(file, filename).map_err(|error| error.of(filename))
 }
 
-fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventory, StrictArchiveError> {
+fn read_archive(file: &File, filename: &WheelFilename) -> Result<WheelReading, StrictArchiveError> {
     let archive = StrictArchive::open_with_links(file)?;
     let dist_info = metadata::dist_info(&archive.entries)?;
     metadata::check_dist_info(&dist_info, filename).map_err(|kind| kind.at(&*dist_info))?;
@@ -133,9 +142,10 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventor
         let destination = layout.destination(entry).map_err(|kind| kind.at(&*entry.path))?;
         let Some((part, path)) = destination else { continue };
         let (path, script) = (path.to_owned(), kept.as_deref().map(after_first_line));
-        files.push(WheelFile { part, path, mode: entry.mode, extent, script });
+        files.push((WheelFile { part, path, mode: entry.mode, size: extent.size, script }, extent));
     }
-    files.sort_unstable_by(|a, b| (a.part, &a.path).cmp(&(b.part, &b.path)));
+    files.sort_unstable_by(|(a, _), (b, _)| (a.part, &a.path).cmp(&(b.part, &b.path)));
+    let (files, extents) = files.into_iter().unzip();
 
     let text = required(&texts, &layout.wheel)?;
     let root_is_purelib = metadata::check_wheel(text).map_err(|kind| kind.at(&*layout.wheel))?;
@@ -148,7 +158,7 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventor
     };
     violations.sort_by(|a, b| a.entry.cmp(&b.entry));
     let (name, version) = (filename.name.clone(), filename.version.clone());
-    Ok(WheelInventory {
+    let inventory = WheelInventory {
         name,
         version,
         root_is_purelib,
@@ -158,7 +168,8 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventor
         requires,
         requires_python,
         violations,
-    })
+    };
+    Ok(WheelReading { inventory, extents })
 }
 
 fn required<'a>(texts: &'a HashMap<&str, Vec<u8>>, path: &str) -> Result<&'a [u8], StrictArchiveError> {

@@ -1,7 +1,8 @@
 //! Reads wheels strictly and installs them into a [`FileTree`](crate::tree::FileTree).
 //!
-//! [`read`] reads a wheel once and returns a [`WheelInventory`], which is cached. [`install()`] needs nothing else: most
-//! files are later copied from the wheel without being inflated.
+//! [`read`] reads a wheel once and returns a [`WheelReading`], which is cached. [`install()`] needs nothing else: most
+//! files are later copied from the wheel without being inflated. Of a wheel that is not on this machine, a [`WheelInventory`]
+//! is enough until its bytes are needed.
 //!
 //! The strict readers of archives and RECORD also verify finished artifacts.
 //!
@@ -10,6 +11,7 @@
 pub(crate) mod archive;
 #[expect(unsafe_code, reason = "zlib-rs exposes block positions only through zlib's C interface")]
 mod blocks;
+mod bytes;
 mod directory;
 pub(crate) mod entry_points;
 mod error;
@@ -23,12 +25,14 @@ pub(crate) mod record;
 mod source;
 mod violation;
 
+pub(crate) use bytes::{DeferredWheel, KnownFiles};
+pub use bytes::{Wheel, WheelBytes};
 pub use entry_points::EntryPoint;
 pub use error::{HeaderField, StrictArchiveError, WheelError, WheelErrorKind};
 pub(crate) use inflate::Inflater;
-pub(crate) use install::{DerivedFile, destination_directory};
-pub use install::{InstallChanges, Wheel, install};
+pub(crate) use install::destination_directory;
+pub use install::{InstallChanges, install};
 pub(crate) use inventory::survey;
-pub use inventory::{SchemePart, WheelFile, WheelInventory, read};
+pub use inventory::{SchemePart, WheelFile, WheelInventory, WheelReading, read};
 pub(crate) use metadata::{WheelRequirements, requirements};
 pub use violation::{BrokenRule, WheelViolation};

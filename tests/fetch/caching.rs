@@ -59,8 +59,8 @@ fn the_form_of_records_is_pinned() {
     let place = Place::new();
     filled(&place, &wheel_bytes(1, 100));
     let record = fs::read(&place.files(".record")[0]).unwrap();
-    assert!(record.starts_with(b"pybundle record 1.8\n"));
-    assert_eq!(Sha256::of(&record).hex(), "75f0ac72b198d2d7cb6782f93c90248823544d8d634d58192f80b0a7289435fc");
+    assert!(record.starts_with(b"pybundle record 1.9\n"));
+    assert_eq!(Sha256::of(&record).hex(), "3f81e4c5968487ffcb52c42987ec9a7e06da8dd911fae814fcd613377d4e32dc");
 }
 
 #[test]

@@ -148,7 +148,7 @@ impl Place {
 
 #[track_caller]
 fn assert_arrived(wheel: &Wheel, bytes: &[u8]) {
-    assert!(fs::read(&*wheel.archive).unwrap() == bytes, "other bytes arrived");
+    assert!(fs::read(&*wheel.archive().unwrap()).unwrap() == bytes, "other bytes arrived");
     assert_eq!((wheel.sha256, wheel.size), (Sha256::of(bytes), bytes.len() as u64));
     assert_eq!(wheel.inventory.name.as_str(), "demo");
 }

@@ -66,7 +66,8 @@ fn an_empty_base_has_nothing() {
     let workshop = Workshop::new();
     let image = workshop.run(&mut workshop.without_base(&["--base=scratch", "--python=3.12"]));
     assert_eq!(image.config["architecture"], "amd64");
-    assert!(image.manifest.get("annotations").is_none());
+    let annotations = image.manifest["annotations"].as_object().unwrap();
+    assert!(annotations.keys().eq(["dev.pybundle.cache"]), "{annotations:?}");
     assert!(image.layers.iter().all(|layer| !layer.holds.contains("virtual environment")));
     let files = image.layers.iter().flat_map(|layer| &layer.members).map(|member| member.path.as_str());
     assert!(files.clone().any(|path| path == "app/app.py"));

@@ -104,6 +104,7 @@ fn bytes(entry: &TreeEntry) -> Vec<u8> {
             }
         }
         FileContent::File { .. } => panic!("a wheel brings no file of a project"),
+        FileContent::Deferred(_) => panic!("the wheel is here"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use pybundle::digest::Sha256;
-use pybundle::wheel::{Wheel, read};
+use pybundle::wheel::{Wheel, WheelBytes, WheelReading, read};
 
 /// Downloads the wheel of a pin (`NAME==VERSION`) for CPython 3.12 on x86_64, unless it was downloaded before.
 pub fn download(pin: &str) -> PathBuf {
@@ -35,7 +35,8 @@ pub fn download(pin: &str) -> PathBuf {
 pub fn read_wheel(path: &Path) -> Wheel {
     let filename = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
     let file = fs::File::open(path).unwrap();
-    let inventory = read(&file, &filename).unwrap();
+    let WheelReading { inventory, extents } = read(&file, &filename).unwrap();
     let size = file.metadata().unwrap().len();
-    Wheel { filename, archive: Arc::new(path.to_owned()), sha256: Sha256([0; 32]), size, inventory }
+    let bytes = WheelBytes::Here { archive: Arc::new(path.to_owned()), extents: extents.into() };
+    Wheel { filename, sha256: Sha256([0; 32]), size, inventory, bytes }
 }

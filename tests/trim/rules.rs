@@ -5,14 +5,14 @@ use std::io::Write as _;
 
 use pybundle::tree::FileContent;
 use pybundle::trim::{self, SlimRule};
-use pybundle::wheel::{WheelFile, WheelInventory, read};
+use pybundle::wheel::{WheelReading, read};
 
 use super::support::wheel_with;
 
 /// A forged wheel.
 struct Forged {
     file: tempfile::NamedTempFile,
-    inventory: WheelInventory,
+    reading: WheelReading,
 }
 
 impl Forged {
@@ -21,22 +21,23 @@ impl Forged {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&wheel_with(name, "1.0", &files)).unwrap();
         let filename = format!("{name}-1.0-py3-none-any.whl").parse().unwrap();
-        let inventory = read(file.as_file(), &filename).unwrap();
-        Self { file, inventory }
+        let reading = read(file.as_file(), &filename).unwrap();
+        Self { file, reading }
     }
 
     /// Returns the files that rules omit, without those that are needed.
     fn omitted(&self, rules: &[SlimRule]) -> BTreeMap<&str, SlimRule> {
         let rules: BTreeSet<SlimRule> = rules.iter().copied().collect();
         let archive = std::sync::Arc::new(self.file.path().to_owned());
-        let needed = trim::needed_files(&self.inventory, |file: &WheelFile| {
-            let content = FileContent::Archived { archive: archive.clone(), extent: file.extent.clone() };
+        let WheelReading { inventory, extents } = &self.reading;
+        let needed = trim::needed_files(inventory, |position| {
+            let content = FileContent::Archived { archive: archive.clone(), extent: extents[position].clone() };
             content.read(u64::MAX).map(|bytes| String::from_utf8(bytes).unwrap())
         });
         let needed = needed.unwrap();
-        let omitted = trim::omitted_files(&self.inventory, &rules).into_iter();
+        let omitted = trim::omitted_files(inventory, &rules).into_iter();
         let omitted = omitted.filter(|(position, _)| !needed.contains(position));
-        omitted.map(|(position, rule)| (&*self.inventory.files[position].path, rule)).collect()
+        omitted.map(|(position, rule)| (&*inventory.files[position].path, rule)).collect()
     }
 
     fn paths(&self, rules: &[SlimRule]) -> Vec<&str> {

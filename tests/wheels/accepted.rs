@@ -2,10 +2,10 @@
 
 use pybundle::digest::Sha256;
 use pybundle::tree::{ExtentFormat, FileMode};
-use pybundle::wheel::{SchemePart, WheelInventory};
+use pybundle::wheel::{SchemePart, WheelInventory, WheelReading};
 
 use super::forge::{Entry, Forge, extra, record_row};
-use super::{read_bytes, read_forged};
+use super::{read_forged, read_whole};
 
 fn paths(inventory: &WheelInventory) -> Vec<&str> {
     inventory.files.iter().map(|file| file.path.as_str()).collect()
@@ -16,13 +16,14 @@ const DEMO: [&str; 4] = ["demo-1.0.dist-info/METADATA", "demo-1.0.dist-info/WHEE
 #[test]
 fn an_ordinary_wheel() {
     let bytes = Forge::demo().bytes();
-    let inventory = read_bytes(&bytes).unwrap();
+    let WheelReading { inventory, extents } = read_whole(&bytes).unwrap();
     assert_eq!(paths(&inventory), DEMO);
     assert_eq!((inventory.name.as_str(), inventory.dist_info.as_str()), ("demo", "demo-1.0.dist-info"));
     assert!(inventory.root_is_purelib && inventory.entry_points.is_empty());
 
     let stored = &inventory.files[3];
-    let extent = &stored.extent;
+    let extent = &extents[3];
+    assert_eq!(stored.size, extent.size);
     assert_eq!(
         (stored.part, stored.mode, extent.format),
         (SchemePart::Library, FileMode::REGULAR, ExtentFormat::Stored)
@@ -33,14 +34,14 @@ fn an_ordinary_wheel() {
 
 #[test]
 fn an_inventory_is_serialized_and_deserialized() {
-    let inventory = read_forged(&Forge::demo()).unwrap();
-    let kept = postcard::to_stdvec(&inventory).unwrap();
-    assert_eq!(postcard::from_bytes::<WheelInventory>(&kept).unwrap(), inventory);
+    let reading = read_whole(&Forge::demo().bytes()).unwrap();
+    let kept = postcard::to_stdvec(&reading).unwrap();
+    assert_eq!(postcard::from_bytes::<WheelReading>(&kept).unwrap(), reading);
 }
 
 #[test]
 fn every_kind_of_data_descriptor() {
-    let honest = read_forged(&Forge::demo()).unwrap();
+    let honest = read_whole(&Forge::demo().bytes()).unwrap();
     for (is_signed, is_wide) in [(true, false), (false, false), (true, true), (false, true)] {
         let mut forge = Forge::demo();
         for entry in &mut forge.entries {
@@ -51,9 +52,9 @@ fn every_kind_of_data_descriptor() {
                 entry.add_descriptor(is_signed, false);
             }
         }
-        let inventory = read_forged(&forge).unwrap();
+        let WheelReading { inventory, extents } = read_whole(&forge.bytes()).unwrap();
         assert_eq!(paths(&inventory), DEMO);
-        assert_eq!(inventory.files[2].extent.sha256, honest.files[2].extent.sha256);
+        assert_eq!(extents[2].sha256, honest.extents[2].sha256);
     }
 }
 

@@ -7,7 +7,7 @@ use pybundle::digest::Sha256;
 use pybundle::hints::Hints;
 use pybundle::platform::Scheme;
 use pybundle::tree::{FileAccess, FileContent, TreeEntry, TreePath};
-use pybundle::wheel::{InstallChanges, Wheel, WheelError, install, read};
+use pybundle::wheel::{InstallChanges, Wheel, WheelBytes, WheelError, install, read};
 
 use super::forge::{self, FILENAME, Forge};
 
@@ -30,13 +30,13 @@ fn install_forged(forge: &Forge, scheme: &Scheme) -> Result<Vec<(TreePath, TreeE
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let bytes = forge.bytes();
     file.write_all(&bytes).unwrap();
-    let inventory = read(file.as_file(), &FILENAME.parse().unwrap()).unwrap();
+    let reading = read(file.as_file(), &FILENAME.parse().unwrap()).unwrap();
     let wheel = Wheel {
         filename: FILENAME.parse().unwrap(),
-        archive: Arc::new(file.path().to_owned()),
+        bytes: WheelBytes::Here { archive: Arc::new(file.path().to_owned()), extents: reading.extents.into() },
         sha256: Sha256::of(&bytes),
         size: bytes.len() as u64,
-        inventory,
+        inventory: reading.inventory,
     };
     install(&wheel, &InstallChanges::default(), scheme, PYTHON)
 }

@@ -13,10 +13,15 @@ use std::fs::File;
 use std::io::Write;
 
 use forge::{FILENAME, Forge};
-use pybundle::wheel::{WheelError, WheelInventory, read};
+use pybundle::wheel::{WheelError, WheelInventory, WheelReading, read};
 
 /// Reads bytes as the wheel `FILENAME`.
 fn read_bytes(bytes: &[u8]) -> Result<WheelInventory, WheelError> {
+    read_whole(bytes).map(|reading| reading.inventory)
+}
+
+/// As [`read_bytes`], with the extents of the files.
+fn read_whole(bytes: &[u8]) -> Result<WheelReading, WheelError> {
     let mut file: File = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     read(&file, &FILENAME.parse().unwrap())

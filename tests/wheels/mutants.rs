@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use pybundle::wheel::{WheelFile, WheelInventory, read};
+use pybundle::wheel::{WheelReading, read};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::forge::{FILENAME, Forge};
-use super::read_bytes;
+use super::read_whole;
 
 const MUTANTS: u64 = 20_000;
 
@@ -52,16 +52,18 @@ fn mutate(bytes: &mut Vec<u8>, number: u64) {
 }
 
 /// Returns the inventory without offsets and modes, which nothing in a wheel protects.
-fn installed(inventory: &WheelInventory) -> Vec<String> {
+fn installed(WheelReading { inventory, extents }: &WheelReading) -> Vec<String> {
     let entry_points = inventory.entry_points.iter().map(|script| format!("{script:?}"));
-    let file = |file: &WheelFile| format!("{:?} {} {:?} {:?}", file.part, file.path, file.extent.sha256, file.script);
-    inventory.files.iter().map(file).chain(entry_points).collect()
+    let files = inventory.files.iter().zip(extents);
+    let files =
+        files.map(|(file, extent)| format!("{:?} {} {:?} {:?}", file.part, file.path, extent.sha256, file.script));
+    files.chain(entry_points).collect()
 }
 
 #[test]
 fn no_mutant_is_installed_as_something_else() {
     let specimen = specimen();
-    let original = installed(&read_bytes(&specimen).unwrap());
+    let original = installed(&read_whole(&specimen).unwrap());
     let filename = FILENAME.parse().unwrap();
     let accepted: u64 = (0..MUTANTS)
         .into_par_iter()

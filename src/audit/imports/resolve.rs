@@ -179,12 +179,6 @@ pub(super) fn creates_modules(file: &ModuleFile) -> bool {
 }
 
 fn contains_any(file: &ModuleFile, texts: &[&str]) -> bool {
-    match file.entry.content.read(READ_LIMIT) {
-        Ok(bytes) => {
-            let source = String::from_utf8_lossy(&bytes);
-            texts.iter().any(|text| source.contains(text))
-        }
-        // A file that cannot be read may do anything.
-        Err(_) => true,
-    }
+    // A file that is too large may do anything. (One that cannot be read fails the build elsewhere.)
+    file.entry.content.contains_any(texts, READ_LIMIT).unwrap_or(true)
 }

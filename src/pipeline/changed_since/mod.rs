@@ -257,7 +257,7 @@ impl Reach<'_> {
         let collected = source.collect()?;
         let mut files = collected.all_files().filter_map(|entry| match &entry.content {
             FileContent::File { path, .. } => Some(path.as_ref()),
-            FileContent::Archived { .. } | FileContent::Bytes(_) => None,
+            FileContent::Archived { .. } | FileContent::Bytes(_) | FileContent::Deferred(_) => None,
         });
         if let Some(path) = files.find(|path| self.changes.state(path) != ChangeState::Same) {
             return Ok(Some(self.changed(path)));

@@ -241,7 +241,7 @@ fn adopt(asked: &mut BTreeSet<DistributionName>, components: &[SbomComponent]) {
 }
 
 fn read_metadata(wheel: &Wheel) -> Result<Vec<u8>, BuildError> {
-    wheel.metadata().map_err(BuildError::reading(&wheel.archive))
+    wheel.metadata().map_err(BuildError::reading(wheel.location()))
 }
 
 #[cfg(test)]

@@ -49,6 +49,9 @@ impl Hints for BuildError {
             Self::Archive(error) => error.hints(),
             Self::Base(error) => error.hints(),
             Self::User(error) => error.hints(),
+            Self::MisstatingRecord(_) => {
+                hint("remove it, find out who wrote it, and do not trust the images that were pushed since")
+            }
             Self::LargeBase(_) => {
                 hint("choose a smaller base image, or omit --add-user and includes with an absolute destination")
             }
@@ -86,7 +89,7 @@ impl Hints for BuildError {
             Self::Tree(InsertError::Content(collision)) => shared_path(collision, true),
             Self::Tree(InsertError::Kind(collision)) => shared_path(collision, false),
             Self::Tree(InsertError::Access(_)) => hint("include the file once, or give it another destination"),
-            Self::Tree(InsertError::Read(..)) | Self::Read { .. } => Vec::new(),
+            Self::Tree(InsertError::Read(..) | InsertError::Obtain(_)) | Self::Read { .. } => Vec::new(),
             Self::WheelName { .. } | Self::Exclude(_) | Self::Path(_) => Vec::new(),
             Self::Incomplete { lock, command, .. } => {
                 let pin = match lock {

@@ -15,7 +15,7 @@ use crate::platform::{ImageTarget, Scheme};
 use crate::tree::{FileAccess, FileContent, FileOrigin, FileTree, TreeEntry, TreePath};
 
 /// The version of the layer writer, a part of the cache key: raised when its output changes.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 /// The application's files, with their paths in the image.
 #[derive(Debug, Clone, Default)]

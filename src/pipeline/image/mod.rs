@@ -4,6 +4,7 @@ pub(crate) mod base;
 mod base_contents;
 mod base_files;
 mod chosen;
+mod closure;
 mod command;
 mod command_check;
 mod container_files;
@@ -17,21 +18,26 @@ pub(crate) mod outputs;
 pub(crate) mod pin;
 mod platform;
 mod referrers;
+mod remote_cache;
 pub(crate) mod report;
 mod search_path;
 mod started;
 
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 pub(crate) use chosen::candidates;
 
 use self::chosen::{ImageChoice, choose};
 use crate::image::file::ImageFile;
-use crate::image::{OciArtifact, OciImage, index, manifest};
+use crate::image::{BlobError, OciArtifact, OciImage, index, manifest};
 use crate::index::FileFinder;
 use crate::pipeline::image::base::{Bases, FoundBase};
 use crate::pipeline::image::load::LoadDestination;
 use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
+use crate::pipeline::image::remote_cache::RemoteCache;
 use crate::pipeline::image::report::BuiltImage;
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan, prepare};
@@ -40,7 +46,8 @@ use crate::pipeline::session::{Session, registry, repairing};
 use crate::pipeline::wheels::{completeness, planned};
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Phase, Reporter, RunningPhase};
-use crate::settings::ImageSettings;
+use crate::settings::{ImageSettings, RemoteCacheChoice};
+use crate::tree::MisstatedFile;
 
 /// Builds an image, or one for each platform and their index, writes it to files and pushes it.
 ///
@@ -53,7 +60,17 @@ pub(crate) fn image(
     projects: &ProjectCache,
     reporter: &dyn Reporter,
 ) -> Result<ImageReport, BuildError> {
-    repairing(&settings.common.cache, settings.archives(), reporter, || build(settings, projects, reporter))
+    repairing(&settings.common.cache, settings.archives(), reporter, || {
+        let built = build(settings, projects, reporter);
+        if !built.as_ref().is_err_and(is_misled) {
+            return built;
+        }
+        reporter.warn(
+            "the remote cache misstates a wheel or a layer, so nothing of it is used, and the build begins again",
+        );
+        let settings = ImageSettings { remote_cache: RemoteCacheChoice::Off, ..settings.clone() };
+        build(&settings, projects, reporter)
+    })
 }
 
 fn build(
@@ -80,25 +97,56 @@ fn build(
     plans.iter_mut().for_each(|plan| plan.prepared = prepared.clone());
     selecting.finish();
 
-    let wheels = wheels::obtain(common, &project, &origins.fetch, &plans, cache, temporary.path(), reporter)?;
+    let remote = RemoteCache::new(settings, &registry, reporter);
+    let closures: Vec<_> = chosen
+        .platforms
+        .iter()
+        .zip(&plans)
+        .map(|(platform, plan)| Ok((closure::key(settings, &chosen.target, platform, plan, cache)?, plan)))
+        .collect::<Result<_, BuildError>>()?;
+    let known = closure::known(&remote, &closures, cache)?;
+    let found = (cache, &known.wheels);
+    let wheels = wheels::obtain_unknown(common, &project, &origins.fetch, &plans, found, temporary.path(), reporter)?;
     for (plan, wheels) in plans.iter().zip(&wheels) {
         completeness::check(plan, wheels, common, reporter)?;
     }
     let mut builds: Vec<PlatformBuild> = Vec::new();
-    for ((platform, plan), wheels) in chosen.platforms.iter().zip(&plans).zip(wheels) {
+    for ((platform, (closure, plan)), wheels) in chosen.platforms.iter().zip(closures).zip(wheels) {
         let directory = temporary.path().join(format!("layers-{}", platform.architecture));
         std::fs::create_dir_all(&directory).map_err(BuildError::temporary(&directory))?;
         let (target, bases) = (&chosen.target, &bases);
-        let builder = PlatformBuilder { settings, target, platform, bases, plan, directory };
-        builds.push(builder.build(wheels, cache, reporter)?);
+        let builder = PlatformBuilder { settings, target, platform, bases, plan, closure, directory };
+        builds.push(builder.build(wheels, &cache.sharing(&known.records), reporter)?);
     }
     let mut artifact = artifact(settings, &chosen.base, &builds);
     let documents = referrers::attach(settings, &chosen, &builds, &mut artifact)?;
     let written = outputs::write(&files, settings, &artifact, (&builds, documents), &bases)?;
     let loaded = engine.map(|engine| engine.load(settings, &builds, &bases)).transpose()?;
-    let pushed = if settings.push { Some(registry.push(&artifact, &settings.tags, reporter)?) } else { None };
+    let pushed = if settings.push {
+        Some(registry.push_known(&artifact, &settings.tags, &known.blobs, reporter)?)
+    } else {
+        None
+    };
+    let remote_cache = closure::share(&remote, &builds, &known)?;
     let built = BuiltImage { chosen: &chosen, builds: &builds, artifact: &artifact };
-    Ok(ImageReport { loaded, ..built.report(written, pushed.as_ref(), started.elapsed()) })
+    Ok(ImageReport { loaded, remote_cache, ..built.report(written, pushed.as_ref(), started.elapsed()) })
+}
+
+/// Tells whether a build failed because the remote cache is wrong.
+fn is_misled(error: &BuildError) -> bool {
+    let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source());
+    causes.any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(is_misstated)
+            || matches!(cause.downcast_ref(), Some(BlobError::Damaged { file: None, .. }))
+    })
+}
+
+/// Tells whether an error is, or is about an error that is, that a wheel is not what a record says.
+fn is_misstated(error: &io::Error) -> bool {
+    let Some(inner) = error.get_ref() else { return false };
+    inner.is::<MisstatedFile>()
+        || inner.downcast_ref::<Arc<io::Error>>().is_some_and(|inner| is_misstated(inner))
+        || inner.downcast_ref::<io::Error>().is_some_and(is_misstated)
 }
 
 /// Returns the image, or the index of several with the base's annotations.

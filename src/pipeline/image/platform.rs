@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, SharedRecords};
+use crate::closure::ClosureKey;
 use crate::image::config::ConfigOverrides;
 use crate::image::{Layer, OciImage, manifest, users};
 use crate::pipeline::BuildError;
@@ -16,6 +17,7 @@ use crate::pipeline::image::image_audit::ImageAudit;
 use crate::pipeline::image::layer_build::{self, BuiltLayer};
 use crate::pipeline::image::layering::LayerOrder;
 use crate::pipeline::image::layers::{self, ApplicationFiles, LayerPlan};
+use crate::pipeline::image::remote_cache;
 use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution, InstalledFiles, Installer};
 use crate::pipeline::plan::Plan;
@@ -32,6 +34,7 @@ pub(super) struct PlatformBuilder<'a> {
     pub platform: &'a ChosenPlatform,
     pub bases: &'a Bases<'a>,
     pub plan: &'a Plan<'a>,
+    pub closure: ClosureKey,
     pub directory: PathBuf,
 }
 
@@ -49,6 +52,9 @@ pub(crate) struct PlatformBuild<'a> {
     /// The bytecode; `None` if it was not requested.
     pub bytecode: Option<BytecodeReport>,
     pub audit: AuditReport,
+    pub closure: ClosureKey,
+    /// What was found out about the distributions, for other machines.
+    pub records: SharedRecords,
 }
 
 impl<'a> PlatformBuilder<'a> {
@@ -95,6 +101,9 @@ impl<'a> PlatformBuilder<'a> {
         let audit =
             ImageAudit { settings, target, bases, base, plan, distributions: &distributions, files, python, schemes };
         let audit = audit.run(cache, reporter)?;
+        for InstalledDistribution { wheel, .. } in &distributions {
+            wheel.check_obtained().map_err(BuildError::reading(wheel.location()))?;
+        }
         self.check_size(size)?;
 
         let order = LayerOrder {
@@ -115,7 +124,9 @@ impl<'a> PlatformBuilder<'a> {
         let configuration = command::configuration(self.settings, target, &platform.base, plan, &distributions)?;
         let added: Vec<(Layer, String)> =
             layers.iter().map(|built| (built.layer.clone(), built.holds.clone())).collect();
-        let image = manifest::image(&platform.base, added, &configuration, &self.settings.annotations)?;
+        let mut annotations = self.settings.annotations.clone();
+        annotations.entry(remote_cache::CLOSURE.to_owned()).or_insert_with(|| self.closure.to_string());
+        let image = manifest::image(&platform.base, added, &configuration, &annotations)?;
         let stored = image.layers.iter().map(|layer| layer.blob.size).sum();
         budget::check(self.settings.common.audit.max_size.as_ref(), stored, &distributions)?;
         debug_assert_eq!(image.architecture, plan.target.architecture);
@@ -129,6 +140,8 @@ impl<'a> PlatformBuilder<'a> {
             bytecode: bytecode.report(&distributions, &compiled),
             distributions,
             audit,
+            closure: self.closure,
+            records: cache.noted(),
         })
     }
 

@@ -51,6 +51,7 @@ impl BuiltImage<'_> {
             documents,
             loaded: None,
             pushed: pushed.map(report_push),
+            remote_cache: None,
             warnings: Vec::new(),
             elapsed_seconds: elapsed.as_secs_f64(),
         }

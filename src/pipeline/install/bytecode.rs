@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -9,12 +10,13 @@ use crate::bytecode::{BytecodeCompiler, FORMAT, LARGEST_SOURCE};
 use crate::cache::Cache;
 use crate::digest::Sha256;
 use crate::pipeline::BuildError;
+use crate::pipeline::install::derived::DerivedFiles;
 use crate::pipeline::install::{InstalledDistribution, InstalledFiles, derived};
 use crate::platform::PythonVersion;
 use crate::report::{BytecodeReport, Phase};
 use crate::settings::Settings;
 use crate::tree::{FileAccess, FileContent, FileOrigin, TreeEntry, TreePath};
-use crate::wheel::{DerivedFile, SchemePart, Wheel};
+use crate::wheel::{SchemePart, Wheel};
 
 /// How many sources are compiled in parallel before they are packed in their order: so many are in memory.
 const AT_ONCE: usize = 64;
@@ -25,15 +27,16 @@ pub(crate) struct Bytecode<'a> {
     /// Whether bytecode was requested or is the default.
     is_wanted: bool,
     /// `None` if nothing is compiled.
-    compiler: Option<BytecodeCompiler>,
+    compiler: Option<Arc<BytecodeCompiler>>,
     cache: &'a Cache,
 }
 
 /// A Python source, with its path below site-packages.
-struct PythonSource<'a> {
-    path: &'a str,
+struct PythonSource {
+    path: String,
     content: FileContent,
-    sha256: Sha256,
+    /// The digest of a file of the project, which may change meanwhile.
+    sha256: Option<Sha256>,
 }
 
 impl<'a> Bytecode<'a> {
@@ -49,7 +52,11 @@ impl<'a> Bytecode<'a> {
     ) -> Result<Self, BuildError> {
         let is_wanted = settings.contents.bytecode.unwrap_or(by_default);
         let compiler = if is_wanted {
-            settings.environment.interpreters.find(version, cache)?.map(BytecodeCompiler::new)
+            settings
+                .environment
+                .interpreters
+                .find(version, cache)?
+                .map(|interpreter| Arc::new(BytecodeCompiler::new(interpreter)))
         } else {
             None
         };
@@ -66,7 +73,7 @@ impl<'a> Bytecode<'a> {
 
     /// Returns the digest of everything besides a source that decides its bytecode; `None` if nothing is compiled.
     pub(crate) fn key(&self) -> Option<Sha256> {
-        let BytecodeCompiler { interpreter, .. } = self.compiler.as_ref()?;
+        let BytecodeCompiler { interpreter, .. } = &**self.compiler.as_ref()?;
         Some(Sha256::of(format!("bytecode {FORMAT}\n{}", interpreter.identity).as_bytes()))
     }
 
@@ -80,23 +87,22 @@ impl<'a> Bytecode<'a> {
     ///
     /// # Errors
     /// The interpreter fails, or the wheel cannot be read.
-    pub(crate) fn of_wheel(&self, wheel: &Wheel) -> Result<BTreeMap<usize, (String, DerivedFile)>, BuildError> {
+    pub(crate) fn of_wheel(&self, wheel: &Wheel) -> Result<BTreeMap<usize, (String, FileContent)>, BuildError> {
         let (Some(compiler), Some(key)) = (&self.compiler, self.key()) else { return Ok(BTreeMap::new()) };
         let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == SchemePart::Library);
         let mut positions: BTreeMap<String, usize> =
             files.filter_map(|(position, file)| Some((compiler.bytecode_path(&file.path)?, position))).collect();
         let sources = positions.iter().map(|(path, position)| {
-            let file = &wheel.inventory.files[*position];
-            let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
-            (path.clone(), PythonSource { path: &file.path, content, sha256: file.extent.sha256 })
+            let source = wheel.inventory.files[*position].path.clone();
+            (path.clone(), PythonSource { path: source, content: wheel.content(*position), sha256: None })
         });
         let sources: Vec<_> = sources.collect();
         let key = Sha256::of(format!("{}\n{}", key.hex(), wheel.sha256.hex()).as_bytes());
-        let packed = self.packed(compiler, key, &sources, wheel.filename.as_str())?;
+        let packed = packed(self.cache, compiler, key, sources, wheel.filename.to_string())?;
         let mut bytecode = BTreeMap::new();
-        for (path, file) in packed {
+        for (path, content) in packed {
             if let Some(position) = positions.remove(&path) {
-                bytecode.insert(position, (path, file));
+                bytecode.insert(position, (path, content));
             }
         }
         Ok(bytecode)
@@ -115,42 +121,23 @@ impl<'a> Bytecode<'a> {
                 access.insert(bytecode_path.clone(), entry.access);
                 let sha256 = entry.content.sha256()?;
                 digests.push_str(&format!("{} {path}\n", sha256.hex()));
-                let source = PythonSource { path: path.as_str(), content: entry.content.clone(), sha256 };
+                let (path, content) = (path.to_string(), entry.content.clone());
+                let source = PythonSource { path, content, sha256: Some(sha256) };
                 sources.insert(bytecode_path, source);
             }
         }
         let sources: Vec<_> = sources.into_iter().collect();
-        let packed = self.packed(compiler, Sha256::of(digests.as_bytes()), &sources, "the application")?;
+        // An application is its author's alone: nothing of it is shared.
+        let (cache, key) = (&self.cache.unshared(), Sha256::of(digests.as_bytes()));
+        let packed = packed(cache, compiler, key, sources, "the application".to_owned())?;
         let mut files = InstalledFiles::with_capacity(packed.len());
-        for (path, file) in packed {
-            let content = FileContent::Archived { archive: file.archive, extent: file.extent };
+        for (path, content) in packed {
             // Who may not read a source must not be able to read its bytecode.
             let FileAccess { mode, owner } = access.get(&path).copied().unwrap_or(FileAccess::FILE);
             let access = FileAccess { mode: mode.without_execution(), owner };
             files.push((TreePath::new(&path)?, TreeEntry { access, content, origin: FileOrigin::Application }));
         }
         Ok(files)
-    }
-
-    fn packed(
-        &self,
-        compiler: &BytecodeCompiler,
-        key: Sha256,
-        sources: &[(String, PythonSource)],
-        origin: &str,
-    ) -> Result<Vec<(String, DerivedFile)>, BuildError> {
-        derived::packed(self.cache, key, |keep| -> Result<(), BuildError> {
-            for chunk in sources.chunks(AT_ONCE) {
-                let compiled: Vec<Option<Vec<u8>>> =
-                    chunk.par_iter().map(|(_, source)| source.compile(compiler, origin)).collect::<Result<_, _>>()?;
-                for ((path, _), bytecode) in chunk.iter().zip(compiled) {
-                    if let Some(bytecode) = bytecode {
-                        keep(path.clone(), &bytecode)?;
-                    }
-                }
-            }
-            Ok(())
-        })
     }
 
     /// Reports the bytecode of distributions and of the application; `None` if it was not requested.
@@ -161,7 +148,7 @@ impl<'a> Bytecode<'a> {
     ) -> Option<BytecodeReport> {
         let interpreter = self.compiler.as_ref().map(|compiler| &compiler.interpreter);
         let of_wheels = distributions.iter().flat_map(|distribution| &distribution.changes.bytecode);
-        let sizes = of_wheels.map(|(_, packed)| packed.extent.size);
+        let sizes = of_wheels.map(|(_, packed)| packed.size());
         let sizes: Vec<u64> = sizes.chain(application.iter().map(|(_, entry)| entry.content.size())).collect();
         self.is_wanted.then(|| BytecodeReport {
             version: self.version.to_string(),
@@ -182,22 +169,45 @@ pub(crate) fn beside<'a>(
     files.iter().filter(move |(path, _)| !replaced.contains(path)).chain(bytecode)
 }
 
-impl PythonSource<'_> {
+/// Returns the bytecode of sources, each with its path.
+fn packed(
+    cache: &Cache,
+    compiler: &Arc<BytecodeCompiler>,
+    key: Sha256,
+    sources: Vec<(String, PythonSource)>,
+    origin: String,
+) -> Result<DerivedFiles, BuildError> {
+    let compiler = Arc::clone(compiler);
+    derived::packed(cache, key, move |keep| {
+        for chunk in sources.chunks(AT_ONCE) {
+            let compiled: Vec<Option<Vec<u8>>> =
+                chunk.par_iter().map(|(_, source)| source.compile(&compiler, &origin)).collect::<Result<_, _>>()?;
+            for ((path, _), bytecode) in chunk.iter().zip(compiled) {
+                if let Some(bytecode) = bytecode {
+                    keep(path.clone(), &bytecode)?;
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+impl PythonSource {
     /// Reads the source and checks its digest; `None` if it is too large.
     fn read(&self, origin: &str) -> Result<Option<Vec<u8>>, BuildError> {
         let error = match self.content.read(LARGEST_SOURCE) {
-            Ok(bytes) if Sha256::of(&bytes) == self.sha256 => return Ok(Some(bytes)),
+            Ok(bytes) if self.sha256.is_none_or(|expected| Sha256::of(&bytes) == expected) => return Ok(Some(bytes)),
             Ok(_) => io::ErrorKind::InvalidData.into(),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Ok(None),
             Err(error) => error,
         };
-        Err(BuildError::Source { file: self.path.to_owned(), origin: origin.to_owned(), source: error })
+        Err(BuildError::Source { file: self.path.clone(), origin: origin.to_owned(), source: error })
     }
 
     /// Compiles the source; `None` if it is too large or cannot be compiled.
     fn compile(&self, compiler: &BytecodeCompiler, origin: &str) -> Result<Option<Vec<u8>>, BuildError> {
         let Some(bytes) = self.read(origin)? else { return Ok(None) };
-        let compiled = compiler.compile(self.path, &bytes);
+        let compiled = compiler.compile(&self.path, &bytes);
         compiled.map_err(|source| BuildError::Bytecode { origin: origin.to_owned(), source })
     }
 }

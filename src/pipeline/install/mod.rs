@@ -21,12 +21,12 @@ use crate::pipeline::{BuildError, plan};
 use crate::platform::Scheme;
 use crate::report::{Reporter, Savings};
 use crate::settings::ContentSettings;
-use crate::tree::{FileContent, TreeEntry, TreePath};
+use crate::tree::{TreeEntry, TreePath};
 use crate::trim::{self, SlimRule, strip};
 use crate::wheel::{self, InstallChanges, SchemePart, Wheel, WheelFile};
 
 /// The version of the cached results of [`trim::needed`]: raised when its rules change.
-const NEEDED_FORMAT: u32 = 3;
+pub(crate) const NEEDED_FORMAT: u32 = 3;
 
 /// The largest file that is stripped, in bytes: it is read into memory.
 const LARGEST_STRIPPED: u64 = 1 << 30;
@@ -185,7 +185,7 @@ impl Installer<'_> {
         let needed = self.needed(&distribution.wheel)?;
         omitted.retain(|position, _| !needed.contains(position));
         for (&position, &rule) in &omitted {
-            let bytes = distribution.wheel.inventory.files[position].extent.size;
+            let bytes = distribution.wheel.inventory.files[position].size;
             distribution.slimmed.entry(rule).or_default().add(Savings { files: 1, bytes });
             distribution.changes.omitted.insert(position);
         }
@@ -209,7 +209,7 @@ impl Installer<'_> {
             if file.part == SchemePart::Library && !matching.is_empty() {
                 matched.extend(matching);
                 if changes.omitted.insert(position) {
-                    excluded.add(Savings { files: 1, bytes: file.extent.size });
+                    excluded.add(Savings { files: 1, bytes: file.size });
                 }
             }
         }
@@ -223,10 +223,9 @@ impl Installer<'_> {
     fn needed(&self, wheel: &Wheel) -> Result<BTreeSet<usize>, BuildError> {
         let key = RecordKey::new(format!("needed {NEEDED_FORMAT}"), &[&wheel.sha256.hex()]);
         self.cache.remember(RecordKind::Needed, key, || {
-            trim::needed_files(
-                &wheel.inventory,
-                |file| Ok(String::from_utf8_lossy(&content(wheel, file)?).into_owned()),
-            )
+            trim::needed_files(&wheel.inventory, |position| {
+                Ok(String::from_utf8_lossy(&content(wheel, position)?).into_owned())
+            })
         })
     }
 
@@ -238,14 +237,16 @@ impl Installer<'_> {
             return Ok(());
         }
         let key = RecordKey::new(format!("strip {}", strip::FORMAT), &[&wheel.sha256.hex()]);
-        let packed = derived::packed(self.cache, key, |keep| {
-            for (position, file) in files.iter().enumerate().filter(|(_, file)| may_be_compiled(file)) {
-                let mut bytes = content(wheel, file)?;
+        let source = wheel.clone();
+        let packed = derived::packed(self.cache, key, move |keep| {
+            let files = source.inventory.files.iter().enumerate();
+            for (position, _) in files.filter(|(_, file)| may_be_compiled(file)) {
+                let mut bytes = content(&source, position)?;
                 if strip::strip(&mut bytes) {
                     keep(position.to_string(), &bytes)?;
                 }
             }
-            Ok::<_, BuildError>(())
+            Ok(())
         })?;
         let mut replaced = BTreeMap::new();
         for (name, packed) in packed {
@@ -253,7 +254,7 @@ impl Installer<'_> {
             let Some(file) = files.get(position).filter(|_| !distribution.changes.omitted.contains(&position)) else {
                 continue;
             };
-            distribution.stripped.add(Savings { files: 1, bytes: file.extent.size - packed.extent.size });
+            distribution.stripped.add(Savings { files: 1, bytes: file.size - packed.size() });
             replaced.insert(position, packed);
         }
         if !replaced.is_empty() {
@@ -282,10 +283,10 @@ fn may_be_compiled(file: &WheelFile) -> bool {
     let name = file.path.rsplit('/').next().unwrap_or_default();
     let is_library = name.ends_with(".so") || name.contains(".so.");
     let is_program = (file.part == SchemePart::Scripts || file.mode.is_executable()) && !name.contains('.');
-    file.extent.size <= LARGEST_STRIPPED && file.script.is_none() && (is_library || is_program)
+    file.size <= LARGEST_STRIPPED && file.script.is_none() && (is_library || is_program)
 }
 
-fn content(wheel: &Wheel, file: &WheelFile) -> Result<Vec<u8>, BuildError> {
-    let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
-    content.read(file.extent.size).map_err(BuildError::reading(&wheel.archive.join(&file.path)))
+fn content(wheel: &Wheel, position: usize) -> Result<Vec<u8>, BuildError> {
+    let file = &wheel.inventory.files[position];
+    wheel.content(position).read(file.size).map_err(BuildError::reading(&wheel.location().join(&file.path)))
 }

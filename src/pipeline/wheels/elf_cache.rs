@@ -12,7 +12,7 @@ use crate::tree::FileContent;
 use crate::wheel::{SchemePart, Wheel, WheelFile, WheelInventory};
 
 /// The version of the cached records: raised when other parts of ELF files are read.
-const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 2;
 
 /// The size of the smallest ELF file, in bytes: a 32-bit header.
 const SMALLEST: u64 = 52;
@@ -30,17 +30,13 @@ pub(crate) fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<ElfFile>, Bui
         return Ok(Vec::new());
     }
     let key = RecordKey::new(format!("{FORMAT} {} {}", WheelInventory::FORMAT, wheel.sha256), &[]);
-    cache.remember(RecordKind::Binaries, key, || read_wheel(wheel).map_err(BuildError::reading(&wheel.archive)))
+    cache.remember(RecordKind::Binaries, key, || read_wheel(wheel).map_err(BuildError::reading(wheel.location())))
 }
 
 fn read_wheel(wheel: &Wheel) -> io::Result<Vec<ElfFile>> {
     let files = wheel.inventory.files.par_iter().enumerate().filter(|(_, file)| !is_source(&file.path));
-    let found: io::Result<Vec<Option<ElfFile>>> = files
-        .map(|(position, file)| {
-            let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
-            Ok(of_content(&content)?.map(|elf| (position, elf)))
-        })
-        .collect();
+    let found: io::Result<Vec<Option<ElfFile>>> =
+        files.map(|(position, _)| Ok(of_content(&wheel.content(position))?.map(|elf| (position, elf)))).collect();
     Ok(found?.into_iter().flatten().collect())
 }
 
@@ -74,7 +70,7 @@ pub(crate) fn is_source(path: &str) -> bool {
 /// Tells by its name whether a file of a wheel for any platform may be an ELF file.
 fn is_named_so(file: &WheelFile) -> bool {
     let name = file.path.rsplit('/').next().unwrap_or_default();
-    let is_program = file.script.is_none() && !name.contains('.') && file.extent.size >= SMALLEST;
+    let is_program = file.script.is_none() && !name.contains('.') && file.size >= SMALLEST;
     name.ends_with(".so")
         || name.contains(".so.")
         || (is_program && (file.mode.is_executable() || file.part == SchemePart::Scripts))

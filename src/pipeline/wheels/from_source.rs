@@ -196,7 +196,10 @@ impl SourceBuilder<'_> {
         let failed = BuildError::writing(&path);
         fs::create_dir_all(directory).map_err(&failed)?;
         let mut copy = TemporaryFile::new_in(directory).map_err(&failed)?;
-        let copied = File::open(&*wheel.archive).and_then(|mut file| std::io::copy(&mut file, &mut copy));
+        let copied = wheel
+            .archive()
+            .and_then(|archive| File::open(&*archive))
+            .and_then(|mut file| std::io::copy(&mut file, &mut copy));
         copied.map_err(&failed)?;
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         copy.as_file().set_permissions(permissions).map_err(&failed)?;

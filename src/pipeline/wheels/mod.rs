@@ -5,6 +5,7 @@ pub(crate) mod completeness;
 mod directory_state;
 pub(crate) mod elf_cache;
 pub(crate) mod from_source;
+pub(crate) mod known;
 mod normalized;
 pub(crate) mod planned;
 pub(crate) mod requirements;
@@ -16,6 +17,7 @@ mod wheel_build;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::cache::Cache;
 use crate::fetch::{DownloadOptions, Fetcher};
@@ -23,6 +25,7 @@ use crate::lock::{LockedWheel, SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::{LockedProject, Plan, indexes};
 use crate::pipeline::wheels::from_source::{BuildJob, SourceBuilder};
+use crate::pipeline::wheels::known::KnownWheels;
 use crate::pipeline::wheels::requires_python::StatedPython;
 use crate::report::Reporter;
 use crate::settings::Settings;
@@ -34,9 +37,9 @@ pub(super) struct SelectedWheel<'a> {
     pub wheel: Wheel,
 }
 
-/// Where the wheel of a distribution comes from: its position among those that are fetched, or those that are built.
+/// Where the wheel of a distribution comes from: its position among those that the lock has, or those that are built.
 enum WheelSource {
-    Fetched(usize),
+    Locked(usize),
     Built(usize),
 }
 
@@ -56,6 +59,23 @@ pub(super) fn obtain<'a>(
     directory: &Path,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Vec<SelectedWheel<'a>>>, BuildError> {
+    let nothing = KnownWheels::default();
+    obtain_unknown(settings, project, fetch, plans, (cache, &nothing), directory, reporter)
+}
+
+/// As [`obtain`], but wheels that are known are fetched when their bytes are first needed.
+///
+/// # Errors
+/// As [`obtain`].
+pub(super) fn obtain_unknown<'a>(
+    settings: &Settings,
+    project: &LockedProject,
+    fetch: &DownloadOptions,
+    plans: &'a [Plan],
+    (cache, known): (&Cache, &KnownWheels),
+    directory: &Path,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Vec<SelectedWheel<'a>>>, BuildError> {
     let mut locked: Vec<LockedWheel> = Vec::new();
     let mut positions: HashMap<_, usize> = HashMap::new();
     let mut jobs: Vec<BuildJob> = Vec::new();
@@ -66,7 +86,7 @@ pub(super) fn obtain<'a>(
             let source = match &selected.source {
                 SelectedSource::Wheel(wheel, _) => {
                     let key = (wheel.filename.to_string(), wheel.digests.clone());
-                    WheelSource::Fetched(*positions.entry(key).or_insert_with(|| {
+                    WheelSource::Locked(*positions.entry(key).or_insert_with(|| {
                         locked.push(wheel.clone());
                         locked.len() - 1
                     }))
@@ -78,8 +98,8 @@ pub(super) fn obtain<'a>(
         sources.push(of_plan);
     }
     uncommitted::warn_of_changes(plans, reporter);
-    let fetcher = Fetcher::new(fetch.clone());
-    let fetched = fetcher.fetch(&locked, cache, reporter)?;
+    let fetcher = Arc::new(Fetcher::new(fetch.clone()));
+    let fetched = locked_wheels(&locked, &fetcher, (cache, known), reporter)?;
     let indexes = indexes::of_build_requirements(settings, project)?;
     let outputs = plans.iter().flat_map(|plan| plan.outputs.iter().cloned());
     let outputs = outputs.chain(settings.wheel_dir.as_ref().and_then(|kept| kept.canonicalize().ok())).collect();
@@ -103,7 +123,7 @@ pub(super) fn obtain<'a>(
         let mut wheels = Vec::new();
         for (selected, source) in sources {
             let wheel = match source {
-                WheelSource::Fetched(position) => fetched[position].clone(),
+                WheelSource::Locked(position) => fetched[position].clone(),
                 WheelSource::Built(position) => {
                     compatibility::require(&built[position], selected, &plan.target, cache)?;
                     built[position].wheel.clone()
@@ -116,4 +136,19 @@ pub(super) fn obtain<'a>(
         obtained.push(wheels);
     }
     Ok(obtained)
+}
+
+/// Returns the wheels that the lock has, in their order.
+fn locked_wheels(
+    locked: &[LockedWheel],
+    fetcher: &Arc<Fetcher>,
+    (cache, known): (&Cache, &KnownWheels),
+    reporter: &dyn Reporter,
+) -> Result<Vec<Wheel>, BuildError> {
+    let found: Vec<Option<Wheel>> =
+        locked.iter().map(|wheel| known.wheel(wheel, fetcher, cache)).collect::<Result<_, _>>()?;
+    let unknown: Vec<LockedWheel> =
+        locked.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(wheel, _)| wheel.clone()).collect();
+    let mut fetched = fetcher.fetch(&unknown, cache, reporter)?.into_iter();
+    Ok(found.into_iter().filter_map(|found| found.or_else(|| fetched.next())).collect())
 }

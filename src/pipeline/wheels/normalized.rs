@@ -17,7 +17,7 @@ use crate::pipeline::BuildError;
 use crate::report::Silent;
 use crate::tree::{FileAccess, FileContent, FileOrigin, FileTree, TreeEntry, TreePath};
 use crate::wheel::filename::WheelFilename;
-use crate::wheel::{self, SchemePart, WheelFile, WheelInventory, record};
+use crate::wheel::{self, SchemePart, WheelFile, WheelInventory, WheelReading, record};
 
 /// Larger files are copied as the back end compressed them, since they would have to be held in memory.
 const LARGEST_COMPRESSED: u64 = 64 << 20;
@@ -34,16 +34,17 @@ pub(super) fn write(
     built_at: &[&Path],
 ) -> Result<Vec<String>, BuildError> {
     let file = File::open(path).map_err(BuildError::reading(path))?;
-    let inventory = wheel::read(&file, filename)?;
+    let WheelReading { inventory, extents } = wheel::read(&file, filename)?;
     let archive = Arc::new(path.to_owned());
     let mut tree = FileTree::new();
     let mut rows = Vec::with_capacity(inventory.files.len());
     let finders: Vec<Finder> = built_at.iter().map(|path| Finder::new(path.as_os_str().as_bytes())).collect();
     let mut recording = Vec::new();
-    for file in &inventory.files {
+    for (file, extent) in inventory.files.iter().zip(extents) {
         let name = archived_path(&inventory, file);
-        let content = FileContent::Archived { archive: archive.clone(), extent: file.extent.clone() };
-        let content = if file.extent.size > LARGEST_COMPRESSED {
+        let sha256 = extent.sha256;
+        let content = FileContent::Archived { archive: archive.clone(), extent };
+        let content = if file.size > LARGEST_COMPRESSED {
             content
         } else {
             let bytes = content.read(LARGEST_COMPRESSED).map_err(BuildError::reading(path))?;
@@ -55,7 +56,7 @@ pub(super) fn write(
         };
         let digest = match &content {
             FileContent::Bytes(bytes) => Sha256::of(bytes),
-            _ => file.extent.sha256,
+            _ => sha256,
         };
         rows.push((name.clone(), Some((digest, content.size()))));
         let access = if file.mode.is_executable() { FileAccess::EXECUTABLE } else { FileAccess::FILE };

@@ -17,7 +17,7 @@ use crate::repository::Git;
 use crate::sdist::unpack::{self, UnpackError, UnpackLimits};
 use crate::temporary::FixedDirectory;
 use crate::wheel::filename::WheelFilename;
-use crate::wheel::{self, Wheel};
+use crate::wheel::{self, Wheel, WheelBytes, WheelReading};
 
 /// A part of the cache key of built wheels: raised when they are built differently.
 const FORMAT: u32 = 2;
@@ -178,6 +178,7 @@ fn open(archive: PathBuf, filename: WheelFilename) -> Result<Wheel, BuildError> 
     let mut hash = HashingWriter::new(std::io::sink());
     std::io::copy(&mut file, &mut hash).map_err(&failed)?;
     let (_, sha256, size) = hash.finish();
-    let inventory = wheel::survey(&file, &filename)?;
-    Ok(Wheel { filename, archive: Arc::new(archive), sha256, size, inventory })
+    let WheelReading { inventory, extents } = wheel::survey(&file, &filename)?;
+    let bytes = WheelBytes::Here { archive: Arc::new(archive), extents: extents.into() };
+    Ok(Wheel { filename, sha256, size, inventory, bytes })
 }

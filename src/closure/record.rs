@@ -1,0 +1,195 @@
+//! The record of a closure.
+//!
+//! A line with the format, then a zstd frame with the values in the [postcard](https://postcard.jamesmunns.com/wire-format)
+//! format. The name of a record contains the versions of everything in it, so the values have none.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::SharedRecords;
+use crate::digest::Sha256;
+use crate::tree::{KnownContent, SourceMarkers};
+use crate::wheel::filename::WheelFilename;
+use crate::wheel::{DeferredWheel, KnownFiles, SchemePart, Wheel, WheelBytes, WheelInventory};
+
+/// The first line.
+const HEADER: &[u8] = b"pybundle closure\n";
+
+/// The largest record in bytes, compressed: that of 300 distributions has about 260 kB.
+pub(crate) const LARGEST_RECORD: u64 = 16 << 20;
+
+/// The largest record in bytes, uncompressed.
+const LARGEST_INFLATED: u64 = 256 << 20;
+
+/// The level of compression: what is written once is read by every machine.
+const LEVEL: i32 = 19;
+
+/// The largest file whose text is recorded, in bytes. Files that are read to plan an image are much smaller.
+const LARGEST_KNOWN: u64 = 16 << 10;
+
+/// The largest source that is searched for markers, in bytes. Audits read no larger one.
+const LARGEST_SOURCE: u64 = 4 << 20;
+
+/// What is known of the distributions of a closure.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ClosureRecord {
+    /// The wheels, ordered by file name.
+    pub(crate) wheels: Vec<KnownWheel>,
+    /// What else was found out about them and their layers.
+    pub(crate) records: SharedRecords,
+}
+
+/// What is known of a wheel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownWheel {
+    filename: String,
+    sha256: Sha256,
+    size: u64,
+    inventory: WheelInventory,
+    /// The headers of METADATA.
+    metadata: Vec<u8>,
+    /// The small files that are read, by position.
+    texts: BTreeMap<usize, Vec<u8>>,
+    /// For every Python source that is small enough, in their order, which markers it contains.
+    markers: Vec<SourceMarkers>,
+}
+
+/// The record of a closure is not what it should be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvalidRecord {
+    #[error("it is not a record of pybundle")]
+    Header,
+    #[error("it has more than {LARGEST_INFLATED} bytes")]
+    TooLarge,
+    #[error("it is damaged")]
+    Damaged,
+}
+
+impl ClosureRecord {
+    /// Tells whether two records say the same of whatever both are about.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        let others: BTreeMap<Sha256, &KnownWheel> = other.wheels.iter().map(|wheel| (wheel.sha256, wheel)).collect();
+        self.wheels.iter().all(|wheel| others.get(&wheel.sha256).is_none_or(|other| *other == wheel))
+            && self.records.agrees_with(&other.records)
+    }
+
+    /// Serializes the record.
+    ///
+    /// # Errors
+    /// Memory cannot be had.
+    pub(crate) fn encode(&self) -> io::Result<Vec<u8>> {
+        let values = postcard::to_stdvec(self).map_err(io::Error::other)?;
+        let mut bytes = HEADER.to_vec();
+        zstd::stream::copy_encode(&*values, &mut bytes, LEVEL)?;
+        Ok(bytes)
+    }
+
+    /// Reads a record, of which nothing is trusted.
+    ///
+    /// # Errors
+    /// It is not one, too large or damaged.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, InvalidRecord> {
+        let frame = bytes.strip_prefix(HEADER).ok_or(InvalidRecord::Header)?;
+        let decoder = zstd::stream::Decoder::new(frame).map_err(|_| InvalidRecord::Damaged)?;
+        let mut values = Vec::new();
+        decoder.take(LARGEST_INFLATED + 1).read_to_end(&mut values).map_err(|_| InvalidRecord::Damaged)?;
+        if values.len() as u64 > LARGEST_INFLATED {
+            return Err(InvalidRecord::TooLarge);
+        }
+        let record: Self = postcard::from_bytes(&values).map_err(|_| InvalidRecord::Damaged)?;
+        if record.wheels.iter().all(KnownWheel::is_coherent) { Ok(record) } else { Err(InvalidRecord::Damaged) }
+    }
+}
+
+impl KnownWheel {
+    /// Returns what is known of a wheel that is here.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn of(wheel: &Wheel) -> io::Result<Self> {
+        let inventory = wheel.inventory.clone();
+        let (mut texts, mut markers) = (BTreeMap::new(), Vec::new());
+        for (position, file) in inventory.files.iter().enumerate() {
+            if is_searched(&inventory, position) {
+                let source = wheel.content(position).read(LARGEST_SOURCE)?;
+                markers.push(SourceMarkers::of(&source));
+            }
+            if file.size <= LARGEST_KNOWN && is_read(&inventory, position) {
+                texts.insert(position, wheel.content(position).read(LARGEST_KNOWN)?);
+            }
+        }
+        Ok(Self {
+            filename: wheel.filename.to_string(),
+            sha256: wheel.sha256,
+            size: wheel.size,
+            metadata: wheel.metadata()?,
+            inventory,
+            texts,
+            markers,
+        })
+    }
+
+    /// Returns the digest of the wheel's file.
+    pub(crate) fn sha256(&self) -> Sha256 {
+        self.sha256
+    }
+
+    /// Returns the wheel, whose bytes `obtain` returns once they are needed; `None` if it is not the file of this name.
+    pub(crate) fn wheel(
+        &self,
+        filename: &WheelFilename,
+        obtain: impl Fn() -> io::Result<Wheel> + Send + Sync + 'static,
+    ) -> Option<Wheel> {
+        let Self { sha256, size, inventory, .. } = self;
+        if self.filename != filename.as_str()
+            || inventory.name != filename.name
+            || inventory.version != filename.version
+        {
+            return None;
+        }
+        let deferred = DeferredWheel::new(inventory.clone(), self.files(), obtain);
+        let bytes = WheelBytes::Deferred(deferred.into());
+        let (filename, inventory) = (filename.clone(), inventory.clone());
+        Some(Wheel { filename, sha256: *sha256, size: *size, inventory, bytes })
+    }
+
+    fn files(&self) -> KnownFiles {
+        let sources = (0..self.inventory.files.len()).filter(|position| is_searched(&self.inventory, *position));
+        let markers = sources.zip(&self.markers).map(|(position, markers)| (position, KnownContent::Markers(*markers)));
+        let mut contents: BTreeMap<usize, KnownContent> = markers.collect();
+        contents.extend(
+            self.texts.iter().map(|(position, text)| (*position, KnownContent::Bytes(text.clone().into_boxed_slice()))),
+        );
+        KnownFiles { metadata: self.metadata.clone().into(), contents }
+    }
+
+    /// Returns whether the parts agree with one another.
+    fn is_coherent(&self) -> bool {
+        let Self { inventory, texts, markers, .. } = self;
+        let sources = (0..inventory.files.len()).filter(|position| is_searched(inventory, *position)).count();
+        markers.len() == sources
+            && texts.iter().all(|(position, text)| {
+                inventory.files.get(*position).is_some_and(|file| file.size == text.len() as u64)
+            })
+    }
+}
+
+/// Tells whether markers are recorded for a file.
+fn is_searched(inventory: &WheelInventory, position: usize) -> bool {
+    let file = &inventory.files[position];
+    file.part == SchemePart::Library && file.path.ends_with(".py") && file.size <= LARGEST_SOURCE
+}
+
+/// Tells whether planning and auditing read a file of any distribution: what `site` reads at every start, and entry points.
+fn is_read(inventory: &WheelInventory, position: usize) -> bool {
+    let file = &inventory.files[position];
+    if file.part != SchemePart::Library {
+        return false;
+    }
+    match file.path.rsplit_once('/') {
+        None => file.path.ends_with(".pth"),
+        Some((directory, name)) => directory == inventory.dist_info && name == "entry_points.txt",
+    }
+}

@@ -1,0 +1,158 @@
+//! The closure of an image for one platform: its key, and what its record says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::cache::{Cache, SharedRecords};
+use crate::closure::{ClosureKey, ClosureParts, ClosureRecord, KnownWheel};
+use crate::digest::Sha256;
+use crate::lock::SelectedSource;
+use crate::pipeline::BuildError;
+use crate::pipeline::image::chosen::ChosenPlatform;
+use crate::pipeline::image::layers;
+use crate::pipeline::image::platform::PlatformBuild;
+use crate::pipeline::image::remote_cache::RemoteCache;
+use crate::pipeline::install::bytecode::Bytecode;
+use crate::pipeline::install::{NEEDED_FORMAT, derived};
+use crate::pipeline::plan::Plan;
+use crate::pipeline::wheels::elf_cache;
+use crate::pipeline::wheels::known::KnownWheels;
+use crate::platform::{ImageTarget, Scheme};
+use crate::report::{RecordUse, RemoteCacheReport};
+use crate::settings::{ContentSettings, ImageSettings};
+use crate::trim::strip;
+use crate::wheel::Wheel;
+
+/// The versions of what records contain besides wheels.
+const FORMATS: [u32; 5] = [layers::FORMAT, derived::FORMAT, elf_cache::FORMAT, strip::FORMAT, NEEDED_FORMAT];
+
+/// Returns the key of the closure of a plan.
+///
+/// # Errors
+/// Bytecode is requested, and no interpreter of the version is installed.
+pub(super) fn key(
+    settings: &ImageSettings,
+    target: &ImageTarget,
+    platform: &ChosenPlatform,
+    plan: &Plan,
+    cache: &Cache,
+) -> Result<ClosureKey, BuildError> {
+    let bytecode = Bytecode::find(&settings.common, target.python, true, cache)?.key();
+    let ContentSettings { slim, strip, prefer, excluded_files, .. } = &settings.common.contents;
+    let Scheme { site_packages, scripts, headers, data } = &target.scheme;
+    let stages = plan.stages();
+    let settings = vec![
+        format!("platform {} {} {}", platform.architecture, target.python, plan.target.glibc),
+        format!("paths {site_packages} {scripts} {headers} {data} {}", target.interpreter),
+        format!("bytecode {:?}", bytecode),
+        format!("omitted {slim:?} {strip} {prefer:?} {excluded_files:?}"),
+        format!("layers {:?} {} {}", settings.compression, settings.layers, stages.len()),
+        format!("audited {}", !settings.common.audit.skip),
+    ];
+    let distributions = plan.dependencies().map(|selected| format!("{} {}", selected.name, source(&selected.source)));
+    let distributions = distributions.collect();
+    Ok(ClosureKey::new(&ClosureParts { formats: &FORMATS, settings, distributions }))
+}
+
+/// Returns what identifies the file of a distribution.
+fn source(source: &SelectedSource) -> String {
+    match source {
+        SelectedSource::Wheel(wheel, _) => format!("{} {:?}", wheel.filename, wheel.digests),
+        SelectedSource::Sdist(sdist) => {
+            format!("{} {:?} {:?}", sdist.file.filename, sdist.file.digests, sdist.subdirectory)
+        }
+        SelectedSource::Git(git) => format!("commit {} {:?}", git.commit, git.subdirectory),
+        SelectedSource::Directory(_) | SelectedSource::Virtual(_) => "here".to_owned(),
+    }
+}
+
+/// What the records of the closures of an image say.
+pub(super) struct KnownClosures {
+    /// What was read: the least of several platforms.
+    pub used: RecordUse,
+    pub wheels: KnownWheels,
+    pub records: Arc<SharedRecords>,
+    /// What the image's repository has.
+    pub blobs: BTreeSet<Sha256>,
+}
+
+/// Reads the records of closures, if a wheel is needed that is not in the cache.
+///
+/// # Errors
+/// The cache cannot be read.
+pub(super) fn known(
+    remote: &RemoteCache,
+    builders: &[(ClosureKey, &Plan)],
+    cache: &Cache,
+) -> Result<KnownClosures, BuildError> {
+    let (mut wheels, mut records, mut blobs) = (KnownWheels::default(), SharedRecords::default(), BTreeSet::new());
+    let mut used = RecordUse::Nothing;
+    let is_read = remote.is_read() && lacks_wheel(builders, cache)?;
+    for (key, plan) in builders.iter().filter(|_| is_read) {
+        let found = remote.read(*key, plan.target.architecture.oci_name());
+        used = if used == RecordUse::Nothing { found.used } else { used.min(found.used) };
+        wheels.extend(found.record.wheels);
+        records.extend(found.record.records);
+        blobs.extend(found.blobs);
+    }
+    Ok(KnownClosures { used, wheels, records: Arc::new(records), blobs })
+}
+
+/// Tells whether a selected wheel is not in the cache.
+fn lacks_wheel(builders: &[(ClosureKey, &Plan)], cache: &Cache) -> Result<bool, BuildError> {
+    for selected in builders.iter().flat_map(|(_, plan)| plan.dependencies()) {
+        let SelectedSource::Wheel(wheel, _) = &selected.source else { continue };
+        let is_here = wheel.digests.iter().map(|digest| cache.has_wheel(digest)).collect::<Result<Vec<_>, _>>()?;
+        if !is_here.contains(&true) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Writes the records of the closures of images that were built, or compares them with those that are there. Returns what the
+/// remote cache was good for; `None` if there is none.
+///
+/// # Errors
+/// A wheel cannot be read, or what is there differs.
+pub(super) fn share(
+    remote: &RemoteCache,
+    builds: &[PlatformBuild],
+    known: &KnownClosures,
+) -> Result<Option<RemoteCacheReport>, BuildError> {
+    let Some(place) = remote.place() else { return Ok(None) };
+    let wheels = builds.iter().flat_map(|build| &build.distributions);
+    let deferrals: Vec<bool> = wheels.filter_map(|distribution| distribution.wheel.deferral()).collect();
+    let fetched = deferrals.iter().filter(|is_obtained| **is_obtained).count();
+    let (mut read, mut written) = (known.used, false);
+    for build in builds {
+        if remote.is_verified() {
+            read = RecordUse::Missing;
+            if let Some(there) = remote.read_exact(build.closure) {
+                if !there.agrees_with(&record(build, &known.wheels)?) {
+                    return Err(BuildError::MisstatingRecord(remote.location(build.closure)));
+                }
+                read = RecordUse::Verified;
+            }
+        }
+        if remote.is_written() {
+            written |= remote.write(build.closure, &build.image, || record(build, &known.wheels))?;
+        }
+    }
+    Ok(Some(RemoteCacheReport { place, read, known: deferrals.len(), fetched, written }))
+}
+
+/// Returns the record of the closure of an image that was built.
+///
+/// # Errors
+/// A wheel cannot be read.
+fn record(build: &PlatformBuild, known: &KnownWheels) -> Result<ClosureRecord, BuildError> {
+    let wheels = build.distributions.iter().filter(|distribution| !distribution.is_local_project());
+    let mut by_name: BTreeMap<&str, &Wheel> = BTreeMap::new();
+    by_name.extend(wheels.map(|distribution| (distribution.wheel.filename.as_str(), &distribution.wheel)));
+    let wheels = by_name.into_values().map(|wheel| match known.get(wheel.sha256) {
+        Some(known) => Ok(known.clone()),
+        None => KnownWheel::of(wheel).map_err(BuildError::reading(wheel.location())),
+    });
+    Ok(ClosureRecord { wheels: wheels.collect::<Result<_, _>>()?, records: build.records.clone() })
+}

@@ -1,0 +1,283 @@
+//! Records of what is known of wheels, shared through a registry or a directory: machines without a wheel build the same image.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Server};
+use crate::registries::DockerRegistry;
+use crate::support::artifact::sha256;
+use crate::support::command::{repository, succeed};
+use crate::workshop::Workshop;
+
+/// The first line of a record.
+const HEADER: &[u8] = b"pybundle closure\n";
+
+/// The wheels of the example's folder index that any platform can use, each with its distribution.
+const WHEELS: [(&str, &str); 4] = [
+    ("example-greeting", "example_greeting-1.2.0-py3-none-any.whl"),
+    ("example-banner", "example_banner-0.3.1-py3-none-any.whl"),
+    ("example-tally", "example_tally-2.0.0-py3-none-any.whl"),
+    ("example-checks", "example_checks-5.1-py3-none-any.whl"),
+];
+
+/// A project whose requirements are files of a server, and a registry.
+struct Fleet {
+    workshop: Workshop,
+    server: Server,
+    registry: DockerRegistry,
+}
+
+impl Fleet {
+    fn new() -> Self {
+        let fleet =
+            Self { workshop: Workshop::empty(), server: Server::start(), registry: DockerRegistry::anonymous() };
+        for (_, wheel) in WHEELS {
+            fleet.server.answer(&format!("/{wheel}"), [Answer::file(&example_wheel(wheel))]);
+        }
+        fleet.require(3);
+        fleet.edit(0);
+        fleet
+    }
+
+    /// Locks the first wheels.
+    fn require(&self, count: usize) {
+        let lines = WHEELS[..count].iter().map(|(name, wheel)| {
+            let digest = sha256(&example_wheel(wheel));
+            format!("{name} @ {} --hash=sha256:{digest}\n", self.server.url(&format!("/{wheel}")))
+        });
+        self.workshop.write("requirements.txt", lines.collect::<String>());
+    }
+
+    /// Changes the application.
+    fn edit(&self, edit: usize) {
+        let imports = "import example_banner\nimport example_greeting\nimport example_tally\n";
+        let code = format!("{imports}\nprint({edit}, example_greeting.greet('Ada', 'en'))\n");
+        self.workshop.write("app.py", code);
+    }
+
+    /// Returns a build on a machine whose cache has a name, that pushes a tag.
+    fn push(&self, machine: &str, tag: &str, arguments: &[&str]) -> Command {
+        let mut command = self.workshop.command(arguments);
+        command.env("PYBUNDLE_CACHE_DIR", self.workshop.path(machine)).env_remove("PYBUNDLE_REMOTE_CACHE");
+        command.args(["--push", "--json", "--tag", &format!("{}/team/app:{tag}", self.registry.host())]);
+        command
+    }
+
+    /// Builds, and returns the report.
+    fn report(&self, machine: &str, tag: &str, arguments: &[&str]) -> Value {
+        report(&mut self.push(machine, tag, arguments))
+    }
+
+    /// Returns the digest of the image that a machine builds which has everything and asks no remote cache.
+    fn expected(&self, arguments: &[&str]) -> Value {
+        let alone = [arguments, &["--remote-cache", "off"]].concat();
+        self.workshop.report(&[&alone[..], &["--output", "oci:expected"]].concat())["digest"].clone()
+    }
+
+    /// Returns how many wheels the server has sent.
+    fn sent(&self) -> usize {
+        WHEELS.iter().map(|(_, wheel)| self.server.requests(&format!("/{wheel}")).len()).sum()
+    }
+
+    fn tags(&self) -> Vec<String> {
+        let mut skopeo = Command::new("skopeo");
+        skopeo.args(["list-tags", "--tls-verify=false", &format!("docker://{}/team/app", self.registry.host())]);
+        let listed: Value = serde_json::from_str(&succeed(&mut skopeo)).unwrap();
+        listed["Tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn example_wheel(name: &str) -> Vec<u8> {
+    fs::read(repository().join("testdata/example/index").join(name)).unwrap()
+}
+
+fn report(command: &mut Command) -> Value {
+    serde_json::from_str(&succeed(command)).unwrap()
+}
+
+/// Returns the wheels that are in a cache.
+fn wheels(cache: &Path) -> Vec<PathBuf> {
+    let folders = fs::read_dir(cache.join("v1/wheels")).into_iter().flatten();
+    let files = folders.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap());
+    files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|name| name == "whl")).collect()
+}
+
+#[test]
+fn a_machine_without_wheels_builds_the_image_of_one_that_has_them() {
+    let fleet = Fleet::new();
+    let variants: [&[&str]; 5] = [
+        &[],
+        &["--sbom", "cyclonedx", "--provenance"],
+        &["--slim", "--strip"],
+        &["--compile-bytecode", "--python", "3.12"],
+        &["--platform", "linux/amd64,linux/arm64"],
+    ];
+    for (at, arguments) in variants.iter().enumerate() {
+        let tag = format!("variant-{at}");
+        let first = fleet.report("warm", &tag, &[arguments, &["--remote-cache", "auto"][..]].concat());
+        // Documents are about what is known.
+        assert_eq!(first["remote_cache"]["written"], at != 1, "{arguments:?}");
+        fleet.edit(at + 1);
+        let expected = fleet.expected(arguments);
+
+        let (machine, before) = (format!("cold-{at}"), fleet.sent());
+        let cold = fleet.report(&machine, &tag, arguments);
+        assert_eq!(fleet.sent(), before, "{arguments:?}");
+        assert_eq!(cold["digest"], expected, "{arguments:?}");
+        let used = &cold["remote_cache"];
+        assert_eq!((&used["read"], &used["fetched"], &used["written"]), (&json!("exact"), &json!(0), &json!(false)));
+        let platforms = cold["platforms"].as_array().unwrap().len();
+        assert_eq!(used["known"], 3 * platforms, "{used}");
+        assert_eq!(wheels(&fleet.workshop.path(&machine)), Vec::<PathBuf>::new());
+        assert_eq!(cold["platforms"][0]["audit"], first["platforms"][0]["audit"], "{arguments:?}");
+    }
+}
+
+#[test]
+fn layers_with_zstd_are_compressed_from_the_wheels() {
+    let (fleet, arguments) = (Fleet::new(), ["--compression", "zstd"]);
+    fleet.report("warm", "1", &["--compression", "zstd", "--remote-cache", "auto"]);
+    let cold = fleet.report("cold", "1", &arguments);
+    assert_eq!((&cold["remote_cache"]["read"], &cold["digest"]), (&json!("exact"), &fleet.expected(&arguments)));
+    assert_eq!(cold["remote_cache"]["fetched"], 3);
+}
+
+#[test]
+fn records_are_written_only_where_that_is_asked_for() {
+    let fleet = Fleet::new();
+    for (cache, written) in [("off", false), ("read", false), ("verify", false), ("auto", true), ("auto", false)] {
+        let built = fleet.report("warm", "1", &["--remote-cache", cache]);
+        let reported = &built["remote_cache"];
+        assert_eq!(reported["written"].as_bool().unwrap_or(false), written, "{cache}: {reported}");
+    }
+    let records = fleet.tags().iter().filter(|tag| tag.starts_with("pybundle-cache-")).count();
+    assert_eq!(records, 1, "{:?}", fleet.tags());
+}
+
+#[test]
+fn only_the_wheels_of_a_lost_layer_are_fetched() {
+    let fleet = Fleet::new();
+    let first = fleet.report("warm", "1", &["--remote-cache", "auto"]);
+    let layers = first["platforms"][0]["layers"].as_array().unwrap();
+    let lost = layers.iter().find(|layer| layer["holds"].as_str().unwrap().starts_with("example-greeting")).unwrap();
+    let digest = lost["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
+    let storage = fleet.registry.folder.path().join("storage/docker/registry/v2");
+    fs::remove_dir_all(storage.join("blobs/sha256").join(&digest[..2]).join(digest)).unwrap();
+    fs::remove_dir_all(storage.join("repositories/team/app/_layers/sha256").join(digest)).unwrap();
+
+    fleet.edit(1);
+    let cold = fleet.report("cold", "another", &[]);
+    assert_eq!(cold["digest"], fleet.expected(&[]));
+    let held = lost["holds"].as_str().unwrap().split(", ").count();
+    assert_eq!(cold["remote_cache"]["fetched"], held, "{lost}");
+    assert_eq!(wheels(&fleet.workshop.path("cold")).len(), held);
+    let name = format!("{}/team/app:another", fleet.registry.host());
+    let mut skopeo = Command::new("skopeo");
+    skopeo.args(["--insecure-policy", "copy", "--quiet", "--src-tls-verify=false", &format!("docker://{name}")]);
+    succeed(skopeo.arg(format!("oci:{}", fleet.workshop.path("pulled").display())));
+}
+
+#[test]
+fn the_record_of_the_previous_image_serves_after_the_lock_changed() {
+    let fleet = Fleet::new();
+    fleet.report("warm", "1", &["--remote-cache", "auto"]);
+    // With one more distribution, the closure is another, of which one wheel is not known.
+    fleet.require(4);
+    let before = fleet.sent();
+    let more = fleet.report("cold", "1", &["--remote-cache", "auto"]);
+    // It is in a layer with others of its size, whose bytes are needed for that.
+    let layers = more["platforms"][0]["layers"].as_array().unwrap().iter();
+    let mut held =
+        layers.map(|layer| layer["holds"].as_str().unwrap()).filter(|holds| holds.contains("example-checks"));
+    let held = held.next().unwrap().split(", ").count();
+    let used = &more["remote_cache"];
+    assert_eq!(
+        (&used["read"], &used["fetched"], &used["written"]),
+        (&json!("earlier"), &json!(held - 1), &json!(true))
+    );
+    assert!(held < 4, "{more}");
+    assert_eq!((fleet.sent() - before, &more["digest"]), (held, &fleet.expected(&[])));
+    // That machine knew the other wheels only from the record, and has recorded them all.
+    let before = fleet.sent();
+    let colder = fleet.report("colder", "1", &[]);
+    assert_eq!((&colder["remote_cache"]["read"], &colder["digest"]), (&json!("exact"), &more["digest"]));
+    assert_eq!(fleet.sent(), before);
+}
+
+#[test]
+fn a_directory_is_a_remote_cache_too_also_for_files() {
+    let fleet = Fleet::new();
+    let arguments = ["--remote-cache", "./shared", "--output", "oci:out"];
+    let first = fleet.workshop.report(&arguments);
+    assert_eq!(first["remote_cache"]["written"], true);
+    let mut cold = fleet.workshop.command(&arguments);
+    let cold = report(cold.arg("--json").env("PYBUNDLE_CACHE_DIR", fleet.workshop.path("cold")));
+    assert_eq!((&cold["digest"], &cold["remote_cache"]["read"]), (&first["digest"], &json!("exact")));
+    // A file needs all bytes.
+    assert_eq!(cold["remote_cache"]["fetched"], cold["remote_cache"]["known"]);
+}
+
+/// Changes the values of the only record in a directory.
+fn rewrite_record(directory: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let path = fs::read_dir(directory).unwrap().next().unwrap().unwrap().path();
+    let record = fs::read(&path).unwrap();
+    let mut values = zstd::decode_all(record.strip_prefix(HEADER).unwrap()).unwrap();
+    change(&mut values);
+    fs::write(&path, [HEADER, &zstd::encode_all(&values[..], 3).unwrap()].concat()).unwrap();
+}
+
+#[test]
+fn a_record_that_is_wrong_changes_no_image() {
+    let fleet = Fleet::new();
+    let (shared, arguments) = (fleet.workshop.path("shared"), ["--remote-cache", "./shared", "--output", "oci:out"]);
+    let expected = fleet.workshop.report(&arguments)["digest"].clone();
+    let path = fs::read_dir(&shared).unwrap().next().unwrap().unwrap().path();
+    let intact = fs::read(&path).unwrap();
+
+    let mut machine = 0;
+    let mut build = |said: &str| {
+        machine += 1;
+        let cache = fleet.workshop.path(&format!("machine-{machine}"));
+        let output =
+            fleet.workshop.command(&arguments).arg("--json").env("PYBUNDLE_CACHE_DIR", cache).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && errors.contains(said), "{said}: {errors}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["digest"], expected, "{said}");
+    };
+    for (record, said) in [
+        (
+            &b"not a record"[..],
+            "the remote cache cannot be read, so nothing of it is used: it is not a record of pybundle",
+        ),
+        (&intact[..intact.len() / 2], "the remote cache cannot be read, so nothing of it is used: it is damaged"),
+        (HEADER, "the remote cache cannot be read, so nothing of it is used: it is damaged"),
+    ] {
+        fs::write(&path, record).unwrap();
+        build(said);
+    }
+    // A record that is valid in itself, but says that a wheel has another file.
+    fs::write(&path, &intact).unwrap();
+    rewrite_record(&shared, |values| {
+        let name = b"example_greeting-1.2.0.dist-info/METADATA";
+        let at = values.windows(name.len()).position(|bytes| bytes == name).unwrap();
+        values[at + name.len() - 1] = b'B';
+    });
+    build("the remote cache misstates a wheel or a layer, so nothing of it is used, and the build begins again");
+}
+
+#[test]
+fn a_release_verifies_what_the_remote_cache_says() {
+    let fleet = Fleet::new();
+    let verify = ["--remote-cache", "verify"];
+    assert_eq!(fleet.report("warm", "1", &verify)["remote_cache"]["read"], "missing");
+    fleet.report("warm", "1", &["--remote-cache", "auto"]);
+    let verified = fleet.report("cold", "1", &verify);
+    assert_eq!(
+        (&verified["remote_cache"]["read"], &verified["remote_cache"]["known"]),
+        (&json!("verified"), &json!(0))
+    );
+}
