@@ -221,9 +221,10 @@ const STAGES: &[(&str, &[&str])] = &[
     ("report", &["install", "plan"]),
     ("documents", &["install", "plan"]),
     ("planned_outputs", &["documents", "plan"]),
-    ("lambda", &["audits", "documents", "install", "plan", "planned_outputs", "report", "session", "wheels"]),
-    ("image", &["audits", "documents", "install", "plan", "planned_outputs", "report", "session", "wheels"]),
-    ("targets", &["image", "lambda", "planned_outputs"]),
+    ("notes", &["documents", "install", "plan", "planned_outputs", "wheels"]),
+    ("lambda", &["audits", "documents", "install", "notes", "plan", "planned_outputs", "report", "session", "wheels"]),
+    ("image", &["audits", "documents", "install", "notes", "plan", "planned_outputs", "report", "session", "wheels"]),
+    ("targets", &["image", "lambda", "notes", "planned_outputs"]),
     ("changed_since", &["image", "lambda", "plan", "targets"]),
 ];
 

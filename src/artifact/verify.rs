@@ -308,7 +308,7 @@ fn of_lambda(
         _ => function.clone(),
     };
     (settings.output, settings.layer, settings.allow_oversize) = (Some(function), layer, true);
-    let report = lambda(&settings, &ProjectCache::default(), reporter)?;
+    let report = lambda(&settings, &ProjectCache::default(), reporter)?.report;
     let built = report.artifacts.iter().find(|artifact| artifact.path == path);
     let digest = built.map(|artifact| format!("sha256:{}", artifact.sha256)).unwrap_or_default();
     Ok(RebuiltArtifact { digest, name: ArtifactName::Zip(path) })
@@ -326,7 +326,7 @@ fn of_image(
     let layout = ImageFile { format: file::ImageFormat::Layout, path: directory.join("layout"), selector: None };
     settings.outputs = vec![layout.clone()];
     (settings.push, settings.allow_oversize) = (false, true);
-    let report = image(&settings, &ProjectCache::default(), reporter)?;
+    let report = image(&settings, &ProjectCache::default(), reporter)?.report;
     Ok(RebuiltArtifact { digest: report.digest, name: ArtifactName::File(layout) })
 }
 

@@ -40,6 +40,8 @@ pub(crate) enum RecordKind {
     Binaries,
     /// The names and sizes of the files of a [pack](Self::Pack). Only machines that lack the pack have it.
     PackOutline,
+    /// What a target was made from and written to, by its project, its name and its outputs.
+    Note,
 }
 
 impl RecordKind {
@@ -58,6 +60,7 @@ impl RecordKind {
             Self::Built => "built",
             Self::Binaries => "binaries",
             Self::PackOutline => "outlines",
+            Self::Note => "notes",
         }
     }
 
@@ -73,7 +76,8 @@ impl RecordKind {
             | Self::Page
             | Self::Pack
             | Self::Interpreter
-            | Self::Built => false,
+            | Self::Built
+            | Self::Note => false,
         }
     }
 }

@@ -16,7 +16,7 @@ use super::target_flags::TargetFlags;
 use super::{image, located_project, plan};
 use crate::git::GitChanges;
 use crate::options::{CommonOptions, ConfigurationError, Invocation, ProjectConfiguration, TargetKind, TargetOptions};
-use crate::pipeline::{self, BuildError, ProjectCache, Target};
+use crate::pipeline::{self, BuildError, ProjectCache, Target, TargetBuildOptions, TargetResult};
 use crate::report::{
     BuiltArtifact, BuiltReport, ErrorReport, FORMAT_VERSION, ListedReport, TargetListReport, TargetOutcome, TargetPlan,
     TargetsReport,
@@ -55,6 +55,12 @@ pub(crate) struct BuildArguments {
     /// Build at most this many targets at a time [default: one for each processor]
     #[arg(short, long, value_name = "COUNT", hide_short_help = true)]
     jobs: Option<NonZeroUsize>,
+    /// Build also targets of which nothing changed
+    ///
+    /// By default, a target is unchanged if everything that it was made from and its outputs are as they were after it was
+    /// built the last time.
+    #[arg(long, conflicts_with_all = ["list", "dry_run"])]
+    rebuild: bool,
     #[command(flatten)]
     flags: TargetFlags,
 }
@@ -129,7 +135,7 @@ fn run_viewed(
         pipeline::build_all(
             &changed,
             &projects,
-            arguments.jobs,
+            TargetBuildOptions { jobs: arguments.jobs, rebuild: arguments.rebuild },
             |at| progress.reporter(at),
             |reporter, result| {
                 progress.finished();
@@ -177,6 +183,7 @@ pub(crate) fn plan(
         list: false,
         format: ListFormat::Text,
         jobs: None,
+        rebuild: false,
         flags: TargetFlags::of_common(common),
     };
     run_viewed(arguments, view, global, printer)
@@ -326,13 +333,20 @@ fn matrix_entry(listed: &ListedReport) -> serde_json::Value {
     serde_json::json!({ "name": listed.name, "target": listed.target, "project": project, "kind": listed.kind })
 }
 
-fn built(result: Result<BuiltArtifact, BuildError>, warnings: Vec<String>) -> TargetOutcome {
+fn built(result: Result<TargetResult, BuildError>, warnings: Vec<String>) -> TargetOutcome {
     match result {
-        Ok(BuiltArtifact::Lambda(report)) => {
-            TargetOutcome::Built(Box::new(BuiltArtifact::Lambda(crate::report::BuildReport { warnings, ..report })))
-        }
-        Ok(BuiltArtifact::Image(report)) => {
-            TargetOutcome::Built(Box::new(BuiltArtifact::Image(crate::report::ImageReport { warnings, ..report })))
+        Ok(TargetResult { mut artifact, is_unchanged }) => {
+            match &mut artifact {
+                BuiltArtifact::Lambda(report) => report.warnings = warnings,
+                BuiltArtifact::Image(report) => report.warnings = warnings,
+            }
+            let artifact = Box::new(artifact);
+            if is_unchanged {
+                let reason = "nothing changed since it was built".to_owned();
+                TargetOutcome::Unchanged { reason, artifact: Some(artifact) }
+            } else {
+                TargetOutcome::Built(artifact)
+            }
         }
         Err(error) => TargetOutcome::Failed { error: CliError::from(error).report() },
     }
@@ -352,7 +366,7 @@ fn reports(targets: Vec<ListedTarget>, outcomes: Vec<TargetOutcome>) -> Vec<Buil
         let outcome = if listed.changed {
             outcomes.next()?
         } else {
-            TargetOutcome::Unchanged { reason: listed.reason.unwrap_or_default() }
+            TargetOutcome::Unchanged { reason: listed.reason.unwrap_or_default(), artifact: None }
         };
         Some(BuiltReport { name: listed.name, project: listed.project, kind: listed.kind, outcome })
     });
@@ -406,7 +420,9 @@ fn name_of(outcome: &TargetOutcome) -> &'static str {
 /// Returns the row of a target that was built or is unchanged.
 fn row(target: &BuiltReport) -> Option<[String; 5]> {
     let (bytes, digest, locations) = match &target.outcome {
-        TargetOutcome::Built(artifact) => match artifact.as_ref() {
+        TargetOutcome::Built(artifact) | TargetOutcome::Unchanged { artifact: Some(artifact), .. } => match artifact
+            .as_ref()
+        {
             BuiltArtifact::Lambda(report) => {
                 let paths = report.artifacts.iter().map(|artifact| {
                     let unchanged = if artifact.unchanged { " (unchanged)" } else { "" };
@@ -429,7 +445,7 @@ fn row(target: &BuiltReport) -> Option<[String; 5]> {
                 )
             }
         },
-        TargetOutcome::Unchanged { reason } => {
+        TargetOutcome::Unchanged { reason, artifact: None } => {
             return Some([target.name.clone(), target.kind.clone(), "-".to_owned(), "-".to_owned(), reason.clone()]);
         }
         TargetOutcome::Planned { .. } | TargetOutcome::Failed { .. } => return None,

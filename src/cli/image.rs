@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
     }
     let printer = &printer.beside(settings.archives())?;
     warning.iter().for_each(|warning| progress.warn(warning));
-    let mut report = pipeline::image(&settings, &projects, &progress)?;
+    let mut report = pipeline::image(&settings, &projects, &progress)?.report;
     let times = progress.times();
     report.warnings = progress.into_warnings();
     printer.result(&report, |page| {

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: LambdaArguments, global: &GlobalArguments, printer:
     let printer = &printer.beside(settings.zips())?;
     let progress = ProgressReporter::new(printer);
     warning.iter().for_each(|warning| progress.warn(warning));
-    let mut report = pipeline::lambda(&settings, &projects, &progress)?;
+    let mut report = pipeline::lambda(&settings, &projects, &progress)?.report;
     let times = progress.times();
     report.warnings = progress.into_warnings();
     printer.result(&report, |page| {

@@ -33,6 +33,20 @@ pub struct PinnedDistribution {
     pub source: DistributionSource,
 }
 
+impl PinnedDistribution {
+    /// Returns whether the lock decides what is installed, or the files on this machine that it names: an index or a server can
+    /// only fail to have it.
+    pub(crate) fn is_decided(&self) -> bool {
+        match &self.source {
+            DistributionSource::Files(DistributionFiles { wheels, sdist, unusable: _ }) => {
+                wheels.iter().all(LockedFile::is_decided) && sdist.iter().all(|sdist| sdist.file.is_decided())
+            }
+            DistributionSource::Index(query) => query.accepted != AcceptedFiles::Any,
+            DistributionSource::Git(_) | DistributionSource::Directory(_) | DistributionSource::Virtual(_) => true,
+        }
+    }
+}
+
 impl fmt::Display for PinnedDistribution {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.version {
@@ -107,6 +121,15 @@ pub struct LockedFile<Name> {
 }
 
 impl<Name> LockedFile<Name> {
+    /// Returns whether the file is known by its digest, or is on this machine.
+    fn is_decided(&self) -> bool {
+        let is_local = match &self.location {
+            FileLocation::Path(_) => true,
+            FileLocation::Url { url, .. } => url.scheme() == "file",
+        };
+        is_local || !self.digests.is_empty()
+    }
+
     /// Returns the digest that identifies the file, if there is exactly one.
     pub fn digest(&self) -> Option<&Digest> {
         match &self.digests[..] {

@@ -3,8 +3,8 @@
 //! Each stage sees only those before it, which `tests/architecture.rs` asserts:
 //!
 //! ```text
-//! session ◀── plan ◀── wheels ◀── install ◀── audits ◀── report, documents, planned_outputs ◀──┬── lambda ◀──┬── targets ◀── changed_since
-//!                                                                                              └── image  ◀──┘
+//! session ◀── plan ◀── wheels ◀── install ◀── audits ◀── report, documents, planned_outputs, notes ◀──┬── lambda ◀──┬── targets ◀── changed_since
+//!                                                                                                     └── image  ◀──┘
 //! ```
 
 mod audits;
@@ -14,6 +14,7 @@ mod error;
 pub(crate) mod image;
 mod install;
 mod lambda;
+mod notes;
 pub(crate) mod plan;
 mod planned_outputs;
 mod report;
@@ -27,4 +28,4 @@ pub(crate) use image::pin::pin;
 pub(crate) use image::{image, plan_image};
 pub(crate) use lambda::{lambda, plan as plan_lambda};
 pub(crate) use session::ProjectCache;
-pub(crate) use targets::{Target, build_all, check_outputs};
+pub(crate) use targets::{Target, TargetBuildOptions, TargetResult, build_all, check_outputs};

@@ -164,7 +164,7 @@ fn note<'a>(
 }
 
 /// Returns the wheels and source distributions that are on this machine.
-fn distributions(plan: &Plan) -> Vec<PathBuf> {
+pub(crate) fn distributions(plan: &Plan) -> Vec<PathBuf> {
     let locations = plan.selected.iter().filter_map(|selected| match &selected.source {
         SelectedSource::Wheel(wheel, _) => Some(&wheel.location),
         SelectedSource::Sdist(sdist) => Some(&sdist.file.location),

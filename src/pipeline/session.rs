@@ -1,7 +1,7 @@
 //! What the targets of one run share: the projects and locks that were read, the cache, a temporary directory, and the
 //! client for registries.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -130,6 +130,15 @@ pub(crate) struct Preparation {
     pub files: Vec<PathBuf>,
 }
 
+/// How it is known that a lock matches its project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LockEvidence {
+    /// By the lock and every pyproject.toml.
+    Files,
+    /// uv says so, or nobody knows.
+    Uv,
+}
+
 /// What was done in directories by commands.
 type PreparedProjects = BTreeMap<(PathBuf, Vec<Vec<String>>), Arc<Preparation>>;
 
@@ -141,8 +150,8 @@ pub(crate) struct ProjectCache {
     revisions: Mutex<BTreeMap<PathBuf, WorkspaceRevision>>,
     connections: Connections,
     locks: Mutex<BTreeMap<PathBuf, Arc<Lock>>>,
-    /// The locks that are known to match their projects.
-    current: Mutex<BTreeSet<PathBuf>>,
+    /// The locks that are known to match their projects, and how that is known.
+    current: Mutex<BTreeMap<PathBuf, LockEvidence>>,
     /// What was done in projects by the commands that were run in them.
     prepared: Mutex<PreparedProjects>,
 }
@@ -212,12 +221,17 @@ impl ProjectCache {
     ///
     /// # Errors
     /// `check` fails.
-    pub(crate) fn check(&self, path: &Path, check: impl FnOnce() -> Result<(), BuildError>) -> Result<(), BuildError> {
+    pub(crate) fn check(
+        &self,
+        path: &Path,
+        check: impl FnOnce() -> Result<LockEvidence, BuildError>,
+    ) -> Result<LockEvidence, BuildError> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if !current.contains(path) {
-            check()?;
-            current.insert(path.to_owned());
+        if let Some(evidence) = current.get(path) {
+            return Ok(*evidence);
         }
-        Ok(())
+        let evidence = check()?;
+        current.insert(path.to_owned(), evidence);
+        Ok(evidence)
     }
 }

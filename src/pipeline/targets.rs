@@ -5,10 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
+use crate::pipeline::image::registry_state::{BaseDigests, is_pushed};
+use crate::pipeline::notes::{BegunTarget, BuildSources, BuiltTarget, NotedTarget, Notes, UnchangedTarget};
 use crate::pipeline::planned_outputs::resolved;
 use crate::pipeline::{BuildError, ProjectCache, image, lambda};
-use crate::report::{BuiltArtifact, Reporter, TargetPlan};
+use crate::redact;
+use crate::report::{BuiltArtifact, Phase, Reporter, TargetPlan, Task};
 use crate::settings::{ImageSettings, LambdaSettings, Settings};
 
 /// A target of `[tool.pybundle]` with its settings.
@@ -38,11 +42,31 @@ impl Target {
         })
     }
 
-    fn build(&self, projects: &ProjectCache, reporter: &dyn Reporter) -> Result<BuiltArtifact, BuildError> {
+    fn build(
+        &self,
+        projects: &ProjectCache,
+        reporter: &dyn Reporter,
+    ) -> Result<(BuiltArtifact, Option<BuildSources>), BuildError> {
         Ok(match self {
-            Self::Lambda(settings) => BuiltArtifact::Lambda(lambda::lambda(settings, projects, reporter)?),
-            Self::Image(settings) => BuiltArtifact::Image(image::image(settings, projects, reporter)?),
+            Self::Lambda(settings) => {
+                let BuiltTarget { report, sources } = lambda::lambda(settings, projects, reporter)?;
+                (BuiltArtifact::Lambda(report), sources)
+            }
+            Self::Image(settings) => {
+                let BuiltTarget { report, sources } = image::image(settings, projects, reporter)?;
+                (BuiltArtifact::Image(report), sources)
+            }
         })
+    }
+
+    /// Returns what identifies the target and decides what it is built into.
+    fn noted(&self) -> NotedTarget<'_> {
+        let (identity, is_image, documents) = match self {
+            Self::Lambda(settings) => (settings.identity(), false, &settings.documents),
+            Self::Image(settings) => (settings.identity(), true, &settings.documents),
+        };
+        let states_revision = is_image || documents.sbom.is_some() || documents.provenance;
+        NotedTarget { settings: self.common(), identity, outputs: self.outputs(), states_revision }
     }
 
     /// Returns the files and directories that the target is written to, as far as they are known in advance.
@@ -88,17 +112,32 @@ pub(crate) fn check_outputs<'a>(targets: impl Iterator<Item = &'a Target>) -> Re
     Ok(())
 }
 
-/// Builds targets, at most `jobs` at a time, or as many as the machine has processors; a failing target does not stop the
-/// others.
+/// How targets are built.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TargetBuildOptions {
+    /// How many targets are built at a time, if not as many as the machine has processors.
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Whether targets of which nothing changed are built, too.
+    pub(crate) rebuild: bool,
+}
+
+/// What came of a target that did not fail.
+pub(crate) struct TargetResult {
+    pub(crate) artifact: BuiltArtifact,
+    /// Whether it was built before, and nothing that it was made from has changed since.
+    pub(crate) is_unchanged: bool,
+}
+
+/// Builds targets, several at a time; a failing target does not stop the others.
 ///
 /// `reporter` creates the reporter of the target at a position, and `outcome` makes of it and of the result what is returned,
 /// in the order of the targets.
 pub(crate) fn build_all<R: Reporter, T: Send>(
     targets: &[&Target],
     projects: &ProjectCache,
-    jobs: Option<NonZeroUsize>,
+    options: TargetBuildOptions,
     reporter: impl Fn(usize) -> R + Sync,
-    outcome: impl Fn(R, Result<BuiltArtifact, BuildError>) -> T + Sync,
+    outcome: impl Fn(R, Result<TargetResult, BuildError>) -> T + Sync,
 ) -> Vec<T> {
     // The revision is read first: outputs that are written would make the work tree dirty.
     let images = targets.iter().filter(|target| matches!(target, Target::Image(_)));
@@ -107,9 +146,12 @@ pub(crate) fn build_all<R: Reporter, T: Send>(
             revision.revision(&workspace.root);
         }
     }
+    let notes = Notes::open(targets.first().map(|target| &target.common().cache), projects);
+    let run = TargetRun { projects, notes, bases: BaseDigests::default(), rebuild: options.rebuild };
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
-    let workers = jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, usize::from).min(targets.len());
+    let workers =
+        options.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, usize::from).min(targets.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
@@ -117,7 +159,7 @@ pub(crate) fn build_all<R: Reporter, T: Send>(
                     && let Some(target) = targets.get(position)
                 {
                     let reporter = reporter(position);
-                    let result = target.build(projects, &reporter);
+                    let result = run.result(target, &reporter);
                     let outcome = outcome(reporter, result);
                     if let Ok(mut done) = done.lock() {
                         done.push((position, outcome));
@@ -126,7 +168,106 @@ pub(crate) fn build_all<R: Reporter, T: Send>(
             });
         }
     });
+    run.notes.finish();
     let mut done = done.into_inner().unwrap_or_default();
     done.sort_by_key(|(position, _)| *position);
     done.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// What the targets of a run share.
+struct TargetRun<'a> {
+    projects: &'a ProjectCache,
+    notes: Notes<'a>,
+    bases: BaseDigests,
+    rebuild: bool,
+}
+
+impl<'a> TargetRun<'a> {
+    /// Builds a target, unless nothing has changed since it was built.
+    fn result(&self, target: &'a Target, reporter: &dyn Reporter) -> Result<TargetResult, BuildError> {
+        let begun = self.notes.begin(target.noted());
+        if let Some(begun) = begun.as_ref().filter(|_| !self.rebuild)
+            && let Some(artifact) = self.unchanged(target, begun, reporter)
+        {
+            return Ok(TargetResult { artifact, is_unchanged: true });
+        }
+        let recording = RecordingReporter { reporter, warnings: Mutex::default() };
+        let (artifact, sources) = target.build(self.projects, &recording)?;
+        if let (Some(begun), Some(sources)) = (begun, sources) {
+            let warnings = recording.warnings.into_inner().unwrap_or_default();
+            self.notes.built(begun, sources, &artifact, warnings);
+        }
+        Ok(TargetResult { artifact, is_unchanged: false })
+    }
+
+    /// Returns what was built before if nothing has changed since, and repeats the warnings.
+    fn unchanged(&self, target: &Target, begun: &BegunTarget, reporter: &dyn Reporter) -> Option<BuiltArtifact> {
+        let started = Instant::now();
+        let base = |reference: &str| match target {
+            Target::Image(settings) => self.bases.find(reference, settings, reporter),
+            Target::Lambda(_) => None,
+        };
+        let UnchangedTarget { mut artifact, warnings } = self.notes.unchanged(begun, base)?;
+        match (target, &mut artifact) {
+            (Target::Lambda(_), BuiltArtifact::Lambda(report)) => {
+                report.artifacts.iter_mut().for_each(|artifact| artifact.unchanged = true);
+                report.elapsed_seconds = started.elapsed().as_secs_f64();
+            }
+            (Target::Image(settings), BuiltArtifact::Image(report)) => {
+                if settings.push && !is_pushed(settings, report, reporter) {
+                    return None;
+                }
+                report.unchanged.clone_from(&report.outputs);
+                report.remote_cache = None;
+                report.elapsed_seconds = started.elapsed().as_secs_f64();
+            }
+            _ => return None,
+        }
+        warnings.iter().for_each(|warning| reporter.warn(warning));
+        Some(artifact)
+    }
+}
+
+/// Passes everything on, and records what is warned of.
+struct RecordingReporter<'a> {
+    reporter: &'a dyn Reporter,
+    /// Without credentials, as they are kept.
+    warnings: Mutex<Vec<String>>,
+}
+
+impl Reporter for RecordingReporter<'_> {
+    fn start(&self, phase: Phase, total: u64) {
+        self.reporter.start(phase, total);
+    }
+
+    fn advance(&self, phase: Phase, amount: u64) {
+        self.reporter.advance(phase, amount);
+    }
+
+    fn finish(&self, phase: Phase) {
+        self.reporter.finish(phase);
+    }
+
+    fn abandon(&self, phase: Phase) {
+        self.reporter.abandon(phase);
+    }
+
+    fn begin(&self, task: &Task, since: Instant) {
+        self.reporter.begin(task, since);
+    }
+
+    fn end(&self, task: &Task, is_done: bool) {
+        self.reporter.end(task, is_done);
+    }
+
+    fn warn(&self, message: &str) {
+        if let Ok(mut warnings) = self.warnings.lock() {
+            warnings.push(redact::text(message));
+        }
+        self.reporter.warn(message);
+    }
+
+    fn note(&self, message: &str) {
+        self.reporter.note(message);
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     ApplicationReport, AuditReport, BytecodeReport, DistributionReport, DocumentReport, ExcludedReport, PlanReport,
@@ -11,7 +11,7 @@ use super::{
 };
 
 /// The base of an image.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct BaseReport {
     /// As it was named: a reference, or a file.
     pub(crate) name: String,
@@ -22,7 +22,7 @@ pub(crate) struct BaseReport {
 }
 
 /// A layer that was laid over the base.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LayerReport {
     /// The digest of the layer as it is stored and sent.
     pub(crate) digest: String,
@@ -37,7 +37,7 @@ pub(crate) struct LayerReport {
 }
 
 /// The image for one platform.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PlatformReport {
     /// The platform, for instance `linux/amd64`.
     pub(crate) platform: String,
@@ -66,7 +66,7 @@ pub(crate) struct PlatformReport {
 }
 
 /// How a container of the image starts.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct StartReport {
     /// The entrypoint; empty for none, absent if it is the base's.
     pub(crate) entrypoint: Option<Vec<String>>,
@@ -83,7 +83,7 @@ pub(crate) struct StartReport {
 }
 
 /// What came of loading an image into a container engine.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LoadReport {
     /// The engine: `docker` or `podman`.
     pub(crate) engine: String,
@@ -92,7 +92,7 @@ pub(crate) struct LoadReport {
 }
 
 /// What came of pushing to one name.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PushReport {
     /// The name as it was given.
     pub(crate) tag: String,
@@ -111,7 +111,7 @@ pub(crate) struct PushReport {
 }
 
 /// What `pybundle push` reports, and `pybundle image` of its push.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PushedReport {
     /// The version of the document's form.
     #[schemars(schema_with = "format_version")]
@@ -125,7 +125,7 @@ pub(crate) struct PushedReport {
 }
 
 /// What the remote cache was good for.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RemoteCacheReport {
     /// The repository or the directory.
     pub(crate) place: String,
@@ -140,7 +140,7 @@ pub(crate) struct RemoteCacheReport {
 }
 
 /// What was read of a remote cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RecordUse {
     /// Nothing: every wheel is in the local cache, or the settings forbid it.
@@ -156,7 +156,7 @@ pub(crate) enum RecordUse {
 }
 
 /// What `pybundle image` reports.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ImageReport {
     /// The version of the document's form.
     #[schemars(schema_with = "format_version")]

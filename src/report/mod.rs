@@ -11,7 +11,7 @@ mod tool;
 use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, json_schema};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use artifact::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, CheckReport, ComparedReport, ContainerReport,
@@ -43,7 +43,7 @@ fn format_version(_: &mut schemars::SchemaGenerator) -> Schema {
 }
 
 /// The target, as reports name it.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TargetReport {
     /// The profile, for instance `python3.13`.
     pub(crate) runtime: String,
@@ -56,7 +56,7 @@ pub(crate) struct TargetReport {
 }
 
 /// A distribution of a plan or an artifact.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct DistributionReport {
     /// The normalized name.
     pub(crate) name: String,
@@ -81,12 +81,12 @@ pub(crate) struct DistributionReport {
     pub(crate) artifact: Option<ArtifactKind>,
     /// The rules of the specification that the wheel breaks, which --accept-invalid accepts; in a plan only where the cache
     /// has the wheel.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) violations: Vec<String>,
 }
 
 /// What is built for AWS Lambda.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ArtifactKind {
     /// The function's deployment package.
@@ -96,7 +96,7 @@ pub enum ArtifactKind {
 }
 
 /// A distribution that is selected, but left out.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ExcludedReport {
     /// The normalized name.
     pub(crate) name: String,
@@ -131,7 +131,7 @@ pub(crate) struct PlanReport {
 }
 
 /// One file that was built.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ArtifactReport {
     /// What it is.
     pub(crate) kind: ArtifactKind,
@@ -152,7 +152,7 @@ pub(crate) struct ArtifactReport {
 }
 
 /// What a document about an artifact is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum DocumentKind {
     /// A bill of materials in CycloneDX's form.
@@ -164,7 +164,7 @@ pub(crate) enum DocumentKind {
 }
 
 /// A document about an artifact.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct DocumentReport {
     /// What it is.
     pub(crate) kind: DocumentKind,
@@ -184,7 +184,7 @@ pub(crate) struct DocumentReport {
 }
 
 /// The limits of the target, and how much of them is used.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LimitsReport {
     /// The size of function and layer together, uncompressed, in bytes.
     pub(crate) unzipped_size: u64,
@@ -195,7 +195,7 @@ pub(crate) struct LimitsReport {
 }
 
 /// The application's files in the artifact.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ApplicationReport {
     /// The included files and directories of the project.
     pub(crate) taken: Vec<String>,
@@ -210,7 +210,7 @@ pub(crate) struct ApplicationReport {
 }
 
 /// A file or directory of the project that is excluded from the application.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct OmittedReport {
     /// Relative to the project; a directory ends in a slash.
     pub(crate) path: String,
@@ -223,7 +223,7 @@ pub(crate) struct OmittedReport {
 }
 
 /// The bytecode of an artifact.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct BytecodeReport {
     /// The minor version of CPython that it is for, for instance `3.12`.
     pub(crate) version: String,
@@ -239,7 +239,7 @@ pub(crate) struct BytecodeReport {
 }
 
 /// What the audits found that is no reason to fail or to warn.
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct AuditReport {
     /// What may fail at run time.
     pub(crate) warnings: Vec<String>,
@@ -252,7 +252,7 @@ pub(crate) struct AuditReport {
 }
 
 /// A file whose code Python may run although nothing imports it by name.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ImplicitCode")]
 pub(crate) struct ImplicitCodeReport {
     /// The path in the artifact; of bytecode that in the wheel.
@@ -266,7 +266,7 @@ pub(crate) struct ImplicitCodeReport {
 }
 
 /// How much less there is than in the wheels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Saved")]
 pub(crate) struct Savings {
     /// The number of files that it is about.
@@ -284,17 +284,17 @@ impl Savings {
 }
 
 /// What a rule of `--slim` left out of the distributions.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SlimmedReport {
     /// The rule's name.
-    pub(crate) rule: &'static str,
+    pub(crate) rule: String,
     /// What it saved.
     #[serde(flatten)]
     pub(crate) saved: Savings,
 }
 
 /// What is not in the artifact of the distributions' files.
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TrimReport {
     /// What was left out, by the rules that found something.
     pub(crate) slimmed: Vec<SlimmedReport>,
@@ -303,7 +303,7 @@ pub(crate) struct TrimReport {
 }
 
 /// What `pybundle lambda` reports.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct BuildReport {
     /// The version of the document's form.
     #[schemars(schema_with = "format_version")]

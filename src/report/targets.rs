@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{BuildReport, DistributionReport, ErrorReport, ImagePlanReport, ImageReport, PlanReport, format_version};
 
@@ -48,6 +48,9 @@ pub(crate) enum TargetOutcome {
     Unchanged {
         /// Why that is known.
         reason: String,
+        /// What it was built into before; absent with `--changed-since`, which does not look.
+        #[serde(flatten)]
+        artifact: Option<Box<BuiltArtifact>>,
     },
     /// It could not be built.
     Failed {
@@ -57,7 +60,7 @@ pub(crate) enum TargetOutcome {
 }
 
 /// What a target was built into.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum BuiltArtifact {
     /// A function, as `pybundle lambda` reports it.

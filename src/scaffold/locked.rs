@@ -77,7 +77,7 @@ impl DetectedLock {
         let path =
             found.or_else(|| REQUIREMENTS.map(|name| directory.join(name)).into_iter().find(|path| path.is_file()));
         let Some(path) = path else { return Ok(Self::missing(workspace, &directory)) };
-        let lock = lock::read(std::slice::from_ref(&path), references, workspace)?;
+        let (lock, _) = lock::read(std::slice::from_ref(&path), references, workspace)?;
         let tool = match LockFormat::of(&path) {
             Some(LockFormat::Poetry) => DependencyTool::Poetry,
             Some(LockFormat::Pdm) => DependencyTool::Pdm,

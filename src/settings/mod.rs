@@ -157,6 +157,72 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Returns a text that differs for settings with different results, whatever the cache, the environment and the network
+    /// are. The values that variables have replaced are among the settings.
+    pub(crate) fn identity(&self) -> String {
+        // Without `..`, so that a new setting is not forgotten.
+        let Self {
+            project,
+            target,
+            extends,
+            locks,
+            lock_check,
+            request,
+            requirements,
+            profile,
+            includes,
+            excludes,
+            prepare,
+            configured,
+            started,
+            contents,
+            audit,
+            formats,
+            fetch,
+            wheel_dir,
+            cache: _,
+            environment,
+        } = self;
+        let FetchSettings {
+            offline: _,
+            default_index,
+            extra_indexes,
+            no_index,
+            find_links,
+            strategy,
+            exclude_newer,
+            keyring_provider: _,
+        } = fetch;
+        let extends = extends.as_ref().map(|extends| extends.identity());
+        let parts: [&dyn fmt::Debug; 24] = [
+            project,
+            target,
+            &extends,
+            locks,
+            lock_check,
+            request,
+            requirements,
+            profile,
+            includes,
+            excludes,
+            prepare,
+            configured,
+            started,
+            contents,
+            audit,
+            formats,
+            default_index,
+            extra_indexes,
+            no_index,
+            find_links,
+            strategy,
+            exclude_newer,
+            wheel_dir,
+            &environment.source_date_epoch,
+        ];
+        format!("{parts:?}")
+    }
+
     /// Returns the default path of an artifact. It has the name of the target, or else `name`.
     pub(crate) fn default_output(&self, name: impl FnOnce() -> String, ending: &str) -> PathBuf {
         self.dist().join(format!("{}.{ending}", self.target.clone().unwrap_or_else(name)))
@@ -205,6 +271,13 @@ pub(crate) struct LambdaSettings {
 }
 
 impl LambdaSettings {
+    /// Returns a text that differs for settings with different results; see [`Settings::identity`].
+    pub(crate) fn identity(&self) -> String {
+        let Self { common, architecture, output, layer, handler, exclude_runtime, allow_oversize, documents } = self;
+        let own = (architecture, output, layer, handler, exclude_runtime, allow_oversize, documents);
+        format!("lambda {} {own:?}", common.identity())
+    }
+
     /// Returns the zips that the user names.
     pub(crate) fn zips(&self) -> impl Iterator<Item = &Path> {
         self.output.iter().chain(&self.layer).map(PathBuf::as_path)
@@ -364,6 +437,33 @@ pub(crate) struct ImageSettings {
 }
 
 impl ImageSettings {
+    /// Returns a text that differs for settings with different results; see [`Settings::identity`].
+    pub(crate) fn identity(&self) -> String {
+        let Self {
+            common,
+            platforms,
+            python,
+            base,
+            tags,
+            push,
+            load,
+            outputs,
+            container,
+            labels,
+            annotations,
+            compression,
+            layers,
+            created,
+            registry: _,
+            remote_cache,
+            allow_oversize,
+            documents,
+        } = self;
+        let written = (tags, push, load, outputs, remote_cache, documents, allow_oversize);
+        let image = (platforms, python, base, container, labels, annotations, compression, layers, created);
+        format!("image {} {written:?} {image:?}", common.identity())
+    }
+
     /// Returns the archives that the user names.
     pub(crate) fn archives(&self) -> impl Iterator<Item = &Path> {
         let archives = self.outputs.iter().filter(|output| output.format != ImageFormat::Layout);

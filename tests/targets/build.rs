@@ -54,7 +54,7 @@ fn each_target_is_what_its_command_builds() {
     assert!(fs::read(project.0.path().join("dist/web.tar")).unwrap() == archive);
     let page = project.run(&["build", "api"]);
     assert!(
-        page.contains("dist/api.zip") && page.contains("1 target: 1 built, in ") && !page.contains("web"),
+        page.contains("dist/api.zip") && page.contains("1 target: 1 unchanged, in ") && !page.contains("web"),
         "{page}"
     );
 }
@@ -72,7 +72,7 @@ fn the_failure_of_one_target_does_not_stop_the_others() {
     assert!(error["message"].as_str().unwrap().contains("missing"), "{error}");
     assert!(said.starts_with("error: wrong: ") && !project.0.path().join("dist/wrong.zip").exists(), "{said}");
     let (page, _) = project.ends(1, &["build"]);
-    assert!(page.contains("3 targets: 2 built, 1 failed, in "), "{page}");
+    assert!(page.contains("3 targets: 2 unchanged, 1 failed, in "), "{page}");
     // One that is wrong in the configuration is known beforehand, and nothing is built.
     fs::remove_dir_all(project.0.path().join("dist")).unwrap();
     let pyproject =
@@ -130,8 +130,8 @@ fn the_members_of_a_workspace_are_built_together() {
         report["targets"].as_array().unwrap().iter().map(|target| target["project"].as_str()).collect();
     assert_eq!(folders, [".", "services/one", "services/two"].map(Some));
     assert!(project.0.path().join("services/one/dist/api.zip").is_file());
-    assert_eq!(outcomes(&project.json(&["build", "--workspace", "second/api"])), [("second/api", "built")]);
-    assert_eq!(outcomes(&project.json(&["build", "--project=services/two"])), [("api", "built")]);
+    assert_eq!(outcomes(&project.json(&["build", "--workspace", "second/api"])), [("second/api", "unchanged")]);
+    assert_eq!(outcomes(&project.json(&["build", "--project=services/two"])), [("api", "unchanged")]);
     assert_eq!(outcomes(&project.json(&["build", "--workspace", "--project=services/two", "api"])).len(), 3);
     let (_, said) = project.ends(1, &["build", "--workspace", "second/web"]);
     assert!(said.contains("has no target `second/web`"), "{said}");

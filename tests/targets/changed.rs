@@ -208,7 +208,7 @@ fn only_what_changed_is_built() {
     assert!(project.0.path().join("services/plain/dist/fn.zip").is_file());
     assert!(!project.0.path().join("services/web/dist").exists());
     let page = project.run(&["build", "--workspace", "--changed-since=main"]);
-    assert!(page.contains("4 targets: 1 built, 3 unchanged, in "), "{page}");
+    assert!(page.contains("4 targets: 4 unchanged, in "), "{page}");
     let matrix = project.run(&["build", "--workspace", "--list", "--format=github-matrix", "--changed-since=main"]);
     let matrix: Value = serde_json::from_str(&matrix).unwrap();
     assert_eq!(matrix["include"].as_array().unwrap().len(), 1);

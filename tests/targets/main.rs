@@ -8,6 +8,7 @@ mod built;
 mod changed;
 mod configuration;
 mod flags;
+mod notes;
 mod prepared;
 mod refusals;
 #[path = "../support/registry.rs"]

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 pub use error::{ImageFileError, InvalidEntry};
-pub(super) use oci::{FULL_NAME, INDEX, LARGEST_CONFIG, LARGEST_MANIFEST, REF_NAME, REFERRERS, parse};
+pub(crate) use oci::INDEX;
+pub(super) use oci::{FULL_NAME, LARGEST_CONFIG, LARGEST_MANIFEST, REF_NAME, REFERRERS, parse};
 pub(super) use source::{DOCKER_MANIFEST, FileRange, ImageSource, MARKER, blob_name};
 
 use super::{Blob, OciArtifact, docker_archive};

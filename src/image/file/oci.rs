@@ -17,7 +17,7 @@ use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent, OciArtifact};
 
 /// The index of a layout (image layout, index.json file).
-pub(in crate::image) const INDEX: &str = "index.json";
+pub(crate) const INDEX: &str = "index.json";
 
 /// The list of referrers beside the index, an image index.
 pub(in crate::image) const REFERRERS: &str = "referrers.json";

@@ -1,5 +1,9 @@
 //! What an image is built for and on: its profile, its Python and its base.
 
+use std::path::PathBuf;
+
+use crate::digest::Sha256;
+use crate::image::file::{INDEX, ImageFormat};
 use crate::image::{Base, BasePython, python as base_python};
 use crate::index::FileFinder;
 use crate::pipeline::BuildError;
@@ -43,6 +47,22 @@ impl ChosenPlatform {
 }
 
 impl ImageChoice {
+    /// Returns the files of the base that tell which image it is, or the reference that may stand for another one tomorrow
+    /// and the digest that it stands for today.
+    pub(super) fn noted_base(&self) -> (Vec<PathBuf>, Option<(String, Sha256)>) {
+        match &self.choice {
+            BaseChoice::Scratch => (Vec::new(), None),
+            BaseChoice::File(file) => {
+                let is_layout = file.format == ImageFormat::Layout;
+                (vec![if is_layout { file.path.join(INDEX) } else { file.path.clone() }], None)
+            }
+            BaseChoice::Registry(reference) => {
+                let moving = self.base.digest.filter(|_| !self.base.is_pinned);
+                (Vec::new(), moving.map(|digest| (reference.to_string(), digest)))
+            }
+        }
+    }
+
     /// Reports the base.
     pub(crate) fn base_report(&self) -> BaseReport {
         BaseReport {

@@ -18,6 +18,7 @@ pub(crate) mod outputs;
 pub(crate) mod pin;
 mod platform;
 mod referrers;
+pub(crate) mod registry_state;
 mod remote_cache;
 pub(crate) mod report;
 mod search_path;
@@ -39,6 +40,7 @@ use crate::pipeline::image::load::LoadDestination;
 use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
 use crate::pipeline::image::remote_cache::RemoteCache;
 use crate::pipeline::image::report::BuiltImage;
+use crate::pipeline::notes::{BuildSources, BuiltTarget};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan, prepare};
 use crate::pipeline::planned_outputs::{self, PlannedOutput};
@@ -59,7 +61,7 @@ pub(crate) fn image(
     settings: &ImageSettings,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
-) -> Result<ImageReport, BuildError> {
+) -> Result<BuiltTarget<ImageReport>, BuildError> {
     repairing(&settings.common.cache, settings.archives(), reporter, || {
         let built = build(settings, projects, reporter);
         if !built.as_ref().is_err_and(is_misled) {
@@ -77,7 +79,7 @@ fn build(
     settings: &ImageSettings,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
-) -> Result<ImageReport, BuildError> {
+) -> Result<BuiltTarget<ImageReport>, BuildError> {
     let started = Instant::now();
     let common = &settings.common;
     let session = Session::open(&common.cache)?;
@@ -128,8 +130,15 @@ fn build(
         None
     };
     let remote_cache = closure::share(&remote, &builds, &known)?;
+    let installed = builds.iter().flat_map(|build| &build.distributions);
+    let sources = BuildSources::of(common, &settings.documents, &project, &plans, installed, true);
+    let sources = sources.filter(|_| loaded.is_none()).map(|sources| {
+        let (files, moving) = chosen.noted_base();
+        sources.with_base(files, moving).with_outputs(written.files.clone())
+    });
     let built = BuiltImage { chosen: &chosen, builds: &builds, artifact: &artifact };
-    Ok(ImageReport { loaded, remote_cache, ..built.report(written, pushed.as_ref(), started.elapsed()) })
+    let report = ImageReport { loaded, remote_cache, ..built.report(written, pushed.as_ref(), started.elapsed()) };
+    Ok(BuiltTarget { report, sources })
 }
 
 /// Tells whether a build failed because the remote cache is wrong.

@@ -9,6 +9,7 @@ use crate::image::{OciArtifact, docker_archive, layout, oci_archive};
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::platform::PlatformBuild;
 use crate::pipeline::image::referrers::AttachedDocument;
+use crate::pipeline::notes::WrittenOutput;
 use crate::pipeline::plan::LockedProject;
 use crate::pipeline::planned_outputs::resolved;
 use crate::pipeline::{BuildError, documents};
@@ -52,6 +53,8 @@ pub(crate) struct WrittenOutputs {
     /// Those of `outputs` that had the same content before.
     pub(crate) unchanged: Vec<String>,
     pub(crate) documents: Vec<DocumentReport>,
+    /// Where the outputs are.
+    pub(crate) files: Vec<WrittenOutput>,
 }
 
 /// Writes the image to every output, and the documents about it. The files appear when all of them are complete. OCI layouts and archives contain the documents; for Docker archives they are
@@ -100,10 +103,15 @@ pub(crate) fn write(
         beside.push(documents::beside(documents, &file.path)?);
     }
     for (output, file) in complete.into_iter().zip(files) {
+        let digest = match &output {
+            CompleteOutput::Layout(_) => None,
+            CompleteOutput::Archive(archive) => Some(archive.sha256),
+        };
         let is_unchanged = match output {
             CompleteOutput::Layout(layout) => layout.persist()?.is_unchanged,
             CompleteOutput::Archive(archive) => archive.persist()?.is_unchanged,
         };
+        written.files.push(WrittenOutput { path: file.path.clone(), digest });
         if is_unchanged {
             written.unchanged.push(file.to_string());
         } else if file.format == ImageFormat::DockerArchive {

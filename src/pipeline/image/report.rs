@@ -23,7 +23,7 @@ pub(crate) struct BuiltImage<'a> {
 impl BuiltImage<'_> {
     pub(crate) fn report(
         &self,
-        WrittenOutputs { outputs, unchanged, documents }: WrittenOutputs,
+        WrittenOutputs { outputs, unchanged, documents, files: _ }: WrittenOutputs,
         pushed: Option<&PushSummary>,
         elapsed: Duration,
     ) -> ImageReport {

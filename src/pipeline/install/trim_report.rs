@@ -17,7 +17,7 @@ pub(crate) fn trim_report(distributions: &[InstalledDistribution]) -> TrimReport
         excluded.add(distribution.excluded);
         stripped.add(distribution.stripped);
     }
-    let slimmed = slimmed.into_iter().map(|(rule, saved)| SlimmedReport { rule: rule.name(), saved });
-    let excluded = (excluded.files > 0).then_some(SlimmedReport { rule: "excluded", saved: excluded });
+    let slimmed = slimmed.into_iter().map(|(rule, saved)| SlimmedReport { rule: rule.name().to_owned(), saved });
+    let excluded = (excluded.files > 0).then_some(SlimmedReport { rule: "excluded".to_owned(), saved: excluded });
     TrimReport { slimmed: slimmed.chain(excluded).collect(), stripped }
 }

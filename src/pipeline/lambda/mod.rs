@@ -1,5 +1,6 @@
 //! Builds Lambda functions: the zip of a function, and of its layer.
 
+mod package;
 mod report;
 mod write;
 
@@ -7,16 +8,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use self::package::{package, schemes};
 use self::report::BuiltFunction;
 use crate::audit::handler::{Handler, ImportRoot};
 use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::cache::Cache;
 use crate::fetch::DownloadOptions;
 use crate::index::FileFinder;
-use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
+use crate::lambda::{LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
 use crate::pipeline::audits::{self, Audited, Deployment, budget};
+use crate::pipeline::install::Installer;
 use crate::pipeline::install::bytecode::{self, Bytecode};
-use crate::pipeline::install::{InstallSchemes, InstalledDistribution, Installer};
+use crate::pipeline::notes::{BuildSources, BuiltTarget, WrittenOutput};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::provided::RuntimeSdk;
 use crate::pipeline::plan::python::{self, newest_supported};
@@ -29,7 +32,7 @@ use crate::platform::{LambdaProfile, Profile, TargetPlatform, allowed_runtimes};
 use crate::project::application;
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter, RunningPhase};
 use crate::settings::{LambdaSettings, ProfileChoice};
-use crate::tree::{FileTree, TreeEntry, TreePath};
+use crate::tree::FileTree;
 
 /// A project and its Lambda runtime.
 struct LambdaProject {
@@ -136,7 +139,7 @@ pub(crate) fn lambda(
     settings: &LambdaSettings,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
-) -> Result<BuildReport, BuildError> {
+) -> Result<BuiltTarget<BuildReport>, BuildError> {
     repairing(&settings.common.cache, settings.zips(), reporter, || build(settings, projects, reporter))
 }
 
@@ -144,7 +147,7 @@ fn build(
     settings: &LambdaSettings,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
-) -> Result<BuildReport, BuildError> {
+) -> Result<BuiltTarget<BuildReport>, BuildError> {
     let started = Instant::now();
     let common = &settings.common;
     let selecting = RunningPhase::start(reporter, Phase::Select, 0);
@@ -218,6 +221,12 @@ fn build(
     write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let documents = documents::beside_zip(settings, &plan, &distributions, &finished, &outputs)?;
     let artifacts = write::persist(finished, &package, &settings.documents, reporter)?;
+    let sources = BuildSources::of(common, &settings.documents, &function.project, plans, distributions.iter(), false);
+    let written = artifacts.iter().map(|artifact| WrittenOutput {
+        path: artifact.path.clone(),
+        digest: format!("sha256:{}", artifact.sha256).parse().ok(),
+    });
+    let sources = sources.map(|sources| sources.with_outputs(written.collect()));
     let built = BuiltFunction {
         plan: &plan,
         profile,
@@ -230,7 +239,7 @@ fn build(
         documents: documents::persist(documents)?,
         elapsed: started.elapsed(),
     };
-    Ok(built.report(settings))
+    Ok(BuiltTarget { report: built.report(settings), sources })
 }
 
 /// Returns the system libraries that a runtime provides.
@@ -272,31 +281,4 @@ fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, 
         .collect();
     planned_outputs::check(&planned, std::slice::from_ref(plan), &settings.common, None)?;
     Ok(outputs)
-}
-
-/// Returns how distributions are laid out in a function, or in a function and its layer.
-fn schemes(profile: &LambdaProfile, with_layer: bool) -> InstallSchemes<'_> {
-    let dependencies = if with_layer { &profile.layer } else { &profile.function };
-    InstallSchemes { dependencies, projects: &profile.function }
-}
-
-/// Puts the files into the function and its layer: dependencies into the layer if there is one, local projects and the
-/// application's files into the function.
-fn package<'a>(
-    profile: &LambdaProfile,
-    distributions: &[InstalledDistribution],
-    application: impl Iterator<Item = &'a (TreePath, TreeEntry)>,
-    with_layer: bool,
-) -> Result<DeploymentPackage, BuildError> {
-    let mut package = DeploymentPackage::new(with_layer);
-    let dependencies = package.dependencies();
-    for distribution in distributions {
-        let kind = if distribution.is_local_project() { ArtifactKind::Function } else { dependencies };
-        package.extend(kind, distribution.files.iter().cloned())?;
-    }
-    for (path, entry) in application {
-        let path = TreePath::below(&profile.function.site_packages, path.as_str())?;
-        package.extend(ArtifactKind::Function, [(path, entry.clone())])?;
-    }
-    Ok(package)
 }

@@ -1,5 +1,7 @@
 //! Finds and reads the lock of a project, and compares it with the project.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,14 +12,33 @@ use crate::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
 use crate::lock::{ForeignTool, LocalProject, Lock, LockError, LockFormat, PipfileEnvironment};
 use crate::pipeline::plan::lock_check;
 use crate::pipeline::plan::requirements_source::RequirementsSource;
+use crate::pipeline::session::LockEvidence;
 use crate::pipeline::{BuildError, ProjectCache};
 use crate::project::declared::DeclaredDistribution;
 use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::report::Reporter;
 use crate::settings::{LockCheck, Settings, Variables};
 
+/// A lock, and what it was read from.
+pub(crate) struct OpenedLock {
+    /// Empty for a project without requirements, which needs no lock.
+    pub paths: Vec<PathBuf>,
+    pub lock: Arc<Lock>,
+    pub reads: LockReads,
+    /// Whether the files alone tell that it matches its project: uv was not asked.
+    pub is_checked_by_files: bool,
+}
+
+/// What reading a lock depends on besides the files that are named.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LockReads {
+    /// The files, among them those that others include.
+    pub files: BTreeSet<PathBuf>,
+    /// The environment variables that they refer to.
+    pub variables: BTreeSet<String>,
+}
+
 /// Reads the lock of a project, or several requirements files, and compares it with the project unless `--frozen` is given.
-/// A project without requirements needs no lock: then there are no paths.
 ///
 /// # Errors
 /// There is no lock, it cannot be read, or it does not match.
@@ -26,34 +47,40 @@ pub(crate) fn open(
     workspace: &Workspace,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
-) -> Result<(Vec<PathBuf>, Arc<Lock>), BuildError> {
+) -> Result<OpenedLock, BuildError> {
     let mut paths = settings.locks.clone();
     if paths.is_empty() {
         paths.extend(find(workspace));
     }
     let Some(path) = paths.first() else {
         return if settings.requirements.resolve || requires_nothing(workspace) {
-            Ok((Vec::new(), Arc::new(Lock::Requirements(RequirementsTxt::empty(&workspace.root)))))
+            let lock = Arc::new(Lock::Requirements(RequirementsTxt::empty(&workspace.root)));
+            Ok(OpenedLock { paths, lock, reads: LockReads::default(), is_checked_by_files: true })
         } else {
             Err(missing(workspace))
         };
     };
     let references = &settings.environment.references;
+    let mut reads = LockReads::default();
     let lock = if LockFormat::of(path).is_some_and(LockFormat::depends_on_project) || paths.len() > 1 {
-        Arc::new(match read(&paths, references, workspace)? {
+        let (lock, own) = read(&paths, references, workspace)?;
+        reads = own;
+        Arc::new(match lock {
             Lock::Requirements(lock) => Lock::Requirements(lock.require_hashes(settings.requirements.require_hashes)),
             lock => lock,
         })
     } else {
-        projects.lock(path, || read(&paths, references, workspace))?
+        projects.lock(path, || Ok(read(&paths, references, workspace)?.0))?
     };
     for unset in lock.requirements().iter().flat_map(|requirements| requirements.unset_variables()) {
         reporter.warn(&unset.to_string());
     }
+    let mut is_checked_by_files = true;
     if settings.lock_check == LockCheck::Locked {
-        projects.check(path, || lock_check::check(&lock, path, workspace, settings, reporter))?;
+        let evidence = projects.check(path, || lock_check::check(&lock, path, workspace, settings, reporter))?;
+        is_checked_by_files = evidence == LockEvidence::Files;
     }
-    Ok((paths, lock))
+    Ok(OpenedLock { paths, lock, reads, is_checked_by_files })
 }
 
 /// Returns the first lock in the project's directory or its workspace's. A workspace has one uv.lock, at its root: one in a
@@ -122,8 +149,22 @@ fn is_empty(dependencies: &toml::Value) -> bool {
 ///
 /// # Errors
 /// It is not there, has no name of a lock, or cannot be read, or there are several that are not requirements files.
-pub(crate) fn read(paths: &[PathBuf], references: &Variables, workspace: &Workspace) -> Result<Lock, BuildError> {
-    parse(paths, references, workspace, &|path| limited_reader::read_regular_text(path, LARGEST_LOCK))
+pub(crate) fn read(
+    paths: &[PathBuf],
+    references: &Variables,
+    workspace: &Workspace,
+) -> Result<(Lock, LockReads), BuildError> {
+    let reads = RefCell::new(LockReads::default());
+    let variable = |name: &str| {
+        reads.borrow_mut().variables.insert(name.to_owned());
+        references.get(name).map(str::to_owned)
+    };
+    let text = |path: &Path| {
+        reads.borrow_mut().files.insert(path.to_owned());
+        limited_reader::read_regular_text(path, LARGEST_LOCK)
+    };
+    let lock = parse(paths, &variable, workspace, &text)?;
+    Ok((lock, reads.into_inner()))
 }
 
 /// Returns the lock that was at some paths before the changes; `None` if one of them did not exist.
@@ -141,7 +182,8 @@ pub(crate) fn before(
             return Ok(None);
         }
     }
-    let lock = parse(paths, references, workspace, &|path| {
+    let variable = |name: &str| references.get(name).map(str::to_owned);
+    let lock = parse(paths, &variable, workspace, &|path| {
         let text = changes.text_before(path).map_err(io::Error::other)?;
         text.ok_or_else(|| io::ErrorKind::NotFound.into())
     })?;
@@ -151,11 +193,11 @@ pub(crate) fn before(
 /// Parses a lock, or several requirements files; `text` returns the content of a file.
 fn parse(
     paths: &[PathBuf],
-    references: &Variables,
+    variable: &dyn Fn(&str) -> Option<String>,
     workspace: &Workspace,
     text: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Result<Lock, BuildError> {
-    let [path] = paths else { return parse_requirements(paths, references, workspace, text) };
+    let [path] = paths else { return parse_requirements(paths, variable, workspace, text) };
     let Some(format) = LockFormat::of(path) else {
         return Err(Lock::foreign(path).map_or_else(|| BuildError::UnknownLock(path.to_owned()), BuildError::from));
     };
@@ -165,22 +207,22 @@ fn parse(
         LockFormat::Poetry => Lock::parse_poetry(&content(path, text)?, path, &local_project(workspace.current()))?,
         LockFormat::Pdm => {
             let project = local_project(workspace.current());
-            Lock::parse_pdm(&content(path, text)?, path, &project, &|name| references.get(name).map(str::to_owned))?
+            Lock::parse_pdm(&content(path, text)?, path, &project, variable)?
         }
         LockFormat::Pipfile => {
             let pipfile = path.with_file_name("Pipfile");
             let pipfile = pipfile.is_file().then(|| content(&pipfile, text)).transpose()?;
             let pipfile = pipfile.as_deref();
-            let environment = PipfileEnvironment { pipfile, variable: &|name| references.get(name).map(str::to_owned) };
+            let environment = PipfileEnvironment { pipfile, variable };
             Lock::parse_pipfile(&content(path, text)?, path, &environment)?
         }
-        LockFormat::Requirements => parse_requirements(paths, references, workspace, text)?,
+        LockFormat::Requirements => parse_requirements(paths, variable, workspace, text)?,
     })
 }
 
 fn parse_requirements(
     paths: &[PathBuf],
-    references: &Variables,
+    variable: &dyn Fn(&str) -> Option<String>,
     workspace: &Workspace,
     text: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Result<Lock, BuildError> {
@@ -191,8 +233,7 @@ fn parse_requirements(
         return Err(self::absent(absent));
     }
     let project = workspace.directory(workspace.current());
-    let variable = |name: &str| references.get(name).map(str::to_owned);
-    let environment = RequirementsEnvironment { read: text, ..environment(&project, &variable) };
+    let environment = RequirementsEnvironment { read: text, ..environment(&project, variable) };
     Ok(Lock::Requirements(RequirementsTxt::read(paths, &environment)?))
 }
 

@@ -7,6 +7,7 @@ use crate::builder;
 use crate::lock::{DistributionSet, FormatControl, Freshness, LocalProject, Lock, LockError};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::lock::local_project;
+use crate::pipeline::session::LockEvidence;
 use crate::project::declared::DeclaredDistribution;
 use crate::project::pyproject::PyprojectToml;
 use crate::project::workspace::{Workspace, WorkspaceMember};
@@ -23,22 +24,22 @@ pub(super) fn check(
     workspace: &Workspace,
     settings: &Settings,
     reporter: &dyn Reporter,
-) -> Result<(), BuildError> {
+) -> Result<LockEvidence, BuildError> {
     let projects: Vec<LocalProject> = workspace.members.iter().map(local_project).collect();
     let uv_check = UvCheck { lock, workspace, settings, reporter };
     let why = match lock.check_locked(&projects) {
-        Ok(Freshness::Current) => return Ok(()),
+        Ok(Freshness::Current) => return Ok(LockEvidence::Files),
         // What uv accepts is not refused. To compare is cheaper, and runs no command that could build something.
-        Err(LockError::Outdated { .. }) if uv_check.accepts_without_building() => return Ok(()),
+        Err(LockError::Outdated { .. }) if uv_check.accepts_without_building() => return Ok(LockEvidence::Uv),
         Err(error) => return Err(error.into()),
         Ok(Freshness::Unknown(reasons)) => match uv_check.decide(reasons) {
-            UvVerdict::Current => return Ok(()),
+            UvVerdict::Current => return Ok(LockEvidence::Uv),
             UvVerdict::Outdated => return Err(BuildError::LockOutdated(path.to_owned())),
             UvVerdict::Unknown(why) => why,
         },
     };
     reporter.warn(&format!("cannot tell whether {} matches pyproject.toml: {why}", path.display()));
-    Ok(())
+    Ok(LockEvidence::Uv)
 }
 
 /// What `uv lock --check` says of a lock.

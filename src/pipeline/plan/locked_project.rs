@@ -8,7 +8,8 @@ use crate::git::revision::GitRevision;
 use crate::lock::{Dependent, DistributionSource, Lock, LockError, PinnedDistribution, Selection, SelectionRequest};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
-use crate::pipeline::plan::{lock, resolve};
+use crate::pipeline::plan::lock::{self, LockReads, OpenedLock};
+use crate::pipeline::plan::resolve;
 use crate::pipeline::session::{ProjectCache, WorkspaceRevision};
 use crate::platform::{PythonPin, TargetPlatform};
 use crate::project::declared::DeclaredDistribution;
@@ -28,6 +29,10 @@ pub(crate) struct LockedProject {
     /// The lock, or several requirements files; empty if the project has no lock.
     pub paths: Vec<PathBuf>,
     pub lock: Arc<Lock>,
+    /// What reading the lock depends on besides `paths`.
+    pub lock_reads: LockReads,
+    /// Whether the files alone tell that the lock matches the project: uv was not asked.
+    pub is_locked_by_files: bool,
     /// The metadata of the member that is built.
     pub declared: DeclaredDistribution,
     /// The options of `[tool.uv]` in the workspace root's pyproject.toml.
@@ -47,14 +52,26 @@ impl LockedProject {
         reporter: &dyn Reporter,
     ) -> Result<Self, BuildError> {
         let (workspace, noted) = projects.workspace(&settings.project)?;
-        let (paths, lock) = lock::open(settings, &workspace, projects, reporter)?;
+        let opened = lock::open(settings, &workspace, projects, reporter)?;
+        let OpenedLock { paths, lock, reads: lock_reads, is_checked_by_files: is_locked_by_files } = opened;
         let member = member(&workspace, settings);
         let declared =
             DeclaredDistribution::of(&member.pyproject).map_err(BuildError::reading(&workspace.directory(member)))?;
         let uv = workspace.members.first().map(|root| UvOptions::of(&root.pyproject)).transpose()?.unwrap_or_default();
         let connections = projects.connections().clone();
         let selections = Mutex::default();
-        Ok(Self { workspace, noted, connections, paths, lock, declared, uv, selections })
+        Ok(Self {
+            workspace,
+            noted,
+            connections,
+            paths,
+            lock,
+            lock_reads,
+            is_locked_by_files,
+            declared,
+            uv,
+            selections,
+        })
     }
 
     /// Returns the lock, or the first of several requirements files; `None` if the project has no lock.

@@ -208,7 +208,10 @@ pub(crate) fn check_included(settings: &Settings, workspace: &Workspace) -> Resu
 }
 
 /// Collects the included files of a directory, or its default files.
-fn collect(settings: &Settings, workspace: &Workspace, directory: &Path) -> Result<Application, BuildError> {
+///
+/// # Errors
+/// An included path does not exist, or a file cannot be bundled.
+pub(crate) fn collect(settings: &Settings, workspace: &Workspace, directory: &Path) -> Result<Application, BuildError> {
     let excludes = Excludes::new(directory, &settings.excludes)?;
     Ok(application_source(settings, workspace, directory, &excludes).collect()?)
 }

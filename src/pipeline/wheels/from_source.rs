@@ -179,13 +179,10 @@ impl SourceBuilder<'_> {
     }
 
     fn builder(&self, python: PythonVersion) -> Result<WheelBuilder, BuildError> {
-        let (environment, fetch) = (&self.settings.environment, &self.settings.fetch);
-        let mut builder = WheelBuilder::find(&environment.interpreters, python, self.cache)?;
-        builder.offline = fetch.offline;
+        let mut builder = find_builder(self.settings, python, self.cache)?;
+        builder.offline = self.settings.fetch.offline;
         builder.settings = self.root.canonicalize().ok();
         builder.indexes = self.indexes.clone();
-        builder.source_date_epoch =
-            environment.source_date_epoch.clone().and_then(Result::ok).map_or(SOURCE_DATE_EPOCH, Timestamp::seconds);
         Ok(builder)
     }
 
@@ -206,4 +203,17 @@ impl SourceBuilder<'_> {
         copy.persist(&path).map_err(failed)?;
         Ok(())
     }
+}
+
+/// Finds what builds wheels for a version of Python, with everything that decides their bytes.
+pub(super) fn find_builder(
+    settings: &Settings,
+    python: PythonVersion,
+    cache: &Cache,
+) -> Result<WheelBuilder, BuildError> {
+    let environment = &settings.environment;
+    let mut builder = WheelBuilder::find(&environment.interpreters, python, cache)?;
+    builder.source_date_epoch =
+        environment.source_date_epoch.clone().and_then(Result::ok).map_or(SOURCE_DATE_EPOCH, Timestamp::seconds);
+    Ok(builder)
 }

@@ -8,6 +8,7 @@ pub(crate) mod from_source;
 pub(crate) mod known;
 mod normalized;
 pub(crate) mod planned;
+pub(crate) mod project_wheels;
 pub(crate) mod requirements;
 mod requires_python;
 mod static_project;

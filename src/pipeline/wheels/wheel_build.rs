@@ -8,6 +8,7 @@ use crate::builder::WheelBuilder;
 use crate::cache::{CachedSdist, RecordKey, RecordKind};
 use crate::digest::{HashingWriter, Sha256};
 use crate::lock::{GitSource, SelectedDistribution, SelectedSource};
+use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::wheels::from_source::{BuildJob, SourceBuilder};
 use crate::pipeline::wheels::{directory_state, normalized};
@@ -15,6 +16,7 @@ use crate::redact;
 use crate::report::{Reporter, RunningTask, Task, TaskKind};
 use crate::repository::Git;
 use crate::sdist::unpack::{self, UnpackError, UnpackLimits};
+use crate::settings::Variables;
 use crate::temporary::FixedDirectory;
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel, WheelBytes, WheelReading};
@@ -114,8 +116,14 @@ impl WheelBuild<'_> {
             }
             (SelectedSource::Directory(directory), _) => {
                 let SourceBuilder { settings, outputs, .. } = self.source_builder;
-                let state = directory_state::state(directory, outputs, &settings.environment.references)?;
-                format!("directory {}\n{state}", self.job.selected.name)
+                let variables = &settings.environment.references;
+                return directory_key(
+                    &self.job.selected.name,
+                    directory,
+                    outputs,
+                    variables,
+                    &self.builder.environment(),
+                );
             }
             _ => return None,
         };
@@ -169,6 +177,19 @@ impl WheelBuild<'_> {
         };
         Err(BuildError::BuiltAnother { origin: self.job.origin(), expected, wheel: filename.to_string() })
     }
+}
+
+/// Returns the cache key of the wheel of a directory; `None` if its inputs are not known.
+pub(super) fn directory_key(
+    name: &DistributionName,
+    directory: &Path,
+    outputs: &[PathBuf],
+    variables: &Variables,
+    environment: &str,
+) -> Option<RecordKey> {
+    let state = directory_state::state(directory, outputs, variables)?;
+    let source = format!("directory {name}\n{state}");
+    Some(RecordKey::new(format!("built wheel {FORMAT}"), &[&source, &environment]))
 }
 
 /// Reads a built wheel that is not cached, as strictly as any other.

@@ -1,0 +1,184 @@
+//! What a target is made from, as far as it is known before its lock is read.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::git::revision::{self, GitRevision};
+use crate::lock::LockFormat;
+use crate::pipeline::notes::files::{FileIndex, FileReader, ReadFiles};
+use crate::pipeline::plan::{self, lock};
+use crate::pipeline::{ProjectCache, documents};
+use crate::project::application::{Application, ExclusionRule};
+use crate::project::pyproject::FILENAME;
+use crate::project::python_pin::python_pin_files;
+use crate::project::workspace::Workspace;
+use crate::settings::{ProfileChoice, Settings};
+use crate::tree::{FileContent, TreeEntry};
+
+/// The files of a member that decide what it requires and how it is built.
+const MEMBER_FILES: [&str; 4] = [FILENAME, "setup.py", "setup.cfg", "uv.toml"];
+
+/// The files that tell what a project without a lock requires.
+const DECLARING_FILES: [&str; 4] = ["requirements.in", "environment.yml", "environment.yaml", "pixi.toml"];
+
+/// What identifies a target and decides what it is built into, apart from files.
+pub(crate) struct NotedTarget<'a> {
+    pub(crate) settings: &'a Settings,
+    /// A text that differs for settings with different results.
+    pub(crate) identity: String,
+    /// The outputs, as far as they are known in advance.
+    pub(crate) outputs: Vec<PathBuf>,
+    /// Whether the artifact states the commit of its workspace.
+    pub(crate) states_revision: bool,
+}
+
+/// The inputs of a target at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TargetInputs {
+    workspace: Arc<ReadFiles>,
+    pub(super) own: ReadFiles,
+}
+
+/// What several targets have in common, read once.
+#[derive(Debug, Default)]
+pub(super) struct CommonInputs {
+    workspaces: Mutex<BTreeMap<PathBuf, Arc<ReadFiles>>>,
+    revisions: Mutex<BTreeMap<PathBuf, Option<GitRevision>>>,
+}
+
+impl TargetInputs {
+    /// Reads the inputs; `known` is what is known of the files from before.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub(super) fn read(
+        target: &NotedTarget,
+        projects: &ProjectCache,
+        common: &CommonInputs,
+        known: Option<&FileIndex>,
+    ) -> io::Result<(Self, FileIndex)> {
+        let (workspace, _) = projects.workspace(&target.settings.project).map_err(io::Error::other)?;
+        let mut reader = FileReader::new(known);
+        reader.text(&target.identity);
+        let directory = directory_of(&workspace, target.settings);
+        reader.text(&format!("{}\n{:?}", workspace.root.display(), workspace.current().path));
+        add_locks(&mut reader, &workspace, &directory, target.settings)?;
+        for above in directory.ancestors().take_while(|above| above.starts_with(&workspace.root)) {
+            for file in python_pin_files(above) {
+                reader.file(&file)?;
+            }
+        }
+        let stages = std::iter::successors(Some(target.settings), |settings| settings.extends.as_deref());
+        for settings in stages {
+            if let ProfileChoice::File(path) = &settings.profile {
+                reader.file(path)?;
+            }
+            add_application(&mut reader, settings, &workspace, &directory, &target.outputs)?;
+        }
+        if target.states_revision {
+            reader.text(&format!("{:?}", common.revision(&workspace.root)));
+        }
+        let (own, index) = reader.finish();
+        Ok((Self { workspace: common.workspace(&workspace)?, own }, index))
+    }
+
+    /// Returns the digest of everything that was found.
+    pub(super) fn digest(&self) -> crate::digest::Sha256 {
+        crate::digest::Sha256::of(format!("{}\n{}", self.workspace.digest, self.own.digest).as_bytes())
+    }
+}
+
+impl CommonInputs {
+    /// Returns the files that declare the members of a workspace: a lock is compared with all of them.
+    fn workspace(&self, workspace: &Workspace) -> io::Result<Arc<ReadFiles>> {
+        let mut known = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(files) = known.get(&workspace.root) {
+            return Ok(files.clone());
+        }
+        let mut reader = FileReader::new(None);
+        for member in workspace.members.iter() {
+            let directory = workspace.directory(member);
+            for name in MEMBER_FILES {
+                reader.file(&directory.join(name))?;
+            }
+        }
+        let files = Arc::new(reader.finish().0);
+        known.insert(workspace.root.clone(), files.clone());
+        Ok(files)
+    }
+
+    /// Uses the commit that the build will state, which is determined once.
+    pub(super) fn state_revision(&self, projects: &ProjectCache, project: &Path) {
+        let Ok((workspace, revision)) = projects.workspace(project) else { return };
+        let mut known = self.revisions.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(workspace.root.clone(), revision.revision(&workspace.root));
+    }
+
+    /// Returns the commit of the files in a directory.
+    fn revision(&self, directory: &Path) -> Option<GitRevision> {
+        let mut known = self.revisions.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(directory.to_owned()).or_insert_with(|| revision::revision(directory)).clone()
+    }
+}
+
+/// Returns the directory of the member that is built.
+fn directory_of(workspace: &Workspace, settings: &Settings) -> PathBuf {
+    let named = settings.request.package.as_ref().and_then(|name| workspace.member(name));
+    workspace.directory(named.unwrap_or_else(|| workspace.current()))
+}
+
+fn add_locks(reader: &mut FileReader, workspace: &Workspace, directory: &Path, settings: &Settings) -> io::Result<()> {
+    let mut locks = settings.locks.clone();
+    if locks.is_empty() {
+        locks.extend(lock::find(workspace));
+    }
+    for lock in &locks {
+        reader.file(lock)?;
+    }
+    if locks.is_empty() {
+        for name in DECLARING_FILES.into_iter().chain(LockFormat::NAMES) {
+            reader.file(&directory.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds the files of the application as the build collects them. Those of a package are in its wheel, and count twice then.
+fn add_application(
+    reader: &mut FileReader,
+    settings: &Settings,
+    workspace: &Workspace,
+    directory: &Path,
+    outputs: &[PathBuf],
+) -> io::Result<()> {
+    let application = match plan::collect(settings, workspace, directory) {
+        Ok(application) => application,
+        // A project without files of its own is complete with its dependencies.
+        Err(error) => {
+            reader.text(&error.to_string());
+            return Ok(());
+        }
+    };
+    let outputs = outputs.iter().flat_map(|output| documents::paths(output));
+    let outputs: Vec<PathBuf> = outputs.filter_map(|output| output.canonicalize().ok()).collect();
+    let Application { files, placed_files, directories, placed_directories, left_out, taken: _ } = &application;
+    for (path, TreeEntry { access, content, .. }) in files.iter().chain(placed_files) {
+        let FileContent::File { path: source, .. } = content else { continue };
+        if !outputs.iter().any(|output| source.starts_with(output)) {
+            reader.text(&format!("{path} {access:?}"));
+            reader.file(source)?;
+        }
+    }
+    reader.text(&format!("{directories:?} {placed_directories:?} {}", placed_files.len()));
+    for excluded in left_out.iter().filter(|excluded| !is_of_tools(excluded.rule)) {
+        reader.text(&format!("{excluded:?}"));
+    }
+    Ok(())
+}
+
+/// Returns whether files of this kind come and go without anything to do with the project: caches and what builds write.
+fn is_of_tools(rule: ExclusionRule) -> bool {
+    matches!(rule, ExclusionRule::BuildOutput | ExclusionRule::Cache | ExclusionRule::Environment)
+}

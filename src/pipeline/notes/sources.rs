@@ -1,0 +1,179 @@
+//! What a build says that it was made from: what is known only once the lock has been read.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::Cache;
+use crate::digest::Sha256;
+use crate::git::revision;
+use crate::lock::{SelectedDistribution, SelectedSource};
+use crate::name::DistributionName;
+use crate::pipeline::install::InstalledDistribution;
+use crate::pipeline::install::bytecode::Bytecode;
+use crate::pipeline::notes::files::FileReader;
+use crate::pipeline::plan::{LockedProject, Plan};
+use crate::pipeline::planned_outputs::distributions;
+use crate::pipeline::wheels::project_wheels::ProjectWheels;
+use crate::platform::PythonVersion;
+use crate::settings::{DocumentSettings, Settings};
+
+/// What was built, and from what.
+pub(crate) struct BuiltTarget<R> {
+    pub(crate) report: R,
+    /// `None` if it cannot be told whether a later build would be made from the same.
+    pub(crate) sources: Option<BuildSources>,
+}
+
+/// What a target was made from, besides its [`TargetInputs`](super::inputs::TargetInputs), and what was written.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct BuildSources {
+    /// Files that were read or would be: locks with what they include, wheels and source distributions on this machine, a
+    /// base. Each may be missing.
+    pub(super) files: BTreeSet<PathBuf>,
+    /// The environment variables that the lock refers to.
+    variables: BTreeSet<String>,
+    projects: Vec<BuiltProject>,
+    /// Whether source distributions or commits were built, which the tools of this machine decide as well.
+    builds_archives: bool,
+    python: PythonVersion,
+    /// Whether sources are compiled if nothing else is requested.
+    compiles_by_default: bool,
+    /// The base whose reference may stand for another one tomorrow, and the digest that it had.
+    pub(super) moving_base: Option<(String, Sha256)>,
+    pub(super) outputs: Vec<WrittenOutput>,
+}
+
+/// A local project and the wheel that it was built into.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct BuiltProject {
+    name: DistributionName,
+    directory: PathBuf,
+    /// Whether it is what the user asked for.
+    is_root: bool,
+    wheel: Sha256,
+}
+
+/// A file or a directory that was written.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct WrittenOutput {
+    pub(crate) path: PathBuf,
+    /// The digest of a file, if it was computed.
+    pub(crate) digest: Option<Sha256>,
+}
+
+impl BuildSources {
+    /// Returns the sources of a build; `None` if they do not decide its result: commands of the project ran, an index decides
+    /// which files are meant, or documents state the commits of local projects, which need not change with their files.
+    pub(crate) fn of<'a>(
+        settings: &Settings,
+        documents: &DocumentSettings,
+        project: &LockedProject,
+        plans: &[Plan],
+        installed: impl Iterator<Item = &'a InstalledDistribution<'a>>,
+        compiles_by_default: bool,
+    ) -> Option<Self> {
+        let is_repeatable = settings.prepare.is_empty()
+            && settings.wheel_dir.is_none()
+            && !settings.requirements.resolve
+            && project.is_locked_by_files
+            && plans.iter().all(|plan| {
+                let selection = project.selection(settings, &plan.target);
+                selection.is_ok_and(|selection| selection.distributions.iter().all(|pinned| pinned.is_decided()))
+            });
+        let first = plans.first().filter(|_| is_repeatable)?;
+        let mut files: BTreeSet<PathBuf> = project.lock_reads.files.iter().chain(&project.paths).cloned().collect();
+        for plan in plans {
+            files.extend(distributions(plan));
+            files.extend(
+                plan.selected.iter().filter_map(virtual_directory).map(|directory| directory.join("pyproject.toml")),
+            );
+        }
+        let has_documents = documents.sbom.is_some() || documents.provenance;
+        if has_documents && plans.iter().any(|plan| plan.projects().next().is_some()) {
+            return None;
+        }
+        let builds_archives = plans
+            .iter()
+            .flat_map(Plan::installed)
+            .any(|selected| matches!(selected.source, SelectedSource::Sdist(_) | SelectedSource::Git(_)));
+        let mut projects: Vec<BuiltProject> = Vec::new();
+        for InstalledDistribution { selected, wheel, .. } in installed {
+            if let SelectedSource::Directory(directory) = &selected.source
+                && !projects.iter().any(|known| known.name == selected.name)
+            {
+                projects.push(BuiltProject {
+                    name: selected.name.clone(),
+                    directory: directory.clone(),
+                    is_root: selected.is_root(),
+                    wheel: wheel.sha256,
+                });
+            }
+        }
+        Some(Self {
+            files,
+            variables: project.lock_reads.variables.clone(),
+            projects,
+            builds_archives,
+            python: first.target.python,
+            compiles_by_default,
+            moving_base: None,
+            outputs: Vec::new(),
+        })
+    }
+
+    /// Adds the files of a base, or the digest that its reference stands for.
+    pub(crate) fn with_base(mut self, files: Vec<PathBuf>, moving: Option<(String, Sha256)>) -> Self {
+        self.files.extend(files);
+        self.moving_base = moving;
+        self
+    }
+
+    /// Sets what was written.
+    pub(crate) fn with_outputs(mut self, outputs: Vec<WrittenOutput>) -> Self {
+        self.outputs = outputs;
+        self
+    }
+
+    /// Reads what is there now; `None` if a local project would be built into another wheel, or the cache does not know into
+    /// which.
+    pub(super) fn read(
+        &self,
+        settings: &Settings,
+        reader: &mut FileReader,
+        (cache, wheels): (&Cache, &ProjectWheels),
+    ) -> Option<()> {
+        for file in &self.files {
+            reader.file(file).ok()?;
+        }
+        for name in &self.variables {
+            reader.text(&format!("{name}={:?}", settings.environment.references.get(name)));
+        }
+        let outputs: Vec<PathBuf> = self.outputs.iter().filter_map(|output| output.path.canonicalize().ok()).collect();
+        for project in &self.projects {
+            let source = (&project.name, project.directory.as_path());
+            if wheels.of_directory(source, self.python, &outputs, settings, cache) != Some(project.wheel) {
+                return None;
+            }
+        }
+        if self.builds_archives {
+            reader.text(&wheels.environment(settings, self.python, cache)?);
+        }
+        // A build warns of them.
+        let others: Vec<&Path> =
+            self.projects.iter().filter(|project| !project.is_root).map(|project| &*project.directory).collect();
+        reader.text(&format!("{:?}", revision::has_changes(&others)));
+        let bytecode = Bytecode::find(settings, self.python, self.compiles_by_default, cache).ok()?;
+        reader.text(&format!("{:?}", bytecode.key()));
+        Some(())
+    }
+}
+
+/// Returns the directory of a project that is no package.
+fn virtual_directory(selected: &SelectedDistribution) -> Option<&Path> {
+    match &selected.source {
+        SelectedSource::Virtual(directory) => Some(directory),
+        _ => None,
+    }
+}

@@ -1,0 +1,53 @@
+//! The wheels that local projects would be built into now, as far as the cache knows them. Nothing is built.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::cache::{Cache, RecordKind};
+use crate::digest::Sha256;
+use crate::name::DistributionName;
+use crate::pipeline::wheels::from_source::find_builder;
+use crate::pipeline::wheels::wheel_build::directory_key;
+use crate::platform::PythonVersion;
+use crate::settings::Settings;
+
+/// A directory, the version of Python that it is built with, and the outputs in it, which are no sources.
+type DirectoryBuild = (PathBuf, PythonVersion, Vec<PathBuf>);
+
+/// What was found out so far: targets share local projects, and what builds them.
+#[derive(Debug, Default)]
+pub(crate) struct ProjectWheels {
+    environments: Mutex<BTreeMap<PythonVersion, Option<String>>>,
+    wheels: Mutex<BTreeMap<DirectoryBuild, Option<Sha256>>>,
+}
+
+impl ProjectWheels {
+    /// Returns what wheels depend on besides their sources; `None` if nothing that builds them is installed.
+    pub(crate) fn environment(&self, settings: &Settings, python: PythonVersion, cache: &Cache) -> Option<String> {
+        let mut known = self.environments.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = || Some(find_builder(settings, python, cache).ok()?.environment());
+        known.entry(python).or_insert_with(found).clone()
+    }
+
+    /// Returns the digest of the wheel that a directory would be built into; `None` if it is not known. `outputs` are
+    /// canonical.
+    pub(crate) fn of_directory(
+        &self,
+        (name, directory): (&DistributionName, &Path),
+        python: PythonVersion,
+        outputs: &[PathBuf],
+        settings: &Settings,
+        cache: &Cache,
+    ) -> Option<Sha256> {
+        let canonical = directory.canonicalize().ok()?;
+        let outputs: Vec<PathBuf> = outputs.iter().filter(|output| output.starts_with(&canonical)).cloned().collect();
+        let environment = self.environment(settings, python, cache)?;
+        let mut known = self.wheels.lock().unwrap_or_else(PoisonError::into_inner);
+        let find = || {
+            let key = directory_key(name, directory, &outputs, &settings.environment.references, &environment)?;
+            cache.record::<(String, Sha256)>(RecordKind::Built, key).map(|(_, wheel)| wheel)
+        };
+        *known.entry((canonical, python, outputs.clone())).or_insert_with(find)
+    }
+}
