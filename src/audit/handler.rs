@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 use super::BUILT_IN_MODULES;
 use super::names::{Binding, ModuleNames};
-use super::search::module_name;
+use super::search::{HiddenPortion, module_name};
 use crate::hints::{self, Hints, did_you_mean};
 use crate::platform::PythonVersion;
 use crate::tree::{FileOrigin, FileTree};
@@ -160,6 +160,8 @@ pub(crate) enum HandlerError {
         /// Similar handlers, the likeliest first.
         similar: Vec<String>,
     },
+    #[error("cannot run the handler `{handler}`: {hidden}")]
+    HiddenModule { handler: Handler, hidden: HiddenPortion },
     /// The module is a package without `__init__.py`, which defines nothing.
     #[error("cannot run the handler `{handler}`: `{}` is a directory without `__init__.py`", handler.module())]
     NamespacePackage {
@@ -234,6 +236,7 @@ impl Hints for HandlerError {
             }
             Self::Parameters { function, .. } => vec![format!("define it as `def {function}(event, context)`")],
             Self::Syntax { .. } => vec!["fix the module, or choose another version with --runtime".to_owned()],
+            Self::HiddenModule { hidden, .. } => hidden.hints(),
             Self::Read { .. } => Vec::new(),
         }
     }

@@ -85,14 +85,15 @@ pub(crate) fn external_libraries(binaries: &[Binary]) -> BTreeSet<&str> {
 }
 
 /// Checks the compiled files of an artifact. `allowed` are the libraries of `--allow-missing`, such as `libGL.so.1` or
-/// `libGL`.
+/// `libGL`, and `unloaded` the paths of extension modules that nothing certainly imports.
 pub(crate) fn audit(
     binaries: &[Binary],
     owners: &[BinaryOwner],
     system: &TargetSystem,
     allowed: &BTreeSet<String>,
+    unloaded: &BTreeSet<String>,
 ) -> Vec<LibraryFinding> {
-    LibraryAudit { binaries, owners, system, allowed }.findings()
+    LibraryAudit { binaries, owners, system, allowed, unloaded }.findings()
 }
 
 /// Returns why a file cannot be loaded on a target, apart from the libraries that it is linked to.
@@ -136,6 +137,7 @@ struct LibraryAudit<'a> {
     owners: &'a [BinaryOwner],
     system: &'a TargetSystem,
     allowed: &'a BTreeSet<String>,
+    unloaded: &'a BTreeSet<String>,
 }
 
 impl LibraryAudit<'_> {
@@ -263,6 +265,7 @@ impl LibraryAudit<'_> {
         match self.owners[binary.owner].guarantee {
             LoadGuarantee::None => false,
             // If no other file of the distribution loads, this one must.
+            LoadGuarantee::Modules if self.unloaded.contains(&binary.path) => false,
             LoadGuarantee::Modules => is_module(binary) || !useful.contains(&binary.owner),
             LoadGuarantee::AllFiles => true,
         }
@@ -293,6 +296,11 @@ impl LibraryAudit<'_> {
         let loader = loaders[first].filter(|loader| is_error && *loader != first);
         LibraryFinding {
             file: self.binaries[first].path.clone(),
+            loaded: files
+                .iter()
+                .map(|at| loaders[*at].unwrap_or(*at))
+                .map(|at| self.binaries[at].path.clone())
+                .collect(),
             others: files.len().saturating_sub(1),
             loader: loader.map(|loader| self.binaries[loader].path.clone()),
             owner: self.owners[self.binaries[first].owner].origin.clone(),

@@ -3,9 +3,12 @@
 //! Specification: [The Python Language Reference, the import system](https://docs.python.org/3/reference/import.html),
 //! and [PEP 420](https://peps.python.org/pep-0420/) for packages without `__init__.py`.
 
+use std::fmt;
+
 use super::handler::ImportRoot;
+use crate::hints::Hints;
 use crate::platform::PythonVersion;
-use crate::tree::{FileTree, TreeEntry};
+use crate::tree::{FileOrigin, FileTree, TreeEntry};
 
 /// A directory that Python searches for modules; an empty path is the root of the tree.
 #[derive(Debug, Clone)]
@@ -30,6 +33,25 @@ pub(super) enum ModuleLookup<'a> {
     /// The directories of a package without `__init__.py`.
     Namespace(Vec<SearchDirectory<'a>>),
     NotFound,
+}
+
+impl fmt::Display for HiddenPortion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, by, origin } = self;
+        write!(formatter, "{path} is never imported, because {by} of {origin} takes precedence")
+    }
+}
+
+impl Hints for HiddenPortion {
+    fn hints(&self) -> Vec<String> {
+        let Self { path, by, origin } = self;
+        match origin {
+            FileOrigin::Application if by.ends_with("/__init__.py") => {
+                vec![format!("remove {by}, so that Python searches every directory of the package, or move {path}")]
+            }
+            _ => vec![format!("give the package of {path} another name, or move the file")],
+        }
+    }
 }
 
 impl<'a> SearchDirectory<'a> {
@@ -123,6 +145,43 @@ pub(super) fn files_of<'a>(
         ModuleLookup::Namespace(_) | ModuleLookup::NotFound => None,
     });
     found.collect()
+}
+
+/// A file or a directory that has the name of a module, and what is found in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HiddenPortion {
+    pub(crate) path: String,
+    /// The path of a module or an `__init__.py` above it that takes precedence, and what that belongs to.
+    pub(crate) by: String,
+    pub(crate) origin: FileOrigin,
+}
+
+/// Returns the file or directory of a module that is not found because a regular package, or a module, above it is found
+/// first: the other directories of that name are not searched (PEP 420).
+pub(super) fn hidden_portion(
+    directories: &[SearchDirectory],
+    module: &str,
+    python: PythonVersion,
+) -> Option<HiddenPortion> {
+    let mut searched = directories.to_vec();
+    for name in module.split('.') {
+        let found = find(&searched, name, python);
+        searched = found.directories();
+        if let ModuleLookup::Source(file) | ModuleLookup::Compiled(file) = found {
+            let path = directories.iter().find_map(|directory| {
+                let stem = directory.join(&module.replace('.', "/"));
+                let hidden =
+                    directory.file(&format!("{stem}/__init__"), python).or_else(|| directory.file(&stem, python));
+                match hidden {
+                    Some(ModuleLookup::Source(file) | ModuleLookup::Compiled(file)) => Some(file.path.to_owned()),
+                    _ => directory.tree.is_directory(&stem).then_some(stem),
+                }
+            })?;
+            let (by, origin) = (file.path.to_owned(), file.entry.origin.clone());
+            return Some(HiddenPortion { path, by, origin });
+        }
+    }
+    None
 }
 
 /// Finds a module by the components of its dotted name. Only packages have modules below them.

@@ -241,3 +241,52 @@ fn starts(application: &Path, site_packages: &Path) -> bool {
     command.args(["-m", "app"]).current_dir(directory.path()).env_clear().env("PYTHONPATH", directory.path());
     command.output().unwrap().status.success()
 }
+
+/// A package whose directories are in a function and in its layer: an `__init__.py` in one hides the modules of the other.
+#[test]
+fn an_init_file_hides_the_other_directories_of_a_package() {
+    let app = "import shop.orders\ndef handler(event, context): ...\n";
+    let orders = ("shop/orders.py", "");
+    let with_init = project(&[("app.py", app), ("shop/__init__.py", ""), ("shop/own.py", "")], &[orders]);
+    let layer = with_init.path().join("layer.zip");
+    let zip = with_init.path().join("function.zip");
+    let flags = ["--handler", "app.handler", "--layer", layer.to_str().unwrap(), "--output", zip.to_str().unwrap()];
+    let said = fail(&mut lambda(with_init.path(), "3.12", &flags));
+    let expected = "app.py:1 imports `shop.orders`, but python/lib/python3.12/site-packages/shop/orders.py is never imported, because shop/__init__.py of \
+                    the application takes precedence\nhint: remove shop/__init__.py, so that Python searches every directory \
+                    of the package, or move python/lib/python3.12/site-packages/shop/orders.py\n";
+    assert!(said.contains(expected), "{said}");
+    assert_eq!(raised(&with_init, &flags, true).unwrap(), "ModuleNotFoundError No module named 'shop.orders'");
+    // The hint works.
+    std::fs::remove_file(with_init.path().join("shop/__init__.py")).unwrap();
+    assert_eq!(raised(&with_init, &flags, false), None);
+
+    // The other way round, the handler is hidden by a distribution, which is in the layer.
+    let handler = ("shop/main.py", "def handler(event, context): ...\n");
+    let hidden = project(&[handler], &[("shop/__init__.py", "")]);
+    let layer = hidden.path().join("layer.zip");
+    let zip = hidden.path().join("function.zip");
+    let mut flags =
+        ["--handler", "shop.main.handler", "--layer", layer.to_str().unwrap(), "--output", zip.to_str().unwrap()];
+    let said = fail(&mut lambda(hidden.path(), "3.12", &flags));
+    let expected = "cannot run the handler `shop.main.handler`: shop/main.py is never imported, because \
+                    python/lib/python3.12/site-packages/shop/__init__.py of lib 1.0 takes precedence\nhint: give the package of shop/main.py another name, \
+                    or move the file\n";
+    assert!(said.contains(expected), "{said}");
+    std::fs::rename(hidden.path().join("shop"), hidden.path().join("store")).unwrap();
+    flags[1] = "store.main.handler";
+    succeed(&mut lambda(hidden.path(), "3.12", &flags));
+}
+
+/// Builds a function with a layer, and returns what importing `app` raises with both on the search path, as on Lambda.
+fn raised(project: &Project, flags: &[&str], skips_audit: bool) -> Option<String> {
+    let mut build = lambda(project.path(), "3.12", flags);
+    succeed(if skips_audit { build.arg("--no-audit") } else { &mut build });
+    let directory = tempfile::tempdir().unwrap();
+    unpack(&project.path().join("function.zip"), directory.path());
+    unpack(&project.path().join("layer.zip"), directory.path());
+    let site = directory.path().join("python/lib/python3.12/site-packages");
+    std::fs::write(directory.path().join("start.py"), format!("sys = __import__('sys')\nsys.path.append({site:?})\n"))
+        .unwrap();
+    exception("3.12", directory.path(), "start, app")
+}

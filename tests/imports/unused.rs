@@ -32,3 +32,16 @@ fn distributions_that_nothing_imports_are_reported() {
         serde_json::from_str(&succeed(&mut lambda(project.path(), "3.12", &["--include", "src:.", "--json"]))).unwrap();
     assert_eq!(report["audit"]["unused"], serde_json::json!(["forgotten", "other-name"]));
 }
+
+/// The handler of a wrapper, as of Datadog's: nothing of the application imports it.
+#[test]
+fn the_distribution_of_the_handler_is_used() {
+    let project = Project::new(&[("app.py", "")]);
+    let wrapper: Files = &[("wrapper/__init__.py", b""), ("wrapper/start.py", b"def handler(event, context): ...\n")];
+    project.write("wrapper-1.0-py3-none-any.whl", &wheel_with("wrapper", "1.0", wrapper));
+    project.write("requirements.txt", b"./wrapper-1.0-py3-none-any.whl\n");
+    let page = succeed(&mut lambda(project.path(), "3.12", &[]));
+    assert!(page.contains("unused    1 distribution that nothing imports: wrapper\n"), "{page}");
+    let page = succeed(&mut lambda(project.path(), "3.12", &["--handler", "wrapper.start.handler"]));
+    assert!(!page.contains("unused"), "{page}");
+}

@@ -9,6 +9,7 @@ mod applications;
 mod by_name;
 mod compiled;
 mod defects;
+mod loaded;
 mod runs;
 
 use std::path::PathBuf;

@@ -5,7 +5,7 @@ use std::io;
 use super::{Handler, HandlerError, HandlerUncertainty, ImportRoot, LocatedHandler, READ_LIMIT, similar_handlers};
 use crate::audit::imports;
 use crate::audit::names::{Binding, ImportedName, IncompleteNames, ModuleNames};
-use crate::audit::search::{self, ModuleFile, ModuleLookup};
+use crate::audit::search::{self, ModuleFile, ModuleLookup, SearchDirectory};
 use crate::platform::PythonVersion;
 use crate::tree::FileOrigin;
 
@@ -54,7 +54,13 @@ impl<'a> HandlerCheck<'a> {
                 return Err(HandlerError::NamespacePackage { handler: self.handler.clone(), similar: self.similar() });
             }
             ModuleLookup::NotFound => {
-                return Err(HandlerError::NoModule { handler: self.handler.clone(), similar: self.similar() });
+                let directories: Vec<SearchDirectory> = self.roots.iter().map(SearchDirectory::of).collect();
+                let hidden = search::hidden_portion(&directories, &self.handler.module(), self.python);
+                let handler = self.handler.clone();
+                return Err(match hidden {
+                    Some(hidden) => HandlerError::HiddenModule { handler, hidden },
+                    None => HandlerError::NoModule { handler, similar: self.similar() },
+                });
             }
         };
         let first = file.path;

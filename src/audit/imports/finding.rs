@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 pub(crate) use super::known_modules::Providers;
+use crate::audit::search::HiddenPortion;
 use crate::hints::{Hints, did_you_mean};
 use crate::platform::PythonVersion;
 pub(crate) use crate::syntax::SourceLine;
@@ -171,6 +172,8 @@ pub(crate) struct MissingModule {
     /// Whether one of the imports is certainly executed.
     pub(crate) is_certain: bool,
     pub(crate) providers: Providers,
+    /// The file or directory of that name that is never imported.
+    pub(crate) hidden: Option<HiddenPortion>,
     /// Hints, the most helpful first.
     pub(crate) remedies: Vec<String>,
 }
@@ -179,7 +182,15 @@ impl fmt::Display for MissingModule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { module, python, .. } = self;
         let Some((first, others)) = self.locations.split_first() else { return Ok(()) };
-        write!(formatter, "{first} imports `{module}`, which is neither in the artifact nor in Python {python}")?;
+        match &self.hidden {
+            Some(hidden) => write!(formatter, "{first} imports `{module}`, but {hidden}")?,
+            None => {
+                write!(
+                    formatter,
+                    "{first} imports `{module}`, which is neither in the artifact nor in Python {python}"
+                )?;
+            }
+        }
         match others.len() {
             0 => Ok(()),
             1 => formatter.write_str(" (and 1 more import)"),

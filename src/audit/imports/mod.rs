@@ -5,6 +5,7 @@
 //! at run time, names that are defined dynamically, and imports whose failure is handled.
 
 pub(in crate::audit) mod condition;
+mod extensions;
 mod finding;
 mod known_modules;
 mod reachable;
@@ -24,7 +25,7 @@ pub(crate) use finding::{ImportFinding, MissingModule, Providers, SourceLine, Un
 use reachable::ModuleReach;
 use resolve::{ModuleResolution, ModuleResolver};
 use source::{Import, ImportCondition, ModuleSource};
-pub(crate) use started::{ModuleUse, StartedModule};
+pub(crate) use started::{ModuleUse, SearchedSince, StartedModule};
 
 use super::command::StartFinding;
 use super::handler::ImportRoot;
@@ -59,19 +60,8 @@ pub(crate) struct ImportAudit<'a, 't> {
     pub(crate) named: &'a [StartedModule],
     /// The directories of the search path that Python does not search from its start on.
     pub(crate) searched_later: &'a BTreeMap<String, SearchedSince>,
-}
-
-/// When Python begins to search a directory for modules: what has been imported before is not replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum SearchedSince {
-    /// When the interpreter starts: a directory of `PYTHONPATH`.
-    Startup,
-    /// When Python runs what the command names: the directory of a script, or the working directory for `python -m`.
-    Command,
-    /// When a server loads the application, after it has imported its own modules.
-    Server,
-    /// Never, as far as the command tells.
-    Never,
+    /// The paths of extension modules that cannot be loaded.
+    pub(crate) broken_extensions: &'a BTreeSet<String>,
 }
 
 /// The result of an audit of imports.
@@ -89,6 +79,8 @@ pub(crate) struct AuditedImports<'a> {
     pub(crate) modules: Vec<OwnModule<'a>>,
     /// The distributions that the application imports from.
     pub(crate) used: BTreeSet<DistributionName>,
+    /// The extension modules that cannot be loaded, but that nothing certainly imports.
+    pub(crate) unloaded: BTreeSet<String>,
 }
 
 /// A module of the application.
@@ -209,6 +201,8 @@ impl<'t> ImportAudit<'_, 't> {
         let (entries, entry) = reachable::entries(&mut checker, self.started);
         let reach = reachable::reach(&mut checker, &outcomes, entries);
         let starts = checker.starts(self.named);
+        checker.use_started();
+        let unloaded = checker.unloaded(&outcomes, &reach, self.broken_extensions);
         let used = std::mem::take(&mut checker.used);
         let (mut findings, mut unreached) = (checker.shadows(&outcomes, &reach), Vec::new());
         for (module, reach) in modules.iter_mut().zip(&reach) {
@@ -218,13 +212,14 @@ impl<'t> ImportAudit<'_, 't> {
         }
         findings.extend(self.findings(&modules, &outcomes, &reach, false));
         unreached.extend(self.findings(&modules, &outcomes, &reach, true));
+        remedies::add_hidden(self, findings.iter_mut().chain(&mut unreached));
         let own = modules.into_iter().zip(reach).map(|(module, reach)| OwnModule {
             path: module.path,
             name: module.name,
             entry: module.entry,
             is_reached: reach != ModuleReach::None,
         });
-        AuditedImports { findings, unreached, entry, starts, modules: own.collect(), used }
+        AuditedImports { findings, unreached, entry, starts, modules: own.collect(), used, unloaded }
     }
 
     /// Returns the directories that the application adds to the search path.

@@ -1,10 +1,11 @@
 //! Hints for a missing module, from its name and the files of the artifact.
 
-use super::finding::{MissingModule, SourceLine};
+use super::finding::{ImportFinding, MissingModule, SourceLine};
 use super::known_modules::{self, StandardModule};
 use super::{ImportAudit, top};
 use crate::audit::handler::ImportRoot;
-use crate::hints;
+use crate::audit::search::{self, SearchDirectory};
+use crate::hints::{self, Hints};
 
 /// The Jaro–Winkler similarity from which on a name counts as a misspelling of another.
 const SIMILARITY: f64 = 0.88;
@@ -49,7 +50,19 @@ pub(super) fn missing<'n>(
         let similar = similar(&module, own);
         remedies.extend(similar.first().map(|similar| hints::did_you_mean(similar)));
     }
-    MissingModule { module, locations, python, is_certain, providers, remedies }
+    MissingModule { module, locations, python, is_certain, providers, hidden: None, remedies }
+}
+
+/// Finds modules that are missing because something else is imported in their place, and replaces their hints.
+pub(super) fn add_hidden<'f>(imports: &ImportAudit, findings: impl Iterator<Item = &'f mut ImportFinding>) {
+    let directories: Vec<SearchDirectory> = imports.roots.iter().map(SearchDirectory::of).collect();
+    for finding in findings {
+        let ImportFinding::MissingModule(missing) = finding else { continue };
+        if let Some(hidden) = search::hidden_portion(&directories, &missing.module, imports.python) {
+            missing.remedies = hidden.hints();
+            missing.hidden = Some(hidden);
+        }
+    }
 }
 
 /// Returns the names that are similar to one that was not found, the likeliest first.

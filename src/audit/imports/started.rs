@@ -20,6 +20,19 @@ pub(crate) struct StartedModule {
     pub(crate) is_certain: bool,
 }
 
+/// When Python begins to search a directory for modules: what has been imported before is not replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SearchedSince {
+    /// When the interpreter starts: a directory of `PYTHONPATH`.
+    Startup,
+    /// When Python runs what the command names: the directory of a script, or the working directory for `python -m`.
+    Command,
+    /// When a server loads the application, after it has imported its own modules.
+    Server,
+    /// Never, as far as the command tells.
+    Never,
+}
+
 /// What is done with a module that is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ModuleUse {
@@ -39,6 +52,16 @@ impl<'a> ImportChecker<'a> {
             is_error: started.is_certain,
         });
         findings.collect()
+    }
+
+    /// Adds the distributions of what is started to those that the application uses: the handler may be a distribution's.
+    pub(super) fn use_started(&mut self) {
+        let named = self.imports.named.iter().map(|named| &named.module);
+        for name in self.imports.started.iter().chain(named) {
+            let name = name.strip_suffix(".__main__").unwrap_or(name);
+            let resolution = self.resolver.resolve(name);
+            self.add_used(&resolution);
+        }
     }
 
     /// Returns why a module does not start.

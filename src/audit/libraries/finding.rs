@@ -1,5 +1,6 @@
 //! Problems with compiled files.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{SystemKind, providers};
@@ -13,6 +14,8 @@ use crate::tree::FileOrigin;
 pub(crate) struct LibraryFinding {
     /// The path in the artifact.
     pub(crate) file: String,
+    /// The files that Python opens and that fail, or load what does.
+    pub(crate) loaded: BTreeSet<String>,
     /// How many more files of the same owner have the problem.
     pub(crate) others: usize,
     /// The path in the artifact of the file that loads this one, if it is another.

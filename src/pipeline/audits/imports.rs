@@ -23,6 +23,8 @@ pub(super) struct ImportResults<'a> {
     pub modules: Vec<OwnModule<'a>>,
     /// The distributions that the application imports.
     pub used: BTreeSet<DistributionName>,
+    /// The extension modules that cannot be loaded, but that nothing certainly imports.
+    pub unloaded: BTreeSet<String>,
 }
 
 /// Audits the application's imports, and the modules that the command names. Adds the distributions that nothing imports to
@@ -33,6 +35,7 @@ pub(super) struct ImportResults<'a> {
 pub(super) fn audit<'a>(
     audited: &Audited<'a>,
     mut starts: Vec<StartFinding>,
+    broken_extensions: &BTreeSet<String>,
     report: &mut AuditReport,
 ) -> Result<ImportResults<'a>, BuildError> {
     let plan = audited.plan;
@@ -51,11 +54,14 @@ pub(super) fn audit<'a>(
         started: audited.started,
         named: audited.named,
         searched_later: audited.searched_later,
+        broken_extensions,
     };
     let mut audit = audit.run();
     let mut remedies = Remedies::new(audited);
     for finding in &mut audit.findings {
-        if let ImportFinding::MissingModule(missing) = finding {
+        if let ImportFinding::MissingModule(missing) = finding
+            && missing.hidden.is_none()
+        {
             remedies.add(missing);
         }
     }
@@ -94,7 +100,7 @@ pub(super) fn audit<'a>(
         };
         findings.push(unreached.into());
     }
-    Ok(ImportResults { findings, modules: audit.modules, used: audit.used })
+    Ok(ImportResults { findings, modules: audit.modules, used: audit.used, unloaded: audit.unloaded })
 }
 
 /// Returns whether the base has a module in a directory that Python searches; `None` if that is not known.

@@ -14,11 +14,12 @@ use crate::pipeline::wheels::elf_cache;
 use crate::tree::{Distribution, FileContent, FileOrigin, TreePath};
 use crate::wheel;
 
-/// Returns the problems with the ELF files of an artifact.
+/// Returns the problems with the ELF files of an artifact. `unloaded` are the paths of extension modules that nothing certainly
+/// imports.
 ///
 /// # Errors
 /// A file or the base image cannot be read.
-pub(super) fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
+pub(super) fn audit(audited: &Audited, unloaded: &BTreeSet<String>) -> Result<Vec<LibraryFinding>, BuildError> {
     let Audited { distributions, deployment, .. } = audited;
     let mut owners = vec![BinaryOwner {
         origin: FileOrigin::Application,
@@ -40,7 +41,7 @@ pub(super) fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError
         return Ok(Vec::new());
     }
     let system = (deployment.system)(&libraries::external_libraries(&files))?;
-    Ok(libraries::audit(&files, &owners, &system, &audited.settings.audit.allow_missing))
+    Ok(libraries::audit(&files, &owners, &system, &audited.settings.audit.allow_missing, unloaded))
 }
 
 /// Describes a distribution as the owner of ELF files.

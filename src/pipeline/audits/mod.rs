@@ -101,8 +101,14 @@ pub(super) fn audit(
         return Ok(report);
     }
     let auditing = RunningPhase::start(reporter, Phase::Audit, 0);
-    let mut findings: Vec<AuditFinding> = libraries::audit(audited)?.into_iter().map(AuditFinding::from).collect();
-    let imports = imports::audit(audited, starts, &mut report)?;
+    let mut libraries = libraries::audit(audited, &BTreeSet::new())?;
+    let broken =
+        libraries.iter().filter(|finding| finding.is_error).flat_map(|finding| finding.loaded.clone()).collect();
+    let imports = imports::audit(audited, starts, &broken, &mut report)?;
+    if !imports.unloaded.is_empty() {
+        libraries = libraries::audit(audited, &imports.unloaded)?;
+    }
+    let mut findings: Vec<AuditFinding> = libraries.into_iter().map(AuditFinding::from).collect();
     findings.extend(imports.findings);
     findings.extend(system_needs::audit(audited, &imports.used)?.into_iter().map(AuditFinding::from));
     findings.extend(data_files::audit(audited, &imports.modules).into_iter().map(AuditFinding::from));
