@@ -110,6 +110,9 @@ pub fn main() -> ExitCode {
     if let Some(hosts) = environment::variable("NO_PROXY").or_else(|| environment::variable("no_proxy")) {
         crate::http::exclude_from_proxies(&hosts);
     }
+    if ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].iter().any(|name| environment::variable(name).is_some()) {
+        crate::http::note_plain_proxy();
+    }
     let parsed = help::command().try_get_matches().and_then(|matches| {
         Ok((Cli::from_arg_matches(&matches)?, matches.subcommand_name().unwrap_or_default().to_owned()))
     });

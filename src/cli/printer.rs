@@ -17,8 +17,11 @@ use super::explanation;
 use super::format::OutputFormat;
 use super::plain::{self, plain, without_commands};
 use crate::archive::destination;
+use crate::hints::Hints;
 use crate::redact;
+use crate::registry::InvalidReference;
 use crate::report::{ErrorReport, FORMAT_VERSION, FailureReport};
+use crate::settings::InvalidBase;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -351,6 +354,13 @@ fn ignore_closed_pipe(result: io::Result<()>) -> Result<(), CliError> {
     }
 }
 
+/// Returns the hints for a value that cannot be parsed.
+fn value_hints(message: &clap::Error) -> Vec<String> {
+    let Some(problem) = std::error::Error::source(message) else { return Vec::new() };
+    let reference = problem.downcast_ref::<InvalidReference>().map(Hints::hints);
+    reference.or_else(|| problem.downcast_ref::<InvalidBase>().map(Hints::hints)).unwrap_or_default()
+}
+
 /// Prints a message of clap: help, the version, or an error of the command line.
 pub(crate) fn usage(message: &clap::Error) -> ExitCode {
     let printer = Printer::unparsed();
@@ -360,12 +370,18 @@ pub(crate) fn usage(message: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // It quotes the command line, which may contain URLs with passwords.
-    let text = message.render();
+    let (text, hints) = (message.render(), value_hints(message));
     if printer.format == OutputFormat::Github {
         let text = text.to_string();
-        annotate(AnnotationLevel::Error, "", &redact::text(text.trim().trim_start_matches("error: ")));
+        let hints: String = hints.iter().map(|hint| format!("\nhint: {hint}")).collect();
+        annotate(
+            AnnotationLevel::Error,
+            "",
+            &redact::text(&format!("{}{hints}", text.trim().trim_start_matches("error: "))),
+        );
     } else {
         anstream::eprint!("{}", without_commands(&redact::text(&text.ansi().to_string())));
+        hints.iter().for_each(|hint| anstream::eprintln!("{HINT}hint{HINT:#}: {}", plain(&redact::text(hint))));
     }
     ExitCode::from(2)
 }

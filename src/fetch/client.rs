@@ -13,6 +13,7 @@ use super::connections::HttpClients;
 use super::credentials::BasicAuth;
 use super::error::{DownloadError, FetchError};
 use super::{DownloadOptions, IndexCredentials};
+use crate::http;
 use crate::retry::retry_after;
 use crate::silence::{SilenceLimits, SilenceWatch};
 
@@ -96,6 +97,10 @@ impl<'a> HttpClient<'a> {
         url: &Url,
         index: Option<&Url>,
     ) -> DownloadError {
+        if http::is_of_proxy(response.url(), response.status()) {
+            let host = response.url().host_str().unwrap_or_default().to_owned();
+            return DownloadError::Proxy { status: response.status(), host };
+        }
         DownloadError::Status {
             status: response.status(),
             with_credentials: sent == RequestAuth::WithCredentials,

@@ -57,6 +57,14 @@ pub enum DownloadError {
         /// The Retry-After header.
         retry_after: Option<Duration>,
     },
+    /// The proxy answered in place of the server, which it cannot reach.
+    #[error("the proxy returned {status} for {host}")]
+    Proxy {
+        /// The status.
+        status: StatusCode,
+        /// The server.
+        host: String,
+    },
     /// The connection failed.
     #[error("the connection failed")]
     Transport(#[source] reqwest::Error),
@@ -129,7 +137,7 @@ impl DownloadError {
             Self::Status { status, .. } => status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429),
             Self::Transport(error) => !error.is_redirect() && !error.is_builder() && !is_about_certificates(error),
             Self::Silent(silence) => !silence.is_final,
-            Self::Truncated { .. } => true,
+            Self::Truncated { .. } | Self::Proxy { .. } => true,
             _ => false,
         }
     }
@@ -153,6 +161,9 @@ impl Hints for DownloadError {
         match self {
             Self::Status { status, .. } if matches!(status.as_u16(), 401 | 403 | 404 | 410) => self.refusal_hints(),
             Self::Status { .. } | Self::Truncated { .. } => vec!["try again later".to_owned()],
+            Self::Proxy { host, .. } => vec![format!(
+                "check that the proxy of HTTP_PROXY reaches {host}, or add {host} to NO_PROXY to connect without it"
+            )],
             Self::Silent(silence) => silence.hints(),
             Self::Transport(error) if is_about_certificates(error) => {
                 vec![

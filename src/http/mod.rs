@@ -1,9 +1,10 @@
 //! The HTTP client that indexes, registries and AWS are asked with.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use reqwest::ClientBuilder;
+use reqwest::{ClientBuilder, StatusCode};
 use url::Url;
 
 use no_proxy::NoProxy;
@@ -16,6 +17,21 @@ static NO_PROXY: OnceLock<NoProxy> = OnceLock::new();
 /// Sets the value of `NO_PROXY`. The command line does it once, before the first request.
 pub(crate) fn exclude_from_proxies(hosts: &str) {
     NO_PROXY.get_or_init(|| NoProxy::parse(hosts));
+}
+
+/// Whether `HTTP_PROXY` is set, for every client of this process.
+static HAS_PLAIN_PROXY: AtomicBool = AtomicBool::new(false);
+
+/// Tells that `HTTP_PROXY` is set. The command line does it once, before the first request.
+pub(crate) fn note_plain_proxy() {
+    HAS_PLAIN_PROXY.store(true, Ordering::Relaxed);
+}
+
+/// Tells whether a status is probably the proxy's own: 502 and 504 are those of a gateway that cannot reach the server. Only
+/// for plain HTTP does a proxy answer in the server's place.
+pub(crate) fn is_of_proxy(url: &Url, status: StatusCode) -> bool {
+    let is_of_gateway = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT);
+    is_of_gateway && url.scheme() == "http" && HAS_PLAIN_PROXY.load(Ordering::Relaxed) && !is_direct(url)
 }
 
 /// Tells whether no proxy is used for a URL.

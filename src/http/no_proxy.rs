@@ -1,7 +1,8 @@
 //! The hosts that no proxy is used for: `NO_PROXY`, as Go reads it, and with it Docker and podman.
 //!
 //! reqwest 0.13 reads neither ports nor `*.domain`. The rules are those of
-//! [httpproxy](https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config).
+//! [httpproxy](https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config), but for one: `.example.org` includes
+//! `example.org`, as for uv and curl. Nobody who writes it means to ask that host through the proxy.
 
 use std::net::IpAddr;
 
@@ -20,7 +21,7 @@ enum HostRule {
     Network(IpNet),
     /// `10.0.0.1` or `10.0.0.1:5000`.
     Address(IpAddr, Option<u16>),
-    /// `example.org` with its subdomains; `.example.org` and `*.example.org` are the subdomains alone.
+    /// `example.org` or `.example.org` with its subdomains; `*.example.org` is the subdomains alone.
     Domain { suffix: String, includes_itself: bool, port: Option<u16> },
 }
 
@@ -52,9 +53,9 @@ impl HostRule {
         if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse() {
             return Some(Self::Address(address, port));
         }
-        let domain = host.strip_prefix("*.").or_else(|| host.strip_prefix('.'));
-        let name = domain.unwrap_or(host);
-        (!name.is_empty()).then(|| Self::Domain { suffix: name.to_owned(), includes_itself: domain.is_none(), port })
+        let below = host.strip_prefix("*.");
+        let name = below.or_else(|| host.strip_prefix('.')).unwrap_or(host);
+        (!name.is_empty()).then(|| Self::Domain { suffix: name.to_owned(), includes_itself: below.is_none(), port })
     }
 
     fn matches(&self, url: &Url) -> bool {
@@ -81,7 +82,7 @@ impl HostRule {
 mod tests {
     use super::*;
 
-    /// The expectations are those of `Config.ProxyFunc` in Go.
+    /// The expectations are those of `Config.ProxyFunc` in Go, and for a leading dot those of curl 7.88 and uv 0.13.
     #[test]
     fn hosts_are_excluded_as_by_go() {
         for (list, url, expected) in [
@@ -91,7 +92,9 @@ mod tests {
             ("example.org", "https://a.b.example.org/", true),
             ("example.org", "https://notexample.org/", false),
             (".example.org", "https://a.example.org/", true),
-            (".example.org", "https://example.org/", false),
+            (".example.org", "https://example.org/", true),
+            (".example.org", "https://notexample.org/", false),
+            (".example.org:5000", "http://example.org:5000/", true),
             ("*.example.org", "https://a.example.org/", true),
             ("*.example.org", "https://example.org/", false),
             ("Example.ORG", "https://example.org/", true),

@@ -168,7 +168,7 @@ impl<'a> Pages<'a> {
             {
                 Ok(PageLookup::Missing)
             }
-            Err((error @ DownloadError::Status { .. }, attempts)) => {
+            Err((error @ (DownloadError::Status { .. } | DownloadError::Proxy { .. }), attempts)) => {
                 Ok(PageLookup::Refused { error: Arc::new(error), attempts })
             }
             Err((error, attempts)) => {

@@ -47,6 +47,8 @@ pub(super) struct Host {
     access: tokio::sync::Mutex<RegistryAccess>,
     /// Whether it refuses blobs in the request that completes the upload.
     pub wants_patch: AtomicBool,
+    /// Whether it did not mount a blob that another of its repositories has.
+    pub refused_mount: AtomicBool,
 }
 
 /// A repository in a registry.
@@ -296,6 +298,9 @@ impl RegistryClient {
             // Only proxies answer with it (RFC 9110, section 15.5.8).
             Ok(response) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 Err(RequestError::ProxyLogin { host })
+            }
+            Ok(response) if !is_loopback(&host) && http::is_of_proxy(url, response.status()) => {
+                Err(RequestError::ProxyStatus { host, status: response.status() })
             }
             Ok(response) => Ok(RegistryResponse::new(response, identity, Arc::clone(&self.watch), silence)),
             // Without the URL, which may contain a signature.

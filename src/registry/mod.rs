@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use oci_spec::image::MediaType;
@@ -207,6 +208,17 @@ impl Registry<'_> {
         known: &BTreeSet<Sha256>,
         reporter: &dyn Reporter,
     ) -> Result<PushSummary, RegistryError> {
-        self.block_on(push::push(&self.client, artifact, (to, known), reporter))
+        let pushed = self.block_on(push::push(&self.client, artifact, (to, known), reporter))?;
+        let registries: BTreeSet<&str> = to.iter().map(ImageReference::registry).collect();
+        for registry in registries.into_iter().filter(|registry| ecr::is_ecr(registry).is_some()) {
+            if self.client.host(registry).refused_mount.load(Ordering::Relaxed) {
+                // Off by default: https://docs.aws.amazon.com/AmazonECR/latest/userguide/blob-mounting.html
+                reporter.warn(&format!(
+                    "{registry} did not mount layers of its other repositories, so they were sent: to let it mount them, run \
+                     `aws ecr put-account-setting --name BLOB_MOUNTING --value ENABLED`"
+                ));
+            }
+        }
+        Ok(pushed)
     }
 }

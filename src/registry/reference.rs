@@ -82,9 +82,17 @@ pub enum ReferenceProblem {
 impl Hints for InvalidReference {
     fn hints(&self) -> Vec<String> {
         match &self.problem {
-            ReferenceProblem::Uppercase(name) => vec![format!("use `{}`", name.to_lowercase())],
-            ReferenceProblem::Scheme(_) => {
-                vec!["omit the scheme; for a registry without TLS, add --insecure-registry HOST".to_owned()]
+            ReferenceProblem::Uppercase(name) => {
+                vec![format!("write `{}`", self.text.replacen(name, &name.to_lowercase(), 1))]
+            }
+            ReferenceProblem::Scheme(scheme) => {
+                let rest = self.text.get(scheme.len() + "://".len()..).unwrap_or_default();
+                let host = rest.split('/').next().unwrap_or_default();
+                match rest.parse::<ImageReference>() {
+                    Ok(_) if scheme == "http" => vec![format!("write `{rest}`, and add --insecure-registry {host}")],
+                    Ok(_) => vec![format!("write `{rest}`")],
+                    Err(_) => vec!["omit the scheme".to_owned()],
+                }
             }
             _ => vec!["use the form [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST]".to_owned()],
         }
@@ -390,6 +398,23 @@ mod tests {
             let error = text.parse::<ImageReference>().unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
             assert!(!error.hints().is_empty());
+        }
+    }
+
+    #[test]
+    fn hints_name_references() {
+        for (text, hint) in [
+            ("Me/Shop", "write `me/shop`"),
+            ("ghcr.io/Me/Shop:1.0-RC", "write `ghcr.io/me/shop:1.0-RC`"),
+            ("https://ghcr.io/me/shop:1", "write `ghcr.io/me/shop:1`"),
+            ("http://host.lan:5000/shop", "write `host.lan:5000/shop`, and add --insecure-registry host.lan:5000"),
+            ("https://ghcr.io/Me/Shop", "omit the scheme"),
+        ] {
+            let hints = text.parse::<ImageReference>().unwrap_err().hints();
+            assert_eq!(hints, [hint]);
+            if let Some(reference) = hint.split('`').nth(1) {
+                reference.parse::<ImageReference>().unwrap();
+            }
         }
     }
 }

@@ -64,6 +64,14 @@ pub enum RequestError {
         /// The server.
         host: String,
     },
+    /// The proxy answered in place of the server, which it cannot reach.
+    #[error("the proxy returned {status} for {host}")]
+    ProxyStatus {
+        /// The server.
+        host: String,
+        /// The status.
+        status: StatusCode,
+    },
     /// No bytes were transferred for too long.
     #[error(transparent)]
     Silent(#[from] TooSilent),
@@ -270,7 +278,7 @@ impl RequestError {
             Self::Proxy { source, .. } => !is_proxy_login(source),
             Self::Transport { source, .. } => !source.is_builder() && !is_about_certificates(source),
             Self::Silent(silence) => !silence.is_final,
-            Self::Truncated { .. } => true,
+            Self::Truncated { .. } | Self::ProxyStatus { .. } => true,
             _ => self.is_about_content(),
         }
     }
@@ -339,6 +347,9 @@ impl Hints for RequestError {
             )],
             Self::Proxy { host, source } if !is_proxy_login(source) => vec![format!(
                 "check that the proxy of HTTPS_PROXY reaches {host}, or add {host} to NO_PROXY to connect without it"
+            )],
+            Self::ProxyStatus { host, .. } => vec![format!(
+                "check that the proxy of HTTP_PROXY reaches {host}, or add {host} to NO_PROXY to connect without it"
             )],
             Self::Proxy { .. } | Self::ProxyLogin { .. } => {
                 vec![

@@ -126,7 +126,11 @@ impl BlobUpload<'_> {
         if let Some(from) = self.from {
             match self.mount(from).await? {
                 Some(response) if response.status() == StatusCode::CREATED => is_mounted = true,
-                Some(response) => session = UploadSession::new(&response).ok(),
+                Some(response) => {
+                    let host = self.source.client.host(self.repository.registry);
+                    host.refused_mount.store(true, Ordering::Relaxed);
+                    session = UploadSession::new(&response).ok();
+                }
                 None => {}
             }
         }

@@ -18,6 +18,7 @@ pub(crate) use size::{SizeLimit, binary_size};
 
 use crate::audit::handler::Handler;
 use crate::engine::EngineKind;
+use crate::hints::Hints;
 use crate::image::config::health::{HealthCheck, StopSignal, VolumePath};
 use crate::image::config::user::UserSetting;
 use crate::image::file::{ImageFile, ImageFormat, InvalidImageFile};
@@ -301,6 +302,15 @@ pub(crate) enum InvalidBase {
     File(#[from] InvalidImageFile),
     #[error(transparent)]
     Reference(#[from] InvalidReference),
+}
+
+impl Hints for InvalidBase {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::File(_) => Vec::new(),
+            Self::Reference(error) => error.hints(),
+        }
+    }
 }
 
 impl FromStr for BaseChoice {

@@ -186,3 +186,16 @@ fn flags_take_precedence_over_the_environment() {
         assert_eq!(is_json(words, variable), expected, "{words:?}, {variable}");
     }
 }
+
+#[test]
+fn a_reference_that_is_nearly_valid_gets_a_hint() {
+    for words in ["push app.zip Me/Shop", "image --tag=Me/Shop", "image --base=Me/Shop"] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let said = run(&mut studio().pybundle(&words)).err;
+        assert!(
+            said.contains("`Me/Shop` is not a valid image reference: the repository `Me/Shop` must be lowercase"),
+            "{said}"
+        );
+        assert!(said.ends_with("hint: write `me/shop`\n"), "{said}");
+    }
+}

@@ -162,6 +162,15 @@ fn pushes_in_a_sandbox() {
     // The base's configuration is not the image's.
     let layers = of_base - 1;
     assert_eq!(counts(&built), [blobs - layers, layers, 0]);
+
+    // Without the account setting, ECR begins an upload instead of mounting a layer.
+    let apart = at("team/apart:1");
+    let push = ["image", &project, "--base", &base, "--tag", &apart, "--push", "--create-repo"];
+    let (status, stdout, message) = run(&mut cloud.with_keys(&push));
+    assert_eq!(status, Some(0), "{message}");
+    assert!(message.contains("`aws ecr put-account-setting --name BLOB_MOUNTING --value ENABLED`"), "{message}");
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(counts(&report["pushed"]), [blobs, 0, 0]);
 }
 
 #[test]

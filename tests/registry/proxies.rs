@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::support::command::{fail, pybundle};
+use crate::support::uv::Project;
 
 /// A proxy that refuses every request with a status.
 struct RefusingProxy {
@@ -69,11 +70,40 @@ fn a_proxy_that_cannot_connect_is_named() {
     assert!(said.contains("or add registry.invalid to NO_PROXY to connect without it"), "{said}");
 }
 
+/// For plain HTTP, a proxy answers in the place of the server.
+#[test]
+fn a_proxy_that_answers_in_place_of_a_server_is_named() {
+    for status in ["502 Bad Gateway", "504 Gateway Timeout"] {
+        let proxy = RefusingProxy::new(status);
+        let said = fail(
+            proxy.inspect("registry.invalid:5000/app:1", "").args(["--insecure-registry", "registry.invalid:5000"]),
+        );
+        assert!(said.contains(&format!("the proxy returned {status} for registry.invalid:5000")), "{said}");
+        let hint = "hint: check that the proxy of HTTP_PROXY reaches registry.invalid:5000, or add registry.invalid:5000 to \
+                    NO_PROXY to connect without it";
+        assert!(said.contains(hint), "{said}");
+        // The hint is followed: it is no longer asked.
+        let other = RefusingProxy::new(status);
+        let mut excluded = other.inspect("registry.invalid:5000/app:1", "registry.invalid:5000");
+        let said = fail(excluded.args(["--insecure-registry", "registry.invalid:5000"]));
+        assert!(!said.contains("the proxy") && other.requests().is_empty(), "{said}");
+    }
+    let proxy = RefusingProxy::new("502 Bad Gateway");
+    let project = Project::new(&[("requirements.txt", "six==1.17.0\n"), ("app.py", "")]);
+    let mut plan = pybundle(&["plan", "--index-url", "http://index.invalid/simple"]);
+    plan.env("HTTP_PROXY", format!("http://127.0.0.1:{}", proxy.port)).env("NO_PROXY", "").arg(project.path());
+    let said = fail(&mut plan);
+    assert!(said.contains("the proxy returned 502 Bad Gateway for index.invalid"), "{said}");
+    assert!(said.contains("add index.invalid to NO_PROXY"), "{said}");
+}
+
 #[test]
 fn excluded_hosts_are_not_asked_through_the_proxy() {
     for (list, is_excluded) in [
         ("registry.invalid:443", true),
         ("*.invalid", true),
+        (".registry.invalid", true),
+        (".invalid", true),
         ("registry.invalid:5000", false),
         ("*.registry.invalid", false),
     ] {

@@ -32,7 +32,7 @@ fn findings(binaries: &[Binary], system: &TargetSystem) -> Vec<(String, bool)> {
         guarantee: LoadGuarantee::Modules,
         requires: BTreeSet::new(),
     });
-    let found = audit(binaries, &owners, system, &BTreeSet::new());
+    let found = audit(binaries, &owners, system, &BTreeSet::new(), &BTreeSet::new());
     found.iter().map(|finding| (finding.to_string(), finding.is_error)).collect()
 }
 
