@@ -92,6 +92,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "audit",
             "engine",
+            "hints",
             "image",
             "index",
             "interpreter",

@@ -51,7 +51,7 @@ impl<'a> ExtensionSearch<'_, 'a> {
         extensions: &BTreeSet<String>,
     ) -> BTreeSet<String> {
         let mut queue = VecDeque::new();
-        for started in self.checker.imports.named {
+        for started in &self.checker.imports.command.named {
             self.add(&started.module, &mut queue);
         }
         let modules = self.checker.modules;

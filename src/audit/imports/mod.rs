@@ -25,7 +25,7 @@ pub(crate) use finding::{ImportFinding, MissingModule, Providers, SourceLine, Un
 use reachable::ModuleReach;
 use resolve::{ModuleResolution, ModuleResolver};
 use source::{Import, ImportCondition, ModuleSource};
-pub(crate) use started::{ModuleUse, SearchedSince, StartedModule};
+pub(crate) use started::{CommandModules, ModuleUse, SearchedSince, StartedModule};
 
 use super::command::StartFinding;
 use super::handler::ImportRoot;
@@ -57,9 +57,7 @@ pub(crate) struct ImportAudit<'a, 't> {
     /// The modules that are started. If empty, every module of the project that may be started is.
     pub(crate) started: &'a [String],
     /// The modules that a command names.
-    pub(crate) named: &'a [StartedModule],
-    /// The directories of the search path that Python does not search from its start on.
-    pub(crate) searched_later: &'a BTreeMap<String, SearchedSince>,
+    pub(crate) command: &'a CommandModules,
     /// The paths of extension modules that cannot be loaded.
     pub(crate) broken_extensions: &'a BTreeSet<String>,
 }
@@ -200,7 +198,7 @@ impl<'t> ImportAudit<'_, 't> {
         let outcomes: Vec<Vec<ImportOutcome>> = modules.iter().map(|module| checker.outcomes(module)).collect();
         let (entries, entry) = reachable::entries(&mut checker, self.started);
         let reach = reachable::reach(&mut checker, &outcomes, entries);
-        let starts = checker.starts(self.named);
+        let starts = checker.starts(&self.command.named);
         checker.use_started();
         let unloaded = checker.unloaded(&outcomes, &reach, self.broken_extensions);
         let used = std::mem::take(&mut checker.used);

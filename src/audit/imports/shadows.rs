@@ -205,7 +205,7 @@ impl<'c, 'a> NeedSearch<'c, 'a> {
             search.follow();
         }
         search.begin(SearchedSince::Command);
-        for started in search.checker.imports.named {
+        for started in &search.checker.imports.command.named {
             search.enqueue(&started.module, started.is_certain, &None);
         }
         search.follow();
@@ -236,7 +236,7 @@ impl<'c, 'a> NeedSearch<'c, 'a> {
 
     /// Lets the modules replace others that are in directories which Python now begins to search.
     fn begin(&mut self, now: SearchedSince) {
-        let searched_later = &self.checker.imports.searched_later;
+        let searched_later = &self.checker.imports.command.searched_later;
         let begins = |file: &ModuleFile| {
             let module = file.package_directory().map_or_else(|| file.path.to_owned(), |package| package.path);
             let directory = module.rsplit_once('/').map_or("", |(directory, _)| directory);

@@ -1,5 +1,7 @@
 //! The modules and attributes that a command names, resolved as imports are.
 
+use std::collections::BTreeMap;
+
 use super::remedies;
 use super::resolve::{self, ModuleResolution};
 use super::{ImportChecker, first_components};
@@ -33,6 +35,14 @@ pub(crate) enum SearchedSince {
     Never,
 }
 
+/// The modules of a command; none for a function, whose handler is checked by itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CommandModules {
+    pub(crate) named: Vec<StartedModule>,
+    /// The directories of the search path that Python does not search from its start on.
+    pub(crate) searched_later: BTreeMap<String, SearchedSince>,
+}
+
 /// What is done with a module that is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ModuleUse {
@@ -56,7 +66,7 @@ impl<'a> ImportChecker<'a> {
 
     /// Adds the distributions of what is started to those that the application uses: the handler may be a distribution's.
     pub(super) fn use_started(&mut self) {
-        let named = self.imports.named.iter().map(|named| &named.module);
+        let named = self.imports.command.named.iter().map(|named| &named.module);
         for name in self.imports.started.iter().chain(named) {
             let name = name.strip_suffix(".__main__").unwrap_or(name);
             let resolution = self.resolver.resolve(name);

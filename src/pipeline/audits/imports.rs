@@ -52,8 +52,7 @@ pub(super) fn audit<'a>(
         provided: &provided_modules(audited.provided),
         allowed: &audited.settings.audit.allow_missing,
         started: audited.started,
-        named: audited.named,
-        searched_later: audited.searched_later,
+        command: audited.command,
         broken_extensions,
     };
     let mut audit = audit.run();

@@ -10,11 +10,11 @@ mod startup;
 mod system_needs;
 mod unused;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::audit::command::StartFinding;
 use crate::audit::handler::ImportRoot;
-use crate::audit::imports::{SearchedSince, StartedModule};
+use crate::audit::imports::CommandModules;
 use crate::audit::libraries::TargetSystem;
 use crate::audit::{AuditFailures, AuditFinding};
 use crate::cache::Cache;
@@ -39,9 +39,7 @@ pub(super) struct Audited<'a> {
     /// The modules that are started; empty if they are not known.
     pub started: &'a [String],
     /// The modules that the command of an image names.
-    pub named: &'a [StartedModule],
-    /// The directories of the roots that Python does not search from its start on.
-    pub searched_later: &'a BTreeMap<String, SearchedSince>,
+    pub command: &'a CommandModules,
     /// The directory of the application's files in the tree; empty for the root.
     pub application: &'a str,
     /// The working directory of the process in the tree; `None` if it is not known.

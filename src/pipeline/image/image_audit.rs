@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::command::{StartFinding, StartProblem};
 use crate::audit::handler::ImportRoot;
-use crate::audit::imports::ModuleUse;
+use crate::audit::imports::{CommandModules, ModuleUse};
 use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::cache::Cache;
 use crate::hints::quoted;
@@ -89,8 +89,7 @@ impl ImageAudit<'_> {
             distributions,
             roots: &roots,
             started: &started,
-            named: &command.modules,
-            searched_later: &searched_later,
+            command: &CommandModules { named: command.modules, searched_later },
             application,
             working_directory: Some(workdir).filter(|workdir| *workdir == application),
             provided: runtime.map_or(&[], |profile| &profile.runtime_distributions),

@@ -4,13 +4,13 @@ mod package;
 mod report;
 mod write;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use self::package::{package, schemes};
 use self::report::BuiltFunction;
 use crate::audit::handler::{Handler, ImportRoot};
+use crate::audit::imports::CommandModules;
 use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::cache::Cache;
 use crate::fetch::DownloadOptions;
@@ -165,7 +165,6 @@ fn build(
     let outputs = outputs(settings, &plan)?;
     plan.exclude_outputs(outputs.iter().flat_map(|(_, path)| documents::paths(path)));
     selecting.finish();
-
     let plans = std::slice::from_ref(&plan);
     let mut obtained = wheels::obtain(common, &function.project, &origins.fetch, plans, cache, temporary, reporter)?;
     let wheels = obtained.pop().ok_or(BuildError::Empty)?;
@@ -202,8 +201,7 @@ fn build(
         distributions: &distributions,
         roots: &roots,
         started: &settings.handler.iter().map(Handler::module).collect::<Vec<_>>(),
-        named: &[],
-        searched_later: &BTreeMap::new(),
+        command: &CommandModules::default(),
         application: &profile.function.site_packages,
         // The runtime starts in /var/task.
         working_directory: Some(""),
