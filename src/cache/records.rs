@@ -42,6 +42,8 @@ pub(crate) enum RecordKind {
     PackOutline,
     /// What a target was made from and written to, by its project, its name and its outputs.
     Note,
+    /// The digest of a large file of a local project, by its path, its number, its size and its times.
+    LargeFile,
 }
 
 impl RecordKind {
@@ -61,6 +63,7 @@ impl RecordKind {
             Self::Binaries => "binaries",
             Self::PackOutline => "outlines",
             Self::Note => "notes",
+            Self::LargeFile => "files",
         }
     }
 
@@ -77,7 +80,8 @@ impl RecordKind {
             | Self::Pack
             | Self::Interpreter
             | Self::Built
-            | Self::Note => false,
+            | Self::Note
+            | Self::LargeFile => false,
         }
     }
 }

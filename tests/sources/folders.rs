@@ -132,6 +132,35 @@ fn an_unchanged_directory_is_not_built_again() {
     assert_eq!(builds(&with("TERM_SESSION_ID")).0, 5);
 }
 
+/// A fresh clone has other times.
+#[test]
+fn a_copy_of_a_directory_is_not_built_again() {
+    let place = Place::new();
+    place.lock(&[], OWN_BACK_END);
+    place.write("app/backend.py", counting(&place));
+    // One that is not read each time.
+    let mut model = vec![0; 9 << 20];
+    fs::write(place.path("app/model.bin"), &model).unwrap();
+    let builds = || {
+        succeed(&mut place.bundle("2.17", &[]));
+        fs::read_to_string(place.path("builds")).unwrap().lines().count()
+    };
+    let copy = || {
+        succeed(Command::new("cp").arg("-r").arg(place.path("app")).arg(place.path("copy")));
+        fs::remove_dir_all(place.path("app")).unwrap();
+        fs::rename(place.path("copy"), place.path("app")).unwrap();
+    };
+    assert_eq!(builds(), 1);
+    copy();
+    assert_eq!(builds(), 1);
+    // Long enough that its digest is kept.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!((builds(), builds()), (1, 1));
+    model[5 << 20] = 1;
+    fs::write(place.path("app/model.bin"), &model).unwrap();
+    assert_eq!((builds(), builds()), (2, 2));
+}
+
 #[test]
 fn a_version_of_git_follows_its_commits_and_tags() {
     let place = Place::new();

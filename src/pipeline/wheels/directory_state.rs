@@ -6,13 +6,15 @@
 //! unnecessary build takes a second, an outdated wheel takes an afternoon to find.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use rayon::prelude::*;
 
+use crate::cache::{Cache, CacheError, RecordKey, RecordKind};
 use crate::digest::Sha256;
 use crate::git;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
@@ -37,8 +39,12 @@ const TOOL_DIRECTORIES: [&str; 14] = [
     "node_modules",
 ];
 
-/// Larger files, in bytes, count as unchanged if their size and times are: data and models, not sources.
+/// The digests of larger files, in bytes, are kept until their times change: data and models, not sources.
 const LARGEST_HASHED: u64 = 8 << 20;
+
+/// How long ago a file must have changed, so that another change is sure to give it another time: FAT stores every other
+/// second.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// A directory with more files is built each time: they would take longer to read than a build.
 const MOST_FILES: usize = 50_000;
@@ -74,14 +80,14 @@ const SESSION_VARIABLES: [&str; 24] = [
 
 /// Returns a text that changes with everything that the wheel of a directory depends on, besides what builds it; `None`
 /// if that cannot be told. Files at or below the paths `outputs` do not count.
-pub(super) fn state(directory: &Path, outputs: &[PathBuf], variables: &Variables) -> Option<String> {
+pub(super) fn state(directory: &Path, outputs: &[PathBuf], variables: &Variables, cache: &Cache) -> Option<String> {
     let directory = directory.canonicalize().ok()?;
     let declared = static_project::declared(&directory)?;
     if declared.has_local_requirements(&directory) {
         return None;
     }
     let files = Files::below(&directory, outputs, declared.mentions_dist).ok()?;
-    let mut state = format!("{}\n{}\n", files.digest().ok()?.hex(), settings_of_uv(&directory).ok()?);
+    let mut state = format!("{}\n{}\n", files.digest(cache).ok()?.hex(), settings_of_uv(&directory).ok()?);
     if declared.is_static {
         return Some(state);
     }
@@ -171,8 +177,9 @@ impl Files {
         if self.paths.len() > MOST_FILES { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
     }
 
-    fn digest(&self) -> io::Result<Sha256> {
-        let states: Vec<String> = self.paths.par_iter().map(|(_, path)| file_state(path)).collect::<Result<_, _>>()?;
+    fn digest(&self, cache: &Cache) -> io::Result<Sha256> {
+        let states = self.paths.par_iter().map(|(_, path)| file_state(path, cache));
+        let states: Vec<String> = states.collect::<Result<_, _>>()?;
         let lines = self.paths.iter().zip(states).map(|((relative, _), state)| format!("{relative}\0{state}\n"));
         Ok(Sha256::of(lines.collect::<String>().as_bytes()))
     }
@@ -183,14 +190,24 @@ fn is_cache(directory: &Path) -> bool {
     directory.join("pyvenv.cfg").exists() || directory.join("CACHEDIR.TAG").exists()
 }
 
-fn file_state(path: &Path) -> io::Result<String> {
+fn file_state(path: &Path, cache: &Cache) -> io::Result<String> {
     let metadata = path.metadata()?;
     let is_executable = metadata.mode() & 0o111 != 0;
-    let content = if metadata.len() > LARGEST_HASHED {
+    let digest = if metadata.len() > LARGEST_HASHED && is_settled(&metadata) {
         let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
-        format!("{} {times:?}", metadata.len())
+        let identity = (metadata.dev(), metadata.ino(), metadata.len(), times);
+        let key = RecordKey::new("file 1", &[&path.display(), &format!("{identity:?}")]);
+        let digest =
+            cache.remember(RecordKind::LargeFile, key, || Sha256::of_file(path).map_err(CacheError::io("read", path)));
+        digest.map_err(io::Error::other)?
     } else {
-        Sha256::of_file(path)?.hex()
+        Sha256::of_file(path)?
     };
-    Ok(format!("{is_executable} {content}"))
+    Ok(format!("{is_executable} {}", digest.hex()))
+}
+
+fn is_settled(metadata: &Metadata) -> bool {
+    let changed =
+        u64::try_from(metadata.ctime()).ok().map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    changed.and_then(|changed| changed.elapsed().ok()).is_some_and(|age| age > SETTLED)
 }

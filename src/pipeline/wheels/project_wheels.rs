@@ -45,7 +45,7 @@ impl ProjectWheels {
         let environment = self.environment(settings, python, cache)?;
         let mut known = self.wheels.lock().unwrap_or_else(PoisonError::into_inner);
         let find = || {
-            let key = directory_key(name, directory, &outputs, &settings.environment.references, &environment)?;
+            let key = directory_key(name, directory, &outputs, &settings.environment.references, &environment, cache)?;
             cache.record::<(String, Sha256)>(RecordKind::Built, key).map(|(_, wheel)| wheel)
         };
         *known.entry((canonical, python, outputs.clone())).or_insert_with(find)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::builder::WheelBuilder;
-use crate::cache::{CachedSdist, RecordKey, RecordKind};
+use crate::cache::{Cache, CachedSdist, RecordKey, RecordKind};
 use crate::digest::{HashingWriter, Sha256};
 use crate::lock::{GitSource, SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
@@ -116,13 +116,14 @@ impl WheelBuild<'_> {
             }
             (SelectedSource::Directory(directory), _) => {
                 let SourceBuilder { settings, outputs, .. } = self.source_builder;
-                let variables = &settings.environment.references;
+                let (variables, cache) = (&settings.environment.references, self.source_builder.cache);
                 return directory_key(
                     &self.job.selected.name,
                     directory,
                     outputs,
                     variables,
                     &self.builder.environment(),
+                    cache,
                 );
             }
             _ => return None,
@@ -186,8 +187,9 @@ pub(super) fn directory_key(
     outputs: &[PathBuf],
     variables: &Variables,
     environment: &str,
+    cache: &Cache,
 ) -> Option<RecordKey> {
-    let state = directory_state::state(directory, outputs, variables)?;
+    let state = directory_state::state(directory, outputs, variables, cache)?;
     let source = format!("directory {name}\n{state}");
     Some(RecordKey::new(format!("built wheel {FORMAT}"), &[&source, &environment]))
 }
