@@ -7,6 +7,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use sha2::Digest as _;
+use sha2::digest::common::hazmat::SerializableState as _;
 
 /// A digest algorithm that a lock file may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,6 +129,21 @@ impl Sha256 {
     /// Returns the digest in lower-case hexadecimal, without the algorithm's name.
     pub fn hex(&self) -> String {
         hex::encode(self.0)
+    }
+}
+
+/// The state of SHA-256 after some bytes, from which it goes on over the rest.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Sha256State(Vec<u8>);
+
+impl Sha256State {
+    pub(crate) fn of(hasher: &sha2::Sha256) -> Self {
+        Self(hasher.serialize().to_vec())
+    }
+
+    /// Returns the hasher, or `None` if this is not a state.
+    pub(crate) fn hasher(&self) -> Option<sha2::Sha256> {
+        sha2::Sha256::deserialize(&self.0.as_slice().try_into().ok()?).ok()
     }
 }
 

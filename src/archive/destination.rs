@@ -197,7 +197,7 @@ impl OpenOutput {
     }
 
     /// Completes the output at its path. A file that has these bytes already, by their digest, is left as it is, with its
-    /// time; returns whether it is.
+    /// time. `known` is the digest of the file at the path, if it need not be read.
     ///
     /// # Errors
     /// The file cannot be renamed, or the path leads to something else by now.
@@ -206,19 +206,40 @@ impl OpenOutput {
         path: &Path,
         format: FileFormat,
         (size, sha256): (u64, Sha256),
-    ) -> Result<bool, ArchiveError> {
-        let Self::Temporary(temporary) = self else { return Ok(false) };
+        known: Option<Sha256>,
+    ) -> Result<CompletedOutput, ArchiveError> {
+        let Self::Temporary(temporary) = self else { return Ok(CompletedOutput::Streamed) };
         check_replaceable(path, format)?;
         if Destination::of(path) != Destination::File {
             let source = io::Error::other("it was replaced by something that is not a file");
             return Err(ArchiveError::Write { path: path.to_owned(), source });
         }
-        if has_content(path, size, sha256).unwrap_or(false) {
-            return Ok(true);
+        let is_unchanged = match known {
+            Some(known) => known == sha256,
+            None => has_content(path, size, sha256).unwrap_or(false),
+        };
+        if is_unchanged {
+            return Ok(CompletedOutput::Unchanged);
         }
-        temporary.persist(path).map_err(ArchiveError::write(path))?;
-        Ok(false)
+        temporary.persist(path).map(CompletedOutput::Moved).map_err(ArchiveError::write(path))
     }
+
+    /// Returns the file, unless the output goes elsewhere.
+    pub(super) fn as_temporary(&self) -> Option<&File> {
+        match self {
+            Self::Temporary(file) => Some(file.as_file()),
+            Self::Stream(_) => None,
+        }
+    }
+}
+
+/// What became of an output.
+pub(super) enum CompletedOutput {
+    Streamed,
+    /// The file has these bytes already.
+    Unchanged,
+    /// The file is at its path.
+    Moved(File),
 }
 
 /// Returns whether there is a regular file with these bytes at a path itself.

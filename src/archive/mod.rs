@@ -5,6 +5,7 @@
 
 pub(crate) mod deflate;
 pub(crate) mod destination;
+pub(crate) mod earlier;
 pub mod layer;
 mod open_wheels;
 pub mod output;

@@ -9,8 +9,9 @@ use std::thread::{self, JoinHandle};
 use sha2::Digest as _;
 
 use super::ArchiveError;
-use super::destination::{FileFormat, OpenOutput};
-use crate::digest::Sha256;
+use super::destination::{CompletedOutput, FileFormat, OpenOutput};
+use super::earlier::{self, EarlierOutput, OutputStamp};
+use crate::digest::{Sha256, Sha256State};
 
 /// The size of a buffer, in bytes. So few are still in the processor's cache when they are written and then hashed.
 const BUFFER: usize = 512 * 1024;
@@ -26,10 +27,23 @@ pub(crate) struct OutputFile {
     format: FileFormat,
     buffer: Vec<u8>,
     written: u64,
-    filled: Option<SyncSender<Vec<u8>>>,
+    filled: Option<SyncSender<Portion>>,
     empty: Receiver<Vec<u8>>,
     writer: Option<JoinHandle<io::Result<OpenOutput>>>,
-    hasher: Option<JoinHandle<Sha256>>,
+    hasher: Option<JoinHandle<HashedOutput>>,
+}
+
+/// What passes through the threads.
+enum Portion {
+    Bytes(Vec<u8>),
+    /// The state of the digest is to be kept.
+    Mark,
+}
+
+/// The digest of an output, and its state at the mark.
+struct HashedOutput {
+    sha256: Sha256,
+    marked: Option<Sha256State>,
 }
 
 impl OutputFile {
@@ -42,14 +56,43 @@ impl OutputFile {
         Ok(Self::new(OpenOutput::open(path, format)?, path, format))
     }
 
+    /// Begins an output as [`create`](Self::create) does, with the first `length` bytes of an earlier one, after which the
+    /// digest has the state `state`. Calls `advance` with each number of bytes that were copied. Returns `None` if the earlier
+    /// output may have changed or cannot be copied from.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub(crate) fn after(
+        (earlier, length): (&EarlierOutput, u64),
+        state: &Sha256State,
+        (path, format): (&Path, FileFormat),
+        advance: impl Fn(u64),
+    ) -> Result<Option<Self>, ArchiveError> {
+        let (Some(hasher), Some(from)) = (state.hasher(), earlier.open()) else { return Ok(None) };
+        let sink = OpenOutput::open(path, format)?;
+        let Some(to) = sink.as_temporary() else { return Ok(None) };
+        // Errors are not reported: whatever the reason, writing all of the output succeeds, or names it.
+        let is_copied = earlier::copy_start(&from, to, length, advance).unwrap_or(false);
+        if !is_copied || !earlier.is_in(&from) {
+            return Ok(None);
+        }
+        let mut output = Self::resumed(sink, hasher, path, format);
+        output.written = length;
+        Ok(Some(output))
+    }
+
     /// Begins an output into a pipe, which errors call `name`.
     pub(crate) fn stream(pipe: File, name: &Path, format: FileFormat) -> Self {
         Self::new(OpenOutput::Stream(pipe), name, format)
     }
 
     fn new(sink: OpenOutput, path: &Path, format: FileFormat) -> Self {
-        let (filled, to_write) = sync_channel::<Vec<u8>>(BUFFERS);
-        let (written, to_hash) = sync_channel::<Vec<u8>>(BUFFERS);
+        Self::resumed(sink, sha2::Sha256::new(), path, format)
+    }
+
+    fn resumed(sink: OpenOutput, hasher: sha2::Sha256, path: &Path, format: FileFormat) -> Self {
+        let (filled, to_write) = sync_channel::<Portion>(BUFFERS);
+        let (written, to_hash) = sync_channel::<Portion>(BUFFERS);
         let (hashed, empty) = sync_channel::<Vec<u8>>(BUFFERS);
         for _ in 1..BUFFERS {
             // The channel has room for every buffer, so this cannot block.
@@ -57,22 +100,29 @@ impl OutputFile {
         }
         let writer = thread::spawn(move || {
             let mut sink = sink;
-            for buffer in to_write {
-                sink.write_all(&buffer)?;
+            for portion in to_write {
+                if let Portion::Bytes(bytes) = &portion {
+                    sink.write_all(bytes)?;
+                }
                 // This fails only if the hasher has panicked, which `join` reports.
-                let _ = written.send(buffer);
+                let _ = written.send(portion);
             }
             Ok(sink)
         });
         let hasher = thread::spawn(move || {
-            let mut hasher = sha2::Sha256::new();
-            for mut buffer in to_hash {
-                hasher.update(&buffer);
-                buffer.clear();
-                // This fails once everything is written: buffers are no longer needed then.
-                let _ = hashed.send(buffer);
+            let (mut hasher, mut marked) = (hasher, None);
+            for portion in to_hash {
+                match portion {
+                    Portion::Bytes(mut buffer) => {
+                        hasher.update(&buffer);
+                        buffer.clear();
+                        // This fails once everything is written: buffers are no longer needed then.
+                        let _ = hashed.send(buffer);
+                    }
+                    Portion::Mark => marked = Some(Sha256State::of(&hasher)),
+                }
             }
-            Sha256(hasher.finalize().into())
+            HashedOutput { sha256: Sha256(hasher.finalize().into()), marked }
         });
         Self {
             path: path.to_owned(),
@@ -134,17 +184,29 @@ impl OutputFile {
     fn pass_on(&mut self) -> Result<(), ArchiveError> {
         // The channels close early only if the writer failed; `join` returns its error.
         let passed = match (&self.filled, self.empty.recv()) {
-            (Some(filled), Ok(empty)) => filled.send(std::mem::replace(&mut self.buffer, empty)).is_ok(),
+            (Some(filled), Ok(empty)) => {
+                filled.send(Portion::Bytes(std::mem::replace(&mut self.buffer, empty))).is_ok()
+            }
             _ => false,
         };
         if passed { Ok(()) } else { self.join().map(|_| ()) }
     }
 
-    fn join(&mut self) -> Result<(OpenOutput, Sha256), ArchiveError> {
+    /// Keeps the state of the digest at this position, for [`FinishedFile::take_mark`].
+    ///
+    /// # Errors
+    /// An earlier write failed.
+    pub(crate) fn mark(&mut self) -> Result<(), ArchiveError> {
+        self.pass_on()?;
+        let passed = self.filled.as_ref().is_some_and(|filled| filled.send(Portion::Mark).is_ok());
+        if passed { Ok(()) } else { self.join().map(|_| ()) }
+    }
+
+    fn join(&mut self) -> Result<(OpenOutput, HashedOutput), ArchiveError> {
         self.filled = None;
         let sink = result_of(self.writer.take()).flatten().map_err(ArchiveError::write(&self.path))?;
-        let sha256 = result_of(self.hasher.take()).map_err(ArchiveError::write(&self.path))?;
-        Ok((sink, sha256))
+        let hashed = result_of(self.hasher.take()).map_err(ArchiveError::write(&self.path))?;
+        Ok((sink, hashed))
     }
 
     /// Completes the output; a file is still at its temporary path.
@@ -153,8 +215,9 @@ impl OutputFile {
     /// Writing failed.
     pub(crate) fn finish(mut self) -> Result<FinishedFile, ArchiveError> {
         self.pass_on()?;
-        let (sink, sha256) = self.join()?;
-        Ok(FinishedFile { sink, path: self.path.clone(), format: self.format, sha256, size: self.written })
+        let (sink, HashedOutput { sha256, marked }) = self.join()?;
+        let (path, format, size) = (self.path.clone(), self.format, self.written);
+        Ok(FinishedFile { sink, path, format, sha256, size, marked, start: None, earlier: None })
     }
 }
 
@@ -181,6 +244,11 @@ pub struct FinishedFile {
     format: FileFormat,
     pub(crate) sha256: Sha256,
     pub(crate) size: u64,
+    marked: Option<Sha256State>,
+    /// The key of what later outputs may begin with, too.
+    start: Option<Sha256>,
+    /// The output that this one begins like.
+    earlier: Option<EarlierOutput>,
 }
 
 /// An output at its path.
@@ -192,6 +260,13 @@ pub struct PersistedFile {
     pub is_unchanged: bool,
 }
 
+/// A file at its path, and what to remember for later outputs that begin like it, with the key of that start.
+#[derive(Debug)]
+pub(crate) struct RememberedFile {
+    pub(crate) file: PersistedFile,
+    pub(crate) output: Option<(Sha256, EarlierOutput)>,
+}
+
 impl FinishedFile {
     /// Moves the file to its final path atomically, and replaces an earlier output that is there, unless that has the same
     /// bytes.
@@ -199,8 +274,37 @@ impl FinishedFile {
     /// # Errors
     /// The file cannot be renamed, or another file was created at the path meanwhile.
     pub fn persist(self) -> Result<PersistedFile, ArchiveError> {
-        let is_unchanged = self.sink.persist(&self.path, self.format, (self.size, self.sha256))?;
-        Ok(PersistedFile { path: self.path, is_unchanged })
+        Ok(self.persist_remembered()?.file)
+    }
+
+    /// As [`persist`](Self::persist), for an output with a [start](Self::begin_with).
+    ///
+    /// # Errors
+    /// As [`persist`](Self::persist).
+    pub(crate) fn persist_remembered(self) -> Result<RememberedFile, ArchiveError> {
+        let Self { sink, path, format, sha256, size, start, earlier, .. } = self;
+        let temporary = sink.as_temporary().filter(|_| start.is_some());
+        let before = temporary.and_then(|file| OutputStamp::settled(file).ok().flatten());
+        let known = earlier.filter(|earlier| earlier.is_at(&path)).map(|earlier| earlier.sha256);
+        let completed = sink.persist(&path, format, (size, sha256), known)?;
+        let is_unchanged = matches!(completed, CompletedOutput::Unchanged);
+        let stamp = match (completed, before) {
+            (CompletedOutput::Moved(file), Some(before)) => before.after_rename(&file).ok().flatten(),
+            _ => None,
+        };
+        let absolute = std::path::absolute(&path).ok();
+        let output = stamp.zip(absolute).map(|(stamp, path)| EarlierOutput { path, stamp, sha256 });
+        Ok(RememberedFile { file: PersistedFile { path, is_unchanged }, output: start.zip(output) })
+    }
+
+    /// Sets the key of what later outputs may begin with, too, and the output that it was copied from.
+    pub(crate) fn begin_with(&mut self, start: Sha256, earlier: Option<EarlierOutput>) {
+        (self.start, self.earlier) = (Some(start), earlier);
+    }
+
+    /// Takes the state of the digest at the mark.
+    pub(crate) fn take_mark(&mut self) -> Option<Sha256State> {
+        self.marked.take()
     }
 
     #[cfg(test)]
@@ -290,11 +394,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut output = OutputFile::create(&directory.path().join("file"), FileFormat::Zip).unwrap();
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let (filled, to_write) = sync_channel::<Vec<u8>>(BUFFERS);
+        let (filled, to_write) = sync_channel::<Portion>(BUFFERS);
         output.filled = Some(filled);
         output.writer = Some(thread::spawn(move || {
-            for buffer in to_write {
-                (&full).write_all(&buffer)?;
+            for portion in to_write {
+                if let Portion::Bytes(bytes) = portion {
+                    (&full).write_all(&bytes)?;
+                }
             }
             TemporaryFile::new_in(&std::env::temp_dir()).map(OpenOutput::Temporary)
         }));

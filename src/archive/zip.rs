@@ -6,6 +6,7 @@
 //!
 //! Specification: [APPNOTE 6.3.10](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -16,8 +17,10 @@ use rayon::prelude::*;
 use super::ArchiveError;
 use super::deflate::{self, Deflated};
 use super::destination::FileFormat;
+use super::earlier::EarlierOutput;
 use super::open_wheels::OpenWheels;
 use super::output::{FinishedFile, OutputFile};
+use crate::digest::{Sha256, Sha256State};
 use crate::report::{Phase, Reporter};
 use crate::tree::{Extent, FileContent, FileOrigin, FileTree, PresentContent, TreeEntry, TreePath, ZipCompression};
 
@@ -28,6 +31,12 @@ use headers::EntryHeaders;
 /// Files up to this size in bytes are deflated in memory, several at once. Larger ones are deflated twice, first to learn
 /// the compressed size, which precedes the bytes. So memory does not grow with the files.
 const IN_MEMORY: u64 = 512 * 1024;
+
+/// The version of this writer, a part of the key of what is known of a zip: raised when its output changes.
+const FORMAT: u32 = 1;
+
+/// The smallest start that is copied from an earlier zip, in bytes: a smaller one is written as fast.
+const SMALLEST_START: u64 = 1 << 20;
 
 /// How many entries are prepared together.
 const BATCH: usize = 64;
@@ -46,22 +55,81 @@ impl<'a> ZipEntries<'a> {
         Self { dependencies, own }
     }
 
-    /// Writes the zip, which is at `path` once it is persisted. Advances [`Phase::Write`] by the bytes written.
+    /// Returns a digest of what decides the bytes of the dependencies, besides the wheels that they are copied from; `None` if
+    /// they are too few to be worth copying from an earlier zip.
+    pub(crate) fn start_key(&self) -> Option<Sha256> {
+        let mut text = format!("zip {FORMAT}\n");
+        let mut length = 0;
+        for (path, entry) in &self.dependencies {
+            let (sha256, stored) = match entry.content.present() {
+                Ok(PresentContent::Archived { extent, .. }) => (extent.sha256, extent.compressed_size),
+                Ok(PresentContent::Bytes(bytes)) => (Sha256::of(bytes), bytes.len() as u64),
+                // The file may change at any time. Writing the zip reports the error.
+                Ok(PresentContent::File { .. }) | Err(_) => return None,
+            };
+            let mode = entry.access.mode.permissions();
+            // Infallible, into a string.
+            let _ = writeln!(text, "{mode:o} {stored} {} {path}", sha256.hex());
+            length += stored;
+        }
+        (length >= SMALLEST_START).then(|| Sha256::of(text.as_bytes()))
+    }
+
+    /// Writes the zip, which is at `path` once it is persisted. Advances [`Phase::Write`] by the bytes written. Returns what is
+    /// known of its start, too.
     ///
     /// # Errors
     /// The output cannot be written, a file cannot be read, or a file of the project changes meanwhile.
-    pub(crate) fn write(&self, path: &Path, reporter: &dyn Reporter) -> Result<FinishedFile, ArchiveError> {
-        let mut writer = ZipWriter {
-            output: OutputFile::create(path, FileFormat::Zip)?,
-            central_directory: Vec::new(),
-            entries: 0,
-            wheels: OpenWheels::default(),
-            reporter,
-        };
+    pub(crate) fn write(
+        &self,
+        path: &Path,
+        reporter: &dyn Reporter,
+    ) -> Result<(FinishedFile, Option<ZipStart>), ArchiveError> {
+        let mut writer = ZipWriter::new(OutputFile::create(path, FileFormat::Zip)?, reporter);
         writer.all(&self.dependencies)?;
+        writer.output.mark()?;
+        let (length, entries) = (writer.output.position(), writer.entries);
+        let central_directory = writer.central_directory.clone();
         writer.all(&self.own)?;
-        writer.end()
+        let mut finished = writer.end()?;
+        let start = finished.take_mark().map(|state| ZipStart { length, entries, central_directory, state });
+        Ok((finished, start))
     }
+
+    /// Writes the zip as [`write`](Self::write) does, but copies its start from an earlier one. Returns `None` if that is not
+    /// possible.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub(crate) fn write_after(
+        &self,
+        start: &ZipStart,
+        earlier: &EarlierOutput,
+        path: &Path,
+        reporter: &dyn Reporter,
+    ) -> Result<Option<FinishedFile>, ArchiveError> {
+        let copied = OutputFile::after((earlier, start.length), &start.state, (path, FileFormat::Zip), |bytes| {
+            reporter.advance(Phase::Write, bytes);
+        });
+        let Some(output) = copied? else { return Ok(None) };
+        let mut writer = ZipWriter::new(output, reporter);
+        (writer.entries, writer.central_directory) = (start.entries, start.central_directory.clone());
+        writer.all(&self.own)?;
+        writer.end().map(Some)
+    }
+}
+
+/// What is known of the start of a zip, up to the last file of its dependencies.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct ZipStart {
+    /// In bytes.
+    length: u64,
+    /// The number of entries.
+    entries: u64,
+    /// Their headers in the central directory.
+    central_directory: Vec<u8>,
+    /// The state of the zip's digest after these bytes.
+    state: Sha256State,
 }
 
 /// Writes a tree as a zip whose entries are sorted by path. See [`ZipEntries::write`].
@@ -69,7 +137,7 @@ impl<'a> ZipEntries<'a> {
 /// # Errors
 /// As [`ZipEntries::write`].
 pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<FinishedFile, ArchiveError> {
-    ZipEntries::new(tree, |_| true).write(path, reporter)
+    Ok(ZipEntries::new(tree, |_| true).write(path, reporter)?.0)
 }
 
 /// The bytes of an entry, as far as its header needs them.
@@ -150,6 +218,10 @@ struct ZipWriter<'a> {
 }
 
 impl<'a> ZipWriter<'a> {
+    fn new(output: OutputFile, reporter: &'a dyn Reporter) -> Self {
+        Self { output, central_directory: Vec::new(), entries: 0, wheels: OpenWheels::default(), reporter }
+    }
+
     fn all(&mut self, entries: &[(&'a TreePath, &'a TreeEntry)]) -> Result<(), ArchiveError> {
         for batch in entries.chunks(BATCH) {
             for ((path, entry), prepared) in batch.iter().zip(prepare_batch(batch)?) {

@@ -44,6 +44,10 @@ pub(crate) enum RecordKind {
     Note,
     /// The digest of a large file of a local project, by its path, its number, its size and its times.
     LargeFile,
+    /// The start of zips, by the files in it.
+    ZipStart,
+    /// The last zip on this machine that begins with these files, by the same.
+    Zip,
 }
 
 impl RecordKind {
@@ -64,6 +68,8 @@ impl RecordKind {
             Self::PackOutline => "outlines",
             Self::Note => "notes",
             Self::LargeFile => "files",
+            Self::ZipStart => "zip-starts",
+            Self::Zip => "zips",
         }
     }
 
@@ -81,7 +87,9 @@ impl RecordKind {
             | Self::Interpreter
             | Self::Built
             | Self::Note
-            | Self::LargeFile => false,
+            | Self::LargeFile
+            | Self::ZipStart
+            | Self::Zip => false,
         }
     }
 }

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::digest::Sha256;
 use crate::report::Silent;
 use crate::tree::{Distribution, ExtentFormat, FileAccess, FileMode, FileOrigin};
 
@@ -83,7 +82,7 @@ fn dependencies_come_first() {
     let projects = BTreeSet::from([&core]);
     let directory = tempfile::tempdir().unwrap();
     let finished = ZipEntries::new(&tree, |origin| origin.is_own(&projects));
-    let finished = finished.write(&directory.path().join("out.zip"), &Silent).unwrap();
+    let (finished, _) = finished.write(&directory.path().join("out.zip"), &Silent).unwrap();
     let archive = zip::ZipArchive::new(finished.as_file().try_clone().unwrap()).unwrap();
     let names: Vec<_> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
     assert_eq!(names, ["boto3/b.py", "numpy/z.py", "app.py", "core/a.py", "zoo.py"]);

@@ -1,5 +1,6 @@
 //! Builds Lambda functions: the zip of a function, and of its layer.
 
+mod earlier_zips;
 mod package;
 mod report;
 mod write;
@@ -7,6 +8,7 @@ mod write;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use self::earlier_zips::EarlierZips;
 use self::package::{package, schemes};
 use self::report::BuiltFunction;
 use crate::audit::handler::{Handler, ImportRoot};
@@ -213,12 +215,13 @@ fn build(
     if !settings.allow_oversize {
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
     }
-    let finished = write::write(&package, &plan.project_names(), &outputs, reporter)?;
+    let earlier = EarlierZips::new(&distributions, cache);
+    let finished = write::write(&package, &plan.project_names(), &earlier, &outputs, reporter)?;
     let size = finished.iter().map(|(_, finished)| finished.size).sum();
     budget::check(common.audit.max_size.as_ref(), size, &distributions)?;
     write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let documents = documents::beside_zip(settings, &plan, &distributions, &finished, &outputs)?;
-    let artifacts = write::persist(finished, &package, &settings.documents, reporter)?;
+    let artifacts = write::persist(finished, &package, &settings.documents, cache, reporter)?;
     let sources = BuildSources::of(common, &settings.documents, &function.project, plans, distributions.iter(), false);
     let written = artifacts.iter().map(|artifact| WrittenOutput {
         path: artifact.path.clone(),

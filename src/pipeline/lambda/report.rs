@@ -6,8 +6,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::earlier_zips;
 use crate::archive::ArchiveError;
 use crate::archive::output::FinishedFile;
+use crate::cache::Cache;
 use crate::lambda::{DeploymentPackage, limits};
 use crate::name::DistributionName;
 use crate::pipeline::install::{InstalledDistribution, trim_report};
@@ -84,9 +86,10 @@ pub(super) fn artifact(
     kind: ArtifactKind,
     finished: FinishedFile,
     tree: &FileTree,
+    cache: &Cache,
 ) -> Result<ArtifactReport, ArchiveError> {
     let (sha256, size) = (finished.sha256, finished.size);
-    let persisted = finished.persist()?;
+    let persisted = earlier_zips::persist(finished, cache)?;
     Ok(ArtifactReport {
         kind,
         path: persisted.path,

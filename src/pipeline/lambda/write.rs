@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::earlier_zips::EarlierZips;
 use super::report;
 use crate::archive::output::FinishedFile;
 use crate::archive::zip::ZipEntries;
+use crate::cache::Cache;
 use crate::lambda::DeploymentPackage;
 use crate::name::DistributionName;
 use crate::pipeline::{BuildError, documents};
@@ -20,14 +22,15 @@ use crate::settings::DocumentSettings;
 pub(super) fn write(
     package: &DeploymentPackage,
     projects: &BTreeSet<&DistributionName>,
+    earlier: &EarlierZips,
     outputs: &[(ArtifactKind, PathBuf)],
     reporter: &dyn Reporter,
 ) -> Result<Vec<(ArtifactKind, FinishedFile)>, BuildError> {
     let total = package.trees().flat_map(|(_, tree)| tree.iter()).map(|(_, entry)| entry.content.stored_size()).sum();
     let writing = RunningPhase::start(reporter, Phase::Write, total);
     let finished = package.trees().zip(outputs).map(|((kind, tree), (_, path))| {
-        let finished = ZipEntries::new(tree, |origin| origin.is_own(projects)).write(path, reporter)?;
-        Ok((kind, finished))
+        let entries = ZipEntries::new(tree, |origin| origin.is_own(projects));
+        Ok((kind, earlier.write(&entries, path, reporter)?))
     });
     let finished = finished.collect::<Result<_, BuildError>>()?;
     writing.finish();
@@ -56,10 +59,11 @@ pub(super) fn persist(
     finished: Vec<(ArtifactKind, FinishedFile)>,
     package: &DeploymentPackage,
     documents: &DocumentSettings,
+    cache: &Cache,
     reporter: &dyn Reporter,
 ) -> Result<Vec<ArtifactReport>, BuildError> {
     let artifacts = finished.into_iter().zip(package.trees());
-    let artifacts = artifacts.map(|((kind, finished), (_, tree))| report::artifact(kind, finished, tree));
+    let artifacts = artifacts.map(|((kind, finished), (_, tree))| report::artifact(kind, finished, tree, cache));
     let artifacts: Vec<ArtifactReport> = artifacts.collect::<Result<_, _>>()?;
     if let Some(function) = artifacts.first().filter(|function| !function.unchanged) {
         documents::remove_stale(documents, &function.path, reporter)?;
