@@ -36,16 +36,17 @@ impl<'a> WorkflowAnnotation<'a> {
     }
 }
 
+/// Where a message points.
 #[derive(Debug, PartialEq, Eq)]
-struct AnnotationLocation<'a> {
-    file: String,
-    line: Option<&'a str>,
+pub(super) struct AnnotationLocation<'a> {
+    pub(super) file: String,
+    pub(super) line: Option<&'a str>,
     column: Option<&'a str>,
 }
 
 impl<'a> AnnotationLocation<'a> {
     /// Returns the first location that a line of a message begins with.
-    fn of(message: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Option<Self> {
+    pub(super) fn of(message: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Option<Self> {
         message.lines().find_map(|line| Self::of_line(line.trim_start(), &resolve))
     }
 

@@ -45,9 +45,9 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Returns the directory of the repository in which a GitHub workflow runs.
+/// Returns the directory of the repository in which a GitHub workflow or a job of GitLab runs.
 pub(crate) fn workspace() -> Option<PathBuf> {
-    variable("GITHUB_WORKSPACE").map(PathBuf::from)
+    variable("GITHUB_WORKSPACE").or_else(|| variable("CI_PROJECT_DIR")).map(PathBuf::from)
 }
 
 /// Returns the value of an option without parsing the command line, for errors of the parser itself.

@@ -51,7 +51,7 @@ pub(crate) enum CliError {
     /// A manual page cannot be written.
     #[error(transparent)]
     Page(#[from] ArchiveError),
-    #[error("cannot print --json on standard output, which is the output of the artifact")]
+    #[error("cannot print a document on standard output, which is the output of the artifact")]
     ArtifactAndJson,
     #[error("cannot write to standard output: it is a terminal")]
     Terminal,
@@ -89,7 +89,9 @@ impl Hints for CliError {
             Self::Option(error) => error.hints(),
             Self::Project(error) => error.hints(),
             Self::NotSelected(error) => error.hints(),
-            Self::ArtifactAndJson => vec!["write the artifact to a file, or omit --json".to_owned()],
+            Self::ArtifactAndJson => {
+                vec!["write the artifact to a file, or omit --json and --output-format".to_owned()]
+            }
             Self::Terminal => vec!["redirect standard output, or write to a file with --output".to_owned()],
             Self::NotVerified { flags, .. } if !flags.is_empty() => vec![format!(
                 "pass the options that the artifact was built with, or --target NAME; these may differ: {}",

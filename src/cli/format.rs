@@ -19,6 +19,8 @@ pub(crate) enum OutputFormat {
     Json,
     /// Errors and warnings as annotations of a GitHub workflow
     Github,
+    /// Errors and warnings as a code quality report of GitLab
+    Gitlab,
 }
 
 impl OutputFormat {
@@ -52,7 +54,7 @@ impl OutputFormat {
         match environment::variable(VARIABLE) {
             None => Ok(Self::default()),
             Some(text) => Self::from_str(&text, false).map_err(|_| {
-                let message = format!("invalid value '{text}' for {VARIABLE}: expected text, json or github");
+                let message = format!("invalid value '{text}' for {VARIABLE}: expected text, json, github or gitlab");
                 Cli::command().error(ErrorKind::InvalidValue, message)
             }),
         }

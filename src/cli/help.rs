@@ -37,7 +37,7 @@ const GLOBAL_VARIABLES: &[EnvironmentVariable] = &[
         "PYBUNDLE_NETWORK_TIMEOUT",
         "How long a server may be silent, in seconds, unless --network-timeout says so [default: 120]",
     ),
-    variable("PYBUNDLE_OUTPUT_FORMAT", "text, json or github, unless --output-format chooses one"),
+    variable("PYBUNDLE_OUTPUT_FORMAT", "text, json, github or gitlab, unless --output-format chooses one"),
     variable("XDG_CACHE_HOME", "The directory in which the cache is kept by default [default: ~/.cache]"),
     variable("NO_COLOR, CLICOLOR, CLICOLOR_FORCE", "Whether output is colored, unless --color decides"),
     variable("COLUMNS", "The width of tables where standard output is not a terminal [default: 80]"),

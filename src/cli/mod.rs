@@ -6,6 +6,7 @@ mod annotation;
 mod arguments;
 mod build;
 mod cache;
+mod code_quality;
 mod completions;
 mod config;
 mod contents;
@@ -150,11 +151,12 @@ pub fn main() -> ExitCode {
 
 /// Returns the exit status of a command, after printing its error.
 fn exit(result: Result<ExitCode, CliError>, printer: &Printer) -> ExitCode {
-    match result {
-        Ok(status) => status,
-        Err(error) => {
-            printer.error(&error);
-            ExitCode::from(error.exit_status())
-        }
+    let status = result.unwrap_or_else(|error| {
+        printer.error(&error);
+        ExitCode::from(error.exit_status())
+    });
+    match printer.finish() {
+        Ok(()) => status,
+        Err(error) => ExitCode::from(error.exit_status()),
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::annotation::{self, AnnotationLevel, WorkflowAnnotation};
 use super::arguments::{ColorWhen, GlobalArguments};
+use super::code_quality;
 use super::environment;
 use super::error::CliError;
 use super::explanation;
@@ -172,7 +173,7 @@ impl Printer {
     /// A file is standard output, which is a terminal, or also requested for a JSON document.
     pub(crate) fn beside<'a>(self, mut files: impl Iterator<Item = &'a Path>) -> Result<Self, CliError> {
         let has_artifact = files.any(destination::is_standard_output);
-        if has_artifact && self.format == OutputFormat::Json {
+        if has_artifact && matches!(self.format, OutputFormat::Json | OutputFormat::Gitlab) {
             return Err(CliError::ArtifactAndJson);
         }
         // As `docker save` does.
@@ -211,10 +212,14 @@ impl Printer {
         if self.quiet {
             return Ok(());
         }
-        let terminal = if self.has_artifact { terminal_width(io::stderr()) } else { terminal_width(io::stdout()) };
+        let terminal = if self.has_artifact || self.format == OutputFormat::Gitlab {
+            terminal_width(io::stderr())
+        } else {
+            terminal_width(io::stdout())
+        };
         let mut written = TextPage::new(terminal);
         page(&mut written);
-        if self.has_artifact {
+        if self.has_artifact || self.format == OutputFormat::Gitlab {
             anstream::eprint!("{}", written.text);
             return Ok(());
         }
@@ -239,6 +244,14 @@ impl Printer {
         self.raw(format!("{}\n", plain::escaped_json(&json)).as_bytes())
     }
 
+    /// Prints GitLab's report, if that is the format.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn finish(&self) -> Result<(), CliError> {
+        if self.format == OutputFormat::Gitlab { self.document(&code_quality::report()) } else { Ok(()) }
+    }
+
     /// Prints bytes as they are.
     ///
     /// # Errors
@@ -253,7 +266,10 @@ impl Printer {
         match self.format {
             _ if self.quiet => {}
             OutputFormat::Github => annotate(AnnotationLevel::Warning, prefix, message),
-            OutputFormat::Text | OutputFormat::Json => {
+            OutputFormat::Text | OutputFormat::Json | OutputFormat::Gitlab => {
+                if self.format == OutputFormat::Gitlab {
+                    add_issue(AnnotationLevel::Warning, prefix, message);
+                }
                 anstream::eprintln!("{WARNING}warning{WARNING:#}: {}", plain(&format!("{prefix}{message}")));
             }
         }
@@ -317,6 +333,10 @@ impl Printer {
             let lines: Vec<String> = std::iter::once(message.clone()).chain(causes).chain(hints).collect();
             return annotate(AnnotationLevel::Error, prefix, &lines.join("\n"));
         }
+        if self.format == OutputFormat::Gitlab {
+            let causes: String = causes.iter().map(|cause| format!("\nbecause: {cause}")).collect();
+            add_issue(AnnotationLevel::Error, prefix, &format!("{message}{causes}"));
+        }
         anstream::eprintln!("{ERROR}error{ERROR:#}: {}", plain(&format!("{prefix}{message}")));
         causes.iter().for_each(|cause| anstream::eprintln!("  {DIM}because{DIM:#}: {}", plain(cause)));
         hints.iter().for_each(|hint| anstream::eprintln!("{HINT}hint{HINT:#}: {}", plain(hint)));
@@ -327,6 +347,12 @@ impl Printer {
 fn terminal_width(stream: impl AsFd) -> Option<usize> {
     let columns = rustix::termios::tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
     columns.filter(|columns| *columns > 0)
+}
+
+/// Adds an issue to GitLab's report.
+fn add_issue(level: AnnotationLevel, prefix: &str, message: &str) {
+    let workspace = environment::workspace();
+    code_quality::add(level, prefix, &plain(message), |path| annotation::file(path, workspace.as_deref()));
 }
 
 /// Prints an annotation, in one write, so that lines of several threads do not mix.
@@ -380,9 +406,14 @@ pub(crate) fn usage(message: &clap::Error) -> ExitCode {
             &redact::text(&format!("{}{hints}", text.trim().trim_start_matches("error: "))),
         );
     } else {
+        if printer.format == OutputFormat::Gitlab {
+            add_issue(AnnotationLevel::Error, "", &redact::text(text.to_string().trim().trim_start_matches("error: ")));
+        }
         anstream::eprint!("{}", without_commands(&redact::text(&text.ansi().to_string())));
         hints.iter().for_each(|hint| anstream::eprintln!("{HINT}hint{HINT:#}: {}", plain(&redact::text(hint))));
     }
+    // It can only fail like the message itself.
+    let _ = printer.finish();
     ExitCode::from(2)
 }
 

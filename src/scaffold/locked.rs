@@ -126,7 +126,9 @@ impl DetectedLock {
                 file
                 @ (RequirementsSource::RequirementsIn | RequirementsSource::SetupPy | RequirementsSource::SetupCfg),
             ) => DependencyTool::File(file.file_name().into()),
-            Some(RequirementsSource::Conda) | None => DependencyTool::File(LockFormat::Requirements.file_name().into()),
+            Some(RequirementsSource::Conda | RequirementsSource::Pixi | RequirementsSource::PixiTable) | None => {
+                DependencyTool::File(LockFormat::Requirements.file_name().into())
+            }
         };
         let command = source.map_or("uv init --bare && uv lock".to_owned(), |source| source.lock_command());
         let has_setup = ["setup.py", "setup.cfg"].iter().any(|name| directory.join(name).is_file());

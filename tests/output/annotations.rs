@@ -1,4 +1,4 @@
-//! `--output-format github`: errors and warnings point at files, as the runner parses them.
+//! `--output-format github` and `gitlab`: errors and warnings point at files, as the runner and GitLab parse them.
 
 use std::fs;
 use std::process::Command;
@@ -157,7 +157,7 @@ fn passwords_are_shown_in_no_format() {
         &["inspect", "https://user:s3cret@host.invalid/simple"],
         &["image", "project", "--tag=https://user:s3cret@host.invalid/simple"],
     ] {
-        for format in ["text", "json", "github"] {
+        for format in ["text", "json", "github", "gitlab"] {
             let ran = run(studio().pybundle(words).args(["--output-format", format]));
             assert!(ran.status > 0 && !ran.err.is_empty(), "{words:?}: {ran:?}");
             assert!(!ran.err.contains("s3cret") && !ran.out.contains("s3cret"), "{words:?}: {ran:?}");
@@ -213,4 +213,41 @@ fn an_annotation_names_the_source_of_a_file_in_an_artifact() {
     assert_eq!(ran(&["build", "--project=services/two"], "."), std::slice::from_ref(&two));
     assert_eq!(ran(&["build"], "services/one"), [one]);
     assert_eq!(ran(&["lambda", "services/two", "--target=api"], "."), [two]);
+}
+
+/// The report as GitLab validates it (`codeclimate.json` of gitlabhq): strings, and the number of a line.
+fn gitlab_issues(output: &str) -> Vec<(String, u64, String)> {
+    let issues: Vec<serde_json::Value> = serde_json::from_str(output).unwrap();
+    let mut fingerprints = std::collections::BTreeSet::new();
+    let issues = issues.iter().map(|issue| {
+        let text = |pointer: &str| issue.pointer(pointer).and_then(|value| value.as_str()).unwrap().to_owned();
+        assert!(fingerprints.insert(text("/fingerprint")), "{output}");
+        assert!(["major", "minor"].contains(&&*text("/severity")), "{output}");
+        assert!(text("/check_name").starts_with("pybundle/"), "{output}");
+        let line = issue.pointer("/location/lines/begin").and_then(|line| line.as_u64()).unwrap();
+        (text("/location/path"), line, text("/description"))
+    });
+    issues.collect()
+}
+
+#[test]
+fn gitlab_gets_a_code_quality_report_on_standard_output_alone() {
+    let run_in = |words: &[&str]| {
+        let mut command = studio().pybundle(words);
+        command.env("CI_PROJECT_DIR", studio().path("")).env_remove("GITHUB_WORKSPACE");
+        run(command.arg("--output-format=gitlab"))
+    };
+    let broken = run_in(&["plan", "broken"]);
+    let text = fs::read_to_string(studio().path("broken/pyproject.toml")).unwrap();
+    let line = text.lines().position(|line| line.contains("100")).unwrap() as u64 + 1;
+    let issues = gitlab_issues(&broken.out);
+    assert_eq!((broken.status, issues.len()), (1, 1), "{broken:?}");
+    assert_eq!((issues[0].0.as_str(), issues[0].1), ("broken/pyproject.toml", line));
+    assert!(broken.err.contains("error: ") && broken.err.contains("invalid type: integer `100`"), "{broken:?}");
+    // What succeeds has an empty report, and its result is on standard error.
+    let planned = run_in(&["plan", "project"]);
+    assert_eq!((planned.status, planned.out.as_str()), (0, "[]\n"), "{planned:?}");
+    assert!(planned.err.contains("would write"), "{planned:?}");
+    let unparsed = run_in(&["plan", "--nothing"]);
+    assert_eq!((unparsed.status, gitlab_issues(&unparsed.out).len()), (2, 1), "{unparsed:?}");
 }

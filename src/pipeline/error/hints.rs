@@ -118,19 +118,19 @@ impl Hints for BuildError {
                 hint("declare it: `name` under [project] in pyproject.toml, or under [metadata] in setup.cfg")
             }
             Self::NoLock { command: Some(command), .. } => vec![format!(
-                "create one with `{command}`, or pass another with --lock: a uv.lock, pylock.toml, poetry.lock or requirements.txt"
+                "create one with `{command}`, or pass another with --lock: a uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock or requirements.txt"
             )],
             Self::NoLock { command: None, .. } => hint(
-                "omit --lock to use the project's own, or pass the path of a uv.lock, pylock.toml, poetry.lock or requirements.txt",
+                "omit --lock to use the project's own, or pass the path of a uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock or requirements.txt",
             ),
-            Self::NoLockOfConda { command, .. } => vec![format!(
-                "list the distributions from PyPI that environment.yml names in requirements.in, and lock them with `{command}`: \
+            Self::NoLockOfConda { source_file, command, .. } => vec![format!(
+                "list the distributions from PyPI that {source_file} names in requirements.in, and lock them with `{command}`: \
                  conda packages cannot be bundled"
             )],
             Self::LockOutdated(_) => hint("run `uv lock`, or pass --frozen to use the lock file without checking it"),
-            Self::UnknownLock(_) => {
-                hint("pass a uv.lock, pylock.toml, poetry.lock or requirements file whose name ends with .txt")
-            }
+            Self::UnknownLock(_) => hint(
+                "pass a uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock or requirements file whose name ends with .txt",
+            ),
             Self::NoArchitecture { .. } => hint("run `pybundle profile list` to see the available profiles"),
             Self::BuiltAnother { .. } => hint("lock again: the source has changed since it was locked"),
             Self::SameOutput(_) => hint("give each output its own path"),

@@ -182,7 +182,7 @@ pub(crate) enum BuildError {
     NoLock { path: PathBuf, command: Option<String> },
     /// The project has only an environment.yml.
     #[error("lock file {} does not exist", .path.display())]
-    NoLockOfConda { path: PathBuf, command: String },
+    NoLockOfConda { path: PathBuf, source_file: &'static str, command: String },
     #[error("{} does not match pyproject.toml, according to `uv lock --check`", .0.display())]
     LockOutdated(PathBuf),
     #[error("{} is not a supported lock file", .0.display())]

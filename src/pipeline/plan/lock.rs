@@ -103,8 +103,9 @@ fn missing(workspace: &Workspace) -> BuildError {
         None => {
             let source = RequirementsSource::of(workspace).unwrap_or(RequirementsSource::Pyproject);
             let path = directory.join(source.lock_name());
-            if source == RequirementsSource::Conda {
-                return BuildError::NoLockOfConda { path, command: source.lock_command() };
+            if source.is_of_conda() {
+                let source_file = source.file_name();
+                return BuildError::NoLockOfConda { path, source_file, command: source.lock_command() };
             }
             BuildError::NoLock { path, command: Some(source.lock_command()) }
         }
@@ -130,10 +131,14 @@ pub(crate) fn requires_nothing(workspace: &Workspace) -> bool {
     // Where pyproject.toml declares no dependencies, the lock of another tool has none either.
     let is_locked_otherwise = !table.contains_key("project") && foreign(workspace).is_some();
     let is_declared = is_locked_otherwise || declaring.any(|name| directory.join(name).exists());
+    let pixi = table.get("tool").and_then(|tool| tool.get("pixi"));
+    let has_pixi = pixi.is_some_and(|pixi| {
+        ["dependencies", "pypi-dependencies"].iter().any(|key| pixi.get(key).is_some_and(|table| !is_empty(table)))
+    });
     let project = table.get("project");
     let poetry = table.get("tool").and_then(|tool| tool.get("poetry"));
     let mut dependencies = [project, poetry].into_iter().flatten().filter_map(|table| table.get("dependencies"));
-    !is_declared && dependencies.all(is_empty)
+    !is_declared && !has_pixi && dependencies.all(is_empty)
 }
 
 /// Tells whether `dependencies` lists nothing; poetry lists Python itself, too.

@@ -18,6 +18,9 @@ pub(crate) enum RequirementsSource {
     SetupCfg,
     /// conda's environment.yml, which no tool locks for pip.
     Conda,
+    /// pixi.toml, or `[tool.pixi]` in pyproject.toml.
+    Pixi,
+    PixiTable,
 }
 
 impl RequirementsSource {
@@ -29,13 +32,18 @@ impl RequirementsSource {
         let is_poetry = table.get("tool").is_some_and(|tool| tool.get("poetry").is_some());
         // A pyproject.toml without `[project]` may only choose the build back end of a setup.py.
         let is_standard = table.contains_key("project");
+        // pixi also takes distributions from `[project]`, which uv locks.
+        let has_dependencies = table.get("project").is_some_and(|project| project.get("dependencies").is_some());
+        let is_pixi = !has_dependencies && table.get("tool").is_some_and(|tool| tool.get("pixi").is_some());
         let order = [
             (Self::RequirementsIn, true),
             (Self::Pipfile, true),
             (Self::Poetry, is_poetry),
+            (Self::PixiTable, is_pixi),
             (Self::Pyproject, is_standard),
             (Self::SetupPy, true),
             (Self::SetupCfg, true),
+            (Self::Pixi, true),
             (Self::Pyproject, true),
             (Self::Conda, true),
         ];
@@ -48,10 +56,11 @@ impl RequirementsSource {
         match self {
             Self::RequirementsIn => "requirements.in",
             Self::Pipfile => "Pipfile",
-            Self::Poetry | Self::Pyproject => FILENAME,
+            Self::Poetry | Self::Pyproject | Self::PixiTable => FILENAME,
             Self::SetupPy => "setup.py",
             Self::SetupCfg => "setup.cfg",
             Self::Conda => "environment.yml",
+            Self::Pixi => "pixi.toml",
         }
     }
 
@@ -61,7 +70,9 @@ impl RequirementsSource {
             Self::Pyproject => LockFormat::Uv.file_name(),
             Self::Poetry => LockFormat::Poetry.file_name(),
             Self::Pipfile => LockFormat::Pipfile.file_name(),
-            Self::RequirementsIn | Self::SetupPy | Self::SetupCfg | Self::Conda => "requirements.txt",
+            Self::RequirementsIn | Self::SetupPy | Self::SetupCfg | Self::Conda | Self::Pixi | Self::PixiTable => {
+                "requirements.txt"
+            }
         }
     }
 
@@ -71,17 +82,22 @@ impl RequirementsSource {
             Self::Pyproject => "uv lock".to_owned(),
             Self::Poetry => "poetry lock".to_owned(),
             Self::Pipfile => "pipenv lock".to_owned(),
-            Self::RequirementsIn | Self::SetupPy | Self::SetupCfg | Self::Conda => {
-                let file = if *self == Self::Conda { "requirements.in" } else { self.file_name() };
+            Self::RequirementsIn | Self::SetupPy | Self::SetupCfg | Self::Conda | Self::Pixi | Self::PixiTable => {
+                let file = if self.is_of_conda() { "requirements.in" } else { self.file_name() };
                 format!("uv pip compile --universal --generate-hashes -o requirements.txt {file}")
             }
         }
     }
 
+    /// Tells whether it names packages of conda, which are not bundled.
+    pub(crate) fn is_of_conda(&self) -> bool {
+        matches!(self, Self::Conda | Self::Pixi | Self::PixiTable)
+    }
+
     /// Returns the file if `uv pip compile` can read it.
     pub(crate) fn resolvable(&self, directory: &Path) -> Option<PathBuf> {
         match self {
-            Self::Pipfile | Self::Conda => None,
+            Self::Pipfile | Self::Conda | Self::Pixi | Self::PixiTable => None,
             Self::RequirementsIn | Self::Poetry | Self::Pyproject | Self::SetupPy | Self::SetupCfg => {
                 Some(directory.join(self.file_name()))
             }

@@ -232,10 +232,27 @@ fn a_project_without_a_lock_is_told_how_its_own_tool_makes_one() {
             "create one with `pipenv lock`, or ",
         ),
         (&[("pyproject.toml", poetry)], "poetry.lock does not exist\n", "create one with `poetry lock`, or "),
+        (
+            &[("pixi.toml", "[workspace]\n[pypi-dependencies]\nsix = '*'\n")],
+            "requirements.txt does not exist\n",
+            "list the distributions from PyPI that pixi.toml names in requirements.in, and lock them with `uv pip compile ",
+        ),
+        (
+            &[("pyproject.toml", "[project]\nname = 'a'\nversion = '1'\n[tool.pixi.pypi-dependencies]\nsix = '*'\n")],
+            "requirements.txt does not exist\n",
+            "list the distributions from PyPI that pyproject.toml names in requirements.in, and lock them with `uv pip compile ",
+        ),
     ] {
         let project = Project::new(&[("app.py", "import six\n")]);
         files.iter().for_each(|(path, text)| project.write(path, text.as_bytes()));
         let message = fail(&mut plan(project.path(), &[]));
         assert!(message.contains(&format!("{problem}hint: {hint}")), "{message}");
+        // The hint is followed.
+        if let Some(command) = message.split('`').nth(1).filter(|command| command.starts_with("uv pip compile")) {
+            project.write("requirements.in", b"six\n");
+            let words: Vec<&str> = command.split(' ').skip(1).collect();
+            project.uv(&words);
+            succeed(&mut plan(project.path(), &[]));
+        }
     }
 }
