@@ -54,6 +54,14 @@ impl Cache {
         Ok(CachedSdist { path, sha256 })
     }
 
+    /// Tells whether the source distribution with a digest is in the cache.
+    ///
+    /// # Errors
+    /// The cache cannot be read.
+    pub(crate) fn has_blob(&self, digest: &Digest) -> Result<bool, CacheError> {
+        Ok(self.resolve(digest)?.is_some_and(|sha256| self.blob(sha256).is_some()))
+    }
+
     /// Returns the file of a blob. The caller must verify its digest.
     pub fn blob(&self, digest: Sha256) -> Option<PathBuf> {
         let path = self.readable(self.blob_path(digest));

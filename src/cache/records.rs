@@ -77,7 +77,7 @@ impl RecordKind {
     /// this machine.
     pub(super) fn is_shared(self) -> bool {
         match self {
-            Self::Layer | Self::Needed | Self::Binaries | Self::PackOutline => true,
+            Self::Layer | Self::Needed | Self::Binaries | Self::PackOutline | Self::Built => true,
             Self::Compressed
             | Self::Base
             | Self::FileSystem
@@ -85,7 +85,6 @@ impl RecordKind {
             | Self::Page
             | Self::Pack
             | Self::Interpreter
-            | Self::Built
             | Self::Note
             | Self::LargeFile
             | Self::ZipStart

@@ -19,6 +19,18 @@ impl SharedRecords {
         self.0.extend(other.0);
     }
 
+    /// Returns the values of the records of a kind.
+    pub(crate) fn of_kind<T: DeserializeOwned>(&self, kind: RecordKind) -> Vec<T> {
+        let records = self.0.iter().filter(|((other, _), _)| *other == kind);
+        records.filter_map(|(_, value)| postcard::from_bytes(value).ok()).collect()
+    }
+
+    /// Removes the records of a kind.
+    pub(crate) fn without(mut self, kind: RecordKind) -> Self {
+        self.0.retain(|(other, _), _| *other != kind);
+        self
+    }
+
     /// Tells whether no record differs from the one with the same key in `other`.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
         self.0.iter().all(|(key, value)| other.0.get(key).is_none_or(|known| known == value))

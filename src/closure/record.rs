@@ -26,8 +26,8 @@ const LARGEST_INFLATED: u64 = 256 << 20;
 /// The level of compression: what is written once is read by every machine.
 const LEVEL: i32 = 19;
 
-/// The largest file whose text is recorded, in bytes. Files that are read to plan an image are much smaller.
-const LARGEST_KNOWN: u64 = 16 << 10;
+/// The largest file whose text is recorded, in bytes. Nearly all files that are read to plan an image are smaller.
+const LARGEST_KNOWN: u64 = 64 << 10;
 
 /// The largest source that is searched for markers, in bytes. Audits read no larger one.
 const LARGEST_SOURCE: u64 = 4 << 20;
@@ -136,6 +136,11 @@ impl KnownWheel {
         self.sha256
     }
 
+    /// Returns the size of the wheel's file in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Returns the wheel, whose bytes `obtain` returns once they are needed; `None` if it is not the file of this name.
     pub(crate) fn wheel(
         &self,
@@ -182,14 +187,46 @@ fn is_searched(inventory: &WheelInventory, position: usize) -> bool {
     file.part == SchemePart::Library && file.path.ends_with(".py") && file.size <= LARGEST_SOURCE
 }
 
-/// Tells whether planning and auditing read a file of any distribution: what `site` reads at every start, and entry points.
+/// Tells whether planning and auditing read a file of any distribution: what `site` reads at every start, entry points, and
+/// the modules of console scripts, which commands of images start.
 fn is_read(inventory: &WheelInventory, position: usize) -> bool {
     let file = &inventory.files[position];
     if file.part != SchemePart::Library {
         return false;
     }
-    match file.path.rsplit_once('/') {
-        None => file.path.ends_with(".pth"),
-        Some((directory, name)) => directory == inventory.dist_info && name == "entry_points.txt",
+    let is_started = file.path.strip_suffix(".py").is_some_and(|path| {
+        let module = path.strip_suffix("/__init__").unwrap_or(path).replace('/', ".");
+        inventory.entry_points.iter().any(|script| *script.module == *module)
+    });
+    is_started
+        || match file.path.rsplit_once('/') {
+            None => file.path.ends_with(".pth"),
+            Some((directory, name)) => directory == inventory.dist_info && name == "entry_points.txt",
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_record_is_refused() {
+        let record = ClosureRecord::default().encode().unwrap();
+        assert!(ClosureRecord::decode(&record).unwrap().wheels.is_empty());
+        let frame = |values: &[u8]| [HEADER, &zstd::encode_all(values, 1).unwrap()].concat();
+        for (bytes, reason) in [
+            (b"pybundle closure".to_vec(), "it is not a record of pybundle"),
+            (HEADER.to_vec(), "it is damaged"),
+            (record[..record.len() - 1].to_vec(), "it is damaged"),
+            // A number of wheels that no memory holds, and none of them.
+            (frame(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]), "it is damaged"),
+        ] {
+            assert_eq!(ClosureRecord::decode(&bytes).unwrap_err().to_string(), reason, "{bytes:?}");
+        }
+        // A small frame of more than is read.
+        let mut encoder = zstd::stream::Encoder::new(HEADER.to_vec(), 1).unwrap();
+        io::copy(&mut io::repeat(0).take(LARGEST_INFLATED + 1), &mut encoder).unwrap();
+        let error = ClosureRecord::decode(&encoder.finish().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), format!("it has more than {LARGEST_INFLATED} bytes"));
     }
 }

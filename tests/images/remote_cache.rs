@@ -281,3 +281,52 @@ fn a_release_verifies_what_the_remote_cache_says() {
         (&json!("verified"), &json!(0))
     );
 }
+
+/// A build back end without dependencies, which fails once there is a file at STOP.
+const BACKEND: &str = r#"
+import pathlib, zipfile
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    assert not pathlib.Path("STOP").exists()
+    info, name = "fresh-1.0.dist-info", "fresh-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(directory, name), "w") as wheel:
+        wheel.writestr("fresh.py", "BUILT = True\n")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: fresh\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        files = ["fresh.py", f"{info}/METADATA", f"{info}/WHEEL", f"{info}/RECORD"]
+        wheel.writestr(f"{info}/RECORD", "".join(f"{file},,\n" for file in files))
+    return name
+"#;
+
+#[test]
+fn what_one_machine_built_from_source_no_other_builds() {
+    let fleet = Fleet::new();
+    let (workshop, stop) = (&fleet.workshop, fleet.workshop.path("stop"));
+    let source = workshop.path("fresh-1.0");
+    fs::create_dir(&source).unwrap();
+    let metadata = "[project]\nname = \"fresh\"\nversion = \"1.0\"\n";
+    let system = "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n";
+    fs::write(source.join("pyproject.toml"), [metadata, system].concat()).unwrap();
+    fs::write(source.join("PKG-INFO"), "Metadata-Version: 2.1\nName: fresh\nVersion: 1.0\n").unwrap();
+    fs::write(source.join("backend.py"), BACKEND.replace("STOP", stop.to_str().unwrap())).unwrap();
+    let archive = "fresh-1.0.tar.gz";
+    succeed(Command::new("tar").args(["-czf", archive, "fresh-1.0"]).current_dir(workshop.path("")));
+    let sdist = fs::read(workshop.path(archive)).unwrap();
+    fleet.server.answer(&format!("/{archive}"), [Answer::file(&sdist)]);
+    let url = fleet.server.url(&format!("/{archive}"));
+    workshop.write("requirements.txt", format!("fresh @ {url} --hash=sha256:{}\n", sha256(&sdist)));
+    workshop.write("app.py", "import fresh\n");
+
+    for (at, place) in ["auto", "./shared"].into_iter().enumerate() {
+        let arguments = ["--remote-cache", place];
+        let built = fleet.report(&format!("warm-{at}"), &at.to_string(), &arguments);
+        fs::write(&stop, "").unwrap();
+        let sent = fleet.server.requests(&format!("/{archive}")).len();
+        let cold = fleet.report(&format!("cold-{at}"), &at.to_string(), &arguments);
+        assert_eq!((&cold["digest"], &cold["remote_cache"]["read"]), (&built["digest"], &json!("exact")));
+        assert_eq!(fleet.server.requests(&format!("/{archive}")).len(), sent);
+        let refused = fleet.push(&format!("alone-{at}"), "1", &["--remote-cache", "off"]).output().unwrap();
+        assert!(!refused.status.success());
+        fs::remove_file(&stop).unwrap();
+    }
+}

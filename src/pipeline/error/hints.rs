@@ -49,8 +49,8 @@ impl Hints for BuildError {
             Self::Archive(error) => error.hints(),
             Self::Base(error) => error.hints(),
             Self::User(error) => error.hints(),
-            Self::MisstatingRecord(_) => {
-                hint("remove it, find out who wrote it, and do not trust the images that were pushed since")
+            Self::MisstatingRecord { .. } => {
+                hint("delete it, and find out who wrote it: images that were built from it cannot be trusted")
             }
             Self::LargeBase(_) => {
                 hint("choose a smaller base image, or omit --add-user and includes with an absolute destination")

@@ -111,8 +111,8 @@ pub(crate) enum BuildError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Base(#[from] BaseError),
-    #[error("{0} says of wheels or layers what is not so")]
-    MisstatingRecord(String),
+    #[error("the record {name} in {place} says of wheels or layers what is not so")]
+    MisstatingRecord { place: String, name: String },
     #[error("base image {0} has too many files to search")]
     LargeBase(Sha256),
     #[error(transparent)]

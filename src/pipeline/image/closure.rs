@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::cache::{Cache, SharedRecords};
+use crate::cache::{Cache, CacheError, RecordKind, SharedRecords};
 use crate::closure::{ClosureKey, ClosureParts, ClosureRecord, KnownWheel};
 use crate::digest::Sha256;
 use crate::lock::SelectedSource;
@@ -11,9 +11,9 @@ use crate::pipeline::BuildError;
 use crate::pipeline::image::chosen::ChosenPlatform;
 use crate::pipeline::image::layers;
 use crate::pipeline::image::platform::PlatformBuild;
-use crate::pipeline::image::remote_cache::RemoteCache;
+use crate::pipeline::image::remote_cache::{FoundRecord, RemoteCache};
 use crate::pipeline::install::bytecode::Bytecode;
-use crate::pipeline::install::{NEEDED_FORMAT, derived};
+use crate::pipeline::install::{InstalledDistribution, NEEDED_FORMAT, derived};
 use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::elf_cache;
 use crate::pipeline::wheels::known::KnownWheels;
@@ -22,6 +22,7 @@ use crate::report::{RecordUse, RemoteCacheReport};
 use crate::settings::{ContentSettings, ImageSettings};
 use crate::trim::strip;
 use crate::wheel::Wheel;
+use crate::wheel::filename::WheelFilename;
 
 /// The versions of what records contain besides wheels.
 const FORMATS: [u32; 5] = [layers::FORMAT, derived::FORMAT, elf_cache::FORMAT, strip::FORMAT, NEEDED_FORMAT];
@@ -81,28 +82,59 @@ pub(super) struct KnownClosures {
 /// # Errors
 /// The cache cannot be read.
 pub(super) fn known(
-    remote: &RemoteCache,
+    remote: Option<&RemoteCache>,
     builders: &[(ClosureKey, &Plan)],
     cache: &Cache,
 ) -> Result<KnownClosures, BuildError> {
     let (mut wheels, mut records, mut blobs) = (KnownWheels::default(), SharedRecords::default(), BTreeSet::new());
     let mut used = RecordUse::Nothing;
-    let is_read = remote.is_read() && lacks_wheel(builders, cache)?;
-    for (key, plan) in builders.iter().filter(|_| is_read) {
-        let found = remote.read(*key, plan.target.architecture.oci_name());
-        used = if used == RecordUse::Nothing { found.used } else { used.min(found.used) };
-        wheels.extend(found.record.wheels);
-        records.extend(found.record.records);
-        blobs.extend(found.blobs);
+    if let Some(remote) = remote.filter(|remote| remote.is_read())
+        && lacks_wheel(builders, cache)?
+    {
+        used = RecordUse::Exact;
+        for (key, plan) in builders {
+            let found = remote.read(*key, plan.target.architecture.oci_name());
+            take_in(remote, &found, cache)?;
+            used = used.min(found.used);
+            wheels.extend(found.record.wheels);
+            records.extend(found.record.records);
+            blobs.extend(found.blobs);
+        }
     }
     Ok(KnownClosures { used, wheels, records: Arc::new(records), blobs })
+}
+
+/// Puts the wheels into the cache that others have built, so that they need not be built again.
+///
+/// # Errors
+/// The cache cannot be written to.
+fn take_in(remote: &RemoteCache, found: &FoundRecord, cache: &Cache) -> Result<(), BuildError> {
+    for (filename, sha256) in found.record.records.of_kind::<(String, Sha256)>(RecordKind::Built) {
+        let Ok(filename) = filename.parse::<WheelFilename>() else { continue };
+        let wheel = found.record.wheels.iter().find(|wheel| wheel.sha256() == sha256);
+        if let Some(wheel) = wheel
+            && !cache.has_wheel(&sha256.into())?
+            && let Some(file) = remote.wheel(found, wheel, cache)
+        {
+            cache.store((file.as_file(), file.path()), sha256, None, &filename)?;
+        }
+    }
+    Ok(())
 }
 
 /// Tells whether a selected wheel is not in the cache.
 fn lacks_wheel(builders: &[(ClosureKey, &Plan)], cache: &Cache) -> Result<bool, BuildError> {
     for selected in builders.iter().flat_map(|(_, plan)| plan.dependencies()) {
-        let SelectedSource::Wheel(wheel, _) = &selected.source else { continue };
-        let is_here = wheel.digests.iter().map(|digest| cache.has_wheel(digest)).collect::<Result<Vec<_>, _>>()?;
+        let digests = match &selected.source {
+            SelectedSource::Wheel(wheel, _) => &wheel.digests,
+            // Without its archive, its wheel is not here either.
+            SelectedSource::Sdist(sdist) => &sdist.file.digests,
+            _ => continue,
+        };
+        let is_here = digests
+            .iter()
+            .map(|digest| Ok(cache.has_wheel(digest)? || cache.has_blob(digest)?))
+            .collect::<Result<Vec<_>, CacheError>>()?;
         if !is_here.contains(&true) {
             return Ok(true);
         }
@@ -116,37 +148,43 @@ fn lacks_wheel(builders: &[(ClosureKey, &Plan)], cache: &Cache) -> Result<bool, 
 /// # Errors
 /// A wheel cannot be read, or what is there differs.
 pub(super) fn share(
-    remote: &RemoteCache,
+    remote: Option<&RemoteCache>,
     builds: &[PlatformBuild],
     known: &KnownClosures,
+    built: SharedRecords,
 ) -> Result<Option<RemoteCacheReport>, BuildError> {
-    let Some(place) = remote.place() else { return Ok(None) };
+    let Some(remote) = remote else { return Ok(None) };
     let wheels = builds.iter().flat_map(|build| &build.distributions);
     let deferrals: Vec<bool> = wheels.filter_map(|distribution| distribution.wheel.deferral()).collect();
     let fetched = deferrals.iter().filter(|is_obtained| **is_obtained).count();
     let (mut read, mut written) = (known.used, false);
     for build in builds {
-        if remote.is_verified() {
+        if !remote.is_read() {
             read = RecordUse::Missing;
             if let Some(there) = remote.read_exact(build.closure) {
-                if !there.agrees_with(&record(build, &known.wheels)?) {
-                    return Err(BuildError::MisstatingRecord(remote.location(build.closure)));
+                // Not every build gives the same wheel twice.
+                let there = ClosureRecord { records: there.records.without(RecordKind::Built), ..there };
+                if !there.agrees_with(&record(build, &known.wheels, &built)?) {
+                    let (place, name) = (remote.location(), build.closure.record());
+                    return Err(BuildError::MisstatingRecord { place, name });
                 }
                 read = RecordUse::Verified;
             }
         }
         if remote.is_written() {
-            written |= remote.write(build.closure, &build.image, || record(build, &known.wheels))?;
+            let wheels = build.distributions.iter().filter(|distribution| is_built(distribution));
+            let wheels: Vec<&Wheel> = wheels.map(|distribution| &distribution.wheel).collect();
+            written |= remote.write(build.closure, &build.image, &wheels, || record(build, &known.wheels, &built))?;
         }
     }
-    Ok(Some(RemoteCacheReport { place, read, known: deferrals.len(), fetched, written }))
+    Ok(Some(RemoteCacheReport { place: remote.location(), read, known: deferrals.len(), fetched, written }))
 }
 
 /// Returns the record of the closure of an image that was built.
 ///
 /// # Errors
 /// A wheel cannot be read.
-fn record(build: &PlatformBuild, known: &KnownWheels) -> Result<ClosureRecord, BuildError> {
+fn record(build: &PlatformBuild, known: &KnownWheels, built: &SharedRecords) -> Result<ClosureRecord, BuildError> {
     let wheels = build.distributions.iter().filter(|distribution| !distribution.is_local_project());
     let mut by_name: BTreeMap<&str, &Wheel> = BTreeMap::new();
     by_name.extend(wheels.map(|distribution| (distribution.wheel.filename.as_str(), &distribution.wheel)));
@@ -154,5 +192,12 @@ fn record(build: &PlatformBuild, known: &KnownWheels) -> Result<ClosureRecord, B
         Some(known) => Ok(known.clone()),
         None => KnownWheel::of(wheel).map_err(BuildError::reading(wheel.location())),
     });
-    Ok(ClosureRecord { wheels: wheels.collect::<Result<_, _>>()?, records: build.records.clone() })
+    let mut records = build.records.clone();
+    records.extend(built.clone());
+    Ok(ClosureRecord { wheels: wheels.collect::<Result<_, _>>()?, records })
+}
+
+/// Tells whether a wheel was built from an archive or a commit.
+fn is_built(distribution: &InstalledDistribution) -> bool {
+    matches!(distribution.selected.source, SelectedSource::Sdist(_) | SelectedSource::Git(_))
 }

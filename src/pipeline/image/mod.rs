@@ -99,15 +99,16 @@ fn build(
     plans.iter_mut().for_each(|plan| plan.prepared = prepared.clone());
     selecting.finish();
 
-    let remote = RemoteCache::new(settings, &registry, reporter);
+    let remote = RemoteCache::of(settings, &registry, reporter);
     let closures: Vec<_> = chosen
         .platforms
         .iter()
         .zip(&plans)
         .map(|(platform, plan)| Ok((closure::key(settings, &chosen.target, platform, plan, cache)?, plan)))
         .collect::<Result<_, BuildError>>()?;
-    let known = closure::known(&remote, &closures, cache)?;
-    let found = (cache, &known.wheels);
+    let known = closure::known(remote.as_ref(), &closures, cache)?;
+    let shared = cache.sharing(&known.records);
+    let found = (&shared, &known.wheels);
     let wheels = wheels::obtain_unknown(common, &project, &origins.fetch, &plans, found, temporary.path(), reporter)?;
     for (plan, wheels) in plans.iter().zip(&wheels) {
         completeness::check(plan, wheels, common, reporter)?;
@@ -129,7 +130,7 @@ fn build(
     } else {
         None
     };
-    let remote_cache = closure::share(&remote, &builds, &known)?;
+    let remote_cache = closure::share(remote.as_ref(), &builds, &known, shared.noted())?;
     let installed = builds.iter().flat_map(|build| &build.distributions);
     let sources = BuildSources::of(common, &settings.documents, &project, &plans, installed, true);
     let sources = sources.filter(|_| loaded.is_none()).map(|sources| {

@@ -102,6 +102,16 @@ impl<'a> BuildJob<'a> {
     }
 }
 
+/// The source distributions that wheels are built from.
+struct FetchedSdists(Vec<(LockedFile<SdistFilename>, CachedSdist)>);
+
+impl FetchedSdists {
+    fn of(&self, job: &BuildJob) -> Option<&CachedSdist> {
+        let file = &job.sdist()?.file;
+        self.0.iter().find(|(found, _)| found == file).map(|(_, archive)| archive)
+    }
+}
+
 impl SourceBuilder<'_> {
     /// Finds a builder for each version of Python.
     ///
@@ -130,13 +140,20 @@ impl SourceBuilder<'_> {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
-        let archives = self.fetch(jobs, reporter)?;
-        let building = RunningPhase::start(reporter, Phase::Build, jobs.len() as u64);
-        let built = jobs.par_iter().zip(archives).enumerate().map(|(position, (job, archive))| {
+        let builds = jobs.iter().enumerate().map(|(position, job)| {
             let directory = self.directory.join(format!("build-{position}"));
-            let wheel = self.build_one(job, builders[&job.python].clone(), archive.as_ref(), (directory, reporter))?;
+            WheelBuild { source_builder: self, job, builder: self.builder_of(job, builders), directory, reporter }
+        });
+        let builds: Vec<WheelBuild> = builds.collect();
+        let known = builds.iter().map(WheelBuild::known).collect::<Result<Vec<_>, _>>()?;
+        let unknown = jobs.iter().zip(&known).filter(|(_, wheel)| wheel.is_none()).map(|(job, _)| *job);
+        let archives = self.fetch(&unknown.collect::<Vec<_>>(), reporter)?;
+        let building = RunningPhase::start(reporter, Phase::Build, jobs.len() as u64);
+        let built = builds.par_iter().zip(known).map(|(build, known)| {
+            let wheel = known.map_or_else(|| build.wheel(archives.of(build.job)), Ok)?;
+            self.keep(&wheel)?;
             building.advance(1);
-            Ok(wheel)
+            Ok(BuiltWheel { wheel, python: build.builder.python.version, origin: build.job.origin() })
         });
         // Of several failures, the first in the order of the jobs is returned.
         let built: Vec<Result<BuiltWheel, BuildError>> = built.collect();
@@ -145,25 +162,17 @@ impl SourceBuilder<'_> {
         Ok(built)
     }
 
-    fn build_one(
-        &self,
-        job: &BuildJob,
-        mut builder: WheelBuilder,
-        archive: Option<&CachedSdist>,
-        (directory, reporter): (PathBuf, &dyn Reporter),
-    ) -> Result<BuiltWheel, BuildError> {
+    fn builder_of(&self, job: &BuildJob, builders: &WheelBuilders) -> WheelBuilder {
+        let mut builder = builders[&job.python].clone();
         if matches!(job.selected.source, SelectedSource::Directory(_)) {
             // As with `uv build`, the `[tool.uv]` of its own workspace applies.
             builder.settings = None;
         }
-        let python = builder.python.version;
-        let wheel = WheelBuild { source_builder: self, job, builder, directory, reporter }.wheel(archive)?;
-        self.keep(&wheel)?;
-        Ok(BuiltWheel { wheel, python, origin: job.origin() })
+        builder
     }
 
     /// Fetches the source distributions of the jobs that have one.
-    fn fetch(&self, jobs: &[BuildJob], reporter: &dyn Reporter) -> Result<Vec<Option<CachedSdist>>, BuildError> {
+    fn fetch(&self, jobs: &[BuildJob], reporter: &dyn Reporter) -> Result<FetchedSdists, BuildError> {
         let mut files: Vec<LockedFile<SdistFilename>> = Vec::new();
         for sdist in jobs.iter().filter_map(BuildJob::sdist) {
             if !files.contains(&sdist.file) {
@@ -171,11 +180,7 @@ impl SourceBuilder<'_> {
             }
         }
         let archives = self.fetcher.fetch(&files, self.cache, reporter)?;
-        let of_jobs = jobs.iter().map(|job| {
-            let file = &job.sdist()?.file;
-            files.iter().zip(&archives).find(|(found, _)| *found == file).map(|(_, archive)| archive.clone())
-        });
-        Ok(of_jobs.collect())
+        Ok(FetchedSdists(files.into_iter().zip(archives).collect()))
     }
 
     fn builder(&self, python: PythonVersion) -> Result<WheelBuilder, BuildError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::builder::WheelBuilder;
 use crate::cache::{Cache, CachedSdist, RecordKey, RecordKind};
-use crate::digest::{HashingWriter, Sha256};
+use crate::digest::{Algorithm, Digest, HashingWriter, Sha256};
 use crate::lock::{GitSource, SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
@@ -35,10 +35,29 @@ pub(super) struct WheelBuild<'a> {
 }
 
 impl WheelBuild<'_> {
+    /// Returns the cached wheel of an archive or a commit, which need not be here.
+    pub(super) fn known(&self) -> Result<Option<Wheel>, BuildError> {
+        let archive = match &self.job.selected.source {
+            SelectedSource::Sdist(sdist) => sdist.file.digests.iter().find_map(sha256),
+            SelectedSource::Git(_) => None,
+            _ => return Ok(None),
+        };
+        self.key(archive).map_or(Ok(None), |key| self.cached(key))
+    }
+
+    /// Returns the cache: what is built from directories of the project is of no use to other machines.
+    fn cache(&self) -> Cache {
+        let cache = self.source_builder.cache;
+        match &self.job.selected.source {
+            SelectedSource::Directory(_) => cache.unshared(),
+            _ => cache.clone(),
+        }
+    }
+
     /// Returns the cached wheel, or builds it.
     pub(super) fn wheel(&self, archive: Option<&CachedSdist>) -> Result<Wheel, BuildError> {
-        let cache = self.source_builder.cache;
-        let key = self.key(archive);
+        let cache = self.cache();
+        let key = self.key(archive.map(|archive| archive.sha256));
         if let Some(key) = key
             && let Some(wheel) = self.cached(key)?
         {
@@ -48,7 +67,7 @@ impl WheelBuild<'_> {
         let (built, filename) = self.build(archive)?;
         building.finish();
         // The author of a directory changed a file meanwhile, or the build itself did: it writes the version, for instance.
-        let Some(key) = key.filter(|key| Some(*key) == self.key(archive)) else {
+        let Some(key) = key.filter(|key| Some(*key) == self.key(archive.map(|archive| archive.sha256))) else {
             return open(built, filename);
         };
         let wheel = cache.take_in(&built, &filename)?;
@@ -59,7 +78,7 @@ impl WheelBuild<'_> {
 
     /// Returns the cached wheel, if there is one.
     fn cached(&self, key: RecordKey) -> Result<Option<Wheel>, BuildError> {
-        let cache = self.source_builder.cache;
+        let cache = self.cache();
         let Some((filename, sha256)) = cache.record::<(String, Sha256)>(RecordKind::Built, key) else {
             return Ok(None);
         };
@@ -105,10 +124,10 @@ impl WheelBuild<'_> {
     }
 
     /// Returns the cache key of the wheel; `None` for a directory whose inputs are not known.
-    fn key(&self, archive: Option<&CachedSdist>) -> Option<RecordKey> {
+    fn key(&self, archive: Option<Sha256>) -> Option<RecordKey> {
         let source = match (&self.job.selected.source, archive) {
             (SelectedSource::Sdist(sdist), Some(archive)) => {
-                format!("sdist {}\n{:?}", archive.sha256.hex(), sdist.subdirectory)
+                format!("sdist {}\n{:?}", archive.hex(), sdist.subdirectory)
             }
             (SelectedSource::Git(GitSource { url, commit, subdirectory, lfs }), _) => {
                 // Credentials in the URL make no difference.
@@ -192,6 +211,10 @@ pub(super) fn directory_key(
     let state = directory_state::state(directory, outputs, variables, cache)?;
     let source = format!("directory {name}\n{state}");
     Some(RecordKey::new(format!("built wheel {FORMAT}"), &[&source, &environment]))
+}
+
+fn sha256(digest: &Digest) -> Option<Sha256> {
+    (digest.algorithm() == Algorithm::Sha256).then(|| digest.as_bytes().try_into().ok().map(Sha256))?
 }
 
 /// Reads a built wheel that is not cached, as strictly as any other.

@@ -1,0 +1,128 @@
+//! Records in a repository: an artifact for each, under a tag.
+//!
+//! Its manifest is that of an image, because registries refuse what they do not know (GitLab and Quay), and lists the layers of
+//! the image, so that the registry keeps them as long as the record.
+
+use oci_spec::image::MediaType;
+use serde_json::{Value, json};
+
+use super::store::{RecordError, RecordStore, StoredRecord};
+use crate::closure::{ClosureRecord, InvalidRecord, KnownWheel, LARGEST_RECORD};
+use crate::digest::Sha256;
+use crate::image::{Blob, BlobContent, Layer, OciArtifact};
+use crate::registry::{ImageReference, Registry, RemoteManifest};
+use crate::report::Silent;
+use crate::temporary::TemporaryFile;
+use crate::wheel::Wheel;
+
+/// The media type of records.
+const RECORD: &str = "application/vnd.pybundle.closure.v1+zstd";
+
+/// The media type of wheels that were built.
+const WHEEL: &str = "application/vnd.pybundle.wheel.v1+zip";
+
+/// The configuration of an image without a platform.
+const CONFIGURATION: &[u8] = br#"{"architecture":"unknown","os":"unknown","rootfs":{"type":"layers","diff_ids":[]}}"#;
+
+/// A repository with records.
+pub(super) struct RecordRepository<'a> {
+    pub registry: &'a Registry<'a>,
+    /// Any reference in the repository.
+    pub any: ImageReference,
+    /// Whether it is the image's own, which has the layers.
+    pub is_own: bool,
+}
+
+impl RecordStore for RecordRepository<'_> {
+    fn location(&self) -> String {
+        self.any.repository_name()
+    }
+
+    fn has(&self, name: &str) -> Result<bool, RecordError> {
+        Ok(self.registry.survey(&self.any.with_tag(name))?.is_some())
+    }
+
+    fn read(&self, name: &str) -> Result<Option<StoredRecord>, RecordError> {
+        let reference = self.any.with_tag(name);
+        let Some(manifest) = self.registry.survey(&reference)? else { return Ok(None) };
+        let layers = descriptors(&manifest);
+        let Some((_, digest, size)) = layers.iter().find(|(media_type, _, _)| media_type == RECORD) else {
+            return Err(InvalidRecord::Header.into());
+        };
+        if *size > LARGEST_RECORD {
+            return Err(RecordError::Size);
+        }
+        let mut bytes = Vec::new();
+        self.registry.blob(&reference, *digest, *size, &mut bytes, &Silent)?;
+        let blobs = layers.iter().filter(|_| self.is_own).map(|(_, digest, _)| *digest).collect();
+        Ok(Some(StoredRecord { record: ClosureRecord::decode(&bytes)?, blobs }))
+    }
+
+    fn read_wheel(&self, name: &str, wheel: &KnownWheel, output: &mut TemporaryFile) -> Result<(), RecordError> {
+        Ok(self.registry.blob(&self.any.with_tag(name), wheel.sha256(), wheel.size(), output, &Silent)?)
+    }
+
+    fn write(&self, name: &str, record: Vec<u8>, built: &[&Wheel], layers: &[Layer]) -> Result<(), RecordError> {
+        let mut blobs = vec![
+            Blob::of_bytes(MediaType::ImageConfig, CONFIGURATION.to_vec()),
+            Blob::of_bytes(MediaType::Other(RECORD.to_owned()), record),
+        ];
+        for wheel in built {
+            let path = wheel.archive().map_err(|error| RecordError::File(wheel.location().to_owned(), error))?;
+            let content = BlobContent::File { path: path.as_path().into(), offset: 0 };
+            let media_type = MediaType::Other(WHEEL.to_owned());
+            blobs.push(Blob { media_type, digest: wheel.sha256, size: wheel.size, content });
+        }
+        let kept = layers.iter().filter(|_| self.is_own).map(|layer| &layer.blob);
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MediaType::ImageManifest,
+            "config": descriptor(&blobs[0]),
+            "layers": blobs[1..].iter().chain(kept).map(descriptor).collect::<Vec<_>>(),
+        });
+        let manifest = Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes());
+        let artifact = OciArtifact { manifest, blobs, children: Vec::new(), referrers: Vec::new() };
+        self.registry.push(&artifact, &[self.any.with_tag(name)], &Silent)?;
+        Ok(())
+    }
+}
+
+/// Returns an annotation of the image that a reference names, for one architecture if it names several.
+pub(super) fn annotation(
+    registry: &Registry,
+    reference: &ImageReference,
+    architecture: &str,
+    name: &str,
+) -> Result<Option<String>, RecordError> {
+    let Some(mut manifest) = registry.survey(reference)? else { return Ok(None) };
+    if let Some(child) = child(&manifest, architecture) {
+        let Some(found) = registry.survey(&reference.sibling(child))? else { return Ok(None) };
+        manifest = found;
+    }
+    let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
+    let value = document.get("annotations").and_then(|annotations| annotations.get(name));
+    Ok(value.and_then(Value::as_str).map(str::to_owned))
+}
+
+fn descriptor(blob: &Blob) -> Value {
+    json!({ "mediaType": blob.media_type, "digest": blob.digest.to_string(), "size": blob.size })
+}
+
+/// Returns the media type, digest and size of each layer of a manifest.
+fn descriptors(manifest: &RemoteManifest) -> Vec<(String, Sha256, u64)> {
+    let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
+    let layers = document.get("layers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let described = layers.iter().filter_map(|layer| {
+        let digest = layer.get("digest")?.as_str()?.parse().ok()?;
+        Some((layer.get("mediaType")?.as_str()?.to_owned(), digest, layer.get("size")?.as_u64()?))
+    });
+    described.collect()
+}
+
+/// Returns the manifest of an index for a platform.
+fn child(manifest: &RemoteManifest, architecture: &str) -> Option<Sha256> {
+    let document: Value = serde_json::from_slice(&manifest.bytes).ok()?;
+    let mut children = document.get("manifests")?.as_array()?.iter();
+    let of_platform = |child: &&Value| child.pointer("/platform/architecture").is_some_and(|name| name == architecture);
+    children.find(of_platform)?.get("digest")?.as_str()?.parse().ok()
+}
