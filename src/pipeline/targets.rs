@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::digest::Sha256;
 use crate::pipeline::image::registry_state::{BaseDigests, is_pushed};
 use crate::pipeline::notes::{BegunTarget, BuildSources, BuiltTarget, NotedTarget, Notes, UnchangedTarget};
 use crate::pipeline::planned_outputs::resolved;
@@ -203,11 +204,11 @@ impl<'a> TargetRun<'a> {
     /// Returns what was built before if nothing has changed since, and repeats the warnings.
     fn unchanged(&self, target: &Target, begun: &BegunTarget, reporter: &dyn Reporter) -> Option<BuiltArtifact> {
         let started = Instant::now();
-        let base = |reference: &str| match target {
-            Target::Image(settings) => self.bases.find(reference, settings, reporter),
-            Target::Lambda(_) => None,
-        };
-        let UnchangedTarget { mut artifact, warnings } = self.notes.unchanged(begun, base)?;
+        let UnchangedTarget { mut artifact, warnings } = self.notes.unchanged(
+            begun,
+            |reference| self.base_digest(target, reference, reporter),
+            || self.plan_digest(target),
+        )?;
         match (target, &mut artifact) {
             (Target::Lambda(_), BuiltArtifact::Lambda(report)) => {
                 report.artifacts.iter_mut().for_each(|artifact| artifact.unchanged = true);
@@ -225,6 +226,25 @@ impl<'a> TargetRun<'a> {
         }
         warnings.iter().for_each(|warning| reporter.warn(warning));
         Some(artifact)
+    }
+}
+
+impl TargetRun<'_> {
+    /// Returns the digest that the reference of a base stands for now.
+    fn base_digest(&self, target: &Target, reference: &str, reporter: &dyn Reporter) -> Option<Sha256> {
+        match target {
+            Target::Image(settings) => self.bases.find(reference, settings, reporter),
+            Target::Lambda(_) => None,
+        }
+    }
+
+    /// Returns the digest of the plan as it would be made now. If it cannot be made, the build says why.
+    fn plan_digest(&self, target: &Target) -> Option<Sha256> {
+        let plan = match target {
+            Target::Lambda(settings) => lambda::noted_plan(settings, self.projects),
+            Target::Image(settings) => image::noted_plan(settings, self.projects),
+        };
+        plan.ok().flatten()
     }
 }
 

@@ -170,10 +170,31 @@ const CHANGES: &[Change] = &[
     }),
     change("the version of Python of all", ALL, |workspace| workspace.write(".python-version", "3.12\n")),
     change("the configuration", ALL, |workspace| workspace.append("pyproject.toml", "strip = true\n")),
-    change("a member's declaration", ALL, |workspace| {
+    change("a member's declaration", &["one/api"], |workspace| {
         workspace.append("services/one/pyproject.toml", "exclude = [\"second.txt\"]\n");
     }),
-    change("the lock", ALL, |workspace| workspace.append("uv.lock", "# Locked.\n")),
+    change("the metadata of a member", &["one/api"], |workspace| {
+        let text = workspace.project.0.read("services/one/pyproject.toml");
+        workspace.write("services/one/pyproject.toml", &text.replace("version = \"1\"", "version = \"2\""));
+        workspace.project.0.uv(&["lock", "--quiet"]);
+    }),
+    change("a comment in the lock", &[], |workspace| workspace.append("uv.lock", "# Locked.\n")),
+    change("a member that nothing requires", &[], |workspace| {
+        workspace.write("services/four/pyproject.toml", &member("four", "", ""));
+        workspace.project.0.uv(&["lock", "--quiet"]);
+    }),
+    change("what a member requires", &["one/api"], |workspace| {
+        let text = workspace.project.0.read("services/one/pyproject.toml");
+        let text = text.replace("dependencies = []", "dependencies = [\"shared\"]");
+        let sources = "[tool.uv.sources]\nshared = { workspace = true }\n";
+        workspace.write("services/one/pyproject.toml", &format!("{text}{sources}"));
+        workspace.project.0.uv(&["lock", "--quiet"]);
+    }),
+    change("the version of what two members require", &["one/api", "two/api", "two/web"], |workspace| {
+        let text = workspace.project.0.read("shared/pyproject.toml");
+        workspace.write("shared/pyproject.toml", &text.replace("version = \"1\"", "version = \"2\""));
+        workspace.project.0.uv(&["lock", "--quiet"]);
+    }),
     Change { arguments: &["--slim"], ..change("a flag", ALL, |_| {}) },
     change("no flag", ALL, |_| {}),
     Change { environment: &[("SOURCE_DATE_EPOCH", "1700000000")], ..change("an environment variable", ALL, |_| {}) },

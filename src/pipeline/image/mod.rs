@@ -32,6 +32,7 @@ use std::time::Instant;
 pub(crate) use chosen::candidates;
 
 use self::chosen::{ImageChoice, choose};
+use crate::digest::Sha256;
 use crate::image::file::ImageFile;
 use crate::image::{BlobError, OciArtifact, OciImage, index, manifest};
 use crate::index::FileFinder;
@@ -40,14 +41,14 @@ use crate::pipeline::image::load::LoadDestination;
 use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
 use crate::pipeline::image::remote_cache::RemoteCache;
 use crate::pipeline::image::report::BuiltImage;
-use crate::pipeline::notes::{BuildSources, BuiltTarget};
+use crate::pipeline::notes::{BuildSources, BuiltTarget, plan_digest};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan, prepare};
 use crate::pipeline::planned_outputs::{self, PlannedOutput};
 use crate::pipeline::session::{Session, registry, repairing};
 use crate::pipeline::wheels::{completeness, planned};
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
-use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Phase, Reporter, RunningPhase};
+use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Phase, Reporter, RunningPhase, Silent};
 use crate::settings::{ImageSettings, RemoteCacheChoice};
 use crate::tree::MisstatedFile;
 
@@ -132,7 +133,7 @@ fn build(
     };
     let remote_cache = closure::share(remote.as_ref(), &builds, &known, shared.noted())?;
     let installed = builds.iter().flat_map(|build| &build.distributions);
-    let sources = BuildSources::of(common, &settings.documents, &project, &plans, installed, true);
+    let sources = BuildSources::of(common, &settings.documents, &project, (&plans, &chosen.reason), installed, true);
     let sources = sources.filter(|_| loaded.is_none()).map(|sources| {
         let (files, moving) = chosen.noted_base();
         sources.with_base(files, moving).with_outputs(written.files.clone())
@@ -209,6 +210,25 @@ pub(crate) fn plan_image(
             .collect(),
         outputs: files.iter().map(ToString::to_string).collect(),
     })
+}
+
+/// Returns the digest of the plan of an image, as [`BuildSources`] have it; `None` if the files of its project do not decide that
+/// its lock matches.
+///
+/// # Errors
+/// As [`plan_image`].
+pub(crate) fn noted_plan(settings: &ImageSettings, projects: &ProjectCache) -> Result<Option<Sha256>, BuildError> {
+    let (common, reporter) = (&settings.common, &Silent);
+    let session = Session::open_for_plan(&common.cache)?;
+    let registry = registry(&settings.registry, &common.environment.registry_credentials, reporter)?;
+    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &session.cache, reporter };
+    let project = LockedProject::open(common, projects, reporter)?;
+    let origins = Origins::new(common, &project)?;
+    let finder = origins.finder(&session.cache, reporter);
+    let files = outputs::files(settings, &project)?;
+    let chosen = choose(settings, &project, &bases, &finder)?;
+    let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
+    Ok(project.is_locked_by_files.then(|| plan_digest(&plans, &chosen.reason)))
 }
 
 /// Plans each platform, and checks what the outputs would replace. Those of earlier builds are excluded from the

@@ -2,6 +2,7 @@
 
 mod earlier_zips;
 mod package;
+mod project;
 mod report;
 mod write;
 
@@ -10,92 +11,27 @@ use std::time::Instant;
 
 use self::earlier_zips::EarlierZips;
 use self::package::{package, schemes};
+use self::project::{LambdaProject, runtime};
 use self::report::BuiltFunction;
 use crate::audit::handler::{Handler, ImportRoot};
 use crate::audit::imports::CommandModules;
 use crate::audit::libraries::{SystemKind, TargetSystem};
-use crate::cache::Cache;
-use crate::fetch::DownloadOptions;
-use crate::index::FileFinder;
+use crate::digest::Sha256;
 use crate::lambda::{LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
 use crate::pipeline::audits::{self, Audited, Deployment, budget};
 use crate::pipeline::install::Installer;
 use crate::pipeline::install::bytecode::{self, Bytecode};
-use crate::pipeline::notes::{BuildSources, BuiltTarget, WrittenOutput};
+use crate::pipeline::notes::{BuildSources, BuiltTarget, WrittenOutput, plan_digest};
 use crate::pipeline::plan::indexes::Origins;
-use crate::pipeline::plan::provided::RuntimeSdk;
-use crate::pipeline::plan::python::{self, newest_supported};
-use crate::pipeline::plan::{self, LockedProject, Plan, prepare};
+use crate::pipeline::plan::{LockedProject, Plan, prepare};
 use crate::pipeline::planned_outputs::{self, PlannedOutput, resolved};
 use crate::pipeline::session::{Session, repairing};
 use crate::pipeline::wheels::{completeness, planned};
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
-use crate::platform::{LambdaProfile, Profile, TargetPlatform, allowed_runtimes};
-use crate::project::application;
-use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter, RunningPhase};
-use crate::settings::{LambdaSettings, ProfileChoice};
+use crate::platform::{LambdaProfile, TargetPlatform};
+use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter, RunningPhase, Silent};
+use crate::settings::LambdaSettings;
 use crate::tree::FileTree;
-
-/// A project and its Lambda runtime.
-struct LambdaProject {
-    project: LockedProject,
-    profile: LambdaProfile,
-    reason: String,
-}
-
-impl LambdaProject {
-    fn new(project: LockedProject, settings: &LambdaSettings, finder: &FileFinder) -> Result<Self, BuildError> {
-        let (profile, reason) = runtime(settings, &project, Some(finder))?;
-        let architecture = settings.architecture;
-        if !profile.architectures.contains(&architecture) {
-            return Err(BuildError::NoArchitecture { profile: profile.name, architecture });
-        }
-        Ok(Self { project, profile, reason })
-    }
-
-    fn plan(
-        &self,
-        settings: &LambdaSettings,
-        finder: &FileFinder,
-        (cache, fetch): (&Cache, Option<&DownloadOptions>),
-        reporter: &dyn Reporter,
-    ) -> Result<Plan<'_>, BuildError> {
-        application::check_for_zip(&settings.common.includes)?;
-        let runtime = RuntimeSdk {
-            distributions: &self.profile.runtime_distributions,
-            versions: &self.profile.runtime_versions,
-            requires: &|wheels| wheels::requirements::of(wheels, finder, cache, fetch),
-        };
-        let runtime = settings.exclude_runtime.then_some(&runtime);
-        let target = self.profile.target(settings.architecture);
-        Plan::new(&self.project, &settings.common, target, runtime, finder, reporter)
-    }
-}
-
-/// Returns the requested runtime or the project's default, and the reason for it.
-fn runtime(
-    settings: &LambdaSettings,
-    project: &LockedProject,
-    finder: Option<&FileFinder>,
-) -> Result<(LambdaProfile, String), BuildError> {
-    let common = &settings.common;
-    match &common.profile {
-        ProfileChoice::BuiltIn(name) => Ok((LambdaProfile::built_in(name)?, "as requested".to_owned())),
-        ProfileChoice::File(path) => {
-            let profile = Profile::from_toml(&plan::read(path)?, path)?.lambda()?;
-            Ok((profile, format!("from {}", path.display())))
-        }
-        ProfileChoice::Default => {
-            let pin = project.python_pin(project.member(common))?;
-            let requires_python = project.declared.requires_python.as_ref();
-            let (mut profiles, reason) = allowed_runtimes(pin.as_ref(), requires_python)?;
-            let targets = |profile: &LambdaProfile| vec![profile.target(settings.architecture)];
-            let name = |profile: &LambdaProfile| profile.name.clone();
-            let (at, passed_over) = newest_supported(&profiles, name, targets, project, common, finder)?;
-            Ok((profiles.swap_remove(at), python::reason(&reason, passed_over)))
-        }
-    }
-}
 
 /// Returns the target platform of a function.
 ///
@@ -130,6 +66,23 @@ pub(crate) fn plan(
     outputs.extend(documents::planned(&settings.documents, &outputs[0]));
     let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };
     Ok(crate::pipeline::report::plan(&plan, &function.reason, &session.cache, Some(dependencies), outputs))
+}
+
+/// Returns the digest of the plan of a function, as [`BuildSources`] have it; `None` if the files of its project do not decide
+/// that its lock matches.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn noted_plan(settings: &LambdaSettings, projects: &ProjectCache) -> Result<Option<Sha256>, BuildError> {
+    let common = &settings.common;
+    let project = LockedProject::open(common, projects, &Silent)?;
+    let is_decided = project.is_locked_by_files;
+    let session = Session::open_for_plan(&common.cache)?;
+    let origins = Origins::new(common, &project)?;
+    let finder = origins.finder(&session.cache, &Silent);
+    let function = LambdaProject::new(project, settings, &finder)?;
+    let plan = function.plan(settings, &finder, (&session.cache, None), &Silent)?;
+    Ok(is_decided.then(|| plan_digest(std::slice::from_ref(&plan), &function.reason)))
 }
 
 /// Builds the zip of a function, and of its layer if dependencies go there. The files appear at their paths when all
@@ -222,7 +175,14 @@ fn build(
     write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let documents = documents::beside_zip(settings, &plan, &distributions, &finished, &outputs)?;
     let artifacts = write::persist(finished, &package, &settings.documents, cache, reporter)?;
-    let sources = BuildSources::of(common, &settings.documents, &function.project, plans, distributions.iter(), false);
+    let sources = BuildSources::of(
+        common,
+        &settings.documents,
+        &function.project,
+        (plans, &function.reason),
+        distributions.iter(),
+        false,
+    );
     let written = artifacts.iter().map(|artifact| WrittenOutput {
         path: artifact.path.clone(),
         digest: format!("sha256:{}", artifact.sha256).parse().ok(),

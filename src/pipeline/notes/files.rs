@@ -131,9 +131,10 @@ impl<'a> FileReader<'a> {
     }
 
     /// Returns whether none of the files that were added can have changed after `moment`, or else since `before`.
-    pub(super) fn are_untouched_since(&self, moment: SystemTime, before: &ReadFiles) -> bool {
+    pub(super) fn are_untouched_since(&self, moment: SystemTime, before: &[&ReadFiles]) -> bool {
         self.stamps.iter().all(|(path, stamp)| {
-            before.stamps.get(path) == Some(stamp) || stamp.is_some_and(|stamp| stamp.is_settled(moment))
+            before.iter().any(|before| before.stamps.get(path) == Some(stamp))
+                || stamp.is_some_and(|stamp| stamp.is_settled(moment))
         })
     }
 

@@ -4,21 +4,22 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
+use crate::digest::Sha256;
 use crate::git::revision::{self, GitRevision};
 use crate::lock::LockFormat;
 use crate::pipeline::notes::files::{FileIndex, FileReader, ReadFiles};
 use crate::pipeline::plan::{self, lock};
 use crate::pipeline::{ProjectCache, documents};
 use crate::project::application::{Application, ExclusionRule};
-use crate::project::pyproject::FILENAME;
 use crate::project::python_pin::python_pin_files;
-use crate::project::workspace::Workspace;
+use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::settings::{ProfileChoice, Settings};
 use crate::tree::{FileContent, TreeEntry};
 
-/// The files of a member that decide what it requires and how it is built.
-const MEMBER_FILES: [&str; 4] = [FILENAME, "setup.py", "setup.cfg", "uv.toml"];
+/// The files of a member that decide what it requires and how it is built, besides its pyproject.toml.
+const MEMBER_FILES: [&str; 3] = ["setup.py", "setup.cfg", "uv.toml"];
 
 /// The files that tell what a project without a lock requires.
 const DECLARING_FILES: [&str; 4] = ["requirements.in", "environment.yml", "environment.yaml", "pixi.toml"];
@@ -37,8 +38,12 @@ pub(crate) struct NotedTarget<'a> {
 /// The inputs of a target at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TargetInputs {
-    workspace: Arc<ReadFiles>,
+    /// What it alone is made from.
     pub(super) own: ReadFiles,
+    /// The lock, of which another target may use another part.
+    locks: ReadFiles,
+    /// What declares the members of the workspace.
+    workspace: Arc<ReadFiles>,
 }
 
 /// What several targets have in common, read once.
@@ -62,9 +67,9 @@ impl TargetInputs {
         let (workspace, _) = projects.workspace(&target.settings.project).map_err(io::Error::other)?;
         let mut reader = FileReader::new(known);
         reader.text(&target.identity);
-        let directory = directory_of(&workspace, target.settings);
+        let directory = workspace.directory(member_of(&workspace, target.settings));
         reader.text(&format!("{}\n{:?}", workspace.root.display(), workspace.current().path));
-        add_locks(&mut reader, &workspace, &directory, target.settings)?;
+        add_member(&mut reader, member_of(&workspace, target.settings), &directory)?;
         for above in directory.ancestors().take_while(|above| above.starts_with(&workspace.root)) {
             for file in python_pin_files(above) {
                 reader.file(&file)?;
@@ -81,12 +86,20 @@ impl TargetInputs {
             reader.text(&format!("{:?}", common.revision(&workspace.root)));
         }
         let (own, index) = reader.finish();
-        Ok((Self { workspace: common.workspace(&workspace)?, own }, index))
+        let mut reader = FileReader::new(known);
+        add_locks(&mut reader, &workspace, &directory, target.settings)?;
+        let (locks, index_of_locks) = reader.finish();
+        Ok((Self { own, locks, workspace: common.workspace(&workspace)? }, index.and(index_of_locks)))
     }
 
-    /// Returns the digest of everything that was found.
-    pub(super) fn digest(&self) -> crate::digest::Sha256 {
-        crate::digest::Sha256::of(format!("{}\n{}", self.workspace.digest, self.own.digest).as_bytes())
+    /// Returns the digest of the lock and of the workspace. If it is another, the target may still be made from the same.
+    pub(super) fn declared(&self) -> Sha256 {
+        Sha256::of(format!("{}\n{}", self.workspace.digest, self.locks.digest).as_bytes())
+    }
+
+    /// Returns whether the files that were read besides cannot have changed since these inputs were read, or since a run began.
+    pub(super) fn is_untouched(&self, reader: &FileReader, started: SystemTime) -> bool {
+        reader.are_untouched_since(started, &[&self.own, &self.locks])
     }
 }
 
@@ -99,10 +112,7 @@ impl CommonInputs {
         }
         let mut reader = FileReader::new(None);
         for member in workspace.members.iter() {
-            let directory = workspace.directory(member);
-            for name in MEMBER_FILES {
-                reader.file(&directory.join(name))?;
-            }
+            add_member(&mut reader, member, &workspace.directory(member))?;
         }
         let files = Arc::new(reader.finish().0);
         known.insert(workspace.root.clone(), files.clone());
@@ -123,10 +133,16 @@ impl CommonInputs {
     }
 }
 
-/// Returns the directory of the member that is built.
-fn directory_of(workspace: &Workspace, settings: &Settings) -> PathBuf {
+/// Returns the member that is built.
+fn member_of<'a>(workspace: &'a Workspace, settings: &Settings) -> &'a WorkspaceMember {
     let named = settings.request.package.as_ref().and_then(|name| workspace.member(name));
-    workspace.directory(named.unwrap_or_else(|| workspace.current()))
+    named.unwrap_or_else(|| workspace.current())
+}
+
+/// Adds what declares a member: its pyproject.toml as it was parsed, which the build uses, and the files that it reads.
+fn add_member(reader: &mut FileReader, member: &WorkspaceMember, directory: &Path) -> io::Result<()> {
+    reader.text(&format!("{}\n{:?}", member.path.display(), member.pyproject.table()));
+    MEMBER_FILES.iter().try_for_each(|name| reader.file(&directory.join(name)).map(|_| ()))
 }
 
 fn add_locks(reader: &mut FileReader, workspace: &Workspace, directory: &Path, settings: &Settings) -> io::Result<()> {

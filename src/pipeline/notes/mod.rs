@@ -20,7 +20,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::inputs::NotedTarget;
-pub(crate) use self::sources::{BuildSources, BuiltTarget, WrittenOutput};
+pub(crate) use self::sources::{BuildSources, BuiltTarget, WrittenOutput, plan_digest};
 
 use self::files::{FileIndex, FileReader, TICK};
 use self::inputs::{CommonInputs, TargetInputs};
@@ -42,7 +42,10 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What a target was made from, and what was written.
 #[derive(Debug, Serialize, Deserialize)]
 struct TargetNote {
-    inputs: Sha256,
+    /// The digest of what the target alone is made from.
+    own: Sha256,
+    /// The digest of the lock and of what declares the members of the workspace.
+    declared: Sha256,
     /// The digest of what [`BuildSources::read`] finds.
     found: Sha256,
     sources: BuildSources,
@@ -133,14 +136,21 @@ impl<'a> Notes<'a> {
     }
 
     /// Returns what was built before if everything is as it was. `base` returns the digest that the reference of a base stands
-    /// for now.
+    /// for now, and `plan` the digest of the plan as it would be made now, for a lock of which other parts may have changed.
     pub(crate) fn unchanged(
         &self,
         begun: &BegunTarget,
         base: impl FnOnce(&str) -> Option<Sha256>,
+        plan: impl FnOnce() -> Option<Sha256>,
     ) -> Option<UnchangedTarget> {
         let (note, cache) = (begun.note.as_ref()?, self.cache.as_ref()?);
-        if note.inputs != begun.inputs.digest() {
+        let declared = begun.inputs.declared();
+        if note.own != begun.inputs.own.digest {
+            return None;
+        }
+        // Warnings may give advice that depends on the whole lock.
+        let may_be_planned = note.warnings.is_empty() && note.sources.plan.is_some();
+        if note.declared != declared && !(may_be_planned && note.sources.plan == plan()) {
             return None;
         }
         let mut reader = FileReader::new(Some(&note.index));
@@ -155,8 +165,9 @@ impl<'a> Notes<'a> {
         }
         let artifact = serde_json::from_str(&note.report).ok()?;
         let index = begun.index.clone().and(found_index);
-        if !are_same || index != note.index {
+        if !are_same || index != note.index || declared != note.declared {
             let note = TargetNote {
+                declared,
                 outputs,
                 index,
                 sources: note.sources.clone(),
@@ -190,22 +201,31 @@ impl<'a> Notes<'a> {
         let Some(cache) = self.cache.filter(|_| !pending.is_empty()) else { return };
         // The last output is stamped with a time that is over then.
         std::thread::sleep(TICK);
-        let (common, wheels) = (CommonInputs::default(), ProjectWheels::default());
+        // The projects are read again, too.
+        let (projects, common, wheels) = (ProjectCache::default(), CommonInputs::default(), ProjectWheels::default());
         for PendingNote { begun, sources, outputs, report, warnings } in pending {
             let BegunTarget { target, inputs, index, .. } = begun;
-            let again = TargetInputs::read(&target, self.projects, &common, Some(&index));
+            let again = TargetInputs::read(&target, &projects, &common, Some(&index));
             let Ok((again, index)) = again else { continue };
             let mut reader = FileReader::new(None);
             if again != inputs
                 || sources.read(target.settings, &mut reader, (&cache, &wheels)).is_none()
-                || !reader.are_untouched_since(self.started, &inputs.own)
+                || !inputs.is_untouched(&reader, self.started)
             {
                 continue;
             }
             let (found, found_index) = reader.finish();
             let Some(outputs) = outputs.settled() else { continue };
-            let (inputs, found, index) = (inputs.digest(), found.digest, index.and(found_index));
-            let note = TargetNote { inputs, found, sources, outputs, index, report, warnings };
+            let note = TargetNote {
+                own: inputs.own.digest,
+                declared: inputs.declared(),
+                found: found.digest,
+                sources,
+                outputs,
+                index: index.and(found_index),
+                report,
+                warnings,
+            };
             // Without a note, the target is built the next time.
             let _ = cache.store_record(RecordKind::Note, target.key(), &note);
         }

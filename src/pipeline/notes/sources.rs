@@ -29,8 +29,10 @@ pub(crate) struct BuiltTarget<R> {
 /// What a target was made from, besides its [`TargetInputs`](super::inputs::TargetInputs), and what was written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct BuildSources {
-    /// Files that were read or would be: locks with what they include, wheels and source distributions on this machine, a
-    /// base. Each may be missing.
+    /// The digest of the plan; `None` if more of the lock is in the artifact, in a document about it.
+    pub(super) plan: Option<Sha256>,
+    /// Files that were read or would be: what locks include, wheels and source distributions on this machine, a base. Each
+    /// may be missing.
     pub(super) files: BTreeSet<PathBuf>,
     /// The environment variables that the lock refers to.
     variables: BTreeSet<String>,
@@ -70,7 +72,7 @@ impl BuildSources {
         settings: &Settings,
         documents: &DocumentSettings,
         project: &LockedProject,
-        plans: &[Plan],
+        (plans, reason): (&[Plan], &str),
         installed: impl Iterator<Item = &'a InstalledDistribution<'a>>,
         compiles_by_default: bool,
     ) -> Option<Self> {
@@ -83,7 +85,8 @@ impl BuildSources {
                 selection.is_ok_and(|selection| selection.distributions.iter().all(|pinned| pinned.is_decided()))
             });
         let first = plans.first().filter(|_| is_repeatable)?;
-        let mut files: BTreeSet<PathBuf> = project.lock_reads.files.iter().chain(&project.paths).cloned().collect();
+        let included = project.lock_reads.files.iter().filter(|file| !project.paths.contains(file));
+        let mut files: BTreeSet<PathBuf> = included.cloned().collect();
         for plan in plans {
             files.extend(distributions(plan));
             files.extend(
@@ -112,6 +115,7 @@ impl BuildSources {
             }
         }
         Some(Self {
+            plan: (!has_documents).then(|| plan_digest(plans, reason)),
             files,
             variables: project.lock_reads.variables.clone(),
             projects,
@@ -168,6 +172,16 @@ impl BuildSources {
         reader.text(&format!("{:?}", bytecode.key()));
         Some(())
     }
+}
+
+/// Returns the digest of all that plans decide: what is selected of the lock and excluded, and for what, for this reason. The
+/// application's files are inputs themselves.
+pub(crate) fn plan_digest(plans: &[Plan], reason: &str) -> Sha256 {
+    let mut text = reason.to_owned();
+    for plan in plans.iter().flat_map(Plan::stages) {
+        text.push_str(&format!("\n{}\n{:?}\n{:?}\n{:?}", plan.name(), plan.target, plan.selected, plan.excluded));
+    }
+    Sha256::of(text.as_bytes())
 }
 
 /// Returns the directory of a project that is no package.

@@ -26,8 +26,7 @@ impl ProjectWheels {
     /// Returns what wheels depend on besides their sources; `None` if nothing that builds them is installed.
     pub(crate) fn environment(&self, settings: &Settings, python: PythonVersion, cache: &Cache) -> Option<String> {
         let mut known = self.environments.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = || Some(find_builder(settings, python, cache).ok()?.environment());
-        known.entry(python).or_insert_with(found).clone()
+        known.entry(python).or_insert_with(|| Some(find_builder(settings, python, cache).ok()?.environment())).clone()
     }
 
     /// Returns the digest of the wheel that a directory would be built into; `None` if it is not known. `outputs` are
@@ -44,10 +43,15 @@ impl ProjectWheels {
         let outputs: Vec<PathBuf> = outputs.iter().filter(|output| output.starts_with(&canonical)).cloned().collect();
         let environment = self.environment(settings, python, cache)?;
         let mut known = self.wheels.lock().unwrap_or_else(PoisonError::into_inner);
-        let find = || {
-            let key = directory_key(name, directory, &outputs, &settings.environment.references, &environment, cache)?;
-            cache.record::<(String, Sha256)>(RecordKind::Built, key).map(|(_, wheel)| wheel)
-        };
-        *known.entry((canonical, python, outputs.clone())).or_insert_with(find)
+        let build = (canonical, python, outputs);
+        if let Some(wheel) = known.get(&build) {
+            return *wheel;
+        }
+        let variables = &settings.environment.references;
+        let key = directory_key(name, directory, &build.2, variables, &environment, cache);
+        let wheel = key.and_then(|key| cache.record::<(String, Sha256)>(RecordKind::Built, key));
+        let wheel = wheel.map(|(_, wheel)| wheel);
+        known.insert(build, wheel);
+        wheel
     }
 }
