@@ -4,8 +4,9 @@
 //! systems of Linux, the kernel sets both times of a file to its own clock whenever bytes are written, also through another
 //! name or a mapping; a program can set back the time of modification, but not that of the status change. Two changes
 //! within one tick of that clock have the same time, therefore the last write is a tick older than the stamp. Where the
-//! clock is another machine's, or coarser, nothing is stamped. What remains is damage below the file system, as on a disk
-//! that returns other bytes than were written.
+//! clock is another machine's, or coarser, nothing is stamped. A stamp ends with the boot of the system: after a crash, a
+//! file may have its size and its times, but not the bytes that were never written to the disk, and another system may have
+//! changed it. What remains is damage below the file system, as on a disk that returns other bytes than were written.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -15,8 +16,10 @@ use std::path::{Path, PathBuf};
 use crate::digest::Sha256;
 
 /// What changes with the bytes of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct OutputStamp {
+    /// What the kernel calls this boot of the system; `None` if it does not say.
+    boot: Option<String>,
     device: u64,
     inode: u64,
     size: u64,
@@ -29,6 +32,7 @@ pub(crate) struct OutputStamp {
 impl OutputStamp {
     fn new(metadata: &Metadata) -> Self {
         Self {
+            boot: clock::boot(),
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.len(),
@@ -44,13 +48,13 @@ impl OutputStamp {
             return Ok(None);
         }
         let stamp = Self::new(&file.metadata()?);
-        Ok(clock::passes(stamp.modified).then_some(stamp))
+        Ok((stamp.boot.is_some() && clock::passes(stamp.modified)).then_some(stamp))
     }
 
     /// Returns the stamp of the same file after it was renamed, unless it was written to meanwhile.
     pub(super) fn after_rename(self, file: &File) -> io::Result<Option<Self>> {
         let stamp = Self::new(&file.metadata()?);
-        Ok((Self { changed: self.changed, ..stamp } == self).then_some(stamp))
+        Ok((Self { changed: self.changed, ..stamp.clone() } == self).then_some(stamp))
     }
 }
 
@@ -125,6 +129,12 @@ mod clock {
     /// The longest wait for a tick, which takes 1 to 10 ms.
     const ATTEMPTS: usize = 50;
 
+    /// Returns the identifier of this boot (proc(5), `/proc/sys/kernel/random/boot_id`).
+    pub(super) fn boot() -> Option<String> {
+        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(text.trim().to_owned()).filter(|boot| !boot.is_empty())
+    }
+
     pub(super) fn is_kernel_of(file: &File) -> io::Result<bool> {
         let kind = rustix::fs::fstatfs(file)?.f_type;
         Ok(LOCAL.iter().any(|known| i64::from(*known) == kind & 0xffff_ffff))
@@ -149,6 +159,10 @@ mod clock {
 mod clock {
     use std::fs::File;
     use std::io;
+
+    pub(super) fn boot() -> Option<String> {
+        None
+    }
 
     pub(super) fn is_kernel_of(_: &File) -> io::Result<bool> {
         Ok(false)
@@ -203,6 +217,10 @@ mod tests {
         assert!(replaced.open().is_none());
         fs::remove_file(&path).unwrap();
         assert!(replaced.open().is_none() && !replaced.is_at(&path));
+
+        let (of_another_boot, _) = written();
+        let stamp = OutputStamp { boot: Some("another".to_owned()), ..of_another_boot.stamp.clone() };
+        assert!(of_another_boot.open().is_some() && EarlierOutput { stamp, ..of_another_boot }.open().is_none());
     }
 
     #[test]
