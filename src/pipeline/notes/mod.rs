@@ -155,7 +155,7 @@ impl<'a> Notes<'a> {
         }
         let mut reader = FileReader::new(Some(&note.index));
         let target = &begun.target;
-        note.sources.read(target.settings, &mut reader, (cache, &self.wheels))?;
+        note.sources.read(target.settings, &mut reader, (cache, self.projects, &self.wheels))?;
         let (found, found_index) = reader.finish();
         let (outputs, are_same) = note.outputs.again()?;
         if found.digest != note.found
@@ -209,7 +209,7 @@ impl<'a> Notes<'a> {
             let Ok((again, index)) = again else { continue };
             let mut reader = FileReader::new(None);
             if again != inputs
-                || sources.read(target.settings, &mut reader, (&cache, &wheels)).is_none()
+                || sources.read(target.settings, &mut reader, (&cache, &projects, &wheels)).is_none()
                 || !inputs.is_untouched(&reader, self.started)
             {
                 continue;

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::Cache;
 use crate::digest::Sha256;
-use crate::git::revision;
 use crate::lock::{SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
+use crate::pipeline::ProjectCache;
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::install::bytecode::Bytecode;
 use crate::pipeline::notes::files::FileReader;
@@ -146,7 +146,7 @@ impl BuildSources {
         &self,
         settings: &Settings,
         reader: &mut FileReader,
-        (cache, wheels): (&Cache, &ProjectWheels),
+        (cache, projects, wheels): (&Cache, &ProjectCache, &ProjectWheels),
     ) -> Option<()> {
         for file in &self.files {
             reader.file(file).ok()?;
@@ -167,7 +167,10 @@ impl BuildSources {
         // A build warns of them.
         let others: Vec<&Path> =
             self.projects.iter().filter(|project| !project.is_root).map(|project| &*project.directory).collect();
-        reader.text(&format!("{:?}", revision::has_changes(&others)));
+        if !others.is_empty() {
+            let (workspace, _) = projects.workspace(&settings.project).ok()?;
+            reader.text(&format!("{:?}", wheels.have_changes(&others, &workspace)));
+        }
         let bytecode = Bytecode::find(settings, self.python, self.compiles_by_default, cache).ok()?;
         reader.text(&format!("{:?}", bytecode.key()));
         Some(())
