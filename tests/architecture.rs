@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 #[path = "architecture/dependencies.rs"]
 mod dependencies;
+#[path = "architecture/hints.rs"]
+mod hints;
 #[path = "architecture/names.rs"]
 mod names;
 #[path = "architecture/words.rs"]

@@ -9,11 +9,14 @@ use crate::archive::ArchiveError;
 use crate::cache::CacheError;
 use crate::git::GitChangesError;
 use crate::hints::Hints;
+use crate::image::InvalidPort;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
 use crate::pipeline::BuildError;
 use crate::platform::ProfileError;
+use crate::registry::InvalidReference;
 use crate::report::ErrorReport;
 use crate::scaffold::ScaffoldError;
+use crate::settings::InvalidBase;
 
 /// Why a command failed. Errors of the command line itself are clap's.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +103,17 @@ impl Hints for CliError {
             Self::Output(_) | Self::NotVerified { .. } => Vec::new(),
         }
     }
+}
+
+/// Returns the hints for a value that cannot be parsed.
+pub(super) fn value_hints(message: &clap::Error) -> Vec<String> {
+    let Some(problem) = std::error::Error::source(message) else { return Vec::new() };
+    let hints = [
+        problem.downcast_ref::<InvalidReference>().map(Hints::hints),
+        problem.downcast_ref::<InvalidBase>().map(Hints::hints),
+        problem.downcast_ref::<InvalidPort>().map(Hints::hints),
+    ];
+    hints.into_iter().flatten().next().unwrap_or_default()
 }
 
 impl CliError {

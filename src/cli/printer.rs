@@ -13,16 +13,13 @@ use super::annotation::{self, AnnotationLevel, WorkflowAnnotation};
 use super::arguments::{ColorWhen, GlobalArguments};
 use super::code_quality;
 use super::environment;
-use super::error::CliError;
+use super::error::{CliError, value_hints};
 use super::explanation;
 use super::format::OutputFormat;
 use super::plain::{self, plain, without_commands};
 use crate::archive::destination;
-use crate::hints::Hints;
 use crate::redact;
-use crate::registry::InvalidReference;
 use crate::report::{ErrorReport, FORMAT_VERSION, FailureReport};
-use crate::settings::InvalidBase;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -378,13 +375,6 @@ fn ignore_closed_pipe(result: io::Result<()>) -> Result<(), CliError> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
-}
-
-/// Returns the hints for a value that cannot be parsed.
-fn value_hints(message: &clap::Error) -> Vec<String> {
-    let Some(problem) = std::error::Error::source(message) else { return Vec::new() };
-    let reference = problem.downcast_ref::<InvalidReference>().map(Hints::hints);
-    reference.or_else(|| problem.downcast_ref::<InvalidBase>().map(Hints::hints)).unwrap_or_default()
 }
 
 /// Prints a message of clap: help, the version, or an error of the command line.

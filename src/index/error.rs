@@ -133,6 +133,9 @@ impl Hints for IndexError {
             Self::NotFound { refused, .. } if !refused.is_empty() => {
                 refused.iter().flat_map(|refusal| refusal.error.hints()).collect()
             }
+            Self::NotFound { asked, .. } if asked.is_empty() => {
+                vec!["omit --no-index, or name a directory that has it with --find-links".to_owned()]
+            }
             Self::NotFound { .. } => vec![
                 "add an index that has it with --index-url or --extra-index-url, or in [[tool.uv.index]]".to_owned(),
             ],

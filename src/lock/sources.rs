@@ -14,6 +14,8 @@ pub(crate) struct LockSource {
     pub(crate) url: Url,
     /// Whether it is asked in place of PyPI.
     pub(crate) is_default: bool,
+    /// The environment variables in the URL that are not set.
+    pub(crate) unset: Vec<String>,
 }
 
 impl LockSource {
@@ -24,10 +26,10 @@ impl LockSource {
         url: &str,
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
-        let text = expanded(url, variable);
+        let (text, unset) = expanded(url, variable);
         let url =
             Url::parse(&text).map_err(|error| format!("the source `{}` is invalid: {error}", redact::text(&text)))?;
-        Ok(Self { name: name.map(str::to_owned), url, is_default: false })
+        Ok(Self { name: name.map(str::to_owned), url, is_default: false, unset })
     }
 
     pub(super) fn is_pypi(&self) -> bool {
@@ -35,9 +37,10 @@ impl LockSource {
     }
 }
 
-/// Expands `${NAME}` and `$NAME`, as pipenv does with `os.path.expandvars`: an unset variable is left as it is.
-fn expanded(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {
-    let mut result = String::new();
+/// Expands `${NAME}` and `$NAME`, as pipenv does with `os.path.expandvars`: an unset variable is left as it is, and its name
+/// returned, too.
+fn expanded(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> (String, Vec<String>) {
+    let (mut result, mut unset) = (String::new(), Vec::new());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         result.push_str(before);
@@ -50,11 +53,14 @@ fn expanded(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {
         };
         match variable(name).filter(|_| !name.is_empty()) {
             Some(value) => result.push_str(&value),
-            None => result.extend(["$", &after[..end]]),
+            None => {
+                result.extend(["$", &after[..end]]);
+                unset.extend((!name.is_empty()).then(|| name.to_owned()));
+            }
         }
         rest = &after[end..];
     }
-    result + rest
+    (result + rest, unset)
 }
 
 /// Returns whether a character may be part of the name of a variable.
@@ -70,15 +76,19 @@ mod tests {
 
     #[test]
     fn variables_are_expanded_as_python_expands_them() {
-        for (text, expected) in [
-            ("https://${USER}:$PASS@host/simple", "https://u:p@host/simple"),
-            ("https://${UNSET}@host/$", "https://${UNSET}@host/$"),
-            ("${USER", "${USER"),
-            ("$USER_x/${}", "$USER_x/${}"),
+        for (text, expected, unset) in [
+            ("https://${USER}:$PASS@host/simple", "https://u:p@host/simple", &[][..]),
+            ("https://${UNSET}@host/$", "https://${UNSET}@host/$", &["UNSET"]),
+            ("${USER", "${USER", &[]),
+            ("$USER_x/${}", "$USER_x/${}", &["USER_x"]),
         ] {
             let variables = BTreeMap::from([("USER", "u"), ("PASS", "p")]);
-            let value = expanded(text, &|name| variables.get(name).map(|value| (*value).to_owned()));
-            assert_eq!(value, expected, "{text}");
+            let (value, names) = expanded(text, &|name| variables.get(name).map(|value| (*value).to_owned()));
+            assert_eq!(
+                (value.as_str(), &names[..]),
+                (expected, &unset.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..]),
+                "{text}"
+            );
         }
     }
 }

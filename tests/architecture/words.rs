@@ -90,7 +90,7 @@ fn positions(text: &str, phrase: &str) -> Vec<usize> {
 }
 
 /// Returns the string literals of Rust code with their lines, without those that give a lint's reason.
-fn strings(code: &str) -> Vec<(usize, String)> {
+pub(crate) fn strings(code: &str) -> Vec<(usize, String)> {
     let mut strings = Vec::new();
     let mut rest = code;
     while let Some(at) = rest.find(['"', '\'', '/']) {

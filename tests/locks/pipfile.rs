@@ -277,3 +277,18 @@ fn hashes_of_older_versions_are_accepted() {
         assert!(PipenvProject::new(&pipfile.replace("3.7", "3.8"), &text).check().is_err());
     }
 }
+
+/// A password that is not set would be sent as `${TOKEN}`.
+#[test]
+fn unset_variables_of_sources_are_warned_of() {
+    let source = "{\"name\": \"orchard\", \"url\": \"https://me:${ORCHARD_TOKEN}@orchard.invalid/simple\"}";
+    let project = Project::new(&[("app.py", ""), ("Pipfile.lock", &lock(source, ""))]);
+    let plan = |value: Option<&str>| {
+        let mut command = pybundle(&["plan", "--frozen", "--runtime=python3.12", "--no-progress"]);
+        command.envs(value.map(|value| ("ORCHARD_TOKEN", value)));
+        String::from_utf8(command.arg(project.path()).output().unwrap().stderr).unwrap()
+    };
+    let warning = "Pipfile.lock: the environment variable ORCHARD_TOKEN of the source orchard is not set\n";
+    assert!(plan(None).contains(warning), "{}", plan(None));
+    assert!(!plan(Some("secret")).contains("ORCHARD_TOKEN"), "{}", plan(Some("secret")));
+}

@@ -20,6 +20,7 @@ mod wire;
 mod annotations;
 mod colors;
 mod help;
+mod hints;
 mod recording;
 mod reference;
 mod schemas;

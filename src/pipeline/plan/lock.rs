@@ -75,6 +75,15 @@ pub(crate) fn open(
     for unset in lock.requirements().iter().flat_map(|requirements| requirements.unset_variables()) {
         reporter.warn(&unset.to_string());
     }
+    for source in lock.sources() {
+        let name = source.name.as_deref().unwrap_or("without a name");
+        for variable in &source.unset {
+            reporter.warn(&format!(
+                "{}: the environment variable {variable} of the source {name} is not set",
+                path.display()
+            ));
+        }
+    }
     let mut is_checked_by_files = true;
     if settings.lock_check == LockCheck::Locked {
         let evidence = projects.check(path, || lock_check::check(&lock, path, workspace, settings, reporter))?;

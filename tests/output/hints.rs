@@ -1,0 +1,160 @@
+//! Hints that help: what each says is done, and then the command succeeds or has another problem.
+
+use std::process::Command;
+
+use crate::support::command::pybundle;
+use crate::support::uv::Project;
+
+/// A command that ends with a hint.
+struct HintCase {
+    /// The files besides an application.
+    files: &'static [(&'static str, &'static str)],
+    arguments: &'static [&'static str],
+    /// The hint, as it is printed.
+    hint: &'static str,
+    /// What follows it: other files and arguments.
+    followed: (&'static [(&'static str, &'static str)], &'static [&'static str]),
+}
+
+const IMAGE: [&str; 7] = [
+    "image",
+    "--base=scratch",
+    "--python=3.12",
+    "--platform=linux/amd64",
+    "--output=oci:image",
+    "--no-progress",
+    "--no-audit",
+];
+
+const CASES: &[HintCase] = &[
+    HintCase {
+        files: &[],
+        arguments: &["cache", "size", "--no-cache"],
+        hint: "remove --no-cache",
+        followed: (&[], &["cache", "size"]),
+    },
+    HintCase {
+        files: &[],
+        arguments: &["image", "--expose=80-81"],
+        hint: "list each port of the range",
+        followed: (&[], &["image", "--expose=80", "--expose=81"]),
+    },
+    HintCase {
+        files: &[],
+        arguments: &["image", "--tag=shop:a b"],
+        hint: "use the form [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST]",
+        followed: (&[], &["image", "--tag=host.example:5000/shop:1"]),
+    },
+    HintCase {
+        files: &[],
+        arguments: &["lambda", "--include=app.py:/app.py"],
+        hint: "remove the leading slash: files of a function are below /var/task",
+        followed: (&[], &["lambda", "--include=app.py:app.py"]),
+    },
+    HintCase {
+        files: &[("pyproject.toml", "[tool.pybundle]\ninclude = [{ path = 'app.py', owner = '1:1' }]\n")],
+        arguments: &["lambda"],
+        hint: "remove `owner`: a function reads files by their mode, and writes to /tmp only",
+        followed: (&[("pyproject.toml", "[tool.pybundle]\ninclude = [{ path = 'app.py' }]\n")], &["lambda"]),
+    },
+    HintCase {
+        files: &[("pyproject.toml", "[tool.pybundle]\ninclude = [{ path = 'app.py', mode = '0600' }]\n")],
+        arguments: &["lambda"],
+        hint: "set the mode to 0644, or 0755 if it is executable",
+        followed: (
+            &[("pyproject.toml", "[tool.pybundle]\ninclude = [{ path = 'app.py', mode = '0644' }]\n")],
+            &["lambda"],
+        ),
+    },
+    HintCase {
+        files: &[("handlers.py", "async def handler(event, context): ...\n")],
+        arguments: &["lambda", "--handler=handlers.handler"],
+        hint: "use a function that calls `asyncio.run(handler(event, context))`",
+        followed: (
+            &[(
+                "handlers.py",
+                "import asyncio\nasync def inner(event, context): ...\ndef handler(event, context):\n    return asyncio.run(inner(event, context))\n",
+            )],
+            &["lambda", "--handler=handlers.handler"],
+        ),
+    },
+    HintCase {
+        files: &[("main.py", "from handlers import start\n"), ("handlers.py", "def other(event, context): ...\n")],
+        arguments: &["lambda", "--handler=main.start", "--no-audit"],
+        hint: "define `def start(event, context)` in handlers.py, or import another name",
+        followed: (&[("handlers.py", "def start(event, context): ...\n")], &["lambda", "--handler=main.start"]),
+    },
+    HintCase {
+        files: &[("shop/__init__.py", "")],
+        arguments: &["image", "--audit", "--cmd=python -m shop"],
+        hint: "add the file __main__.py to the package `shop`, or name one of its modules",
+        followed: (&[("shop/__main__.py", "")], &["image", "--audit", "--cmd=python -m shop"]),
+    },
+    HintCase {
+        files: &[("pyproject.toml", "[tool.pybundle]\nhealthcheck-interval = '5s'\n")],
+        arguments: &["image"],
+        hint: "set the command with --healthcheck COMMAND",
+        followed: (&[], &["image", "--healthcheck=true"]),
+    },
+    HintCase {
+        files: &[("requirements.txt", "six==1.17.0\n")],
+        arguments: &["plan", "--no-index"],
+        hint: "omit --no-index, or name a directory that has it with --find-links",
+        followed: (&[], &["plan"]),
+    },
+    HintCase {
+        files: &[("requirements.txt", "six==1.17.0\n")],
+        arguments: &["plan", "--find-links=nowhere"],
+        hint: "check the paths of --find-links and of the indexes",
+        followed: (&[("wheels/README", "")], &["plan", "--find-links=wheels"]),
+    },
+];
+
+/// Returns the command in a project with these files; an image has only what the case is about.
+fn command(project: &Project, files: &[(&str, &str)], arguments: &[&str]) -> Command {
+    files.iter().for_each(|(path, text)| project.write(path, text.as_bytes()));
+    let is_audited = arguments.contains(&"--audit");
+    let own = arguments.iter().filter(|argument| **argument != "--audit");
+    let mut command = if arguments[0] == "image" {
+        let common = IMAGE.iter().filter(|argument| !is_audited || **argument != "--no-audit");
+        pybundle(&common.chain(own.skip(1)).copied().collect::<Vec<_>>())
+    } else {
+        pybundle(arguments)
+    };
+    command.current_dir(project.path());
+    command
+}
+
+#[test]
+fn what_follows_a_hint_succeeds() {
+    for HintCase { files, arguments, hint, followed } in CASES {
+        let project = Project::new(&[("app.py", ""), ("requirements.txt", "")]);
+        let output = command(&project, files, arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(said.lines().any(|line| line == format!("hint: {hint}")), "{arguments:?}: {hint}\n{said}");
+        let output = command(&project, followed.0, followed.1).output().unwrap();
+        assert!(output.status.success(), "{:?}: {}", followed.1, String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn what_follows_a_hint_about_files_succeeds() {
+    let project = Project::new(&[("app.py", ""), ("requirements.txt", "")]);
+    let run = |arguments: &[&str]| {
+        let output = pybundle(arguments).current_dir(project.path()).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert!(run(&IMAGE).0);
+    let (_, said) = run(&["inspect", "docker-archive:image"]);
+    assert!(said.ends_with("\nhint: use image without a prefix to detect the format\n"), "{said}");
+    assert!(run(&["inspect", "image"]).0);
+    assert!(run(&["lambda", "--output=app.zip"]).0);
+    let mut bytes = std::fs::read(project.path().join("app.zip")).unwrap();
+    bytes[35] ^= 1;
+    project.write("app.zip", &bytes);
+    let (_, said) = run(&["inspect", "app.zip"]);
+    assert!(said.ends_with("\nhint: run `pybundle verify` to list all problems\n"), "{said}");
+    let (is_valid, said) = run(&["verify", "app.zip"]);
+    assert!(!is_valid && said.contains("verification of app.zip failed"), "{said}");
+}
