@@ -1,20 +1,29 @@
 """What the benchmarks share: the sets of distributions, how commands are measured, and how results are shown."""
 
+import contextlib
 import os
 import pathlib
+import shutil
+import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "target" / "bench"
 PYBUNDLE = ROOT / "target" / "release" / "pybundle"
 PYTHON = "3.12"
+BASE = ROOT / "target" / "test-tools" / "bases" / f"slim-{PYTHON}"
 SETS = {
     "S": ["requests", "boto3", "pydantic"],
     "M": ["numpy", "pandas", "fastapi", "uvicorn", "sqlalchemy"],
     "L": ["numpy", "pandas", "scipy", "pyarrow", "scikit-learn"],
+    "F": ["alembic", "beautifulsoup4", "boto3", "celery[redis]", "fastapi[standard]", "gunicorn", "httpx", "jinja2", "lxml",
+          "numpy", "opentelemetry-exporter-otlp", "opentelemetry-instrumentation-fastapi", "opentelemetry-sdk", "orjson",
+          "prometheus-client", "psycopg[binary]", "pyjwt[crypto]", "requests", "rich", "sentry-sdk[fastapi]",
+          "sqlalchemy[asyncio]", "structlog", "tenacity", "typer"],
 }
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 
@@ -51,3 +60,52 @@ def table(rows):
         times = [seconds for seconds, _ in runs]
         median, memory = statistics.median(times), max(memory for _, memory in runs)
         print(f"{name:24} {median:8.3f}s {min(times):8.3f}s {max(times):8.3f}s {median / base:7.2f} {memory:5.0f} MB")
+
+
+def wait_for(port):
+    """Waits until something listens on a port of the loopback."""
+    deadline = time.monotonic() + 20
+    while True:
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+        if time.monotonic() > deadline:
+            sys.exit(f"benches: nothing listens on port {port}")
+        time.sleep(0.02)
+
+
+def free_port():
+    """Returns a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class Registry:
+    """A registry on the loopback, empty at first."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir=WORK, prefix="registry-"))
+        self.port, self.log = free_port(), self.folder / "log"
+        (self.folder / "config.yml").write_text(
+            f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: 127.0.0.1:{self.port}, secret: bench}}\n"
+            f"storage: {{filesystem: {{rootdirectory: {self.folder}/storage}}}}\n")
+
+    def __enter__(self):
+        with self.log.open("w") as log:
+            command = ["docker-registry", "serve", self.folder / "config.yml"]
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        wait_for(self.port)
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.folder)
+
+    def reference(self, port=None):
+        """Returns the tag that is pushed to, by way of another port if one is given."""
+        return f"127.0.0.1:{port or self.port}/bench:1"
+
+    def requests(self):
+        """Returns the requests so far, as the access log has them, without their queries."""
+        lines = self.log.read_text().splitlines()
+        return [line.split('"')[1].split("?")[0] for line in lines if "HTTP/1." in line]

@@ -81,6 +81,9 @@ def last_error(messages):
 def environment(inputs, directory):
     """Returns pybundle's environment. A login given as input goes to a Docker configuration in this directory."""
     known = {name: value for name, value in inputs.items() if name != "REGISTRY_PASSWORD"}
+    # What is merged is built from what others can read; a pull request must not write what other builds believe.
+    if inputs["PUSH"] == "true" and not inputs.get("GITHUB_EVENT_NAME", "").startswith("pull_request"):
+        known.setdefault("PYBUNDLE_REMOTE_CACHE", "auto")
     if not inputs["REGISTRY"]:
         return known
     existing = Path(inputs.get("DOCKER_CONFIG") or Path.home() / ".docker", "config.json")
