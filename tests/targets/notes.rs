@@ -307,6 +307,28 @@ fn an_edit_during_a_build_is_built_the_next_time() {
 }
 
 #[test]
+fn a_package_is_made_from_its_sources() {
+    let library = "[build-system]\nrequires = [\"uv_build\"]\nbuild-backend = \"uv_build\"\n";
+    let target =
+        "[tool.pybundle.target.api]\nkind = \"lambda\"\nruntime = \"python3.12\"\nhandler = \"shop.handler\"\n";
+    let project = TestProject::new(&[
+        ("pyproject.toml", &member("shop", "", &format!("{library}{target}"))),
+        ("src/shop/__init__.py", HANDLER),
+    ]);
+    project.0.uv(&["lock", "--quiet"]);
+    let status = || {
+        let report = project.json(&["build", "--cache-dir=cache"]);
+        report["targets"][0]["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([status(), status()], ["built", "unchanged"]);
+    project.0.write("src/shop/more.py", b"MORE = 1\n");
+    assert_eq!([status(), status()], ["built", "unchanged"]);
+    project.0.write("pyproject.toml", project.0.read("pyproject.toml").replace("\"1\"", "\"2\"").as_bytes());
+    project.0.uv(&["lock", "--quiet"]);
+    assert_eq!([status(), status()], ["built", "unchanged"]);
+}
+
+#[test]
 fn an_unchanged_target_is_reported_as_it_was_built() {
     let workspace = Workspace::new();
     let report = |arguments: &[&str]| {

@@ -67,9 +67,10 @@ impl TargetInputs {
         let (workspace, _) = projects.workspace(&target.settings.project).map_err(io::Error::other)?;
         let mut reader = FileReader::new(known);
         reader.text(&target.identity);
-        let directory = workspace.directory(member_of(&workspace, target.settings));
+        let member = member_of(&workspace, target.settings);
+        let directory = workspace.directory(member);
         reader.text(&format!("{}\n{:?}", workspace.root.display(), workspace.current().path));
-        add_member(&mut reader, member_of(&workspace, target.settings), &directory)?;
+        add_member(&mut reader, member, &directory)?;
         for above in directory.ancestors().take_while(|above| above.starts_with(&workspace.root)) {
             for file in python_pin_files(above) {
                 reader.file(&file)?;
@@ -80,7 +81,9 @@ impl TargetInputs {
             if let ProfileChoice::File(path) = &settings.profile {
                 reader.file(path)?;
             }
-            add_application(&mut reader, settings, &workspace, &directory, &target.outputs)?;
+            if !is_in_wheel(settings, member) {
+                add_application(&mut reader, settings, &workspace, &directory, &target.outputs)?;
+            }
         }
         if target.states_revision {
             reader.text(&format!("{:?}", common.revision(&workspace.root)));
@@ -161,7 +164,13 @@ fn add_locks(reader: &mut FileReader, workspace: &Workspace, directory: &Path, s
     Ok(())
 }
 
-/// Adds the files of the application as the build collects them. Those of a package are in its wheel, and count twice then.
+/// Returns whether the application is a package, so that its files are those of its wheel. What a lock says otherwise is found
+/// by [`BuildSources::of`](super::sources::BuildSources::of).
+pub(super) fn is_in_wheel(settings: &Settings, member: &WorkspaceMember) -> bool {
+    settings.includes.is_empty() && member.pyproject.is_package()
+}
+
+/// Adds the files of the application as the build collects them.
 fn add_application(
     reader: &mut FileReader,
     settings: &Settings,

@@ -13,6 +13,7 @@ use crate::pipeline::ProjectCache;
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::install::bytecode::Bytecode;
 use crate::pipeline::notes::files::FileReader;
+use crate::pipeline::notes::inputs::is_in_wheel;
 use crate::pipeline::plan::{LockedProject, Plan};
 use crate::pipeline::planned_outputs::distributions;
 use crate::pipeline::wheels::project_wheels::ProjectWheels;
@@ -80,6 +81,8 @@ impl BuildSources {
             && settings.wheel_dir.is_none()
             && !settings.requirements.resolve
             && project.is_locked_by_files
+            && (!is_in_wheel(settings, project.member(settings))
+                || plans.iter().all(|plan| plan.application.is_empty()))
             && plans.iter().all(|plan| {
                 let selection = project.selection(settings, &plan.target);
                 selection.is_ok_and(|selection| selection.distributions.iter().all(|pinned| pinned.is_decided()))
