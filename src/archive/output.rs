@@ -248,7 +248,7 @@ pub struct FinishedFile {
     /// The key of what later outputs may begin with, too.
     start: Option<Sha256>,
     /// The output that this one begins like.
-    earlier: Option<EarlierOutput>,
+    earlier: Option<Box<EarlierOutput>>,
 }
 
 /// An output at its path.
@@ -299,7 +299,7 @@ impl FinishedFile {
 
     /// Sets the key of what later outputs may begin with, too, and the output that it was copied from.
     pub(crate) fn begin_with(&mut self, start: Sha256, earlier: Option<EarlierOutput>) {
-        (self.start, self.earlier) = (Some(start), earlier);
+        (self.start, self.earlier) = (Some(start), earlier.map(Box::new));
     }
 
     /// Takes the state of the digest at the mark.
