@@ -232,7 +232,7 @@ impl BuildArguments {
                 targets.push(ListedTarget { listed, target });
             }
         }
-        self.check_names(&configurations, &targets)?;
+        self.check_names(&configurations, &targets, projects)?;
         Ok(targets)
     }
 
@@ -241,6 +241,7 @@ impl BuildArguments {
         &self,
         configurations: &[(PathBuf, ProjectConfiguration)],
         targets: &[ListedTarget],
+        projects: &ProjectCache,
     ) -> Result<(), CliError> {
         let path = configurations.first().map_or_else(|| self.project.clone(), |(_, first)| first.path.clone());
         let mut unknown = self.names.iter().filter(|name| !targets.iter().any(|target| target.is_named(name)));
@@ -250,7 +251,10 @@ impl BuildArguments {
             return Err(ConfigurationError::UnknownTarget { path, name: name.clone(), known }.into());
         }
         if targets.is_empty() {
-            return Err(ConfigurationError::NoTargets(path).into());
+            let all = ProjectConfiguration::of_workspace(&self.project, projects.workspaces());
+            let has_members =
+                !self.workspace && all.is_ok_and(|all| all.iter().any(|(_, member)| member.targets().next().is_some()));
+            return Err(ConfigurationError::NoTargets { path, has_members }.into());
         }
         let is_pushed = |named: &ListedTarget| matches!(&named.target, Target::Image(settings) if settings.push);
         if self.push && !targets.iter().any(is_pushed) {

@@ -95,8 +95,12 @@ pub(crate) enum ConfigurationError {
         /// The kind that the command builds.
         wanted: TargetKind,
     },
-    #[error("{} configures no targets", .0.display())]
-    NoTargets(PathBuf),
+    #[error("{} configures no targets", .path.display())]
+    NoTargets {
+        path: PathBuf,
+        /// Whether members of its workspace configure some.
+        has_members: bool,
+    },
     /// None of the images that are to be pushed has a tag.
     #[error("cannot push: no target in {} has a tag", .0.display())]
     NoTags(PathBuf),
@@ -136,7 +140,10 @@ impl Hints for ConfigurationError {
             Self::OtherKind { name, kind, .. } => {
                 format!("run `pybundle {} --target {name}` or `pybundle build {name}`", kind.name())
             }
-            Self::NoTargets(_) => NO_TARGETS.to_owned(),
+            Self::NoTargets { has_members: true, .. } => {
+                "pass --workspace to build the targets of the workspace's members".to_owned()
+            }
+            Self::NoTargets { .. } => NO_TARGETS.to_owned(),
             Self::NoTags(_) => "add `tag = [\"HOST/REPOSITORY:TAG\"]` to a target of kind `image`".to_owned(),
         };
         vec![hint]

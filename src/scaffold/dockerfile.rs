@@ -24,6 +24,10 @@ pub(crate) struct Dockerfile {
     pub(super) user: Option<String>,
     pub(super) entrypoint: Option<Vec<String>>,
     pub(super) command: Option<Vec<String>>,
+    pub(super) stop_signal: Option<String>,
+    pub(super) volumes: Vec<String>,
+    /// The keys of the health check with their values.
+    pub(super) health: Vec<(&'static str, String)>,
     /// The operating system's packages that are installed.
     pub(super) packages: Vec<String>,
     /// Instructions that have no key, each with its line.
@@ -99,6 +103,9 @@ impl Dockerfile {
             "ENTRYPOINT" => command(arguments).map(|command| self.entrypoint = Some(command)).is_some(),
             "CMD" => command(arguments).map(|command| self.command = Some(command)).is_some(),
             "RUN" => self.run(arguments),
+            "STOPSIGNAL" => literal(arguments).map(|signal| self.stop_signal = Some(signal.to_owned())).is_some(),
+            "VOLUME" => self.volume(arguments),
+            "HEALTHCHECK" => self.health(arguments),
             // The files of the project and the working directory are pybundle's matter, and arguments that of the build.
             "COPY" | "WORKDIR" | "ARG" | "LABEL" | "SHELL" => true,
             _ => false,
@@ -141,6 +148,40 @@ impl Dockerfile {
         is_understood
     }
 
+    fn volume(&mut self, arguments: &str) -> bool {
+        let volumes =
+            if arguments.starts_with('[') { serde_json::from_str(arguments).ok() } else { shlex::split(arguments) };
+        let volumes: Vec<String> = volumes.unwrap_or_default();
+        let is_understood = !volumes.is_empty() && volumes.iter().all(|volume| literal(volume).is_some());
+        self.volumes.extend(volumes.into_iter().filter(|_| is_understood));
+        is_understood
+    }
+
+    /// Understands a health check: options, and a command for a shell or as a JSON array.
+    fn health(&mut self, arguments: &str) -> bool {
+        let mut rest = arguments.trim();
+        let mut health = Vec::new();
+        while let Some(option) = rest.strip_prefix("--") {
+            let (option, after) = option.split_once(char::is_whitespace).unwrap_or((option, ""));
+            let key = match option.split_once('=') {
+                Some(("interval", _)) => "healthcheck-interval",
+                Some(("timeout", _)) => "healthcheck-timeout",
+                Some(("start-period", _)) => "healthcheck-start-period",
+                Some(("retries", _)) => "healthcheck-retries",
+                _ => return false,
+            };
+            health.extend(option.split_once('=').map(|(_, value)| (key, value.to_owned())));
+            rest = after.trim_start();
+        }
+        let command = match rest.split_once(char::is_whitespace) {
+            Some((keyword, command)) if keyword.eq_ignore_ascii_case("CMD") => command.trim(),
+            _ if rest.eq_ignore_ascii_case("NONE") => "none",
+            _ => return false,
+        };
+        self.health = std::iter::once(("healthcheck", command.to_owned())).chain(health).collect();
+        true
+    }
+
     /// Understands the installation of packages. What else is run prepares the distributions and the files of the project,
     /// or is listed.
     fn run(&mut self, arguments: &str) -> bool {
@@ -158,6 +199,7 @@ impl Dockerfile {
                     self.packages
                         .extend(rest.iter().filter(|word| !word.starts_with('-')).map(|name| (*name).to_owned()));
                 }
+                ["uv" | "poetry" | "pipenv", "run", ..] => is_understood = false,
                 ["apt-get" | "apt" | "rm" | "pip" | "pip3" | "uv" | "poetry" | "pipenv", ..] | [] => {}
                 ["python" | "python3", "-m", "pip" | "venv" | "compileall", ..] => {}
                 _ => is_understood = false,
@@ -233,7 +275,10 @@ mod tests {
                     ENV DJANGO_SETTINGS_MODULE shop.settings\n\
                     EXPOSE 8000 9000/tcp\n\
                     USER 1000\n\
-                    HEALTHCHECK CMD curl -f http://localhost:8000/\n\
+                    HEALTHCHECK --interval=30s --retries=2 CMD curl -f http://localhost:8000/ || exit 1\n\
+                    STOPSIGNAL SIGINT\n\
+                    VOLUME [\"/data\"]\n\
+                    RUN uv run manage.py compress\n\
                     ENTRYPOINT [\"uv\", \"run\", \"gunicorn\"]\n\
                     CMD gunicorn shop.wsgi --bind 0.0.0.0:8000\n";
         let found = Dockerfile::parse(text).unwrap();
@@ -246,10 +291,14 @@ mod tests {
         assert_eq!(found.entrypoint, Some(vec!["gunicorn".to_owned()]));
         assert_eq!(found.command.unwrap().join(" "), "gunicorn shop.wsgi --bind 0.0.0.0:8000");
         assert_eq!(found.packages, ["libpq5", "libmagic1"]);
-        let others = [
-            (14, "RUN python manage.py collectstatic --noinput"),
-            (18, "HEALTHCHECK CMD curl -f http://localhost:8000/"),
+        let health = [
+            ("healthcheck", "curl -f http://localhost:8000/ || exit 1"),
+            ("healthcheck-interval", "30s"),
+            ("healthcheck-retries", "2"),
         ];
+        assert_eq!(found.health, health.map(|(key, value)| (key, value.to_owned())));
+        assert_eq!((found.stop_signal.as_deref(), &found.volumes[..]), (Some("SIGINT"), &["/data".to_owned()][..]));
+        let others = [(14, "RUN python manage.py collectstatic --noinput"), (21, "RUN uv run manage.py compress")];
         assert_eq!(found.others, others.map(|(line, text)| (line, text.to_owned())));
     }
 

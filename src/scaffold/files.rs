@@ -71,10 +71,11 @@ impl PlannedFile {
         path: &Path,
         projects: &[PathBuf],
         is_workspace: bool,
+        is_of_root: bool,
     ) -> Result<Option<Self>, ScaffoldError> {
         let before = limited_reader::read_regular_text(path, LARGEST_PROJECT_FILE)
             .map_err(|source| ScaffoldError::Read { path: path.to_owned(), source })?;
-        let addition = workflow::missing_jobs(&before, projects, is_workspace);
+        let addition = workflow::missing_jobs(&before, projects, is_workspace, is_of_root);
         Ok(addition.map(|addition| Self { path: path.to_owned(), before: Some(before), addition }))
     }
 

@@ -233,10 +233,13 @@ pub(crate) fn scaffold(
         let path = repository.root.join(WORKFLOW);
         match repository.service {
             CiService::GitLab => gitlab = Some(workflow::gitlab(&directories, is_workspace)),
-            CiService::GitHub if path.exists() => match PlannedFile::workflow(&path, &directories, is_workspace)? {
-                Some(extended) => files.push(extended),
-                None => kept.push(path),
-            },
+            CiService::GitHub if path.exists() => {
+                let is_of_root = repository.root == workspace.root;
+                match PlannedFile::workflow(&path, &directories, is_workspace, is_of_root)? {
+                    Some(extended) => files.push(extended),
+                    None => kept.push(path),
+                }
+            }
             CiService::GitHub => files.push(PlannedFile::new(path, workflow::github(&directories, is_workspace))),
         }
     }

@@ -28,6 +28,10 @@ impl TargetTable {
         self.value(key, strings.iter().map(String::as_str).collect::<Value>());
     }
 
+    pub(super) fn number(&mut self, key: &str, number: u16) {
+        self.value(key, i64::from(number));
+    }
+
     pub(super) fn numbers(&mut self, key: &str, numbers: &[u16]) {
         self.value(key, numbers.iter().map(|number| i64::from(*number)).collect::<Value>());
     }

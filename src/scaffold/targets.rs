@@ -228,6 +228,18 @@ fn add_dockerfile(dockerfile: &Dockerfile, table: &mut TargetTable) {
     if let Some(user) = &dockerfile.user {
         table.text("user", user);
     }
+    if let Some(signal) = &dockerfile.stop_signal {
+        table.text("stop-signal", signal);
+    }
+    if !dockerfile.volumes.is_empty() {
+        table.strings("volume", &dockerfile.volumes);
+    }
+    for (key, value) in &dockerfile.health {
+        match value.parse::<u16>() {
+            Ok(number) if *key == "healthcheck-retries" => table.number(key, number),
+            _ => table.text(key, value),
+        }
+    }
     if !dockerfile.packages.is_empty() {
         let packages = dockerfile.packages.join(", ");
         table.comment(&format!("It installs {packages}: the base must have what the application needs of them."));

@@ -47,8 +47,14 @@ fn is_on_gitlab(source: &str) -> bool {
 const FIRST_LINE: &str = "# Builds every target of [tool.pybundle], like `pybundle build` on a developer's machine.\n";
 
 /// Returns the jobs for projects that a workflow does not build yet, to be added at its end; `None` if it builds all of them,
-/// or if it is not one that was written here: its jobs must come last.
-pub(super) fn missing_jobs(workflow: &str, projects: &[PathBuf], is_workspace: bool) -> Option<String> {
+/// or if it is not one that was written here: its jobs must come last. `is_of_root` tells whether the projects belong to the
+/// workspace at the root of the repository.
+pub(super) fn missing_jobs(
+    workflow: &str,
+    projects: &[PathBuf],
+    is_workspace: bool,
+    is_of_root: bool,
+) -> Option<String> {
     let last_key = workflow.lines().rfind(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()));
     if !workflow.starts_with(FIRST_LINE) || last_key != Some("jobs:") {
         return None;
@@ -56,6 +62,10 @@ pub(super) fn missing_jobs(workflow: &str, projects: &[PathBuf], is_workspace: b
     let built: Vec<&str> = workflow.lines().filter_map(|line| line.trim_start().strip_prefix("project: ")).collect();
     // A step without the key builds the root.
     let has_root = workflow.matches(ACTION).count() > built.len();
+    // A job of the root that builds the workspace builds its members.
+    if is_of_root && has_root && workflow.contains("        with:\n          workspace: true\n") {
+        return None;
+    }
     let is_missing = |path: &PathBuf| match shown(path).as_str() {
         "." => !has_root,
         project => !built.contains(&project),

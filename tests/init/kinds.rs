@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::project::{Project, names, pyproject};
-use crate::support::command::{pybundle, succeed};
+use crate::support::command::{fail, pybundle, succeed};
 
 const WSGI: &str = "import os\n\nfrom django.core.wsgi import get_wsgi_application\n\n\
                     os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings.dev')\napplication = get_wsgi_application()\n";
@@ -197,6 +197,15 @@ fn every_deployable_member_of_a_workspace_is_configured() {
     let list: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
     assert_eq!(names(&list["targets"]), ["api/function", "job/app"]);
 
+    // Without the flag, the root has no targets.
+    let said = fail(pybundle(&["build"]).current_dir(project.0.path()));
+    assert!(said.ends_with("hint: pass --workspace to build the targets of the workspace's members\n"), "{said}");
+    // The workflow builds every member: there is nothing to add for one.
+    let workflow = project.0.read(".github/workflows/pybundle.yml");
+    let said = fail(&mut project.command(&["packages/job"]));
+    assert!(said.contains("already"), "{said}");
+    assert_eq!(project.0.read(".github/workflows/pybundle.yml"), workflow);
+
     // For a single member, the workflow is written to the root of the repository.
     let alone = Project::new(&[(".git/HEAD", "")]);
     for (path, bytes) in project.files() {
@@ -301,7 +310,10 @@ fn a_dockerfile_is_read() {
                       RUN python manage.py collectstatic --noinput\n\
                       EXPOSE 9000\n\
                       USER 1000\n\
-                      HEALTHCHECK CMD curl -f http://localhost:9000/\n\
+                      HEALTHCHECK --interval=30s --retries=2 CMD curl -f http://localhost:9000/ || exit 1\n\
+                      STOPSIGNAL SIGINT\n\
+                      VOLUME /data\n\
+                      RUN uv run manage.py compress\n\
                       CMD [\"uv\", \"run\", \"gunicorn\", \"--bind\", \"0.0.0.0:9000\", \"shop.wsgi\"]\n";
     let project = Project::locked(
         &["django", "gunicorn"],
@@ -321,6 +333,9 @@ fn a_dockerfile_is_read() {
     assert_eq!(web["base"].as_str(), Some("python:3.12-slim"));
     assert_eq!(strings(&web, "cmd"), ["gunicorn", "--bind", "0.0.0.0:9000", "shop.wsgi"]);
     assert_eq!((web["user"].as_str(), &web["expose"][0]), (Some("1000"), &toml::Value::Integer(9000)));
+    assert_eq!(web["healthcheck"].as_str(), Some("curl -f http://localhost:9000/ || exit 1"));
+    assert_eq!((web["healthcheck-interval"].as_str(), web["healthcheck-retries"].as_integer()), (Some("30s"), Some(2)));
+    assert_eq!((web["stop-signal"].as_str(), strings(&web, "volume")), (Some("SIGINT"), vec!["/data".to_owned()]));
     assert_eq!(web["env"]["LOG_LEVEL"].as_str(), Some("info"));
     assert_eq!(web["env"]["DJANGO_SETTINGS_MODULE"].as_str(), Some("shop.settings.dev"));
     assert_eq!(web["env"].as_table().unwrap().len(), 2);
@@ -330,7 +345,7 @@ fn a_dockerfile_is_read() {
     for note in [
         "Dockerfile installs libpq5: ",
         "Dockerfile:6 is not carried over: RUN python manage.py collectstatic --noinput",
-        "Dockerfile:9 is not carried over: HEALTHCHECK CMD curl -f http://localhost:9000/",
+        "Dockerfile:12 is not carried over: RUN uv run manage.py compress",
     ] {
         assert!(notes.contains(note), "{notes}");
     }
