@@ -170,7 +170,7 @@ impl<'t> ImportAudit<'_, 't> {
         for ((path, name, entry), source) in files.into_iter().zip(sources) {
             let (source, problem) = match source {
                 Ok(source) => (source, None),
-                Err(problem) => (ModuleSource::unknown(), Some(problem)),
+                Err(problem) => (ModuleSource::unknown(), Some(*problem)),
             };
             modules.push(ApplicationModule {
                 path,
@@ -239,11 +239,13 @@ impl<'t> ImportAudit<'_, 't> {
         added
     }
 
-    fn read(&self, path: &str, name: &str, entry: &TreeEntry) -> Result<ModuleSource, ImportFinding> {
+    fn read(&self, path: &str, name: &str, entry: &TreeEntry) -> Result<ModuleSource, Box<ImportFinding>> {
         match entry.content.read(READ_LIMIT) {
-            Ok(bytes) => ModuleSource::read(&bytes, self.python).map_err(|error| self.syntax(path, name, error)),
+            Ok(bytes) => {
+                ModuleSource::read(&bytes, self.python).map_err(|error| Box::new(self.syntax(path, name, error)))
+            }
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(ModuleSource::unknown()),
-            Err(source) => Err(ImportFinding::Read { path: path.to_owned(), source }),
+            Err(source) => Err(Box::new(ImportFinding::Read { path: path.to_owned(), source })),
         }
     }
 
