@@ -25,6 +25,7 @@ pub use aws::AwsError;
 pub use error::{RegistryAction, RegistryError};
 pub use push::{BlobCount, PushSummary, RepositoryPush};
 pub use reference::{ImageReference, InvalidReference, ReferenceProblem};
+pub(crate) use remote_state::RepositoryEvidence;
 pub use request_error::{Identity, RequestError, ServerErrors};
 
 mod attach;
@@ -194,10 +195,10 @@ impl Registry<'_> {
         to: &[ImageReference],
         reporter: &dyn Reporter,
     ) -> Result<PushSummary, RegistryError> {
-        self.push_known(artifact, to, &BTreeSet::new(), reporter)
+        self.push_known(artifact, to, &RepositoryEvidence::default(), reporter)
     }
 
-    /// As [`push`](Self::push), to a first repository that is known to have some blobs.
+    /// As [`push`](Self::push), to a first repository of which something is known.
     ///
     /// # Errors
     /// As [`push`](Self::push).
@@ -205,7 +206,7 @@ impl Registry<'_> {
         &self,
         artifact: &OciArtifact,
         to: &[ImageReference],
-        known: &BTreeSet<Sha256>,
+        known: &RepositoryEvidence,
         reporter: &dyn Reporter,
     ) -> Result<PushSummary, RegistryError> {
         let pushed = self.block_on(push::push(&self.client, artifact, (to, known), reporter))?;

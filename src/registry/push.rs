@@ -18,7 +18,7 @@ use super::attempts::FailedAttempts;
 use super::client::{RegistryClient, RepositoryName};
 use super::manifest_put::ManifestPut;
 use super::payload::BlobSource;
-use super::remote_state::{RemoteState, remote_state};
+use super::remote_state::{RemoteState, RepositoryEvidence, remote_state};
 use super::upload::{BlobCheck, BlobPlacement, BlobUpload, SMALL};
 use super::{ImageReference, RegistryAction, RegistryError, ecr, pull};
 use crate::digest::Sha256;
@@ -72,11 +72,11 @@ impl RepositoryPush {
     }
 }
 
-/// Pushes an artifact to all references. The repository of the first one is known to have some blobs.
+/// Pushes an artifact to all references. `known` is what is known of the repository of the first one.
 pub(super) async fn push(
     client: &RegistryClient,
     artifact: &OciArtifact,
-    (to, known): (&[ImageReference], &BTreeSet<Sha256>),
+    (to, known): (&[ImageReference], &RepositoryEvidence),
     reporter: &dyn Reporter,
 ) -> Result<PushSummary, RegistryError> {
     let digest = artifact.manifest.digest;
@@ -158,8 +158,8 @@ struct PushOperation<'a> {
     client: &'a RegistryClient,
     artifact: &'a OciArtifact,
     leaves: BTreeMap<Sha256, &'a Blob>,
-    /// What the first repository has.
-    known: &'a BTreeSet<Sha256>,
+    /// What is known of the first repository.
+    known: &'a RepositoryEvidence,
     reporter: &'a dyn Reporter,
 }
 
@@ -169,9 +169,8 @@ impl PushOperation<'_> {
         let mut done = Vec::new();
         for (at, destination) in destinations.iter().enumerate() {
             let mut state = remote_state(self.client, self.artifact, &destination.references).await?;
-            if at == 0 && !self.known.is_empty() {
-                state.known.extend(self.known);
-                state.found = true;
+            if at == 0 {
+                self.known.add_to(&mut state, self.client).await?;
             }
             let earlier = destinations.get(..at).unwrap_or_default().iter();
             let source =

@@ -30,6 +30,31 @@ pub(super) struct RemoteState {
     pub is_repository_missing: bool,
 }
 
+/// What is known of a repository besides what the references tell that are pushed to.
+#[derive(Debug, Default)]
+pub(crate) struct RepositoryEvidence {
+    /// Blobs that it has.
+    pub(crate) blobs: BTreeSet<Sha256>,
+    /// Manifests that list blobs which it has, and are read if nothing else is known.
+    pub(crate) manifests: Vec<ImageReference>,
+}
+
+impl RepositoryEvidence {
+    /// Adds what is known.
+    pub(super) async fn add_to(&self, state: &mut RemoteState, client: &RegistryClient) -> Result<(), RegistryError> {
+        state.known.extend(&self.blobs);
+        state.found |= !self.blobs.is_empty();
+        if !state.found && !state.is_repository_missing {
+            for reference in &self.manifests {
+                let manifest = state.read(client, reference).await?;
+                state.found |= manifest.is_some();
+                state.known.extend(manifest.iter().flat_map(|manifest| parts(manifest).0));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Reads the manifest of the first reference that exists.
 pub(super) async fn remote_state(
     client: &RegistryClient,

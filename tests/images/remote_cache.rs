@@ -330,3 +330,13 @@ fn what_one_machine_built_from_source_no_other_builds() {
         fs::remove_file(&stop).unwrap();
     }
 }
+
+#[test]
+fn a_new_tag_is_pushed_in_few_requests_because_the_record_lists_the_layers() {
+    let fleet = Fleet::new();
+    fleet.report("warm", "commit-1", &["--remote-cache", "auto"]);
+    fleet.edit(1);
+    let pushed = fleet.report("warm", "commit-2", &[])["pushed"].clone();
+    // The tag, the record's manifest, two requests each for the layer and the configuration, and the manifest.
+    assert_eq!((&pushed["requests"], &pushed["tags"][0]["uploaded"]), (&json!(7), &json!(2)), "{pushed}");
+}

@@ -18,6 +18,7 @@ use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::elf_cache;
 use crate::pipeline::wheels::known::KnownWheels;
 use crate::platform::{ImageTarget, Scheme};
+use crate::registry::RepositoryEvidence;
 use crate::report::{RecordUse, RemoteCacheReport};
 use crate::settings::{ContentSettings, ImageSettings};
 use crate::trim::strip;
@@ -74,7 +75,7 @@ pub(super) struct KnownClosures {
     pub wheels: KnownWheels,
     pub records: Arc<SharedRecords>,
     /// What the image's repository has.
-    pub blobs: BTreeSet<Sha256>,
+    pub repository: RepositoryEvidence,
 }
 
 /// Reads the records of closures, if a wheel is needed that is not in the cache.
@@ -86,7 +87,9 @@ pub(super) fn known(
     builders: &[(ClosureKey, &Plan)],
     cache: &Cache,
 ) -> Result<KnownClosures, BuildError> {
-    let (mut wheels, mut records, mut blobs) = (KnownWheels::default(), SharedRecords::default(), BTreeSet::new());
+    let (mut wheels, mut records) = (KnownWheels::default(), SharedRecords::default());
+    let manifests = remote.map(|remote| builders.iter().filter_map(|(key, _)| remote.own_manifest(*key)).collect());
+    let mut repository = RepositoryEvidence { blobs: BTreeSet::new(), manifests: manifests.unwrap_or_default() };
     let mut used = RecordUse::Nothing;
     if let Some(remote) = remote.filter(|remote| remote.is_read())
         && lacks_wheel(builders, cache)?
@@ -98,10 +101,10 @@ pub(super) fn known(
             used = used.min(found.used);
             wheels.extend(found.record.wheels);
             records.extend(found.record.records);
-            blobs.extend(found.blobs);
+            repository.blobs.extend(found.blobs);
         }
     }
-    Ok(KnownClosures { used, wheels, records: Arc::new(records), blobs })
+    Ok(KnownClosures { used, wheels, records: Arc::new(records), repository })
 }
 
 /// Puts the wheels into the cache that others have built, so that they need not be built again.

@@ -127,7 +127,7 @@ fn build(
     let written = outputs::write(&files, settings, &artifact, (&builds, documents), &bases)?;
     let loaded = engine.map(|engine| engine.load(settings, &builds, &bases)).transpose()?;
     let pushed = if settings.push {
-        Some(registry.push_known(&artifact, &settings.tags, &known.blobs, reporter)?)
+        Some(registry.push_known(&artifact, &settings.tags, &known.repository, reporter)?)
     } else {
         None
     };

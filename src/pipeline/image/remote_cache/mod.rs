@@ -39,6 +39,8 @@ enum RecordPolicy {
 pub(super) struct RemoteCache<'a> {
     store: Box<dyn RecordStore + 'a>,
     policy: RecordPolicy,
+    /// Whether they are in the image's own repository.
+    is_own: bool,
     /// The tags that an image is pushed to, one of which may name an earlier one.
     tags: &'a [ImageReference],
     registry: &'a Registry<'a>,
@@ -82,12 +84,18 @@ impl<'a> RemoteCache<'a> {
                 (Box::new(RecordDirectory(directory.clone())), RecordPolicy::ReadAndWrite)
             }
         };
-        Some(Self { store, policy, tags, registry, reporter })
+        let is_own = matches!(settings.remote_cache, RemoteCacheChoice::Own { .. });
+        Some(Self { store, policy, is_own, tags, registry, reporter })
     }
 
     /// Returns the place as the user named it.
     pub(super) fn location(&self) -> String {
         self.store.location()
+    }
+
+    /// Returns the manifest of the record of a closure if it is in the image's own repository, whose layers it lists.
+    pub(super) fn own_manifest(&self, key: ClosureKey) -> Option<ImageReference> {
+        self.is_own.then(|| Some(self.tags.first()?.with_tag(&key.record())))?
     }
 
     /// Tells whether records are believed.
