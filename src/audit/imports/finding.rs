@@ -173,7 +173,7 @@ pub(crate) struct MissingModule {
     pub(crate) is_certain: bool,
     pub(crate) providers: Providers,
     /// The file or directory of that name that is never imported.
-    pub(crate) hidden: Option<HiddenPortion>,
+    pub(crate) hidden: Option<Box<HiddenPortion>>,
     /// Hints, the most helpful first.
     pub(crate) remedies: Vec<String>,
 }

@@ -60,7 +60,7 @@ pub(super) fn add_hidden<'f>(imports: &ImportAudit, findings: impl Iterator<Item
         let ImportFinding::MissingModule(missing) = finding else { continue };
         if let Some(hidden) = search::hidden_portion(&directories, &missing.module, imports.python) {
             missing.remedies = hidden.hints();
-            missing.hidden = Some(hidden);
+            missing.hidden = Some(Box::new(hidden));
         }
     }
 }
