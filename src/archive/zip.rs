@@ -132,10 +132,10 @@ pub(crate) struct ZipStart {
     state: Sha256State,
 }
 
-/// Writes a tree as a zip whose entries are sorted by path. See [`ZipEntries::write`].
+/// Writes a tree as a zip whose entries are sorted by path.
 ///
 /// # Errors
-/// As [`ZipEntries::write`].
+/// A file cannot be read, or the zip cannot be written.
 pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<FinishedFile, ArchiveError> {
     Ok(ZipEntries::new(tree, |_| true).write(path, reporter)?.0)
 }

@@ -134,11 +134,10 @@ fn lacks_wheel(builders: &[(ClosureKey, &Plan)], cache: &Cache) -> Result<bool, 
             SelectedSource::Sdist(sdist) => &sdist.file.digests,
             _ => continue,
         };
-        let is_here = digests
-            .iter()
-            .map(|digest| Ok(cache.has_wheel(digest)? || cache.has_blob(digest)?))
-            .collect::<Result<Vec<_>, CacheError>>()?;
-        if !is_here.contains(&true) {
+        // A file without a digest is read each time, whatever is known.
+        let is_here = digests.iter().map(|digest| Ok(cache.has_wheel(digest)? || cache.has_blob(digest)?));
+        let is_here: Vec<bool> = is_here.collect::<Result<_, CacheError>>()?;
+        if !is_here.is_empty() && !is_here.contains(&true) {
             return Ok(true);
         }
     }
@@ -174,7 +173,8 @@ pub(super) fn share(
                 read = RecordUse::Verified;
             }
         }
-        if remote.is_written() {
+        // Of an application alone there is nothing to know.
+        if remote.is_written() && build.distributions.iter().any(|distribution| !distribution.is_local_project()) {
             let wheels = build.distributions.iter().filter(|distribution| is_built(distribution));
             let wheels: Vec<&Wheel> = wheels.map(|distribution| &distribution.wheel).collect();
             written |= remote.write(build.closure, &build.image, &wheels, || record(build, &known.wheels, &built))?;
