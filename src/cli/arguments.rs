@@ -30,7 +30,7 @@ pub(crate) struct GlobalArguments {
     /// Print the result as one JSON document (same as --output-format json)
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Print text, json, github or gitlab [default: text] [env: PYBUNDLE_OUTPUT_FORMAT]
+    /// Print text, json, github, gitlab [default: text] [env: PYBUNDLE_OUTPUT_FORMAT]
     ///
     /// With github, errors and warnings are annotations of a GitHub workflow. With gitlab, standard output is a code quality
     /// report of GitLab, and everything else goes to standard error.

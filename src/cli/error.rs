@@ -54,8 +54,9 @@ pub(crate) enum CliError {
     /// A manual page cannot be written.
     #[error(transparent)]
     Page(#[from] ArchiveError),
-    #[error("cannot print a document on standard output, which is the output of the artifact")]
-    ArtifactAndJson,
+    /// What asks for the document.
+    #[error("cannot print {0} on standard output, which is the output of the artifact")]
+    ArtifactAndDocument(&'static str),
     #[error("cannot write to standard output: it is a terminal")]
     Terminal,
     #[error("cannot write to standard output")]
@@ -92,8 +93,8 @@ impl Hints for CliError {
             Self::Option(error) => error.hints(),
             Self::Project(error) => error.hints(),
             Self::NotSelected(error) => error.hints(),
-            Self::ArtifactAndJson => {
-                vec!["write the artifact to a file, or omit --json and --output-format".to_owned()]
+            Self::ArtifactAndDocument(flag) => {
+                vec![format!("write the artifact to a file, or omit {flag}")]
             }
             Self::Terminal => vec!["redirect standard output, or write to a file with --output".to_owned()],
             Self::NotVerified { flags, .. } if !flags.is_empty() => vec![format!(
@@ -123,13 +124,13 @@ impl CliError {
 
     /// Returns whether standard output has neither the document of the command nor an artifact.
     pub(crate) fn is_without_document(&self) -> bool {
-        !matches!(self, Self::NotVerified { .. } | Self::ArtifactAndJson | Self::Terminal | Self::Output(_))
+        !matches!(self, Self::NotVerified { .. } | Self::ArtifactAndDocument(_) | Self::Terminal | Self::Output(_))
     }
 
     /// Returns the exit status: 2 for usage errors, else 1.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::Option(_) | Self::NoCache | Self::ArtifactAndJson => 2,
+            Self::Option(_) | Self::NoCache | Self::ArtifactAndDocument(_) => 2,
             _ => 1,
         }
     }

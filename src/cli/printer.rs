@@ -170,8 +170,13 @@ impl Printer {
     /// A file is standard output, which is a terminal, or also requested for a JSON document.
     pub(crate) fn beside<'a>(self, mut files: impl Iterator<Item = &'a Path>) -> Result<Self, CliError> {
         let has_artifact = files.any(destination::is_standard_output);
-        if has_artifact && matches!(self.format, OutputFormat::Json | OutputFormat::Gitlab) {
-            return Err(CliError::ArtifactAndJson);
+        let document = match self.format {
+            OutputFormat::Json => Some("--json"),
+            OutputFormat::Gitlab => Some("--output-format gitlab"),
+            OutputFormat::Text | OutputFormat::Github => None,
+        };
+        if let Some(flag) = document.filter(|_| has_artifact) {
+            return Err(CliError::ArtifactAndDocument(flag));
         }
         // As `docker save` does.
         if has_artifact && io::stdout().is_terminal() {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{ArtifactContents, DetectedKind, EntryOrigin, FileEntry, FileKind};
 use crate::digest::Sha256;
+use crate::image::manifest::CLOSURE;
 
 /// The differences between two artifacts, each list sorted by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +124,8 @@ fn properties(contents: &ArtifactContents) -> BTreeMap<String, String> {
             _ => property(key, value, &mut found),
         }
     }
-    for (name, value) in &image.annotations {
+    // It tells nothing that the layers do not.
+    for (name, value) in image.annotations.iter().filter(|(name, _)| *name != CLOSURE) {
         found.insert(format!("annotation {name}"), value.clone());
     }
     found

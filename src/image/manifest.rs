@@ -20,6 +20,10 @@ const BASE_NAME: &str = "org.opencontainers.image.base.name";
 /// The annotation with the digest of the base's manifest.
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
+/// The annotation with the closure of an image: what leads to the record of its distributions, and follows from what decides
+/// its layers.
+pub(crate) const CLOSURE: &str = "dev.pybundle.cache";
+
 /// Why an image cannot be built from a base, layers and settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {

@@ -17,7 +17,6 @@ use crate::pipeline::image::image_audit::ImageAudit;
 use crate::pipeline::image::layer_build::{self, BuiltLayer};
 use crate::pipeline::image::layering::LayerOrder;
 use crate::pipeline::image::layers::{self, ApplicationFiles, LayerPlan};
-use crate::pipeline::image::remote_cache;
 use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution, InstalledFiles, Installer};
 use crate::pipeline::plan::Plan;
@@ -125,7 +124,7 @@ impl<'a> PlatformBuilder<'a> {
         let added: Vec<(Layer, String)> =
             layers.iter().map(|built| (built.layer.clone(), built.holds.clone())).collect();
         let mut annotations = self.settings.annotations.clone();
-        annotations.entry(remote_cache::CLOSURE.to_owned()).or_insert_with(|| self.closure.to_string());
+        annotations.entry(manifest::CLOSURE.to_owned()).or_insert_with(|| self.closure.to_string());
         let image = manifest::image(&platform.base, added, &configuration, &annotations)?;
         let stored = image.layers.iter().map(|layer| layer.blob.size).sum();
         budget::check(self.settings.common.audit.max_size.as_ref(), stored, &distributions)?;

@@ -16,15 +16,13 @@ use crate::cache::Cache;
 use crate::closure::{ClosureKey, ClosureRecord, KnownWheel};
 use crate::digest::Sha256;
 use crate::image::OciImage;
+use crate::image::manifest::CLOSURE;
 use crate::pipeline::BuildError;
 use crate::registry::{ImageReference, Registry};
 use crate::report::{RecordUse, Reporter};
 use crate::settings::{ImageSettings, RemoteCacheChoice};
 use crate::temporary::TemporaryFile;
 use crate::wheel::Wheel;
-
-/// The annotation of an image with its closure, which leads to its record.
-pub(super) const CLOSURE: &str = "dev.pybundle.cache";
 
 /// What is done with records.
 #[derive(Clone, Copy, PartialEq, Eq)]
