@@ -84,6 +84,12 @@ impl Digest {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// Returns the digest as one of SHA-256; `None` if it has another algorithm.
+    pub fn sha256(&self) -> Option<Sha256> {
+        let bytes = self.bytes[..].try_into().ok().filter(|_| self.algorithm == Algorithm::Sha256);
+        bytes.map(Sha256)
+    }
 }
 
 impl FromStr for Digest {
@@ -153,9 +159,7 @@ impl FromStr for Sha256 {
 
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
         let digest = text.parse::<Digest>().ok().filter(|digest| digest.to_string() == text);
-        let digest = digest.filter(|digest| digest.algorithm() == Algorithm::Sha256);
-        let bytes = digest.and_then(|digest| digest.as_bytes().try_into().ok());
-        bytes.map(Self).ok_or_else(|| InvalidDigest(text.to_owned()))
+        digest.and_then(|digest| digest.sha256()).ok_or_else(|| InvalidDigest(text.to_owned()))
     }
 }
 

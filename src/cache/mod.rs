@@ -36,7 +36,7 @@ use crate::digest::{Algorithm, Digest, Hasher, HashingWriter, Sha256};
 use crate::hints::Hints;
 use crate::temporary::TemporaryFile;
 use crate::wheel::filename::WheelFilename;
-use crate::wheel::{self, Wheel, WheelBytes, WheelError, WheelReading};
+use crate::wheel::{self, Wheel, WheelError, WheelReading};
 
 use shared::Sharing;
 
@@ -190,7 +190,7 @@ impl Cache {
             && record.size == size
         {
             sweep::mark_as_used(&record_path);
-            return Ok(Some(wheel(path, filename, sha256, size, record.reading)));
+            return Ok(Some(Wheel::here(path, filename, (sha256, size), record.reading)));
         }
         self.verify_again(&path, sha256, filename)
     }
@@ -251,7 +251,7 @@ impl Cache {
         fs::rename(staged, &path).map_err(CacheError::io("write", &path))?;
         self.write_record(&sha256, filename, size, &reading)?;
         self.point(digest, sha256)?;
-        Ok(wheel(path, filename, sha256, size, reading))
+        Ok(Wheel::here(path, filename, (sha256, size), reading))
     }
 
     /// Stores a copy of a wheel that was built.
@@ -302,7 +302,7 @@ impl Cache {
     /// Returns the SHA-256 of the file with a digest.
     fn resolve(&self, digest: &Digest) -> Result<Option<Sha256>, CacheError> {
         if digest.algorithm() == Algorithm::Sha256 {
-            return Ok(digest.as_bytes().try_into().ok().map(Sha256));
+            return Ok(digest.sha256());
         }
         let path = self.readable(self.pointer_path(digest));
         match fs::read(&path) {
@@ -329,7 +329,7 @@ impl Cache {
         }
         let reading = wheel::survey(&file, filename)?;
         self.write_record(&sha256, filename, size, &reading)?;
-        Ok(Some(wheel(path.to_owned(), filename, sha256, size, reading)))
+        Ok(Some(Wheel::here(path.to_owned(), filename, (sha256, size), reading)))
     }
 
     fn write_record(
@@ -428,12 +428,6 @@ fn create_parent(path: &Path) -> Result<(), CacheError> {
         Some(parent) => fs::create_dir_all(parent).map_err(CacheError::io("create", parent)),
         None => Ok(()),
     }
-}
-
-fn wheel(archive: PathBuf, filename: &WheelFilename, sha256: Sha256, size: u64, reading: WheelReading) -> Wheel {
-    let WheelReading { inventory, extents } = reading;
-    let bytes = WheelBytes::Here { archive: Arc::new(archive), extents: extents.into() };
-    Wheel { filename: filename.clone(), sha256, size, inventory, bytes }
 }
 
 /// Marks the directory so that backup programs skip it.

@@ -126,7 +126,7 @@ fn check(base: usize, added: usize, settings: &config::ConfigOverrides) -> Resul
 
 /// Returns the descriptor of a blob
 /// ([OCI content descriptors](https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md)).
-pub(super) fn descriptor(blob: &Blob) -> Value {
+pub(crate) fn descriptor(blob: &Blob) -> Value {
     json!({ "mediaType": blob.media_type, "digest": blob.digest.to_string(), "size": blob.size })
 }
 

@@ -64,7 +64,7 @@ impl Session {
 /// Those of the build.
 pub(crate) fn repairing<'a, T>(
     choice: &CacheChoice,
-    mut files: impl Iterator<Item = &'a Path>,
+    files: impl Iterator<Item = &'a Path>,
     reporter: &dyn Reporter,
     build: impl Fn() -> Result<T, BuildError>,
 ) -> Result<T, BuildError> {
@@ -76,12 +76,17 @@ pub(crate) fn repairing<'a, T>(
     if !cache.forget_damaged(&path)? {
         return result;
     }
-    if files.any(|file| Destination::of(file) != Destination::File) {
+    if is_streamed(files) {
         reporter.warn(&format!("{} was damaged: the next build makes or fetches it again", path.display()));
         return result;
     }
     reporter.warn(&format!("{} was damaged: it is not used, and the build begins again", path.display()));
     build()
+}
+
+/// Tells whether one of the files is streamed, for instance into a pipe, so that its reader would see a second beginning.
+pub(crate) fn is_streamed<'a>(mut files: impl Iterator<Item = &'a Path>) -> bool {
+    files.any(|file| Destination::of(file) != Destination::File)
 }
 
 /// Returns the file whose damage is the cause of an error.

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::inventory::{LARGEST_TEXT, SchemePart, WheelInventory};
+use super::inventory::{LARGEST_TEXT, SchemePart, WheelInventory, WheelReading};
 use crate::digest::Sha256;
 use crate::tree::{DeferredContent, Extent, FileContent, KnownContent, MisstatedFile};
 use crate::wheel::filename::WheelFilename;
@@ -41,6 +41,17 @@ pub enum WheelBytes {
 }
 
 impl Wheel {
+    /// Creates a wheel whose file is here, from its digest and size, and what the strict reader found in it.
+    pub(crate) fn here(
+        archive: PathBuf,
+        filename: &WheelFilename,
+        (sha256, size): (Sha256, u64),
+        WheelReading { inventory, extents }: WheelReading,
+    ) -> Self {
+        let bytes = WheelBytes::Here { archive: Arc::new(archive), extents: extents.into() };
+        Self { filename: filename.clone(), sha256, size, inventory, bytes }
+    }
+
     /// Returns the content of a file, by its position in [`WheelInventory::files`].
     ///
     /// # Panics

@@ -14,7 +14,7 @@ const ASGI: &str = "async def asgi(scope, receive, send):\n    if scope['type'] 
                     event = (await receive())['type']\n            await send({'type': event + '.complete'})\n";
 
 /// What tells that gunicorn has loaded the application.
-const HOOK: &str = "def post_worker_init(worker):\n    print('worker started', flush=True)\n";
+pub const HOOK: &str = "def post_worker_init(worker):\n    print('worker started', flush=True)\n";
 
 /// What servers say when they have started.
 const STARTED: [&str; 7] = [

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::commands::HOOK;
 use crate::commands::{AT_ONCE, starts};
 use crate::support::bases;
 use crate::support::command::{pybundle, succeed};
@@ -14,9 +15,6 @@ const WEB: &str = "from celery import Celery\nfrom flask import Flask\n\n\
                    event = (await receive())['type']\n            await send({'type': event + '.complete'})\n\n\
                    def wsgi(environ, start_response):\n    return []\n\n\
                    app = Flask(__name__)\nqueue = Celery('tasks', broker='memory://')\n";
-
-/// Tells that gunicorn has loaded the application.
-const HOOK: &str = "def post_worker_init(worker):\n    print('worker started', flush=True)\n";
 
 /// How each server is started.
 const SERVERS: [&str; 7] = [

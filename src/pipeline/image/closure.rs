@@ -29,31 +29,27 @@ use crate::wheel::filename::WheelFilename;
 const FORMATS: [u32; 5] = [layers::FORMAT, derived::FORMAT, elf_cache::FORMAT, strip::FORMAT, NEEDED_FORMAT];
 
 /// Returns the key of the closure of a plan.
-///
-/// # Errors
-/// Bytecode is requested, and no interpreter of the version is installed.
 pub(super) fn key(
     settings: &ImageSettings,
     target: &ImageTarget,
     platform: &ChosenPlatform,
     plan: &Plan,
-    cache: &Cache,
-) -> Result<ClosureKey, BuildError> {
-    let bytecode = Bytecode::find(&settings.common, target.python, true, cache)?.key();
+    bytecode: &Bytecode,
+) -> ClosureKey {
     let ContentSettings { slim, strip, prefer, excluded_files, .. } = &settings.common.contents;
     let Scheme { site_packages, scripts, headers, data } = &target.scheme;
     let stages = plan.stages();
     let settings = vec![
         format!("platform {} {} {}", platform.architecture, target.python, plan.target.glibc),
         format!("paths {site_packages} {scripts} {headers} {data} {}", target.interpreter),
-        format!("bytecode {:?}", bytecode),
+        format!("bytecode {:?}", bytecode.key()),
         format!("omitted {slim:?} {strip} {prefer:?} {excluded_files:?}"),
         format!("layers {:?} {} {}", settings.compression, settings.layers, stages.len()),
         format!("audited {}", !settings.common.audit.skip),
     ];
     let distributions = plan.dependencies().map(|selected| format!("{} {}", selected.name, source(&selected.source)));
     let distributions = distributions.collect();
-    Ok(ClosureKey::new(&ClosureParts { formats: &FORMATS, settings, distributions }))
+    ClosureKey::new(&ClosureParts { formats: &FORMATS, settings, distributions })
 }
 
 /// Returns what identifies the file of a distribution.
@@ -173,8 +169,11 @@ pub(super) fn share(
                 read = RecordUse::Verified;
             }
         }
-        // Of an application alone there is nothing to know.
-        if remote.is_written() && build.distributions.iter().any(|distribution| !distribution.is_local_project()) {
+        // Of an application alone there is nothing to know. A record that was read need not be asked for again.
+        if remote.is_written()
+            && known.used != RecordUse::Exact
+            && build.distributions.iter().any(|distribution| !distribution.is_local_project())
+        {
             let wheels = build.distributions.iter().filter(|distribution| is_built(distribution));
             let wheels: Vec<&Wheel> = wheels.map(|distribution| &distribution.wheel).collect();
             written |= remote.write(build.closure, &build.image, &wheels, || record(build, &known.wheels, &built))?;

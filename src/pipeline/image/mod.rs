@@ -41,11 +41,12 @@ use crate::pipeline::image::load::LoadDestination;
 use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
 use crate::pipeline::image::remote_cache::RemoteCache;
 use crate::pipeline::image::report::BuiltImage;
+use crate::pipeline::install::bytecode::Bytecode;
 use crate::pipeline::notes::{BuildSources, BuiltTarget, plan_digest};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan, prepare};
 use crate::pipeline::planned_outputs::{self, PlannedOutput};
-use crate::pipeline::session::{Session, registry, repairing};
+use crate::pipeline::session::{Session, is_streamed, registry, repairing};
 use crate::pipeline::wheels::{completeness, planned};
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Phase, Reporter, RunningPhase, Silent};
@@ -66,6 +67,10 @@ pub(crate) fn image(
     repairing(&settings.common.cache, settings.archives(), reporter, || {
         let built = build(settings, projects, reporter);
         if !built.as_ref().is_err_and(is_misled) {
+            return built;
+        }
+        if is_streamed(settings.archives()) {
+            reporter.warn("the remote cache misstates a wheel or a layer: pass --remote-cache off to build without it");
             return built;
         }
         reporter.warn(
@@ -101,12 +106,11 @@ fn build(
     selecting.finish();
 
     let remote = RemoteCache::of(settings, &registry, reporter);
-    let closures: Vec<_> = chosen
-        .platforms
-        .iter()
-        .zip(&plans)
-        .map(|(platform, plan)| Ok((closure::key(settings, &chosen.target, platform, plan, cache)?, plan)))
-        .collect::<Result<_, BuildError>>()?;
+    let bytecode = Bytecode::find(common, chosen.target.python, true, cache)?;
+    let closures = chosen.platforms.iter().zip(&plans);
+    let closures: Vec<_> = closures
+        .map(|(platform, plan)| (closure::key(settings, &chosen.target, platform, plan, &bytecode), plan))
+        .collect();
     let known = closure::known(remote.as_ref(), &closures, cache)?;
     let shared = cache.sharing(&known.records);
     let found = (&shared, &known.wheels);
@@ -119,7 +123,8 @@ fn build(
         let directory = temporary.path().join(format!("layers-{}", platform.architecture));
         std::fs::create_dir_all(&directory).map_err(BuildError::temporary(&directory))?;
         let (target, bases) = (&chosen.target, &bases);
-        let builder = PlatformBuilder { settings, target, platform, bases, plan, closure, directory };
+        let bytecode = &bytecode;
+        let builder = PlatformBuilder { settings, target, platform, bases, plan, closure, bytecode, directory };
         builds.push(builder.build(wheels, &cache.sharing(&known.records), reporter)?);
     }
     let mut artifact = artifact(settings, &chosen.base, &builds);

@@ -34,6 +34,7 @@ pub(super) struct PlatformBuilder<'a> {
     pub bases: &'a Bases<'a>,
     pub plan: &'a Plan<'a>,
     pub closure: ClosureKey,
+    pub bytecode: &'a Bytecode<'a>,
     pub directory: PathBuf,
 }
 
@@ -69,8 +70,8 @@ impl<'a> PlatformBuilder<'a> {
         reporter: &dyn Reporter,
     ) -> Result<PlatformBuild<'a>, BuildError> {
         let Self { target, plan, platform, .. } = self;
+        let bytecode = self.bytecode.in_cache(cache);
         let settings = &self.settings.common;
-        let bytecode = Bytecode::find(settings, target.python, true, cache)?;
         let schemes = self.schemes();
         let interpreter = &target.interpreter;
         let installer = Installer { settings: &settings.contents, schemes, interpreter, cache, bytecode: &bytecode };

@@ -66,6 +66,11 @@ impl<'a> Bytecode<'a> {
         }
     }
 
+    /// Returns the same with another cache.
+    pub(crate) fn in_cache<'b>(&self, cache: &'b Cache) -> Bytecode<'b> {
+        Bytecode { version: self.version, is_wanted: self.is_wanted, compiler: self.compiler.clone(), cache }
+    }
+
     /// Returns what installing wheels is called.
     pub(crate) fn phase(&self) -> Phase {
         if self.compiler.is_some() { Phase::Bytecode } else { Phase::Install }

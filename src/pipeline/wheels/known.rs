@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cache::{Cache, CacheError};
 use crate::closure::KnownWheel;
-use crate::digest::{Algorithm, Sha256};
+use crate::digest::Sha256;
 use crate::fetch::Fetcher;
 use crate::lock::LockedWheel;
 use crate::wheel::Wheel;
@@ -36,9 +36,9 @@ impl KnownWheels {
         fetcher: &Arc<Fetcher>,
         cache: &Cache,
     ) -> Result<Option<Wheel>, CacheError> {
-        let mut digests = locked.digests.iter().filter(|digest| digest.algorithm() == Algorithm::Sha256);
-        let known = digests.find_map(|digest| self.0.get(&Sha256(digest.as_bytes().try_into().ok()?)));
-        let Some(known) = known else { return Ok(None) };
+        let Some(known) = locked.digests.iter().find_map(|digest| self.0.get(&digest.sha256()?)) else {
+            return Ok(None);
+        };
         if cache.wheel(&known.sha256().into(), &locked.filename)?.is_some() {
             return Ok(None);
         }

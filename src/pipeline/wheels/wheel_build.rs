@@ -2,11 +2,10 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::builder::WheelBuilder;
 use crate::cache::{Cache, CachedSdist, RecordKey, RecordKind};
-use crate::digest::{Algorithm, Digest, HashingWriter, Sha256};
+use crate::digest::{Digest, HashingWriter, Sha256};
 use crate::lock::{GitSource, SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
@@ -19,7 +18,7 @@ use crate::sdist::unpack::{self, UnpackError, UnpackLimits};
 use crate::settings::Variables;
 use crate::temporary::FixedDirectory;
 use crate::wheel::filename::WheelFilename;
-use crate::wheel::{self, Wheel, WheelBytes, WheelReading};
+use crate::wheel::{self, Wheel};
 
 /// A part of the cache key of built wheels: raised when they are built differently.
 const FORMAT: u32 = 2;
@@ -38,7 +37,7 @@ impl WheelBuild<'_> {
     /// Returns the cached wheel of an archive or a commit, which need not be here.
     pub(super) fn known(&self) -> Result<Option<Wheel>, BuildError> {
         let archive = match &self.job.selected.source {
-            SelectedSource::Sdist(sdist) => sdist.file.digests.iter().find_map(sha256),
+            SelectedSource::Sdist(sdist) => sdist.file.digests.iter().find_map(Digest::sha256),
             SelectedSource::Git(_) => None,
             _ => return Ok(None),
         };
@@ -213,10 +212,6 @@ pub(super) fn directory_key(
     Some(RecordKey::new(format!("built wheel {FORMAT}"), &[&source, &environment]))
 }
 
-fn sha256(digest: &Digest) -> Option<Sha256> {
-    (digest.algorithm() == Algorithm::Sha256).then(|| digest.as_bytes().try_into().ok().map(Sha256))?
-}
-
 /// Reads a built wheel that is not cached, as strictly as any other.
 fn open(archive: PathBuf, filename: WheelFilename) -> Result<Wheel, BuildError> {
     let failed = BuildError::reading(&archive);
@@ -224,7 +219,6 @@ fn open(archive: PathBuf, filename: WheelFilename) -> Result<Wheel, BuildError> 
     let mut hash = HashingWriter::new(std::io::sink());
     std::io::copy(&mut file, &mut hash).map_err(&failed)?;
     let (_, sha256, size) = hash.finish();
-    let WheelReading { inventory, extents } = wheel::survey(&file, &filename)?;
-    let bytes = WheelBytes::Here { archive: Arc::new(archive), extents: extents.into() };
-    Ok(Wheel { filename, sha256, size, inventory, bytes })
+    let reading = wheel::survey(&file, &filename)?;
+    Ok(Wheel::here(archive, &filename, (sha256, size), reading))
 }

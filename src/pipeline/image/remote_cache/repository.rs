@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::store::{RecordError, RecordStore, StoredRecord};
 use crate::closure::{ClosureRecord, InvalidRecord, KnownWheel, LARGEST_RECORD};
 use crate::digest::Sha256;
+use crate::image::manifest::descriptor;
 use crate::image::{Blob, BlobContent, Layer, OciArtifact};
 use crate::registry::{ImageReference, Registry, RemoteManifest};
 use crate::report::Silent;
@@ -102,10 +103,6 @@ pub(super) fn annotation(
     let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
     let value = document.get("annotations").and_then(|annotations| annotations.get(name));
     Ok(value.and_then(Value::as_str).map(str::to_owned))
-}
-
-fn descriptor(blob: &Blob) -> Value {
-    json!({ "mediaType": blob.media_type, "digest": blob.digest.to_string(), "size": blob.size })
 }
 
 /// Returns the media type, digest and size of each layer of a manifest.
