@@ -5,6 +5,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -15,6 +17,9 @@ use crate::tiny::Tiny;
 
 const FUNCTION: &str =
     "[tool.pybundle.target.api]\nkind = \"lambda\"\nruntime = \"python3.12\"\nhandler = \"app.handler\"\n";
+
+/// How long after a change a build is sure not to take it for one that it missed. A build that starts sooner is repeated.
+const SETTLING: Duration = Duration::from_millis(100);
 
 const HANDLER: &str = "def handler(event, context): ...\n";
 
@@ -230,6 +235,7 @@ fn exactly_what_a_change_affects_is_built() {
     assert_eq!(workspace.build(&[], &[]), ALL);
     for Change { what, apply, arguments, environment, built } in CHANGES {
         apply(&workspace);
+        thread::sleep(SETTLING);
         assert_eq!(workspace.build(arguments, environment), *built, "{what}");
         let outputs = workspace.outputs();
         assert_eq!(workspace.build(arguments, environment), [""; 0], "{what}, again");
