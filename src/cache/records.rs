@@ -24,6 +24,8 @@ pub(crate) enum RecordKind {
     Base,
     /// The file system of a base image, by the digest of its manifest.
     FileSystem,
+    /// What packages of the operating system depend on in a base image, by the digest of its manifest.
+    System,
     /// The digest that a reference named when it was last resolved, by its text.
     Reference,
     /// The files of a distribution that an index lists, by the page's URL.
@@ -58,6 +60,7 @@ impl RecordKind {
             Self::Compressed => "compressed",
             Self::Base => "bases",
             Self::FileSystem => "filesystems",
+            Self::System => "systems",
             Self::Reference => "references",
             Self::Page => "pages",
             Self::Pack => "packs",
@@ -81,6 +84,7 @@ impl RecordKind {
             Self::Compressed
             | Self::Base
             | Self::FileSystem
+            | Self::System
             | Self::Reference
             | Self::Page
             | Self::Pack

@@ -125,8 +125,9 @@ impl FileSystemScan {
         Some(&self.found).filter(|_| !self.is_aborted)
     }
 
-    /// Adds an entry that no whiteout of a higher layer removes. Returns whether its content is needed: then
-    /// [`FileSystemScan::add_account_file`] must be called, or [`FileSystemScan::add_large_account_file`].
+    /// Adds an entry that no whiteout of a higher layer removes. Returns whether it is a file that no higher layer has. If it
+    /// [is one of the user database](is_account_file), [`FileSystemScan::add_account_file`] must be called, or
+    /// [`FileSystemScan::add_large_account_file`].
     pub(super) fn add(&mut self, path: &str, header: &Header, target: Option<&str>) -> bool {
         let is_known = self.is_file(path) || self.found.directories.contains(path);
         if self.is_aborted || is_known || path.match_indices('/').any(|(at, _)| self.is_file(&path[..at])) {
@@ -147,15 +148,12 @@ impl FileSystemScan {
             self.found.directories.insert(path);
         } else if let Some(target) = target.filter(|_| kind.is_symlink()) {
             self.found.links.insert(path, target.to_owned());
-        } else if kind.is_file() && ACCOUNT_FILES.contains(&path.as_str()) {
-            self.found.files.insert(path);
-            return true;
-        } else if mode & 0o111 != 0 && (kind.is_file() || kind.is_hard_link()) {
+        } else if mode & 0o111 != 0 && (kind.is_file() || kind.is_hard_link()) && !is_account_file(&path) {
             self.found.executables.insert(path);
         } else {
             self.found.files.insert(path);
         }
-        false
+        kind.is_file()
     }
 
     pub(super) fn add_account_file(&mut self, path: String, access: FileAccess, bytes: Vec<u8>) {
@@ -169,6 +167,11 @@ impl FileSystemScan {
     fn is_file(&self, path: &str) -> bool {
         self.found.links.contains_key(path) || self.found.executables.contains(path) || self.found.files.contains(path)
     }
+}
+
+/// Returns whether a file belongs to the user database.
+pub(super) fn is_account_file(path: &str) -> bool {
+    ACCOUNT_FILES.contains(&path)
 }
 
 /// Returns the access of an entry. An invalid ID is replaced by root's.

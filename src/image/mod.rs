@@ -18,6 +18,7 @@ mod port;
 pub mod python;
 mod referrer;
 pub mod search;
+pub(crate) mod system;
 mod timestamp;
 pub(crate) mod users;
 

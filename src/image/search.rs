@@ -12,6 +12,7 @@ use tar::EntryType;
 
 use super::filesystem::{self, FileSystem, FileSystemScan, LARGEST_ACCOUNT_FILE};
 use super::python::BasePython;
+use super::system::{BaseSystem, SystemScan};
 use crate::limited_reader::LimitedReader;
 use crate::platform::{Libstdcxx, PythonVersion};
 
@@ -30,6 +31,8 @@ pub struct LayerSearch {
     /// The paths that the layers so far hide in lower layers, with everything below them.
     hidden: BTreeSet<String>,
     file_system: FileSystemScan,
+    /// What packages of the operating system depend on; `None` if it is not wanted.
+    system: Option<SystemScan>,
     /// About how much memory the search uses, in bytes, without the file system.
     memory: usize,
 }
@@ -44,6 +47,11 @@ const LARGEST_LIBC: u64 = 16 << 20;
 const MOST_MEMORY: usize = 16 << 20;
 
 impl LayerSearch {
+    /// Returns a search that also reads what packages of the operating system depend on.
+    pub(crate) fn of_system() -> Self {
+        Self { system: Some(SystemScan::default()), ..Self::default() }
+    }
+
     /// Searches the next lower layer for files and links that higher layers do not hide, and whose names are `bin/python3.N`
     /// or those of shared libraries.
     ///
@@ -83,6 +91,11 @@ impl LayerSearch {
         self.file_system.found()
     }
 
+    /// Returns what packages of the operating system depend on, or `None` if it was not wanted or needs too much memory.
+    pub(crate) fn into_system(self) -> Option<BaseSystem> {
+        self.system?.found(self.file_system.found()?.clone())
+    }
+
     /// Returns the interpreter at a path, unless it is in a virtual environment.
     fn interpreter(&self, path: &str) -> Option<BasePython> {
         let (directory, version) = interpreter(path)?;
@@ -108,7 +121,7 @@ impl LayerSearch {
             let is_hidden = path.as_deref().is_some_and(|path| self.is_hidden(path));
             let target = entry.link_name_bytes().and_then(|target| String::from_utf8(target.into_owned()).ok());
             let visible = path.as_deref().filter(|path| !is_hidden && !is_whiteout(path));
-            let account_file =
+            let file =
                 visible.filter(|path| self.file_system.add(path, entry.header(), target.as_deref())).map(str::to_owned);
             if let Some(path) = path {
                 self.add(path, kind, &mut hidden)?;
@@ -116,18 +129,26 @@ impl LayerSearch {
             let stored = if kind.is_gnu_sparse() { entry.header().entry_size()? } else { entry.size() };
             remaining.set(stored.saturating_add(MOST_HEADERS));
             if is_libc && !is_hidden && stored <= LARGEST_LIBC {
-                let mut bytes = Vec::new();
-                entry.read_to_end(&mut bytes)?;
-                self.libc = Some(bytes);
-            } else if let Some(path) = account_file {
-                if stored > LARGEST_ACCOUNT_FILE {
-                    self.file_system.add_large_account_file(path);
-                    continue;
+                self.libc = Some(read(&mut entry)?);
+            }
+            let Some(path) = file else { continue };
+            let is_account_file = filesystem::is_account_file(&path);
+            let is_of_system = self.system.as_ref().is_some_and(|system| system.wants(&path, stored));
+            let access = filesystem::access(entry.header());
+            if is_account_file && stored > LARGEST_ACCOUNT_FILE {
+                self.file_system.add_large_account_file(path);
+            } else if is_account_file || is_of_system {
+                // The C library has been read above.
+                let bytes = match self.libc.as_ref().filter(|_| is_libc) {
+                    Some(bytes) => bytes.clone(),
+                    None => read(&mut entry)?,
+                };
+                if let Some(system) = self.system.as_mut().filter(|_| is_of_system) {
+                    system.add(&path, access, &bytes);
                 }
-                let access = filesystem::access(entry.header());
-                let mut bytes = Vec::new();
-                entry.read_to_end(&mut bytes)?;
-                self.file_system.add_account_file(path, access, bytes);
+                if is_account_file {
+                    self.file_system.add_account_file(path, access, bytes);
+                }
             }
         }
         self.hidden.append(&mut hidden);
@@ -172,8 +193,14 @@ impl LayerSearch {
     }
 }
 
+fn read(entry: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    entry.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Returns whether a file name is that of a shared library, for instance `libz.so.1` or `ld-linux-x86-64.so.2`.
-fn is_library(name: &str) -> bool {
+pub(super) fn is_library(name: &str) -> bool {
     let has_suffix = name
         .split_once(".so")
         .is_some_and(|(_, version)| version.chars().all(|character| character.is_ascii_digit() || character == '.'));

@@ -10,6 +10,7 @@ use crate::audit::elf;
 use crate::cache::{RecordKey, RecordKind};
 use crate::digest::Sha256;
 use crate::image::search::LayerSearch;
+use crate::image::system::BaseSystem;
 use crate::image::{Base, BasePython, BlobContent, FileSystem, Layer, python};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::Bases;
@@ -32,6 +33,16 @@ pub(crate) struct BaseContents {
 impl BaseContents {
     /// The version of the cached data. Raise it whenever a field changes, or a search finds more.
     const FORMAT: u32 = 2;
+
+    fn of(search: &LayerSearch) -> Self {
+        Self {
+            pythons: search.pythons(),
+            libraries: search.libraries().clone(),
+            libstdcxx: search.libstdcxx(),
+            // Without a readable libc, the profile's version counts.
+            glibc: search.libc().and_then(|libc| elf::defined_glibc(libc).ok().flatten()),
+        }
+    }
 }
 
 impl Bases<'_> {
@@ -74,11 +85,11 @@ impl Bases<'_> {
     fn contents(&self, base: &Base) -> Result<BaseContents, BuildError> {
         let Some(manifest) = base.digest else { return Ok(BaseContents::default()) };
         self.cache.remember(RecordKind::Base, contents_key(manifest), || {
-            let (contents, files) = self.search(base)?;
-            if let Some(files) = files {
-                self.cache.store_record(RecordKind::FileSystem, file_system_key(manifest), &files)?;
+            let search = self.search(base, LayerSearch::default())?;
+            if let Some(files) = search.file_system() {
+                self.cache.store_record(RecordKind::FileSystem, file_system_key(manifest), files)?;
             }
-            Ok(contents)
+            Ok(BaseContents::of(&search))
         })
     }
 
@@ -89,9 +100,25 @@ impl Bases<'_> {
     pub(crate) fn file_system(&self, base: &Base) -> Result<FileSystem, BuildError> {
         let Some(manifest) = base.digest else { return Ok(FileSystem::default()) };
         self.cache.remember(RecordKind::FileSystem, file_system_key(manifest), || {
-            let (contents, files) = self.search(base)?;
-            self.cache.store_record(RecordKind::Base, contents_key(manifest), &contents)?;
-            files.ok_or_else(|| BuildError::LargeBase(manifest))
+            let search = self.search(base, LayerSearch::default())?;
+            self.cache.store_record(RecordKind::Base, contents_key(manifest), &BaseContents::of(&search))?;
+            search.file_system().cloned().ok_or(BuildError::LargeBase(manifest))
+        })
+    }
+
+    /// Returns what packages of the operating system depend on in a base, by searching its layers.
+    ///
+    /// # Errors
+    /// A layer cannot be downloaded or read, or there are too many files.
+    pub(crate) fn system(&self, base: &Base) -> Result<BaseSystem, BuildError> {
+        let Some(manifest) = base.digest else { return Ok(BaseSystem::default()) };
+        self.cache.remember(RecordKind::System, system_key(manifest), || {
+            let search = self.search(base, LayerSearch::of_system())?;
+            self.cache.store_record(RecordKind::Base, contents_key(manifest), &BaseContents::of(&search))?;
+            if let Some(files) = search.file_system() {
+                self.cache.store_record(RecordKind::FileSystem, file_system_key(manifest), files)?;
+            }
+            search.into_system().ok_or(BuildError::LargeBase(manifest))
         })
     }
 
@@ -113,8 +140,7 @@ impl Bases<'_> {
     }
 
     /// Searches the layers of a base, the top one first.
-    fn search(&self, base: &Base) -> Result<(BaseContents, Option<FileSystem>), BuildError> {
-        let mut search = LayerSearch::default();
+    fn search(&self, base: &Base, mut search: LayerSearch) -> Result<LayerSearch, BuildError> {
         for layer in base.layers.iter().rev() {
             let mut blob = layer.blob.clone();
             self.download(&mut blob)?;
@@ -123,14 +149,7 @@ impl Bases<'_> {
             let file = open_at(path, *offset).map_err(&failed)?;
             search.in_layer(&blob.media_type, std::io::Read::take(file, blob.size)).map_err(&failed)?;
         }
-        let contents = BaseContents {
-            pythons: search.pythons(),
-            libraries: search.libraries().clone(),
-            libstdcxx: search.libstdcxx(),
-            // Without a readable libc, the profile's version counts.
-            glibc: search.libc().and_then(|libc| elf::defined_glibc(libc).ok().flatten()),
-        };
-        Ok((contents, search.file_system().cloned()))
+        Ok(search)
     }
 }
 
@@ -140,6 +159,10 @@ fn contents_key(manifest: Sha256) -> RecordKey {
 
 fn file_system_key(manifest: Sha256) -> RecordKey {
     RecordKey::new(format!("{} {}", FileSystem::FORMAT, manifest.hex()), &[])
+}
+
+fn system_key(manifest: Sha256) -> RecordKey {
+    RecordKey::new(format!("{} {}", BaseSystem::FORMAT, manifest.hex()), &[])
 }
 
 fn open_at(path: &Path, offset: u64) -> std::io::Result<File> {
