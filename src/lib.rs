@@ -82,6 +82,7 @@
 // Only the command line writes to the standard streams, through the printer.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod apt;
 pub mod archive;
 pub(crate) mod artifact;
 pub(crate) mod audit;
@@ -92,6 +93,7 @@ pub mod cli;
 pub(crate) mod closure;
 pub mod constraint;
 pub(crate) mod contents;
+pub mod debian;
 pub mod digest;
 pub(crate) mod engine;
 pub mod fetch;
