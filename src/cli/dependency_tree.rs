@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::printer::TextPage;
 use crate::report::{DistributionReport, PlanReport};
@@ -31,6 +32,8 @@ impl DistributionOrder {
 pub(super) struct DependencyTree<'a> {
     distributions: BTreeMap<&'a str, &'a DistributionReport>,
     edges: Vec<Edge<'a>>,
+    /// The conditions of distributions, where the lock has them instead of their requirements.
+    conditions: BTreeMap<&'a str, String>,
     order: DistributionOrder,
 }
 
@@ -39,7 +42,7 @@ struct Edge<'a> {
     /// A distribution, or what the user names: a requirements file.
     from: &'a str,
     to: &'a str,
-    /// For which extra or group of `from`, for instance `extra: socks`.
+    /// For which extra or group of `from`, and under which marker, for instance `extra: socks`.
     condition: Option<String>,
 }
 
@@ -58,10 +61,19 @@ impl<'a> DependencyTree<'a> {
             let required_by = distribution.required_by.iter().filter(|by| *by != REQUEST);
             required_by.map(|by| {
                 let (from, condition) = dependent(by);
-                Edge { from, to: &distribution.name, condition }
+                let markers = conditions(plan, &distribution.name, |required_by| required_by == by);
+                let all: Vec<String> = condition.into_iter().chain(markers).collect();
+                Edge { from, to: &distribution.name, condition: (!all.is_empty()).then(|| all.join(", ")) }
             })
         });
-        Self { edges: edges.collect(), distributions, order }
+        let lock = plan.lock.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
+        let conditions = plan.distributions.iter().filter_map(|distribution| {
+            let of_lock =
+                |by: &str| lock == Some(by) && !distribution.required_by.iter().any(|required_by| required_by == by);
+            let all: Vec<String> = conditions(plan, &distribution.name, of_lock).collect();
+            (!all.is_empty()).then(|| (distribution.name.as_str(), all.join(", ")))
+        });
+        Self { edges: edges.collect(), conditions: conditions.collect(), distributions, order }
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
@@ -155,18 +167,30 @@ impl<'a> DependencyTree<'a> {
 
     /// Returns a name with its version.
     fn titled(&self, name: &str) -> String {
-        match self.distributions.get(name).and_then(|distribution| distribution.version.as_ref()) {
-            Some(version) => format!("{name} v{version}"),
-            None => name.to_owned(),
-        }
+        let version = self.distributions.get(name).and_then(|distribution| distribution.version.as_ref());
+        let version = version.map(|version| format!(" v{version}")).unwrap_or_default();
+        let condition = self.conditions.get(name).map(|condition| format!(" ({condition})")).unwrap_or_default();
+        format!("{name}{version}{condition}")
     }
 }
 
 /// How a report names the user as what requires a distribution.
 const REQUEST: &str = "the request";
 
+/// Returns the conditions that hold for requirements of a distribution by some dependents, as they are shown.
+fn conditions<'p>(
+    plan: &'p PlanReport,
+    name: &'p str,
+    is_meant: impl Fn(&str) -> bool + 'p,
+) -> impl Iterator<Item = String> + 'p {
+    let requirements = plan.requirements.iter().filter(move |requirement| {
+        requirement.name == name && requirement.applies && is_meant(&requirement.required_by)
+    });
+    requirements.filter_map(|requirement| Some(format!("if {}", requirement.condition.as_ref()?)))
+}
+
 /// Splits what requires a distribution into its name and the extra or group for which it does.
-fn dependent(text: &str) -> (&str, Option<String>) {
+pub(super) fn dependent(text: &str) -> (&str, Option<String>) {
     if let Some((group, name)) = text.strip_prefix("the group `").and_then(|rest| rest.split_once("` of ")) {
         return (name, Some(format!("group: {group}")));
     }

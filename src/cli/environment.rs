@@ -1,6 +1,7 @@
 //! Reads the environment: the only module that may.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::SystemTime;
@@ -48,6 +49,16 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 /// Returns the directory of the repository in which a GitHub workflow or a job of GitLab runs.
 pub(crate) fn workspace() -> Option<PathBuf> {
     variable("GITHUB_WORKSPACE").or_else(|| variable("CI_PROJECT_DIR")).map(PathBuf::from)
+}
+
+/// Returns the words of the command line.
+pub(super) fn command_line() -> Vec<OsString> {
+    env::args_os().collect()
+}
+
+/// Returns the working directory, if it exists.
+pub(super) fn working_directory() -> Option<PathBuf> {
+    env::current_dir().ok()
 }
 
 /// Returns the value of an option without parsing the command line, for errors of the parser itself.

@@ -108,6 +108,11 @@ enum Command {
 pub fn main() -> ExitCode {
     // First of all: later, other threads may read the environment.
     environment::withhold_credentials();
+    match completions::answer(environment::command_line(), environment::working_directory().as_deref()) {
+        Ok(true) => return ExitCode::SUCCESS,
+        Ok(false) => {}
+        Err(error) => return printer::usage(&error),
+    }
     if let Some(hosts) = environment::variable("NO_PROXY").or_else(|| environment::variable("no_proxy")) {
         crate::http::exclude_from_proxies(&hosts);
     }

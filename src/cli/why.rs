@@ -1,16 +1,18 @@
 //! `pybundle why`: shows what requires a distribution.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use super::arguments::{GlobalArguments, ProjectArguments};
-use super::dependency_tree::{DependencyTree, DistributionOrder};
+use super::dependency_tree::{DependencyTree, DistributionOrder, dependent};
 use super::error::CliError;
 use super::plan::plans;
 use super::printer::{Printer, TextPage};
 use crate::hints::{Hints, did_you_mean, nearest};
 use crate::name::DistributionName;
 use crate::options::LambdaOptions;
-use crate::report::{DistributionReport, FORMAT_VERSION, PlanReport, WhyReport, WhyTargetReport};
+use crate::report::{DistributionReport, FORMAT_VERSION, PlanReport, RequirementReport, WhyReport, WhyTargetReport};
 
 /// Arguments of `pybundle why`.
 #[derive(Debug, Args)]
@@ -30,7 +32,41 @@ pub(crate) struct NotSelected {
     name: DistributionName,
     /// Why, if the lock selects it.
     excluded: Option<String>,
+    /// What the lock requires it for, but not for these targets.
+    unmet: UnmetRequirements,
     similar: Option<String>,
+}
+
+/// The requirements of a distribution that no target meets.
+#[derive(Debug, Default)]
+struct UnmetRequirements {
+    /// The conditions of those whose dependents are selected, with the dependents.
+    conditions: BTreeSet<(String, String)>,
+    /// The other dependents.
+    dependents: BTreeSet<String>,
+}
+
+impl UnmetRequirements {
+    fn of(name: &str, plans: &[(String, PlanReport)]) -> Self {
+        let mut unmet = Self::default();
+        for (_, plan) in plans {
+            for requirement in plan.requirements.iter().filter(|requirement| requirement.name == name) {
+                let (dependent, _) = dependent(&requirement.required_by);
+                // What requires it is the project or its lock, or another distribution.
+                let is_selected = plan.distributions.iter().any(|selected| selected.name == dependent)
+                    || plan.project == dependent
+                    || !plan.requirements.iter().any(|other| other.name == dependent);
+                match &requirement.condition {
+                    Some(condition) if is_selected && !requirement.applies => {
+                        unmet.conditions.insert((requirement.required_by.clone(), condition.clone()));
+                    }
+                    _ if is_selected => {}
+                    _ => drop(unmet.dependents.insert(dependent.to_owned())),
+                }
+            }
+        }
+        unmet
+    }
 }
 
 impl std::fmt::Display for NotSelected {
@@ -38,15 +74,28 @@ impl std::fmt::Display for NotSelected {
         match &self.excluded {
             Some(reason) => write!(formatter, "{} is excluded: {reason}", self.name),
             None => write!(formatter, "{} is not selected for any target", self.name),
-        }
+        }?;
+        let UnmetRequirements { conditions, dependents } = &self.unmet;
+        let reasons: Vec<String> = if conditions.is_empty() {
+            dependents.iter().map(|dependent| format!("{dependent} requires it, but is not selected")).collect()
+        } else {
+            conditions.iter().map(|(by, condition)| format!("{by} requires it only if `{condition}`")).collect()
+        };
+        if reasons.is_empty() { Ok(()) } else { write!(formatter, ": {}", reasons.join("; ")) }
     }
 }
 
 impl Hints for NotSelected {
     fn hints(&self) -> Vec<String> {
-        let similar = self.similar.iter().map(|name| did_you_mean(name));
-        let plan = || "run `pybundle plan --tree` to see what is selected".to_owned();
-        similar.chain(self.similar.is_none().then(plan)).collect()
+        let UnmetRequirements { conditions, dependents } = &self.unmet;
+        match (&self.similar, dependents.first()) {
+            (Some(similar), _) => vec![did_you_mean(similar)],
+            (None, Some(dependent)) if conditions.is_empty() => {
+                vec![format!("run `pybundle why {dependent}` to see why not")]
+            }
+            (None, _) if !conditions.is_empty() => vec![],
+            (None, _) => vec!["run `pybundle plan --tree` to see what is selected".to_owned()],
+        }
     }
 }
 
@@ -56,8 +105,13 @@ impl NotSelected {
             plans.iter().flat_map(|(_, plan)| &plan.excluded).find(|excluded| excluded.name == name.as_str());
         let names =
             plans.iter().flat_map(|(_, plan)| &plan.distributions).map(|distribution| distribution.name.as_str());
-        let similar = nearest(name.as_str(), names).filter(|_| excluded.is_none()).map(str::to_owned);
-        Self { excluded: excluded.map(|excluded| excluded.reason.clone()), similar, name }
+        let unmet = match excluded {
+            Some(_) => UnmetRequirements::default(),
+            None => UnmetRequirements::of(name.as_str(), plans),
+        };
+        let is_known = excluded.is_some() || !unmet.conditions.is_empty() || !unmet.dependents.is_empty();
+        let similar = nearest(name.as_str(), names).filter(|_| !is_known).map(str::to_owned);
+        Self { excluded: excluded.map(|excluded| excluded.reason.clone()), unmet, similar, name }
     }
 }
 
@@ -78,7 +132,10 @@ pub(crate) fn run(arguments: WhyArguments, global: &GlobalArguments, printer: &P
         // Most targets of a project get a distribution for the same reason.
         match targets.iter_mut().find(|known| is_same(&known.distributions, &distributions)) {
             Some(known) => known.targets.push(target.clone()),
-            None => targets.push(WhyTargetReport { targets: vec![target.clone()], distributions }),
+            None => {
+                let conditions = conditions(plan, &distributions);
+                targets.push(WhyTargetReport { targets: vec![target.clone()], distributions, conditions });
+            }
         }
     }
     if targets.is_empty() {
@@ -96,6 +153,17 @@ pub(crate) fn run(arguments: WhyArguments, global: &GlobalArguments, printer: &P
             show(&plans, why, name.as_str(), page);
         }
     })
+}
+
+/// Returns the conditions under which distributions are required, sorted.
+fn conditions(plan: &PlanReport, distributions: &[DistributionReport]) -> Vec<RequirementReport> {
+    let shown = plan.requirements.iter().filter(|requirement| {
+        requirement.condition.is_some()
+            && requirement.applies
+            && distributions.iter().any(|distribution| distribution.name == requirement.name)
+    });
+    let sorted: BTreeSet<&RequirementReport> = shown.collect();
+    sorted.into_iter().cloned().collect()
 }
 
 fn is_same(one: &[DistributionReport], other: &[DistributionReport]) -> bool {

@@ -14,6 +14,7 @@ mod error;
 mod file_chooser;
 mod foreign;
 mod hints;
+mod locked_requirement;
 mod path;
 mod pdm;
 mod pipfile;
@@ -31,6 +32,7 @@ mod uv;
 pub use error::{Inconsistency, LockError};
 pub use file_chooser::{DistributionSet, FileChooser, FormatControl};
 pub use foreign::ForeignTool;
+pub(crate) use locked_requirement::LockedRequirement;
 pub use pipfile::PipfileEnvironment;
 pub use selection::{
     AcceptedFiles, Dependent, DistributionFiles, DistributionSource, FileLocation, GitSource, IndexQuery, LockedFile,

@@ -1,9 +1,11 @@
 //! Reports of what was planned and built, shared by functions and images.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::cache::Cache;
 use crate::lock::{FileLocation, SelectedDistribution, SelectedSource};
+use crate::name::DistributionName;
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
 use crate::platform::TargetPlatform;
@@ -11,7 +13,7 @@ use crate::project::application::{Application, ExclusionRule};
 use crate::redact;
 use crate::report::{
     ApplicationReport, ArtifactKind, DistributionReport, ExcludedReport, FORMAT_VERSION, OmittedReport, PlanReport,
-    TargetReport,
+    RequirementReport, TargetReport,
 };
 use crate::wheel::Wheel;
 
@@ -43,7 +45,23 @@ pub(super) fn plan(
         application: plan.application.taken.clone(),
         omitted: omitted(&plan.application),
         outputs,
+        requirements: requirements(plan),
     }
+}
+
+/// Reports what the lock requires under a condition, and what would require the distributions that are not selected.
+fn requirements(plan: &Plan) -> Vec<RequirementReport> {
+    let selected: BTreeSet<&DistributionName> = plan.selected.iter().map(|selected| &selected.name).collect();
+    let requirements = plan.project.lock.locked_requirements(&plan.target).into_iter();
+    requirements
+        .filter(|requirement| requirement.condition.is_some() || !selected.contains(&requirement.name))
+        .map(|requirement| RequirementReport {
+            name: requirement.name.to_string(),
+            required_by: requirement.required_by.to_string(),
+            condition: requirement.condition,
+            applies: requirement.applies,
+        })
+        .collect()
 }
 
 /// Reports the application's files, whose uncompressed size is given in bytes.

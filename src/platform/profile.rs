@@ -122,15 +122,18 @@ impl Hints for ProfileError {
                 let wanted = Profile::all().iter().filter(|profile| kind.is_none_or(|kind| profile.kind() == kind));
                 let names: Vec<&str> = wanted.map(Profile::name).collect();
                 // `py313` and `3.13.2` mean python3.13.
-                let meant = python_version_in(name).map(|python| format!("python{python}"));
-                let meant = meant.as_deref().filter(|meant| names.contains(meant));
-                let nearest = meant.or_else(|| nearest(name, names.iter().copied())).map(did_you_mean);
+                let meant = match python_version_in(name) {
+                    // Another version of Python is not a misspelling of this one.
+                    Some(python) => Some(format!("python{python}")).filter(|meant| names.contains(&meant.as_str())),
+                    None => nearest(name, names.iter().copied()).map(str::to_owned),
+                };
+                let meant = meant.as_deref().map(did_you_mean);
                 let what = match kind {
                     Some(ProfileKind::Lambda) => "the runtimes are",
                     Some(ProfileKind::Image) => "the built-in profiles of images are",
                     None => "the built-in profiles are",
                 };
-                nearest.into_iter().chain([format!("{what} {}", names.join(", "))]).collect()
+                meant.into_iter().chain([format!("{what} {}", names.join(", "))]).collect()
             }
             Self::UnknownKey { nearest, .. } => nearest.iter().map(|key| did_you_mean(key)).collect(),
             Self::WrongKind { kind: ProfileKind::Lambda, .. } => vec!["use it with `pybundle lambda`".to_owned()],

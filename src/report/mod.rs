@@ -128,6 +128,22 @@ pub(crate) struct PlanReport {
     pub(crate) omitted: Vec<OmittedReport>,
     /// The files that would be written.
     pub(crate) outputs: Vec<PathBuf>,
+    /// What the lock requires under a condition, or of distributions that are not selected: only `why` shows it.
+    #[serde(skip)]
+    pub(crate) requirements: Vec<RequirementReport>,
+}
+
+/// That a distribution is required, always or under a condition.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub(crate) struct RequirementReport {
+    /// The normalized name of the required distribution.
+    pub(crate) name: String,
+    /// What requires it, as in `required_by` of a distribution; the lock itself if that has one marker for each distribution.
+    pub(crate) required_by: String,
+    /// The environment marker, or another condition of the lock.
+    pub(crate) condition: Option<String>,
+    /// Whether it holds for the target.
+    pub(crate) applies: bool,
 }
 
 /// One file that was built.

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BuildReport, DistributionReport, ErrorReport, ImagePlanReport, ImageReport, PlanReport, format_version};
+use super::{
+    BuildReport, DistributionReport, ErrorReport, ImagePlanReport, ImageReport, PlanReport, RequirementReport,
+    format_version,
+};
 
 /// What `pybundle build` reports.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -126,6 +129,8 @@ pub(crate) struct WhyTargetReport {
     pub(crate) targets: Vec<String>,
     /// The distribution and everything that directly or indirectly requires it, ordered by name.
     pub(crate) distributions: Vec<DistributionReport>,
+    /// The requirements of these distributions that have a condition.
+    pub(crate) conditions: Vec<RequirementReport>,
 }
 
 /// What `pybundle config show` reports.

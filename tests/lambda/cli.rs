@@ -179,5 +179,5 @@ fn profiles_and_completions_are_printed() {
     let report: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(report["target"]["reason"], "from mine.toml");
     let completions = pybundle(folder.path(), &["completions", "bash"]);
-    assert!(text(&completions.stdout).contains("--exclude-runtime"));
+    assert!(text(&completions.stdout).contains("complete -o nospace"));
 }

@@ -127,3 +127,76 @@ fn the_largest_distributions_are_first() {
     assert_eq!(order(&["--sort=size"])[0], "right");
     assert_eq!(order(&["--tree", "--sort=size"])[0], "right");
 }
+
+/// Writes a project whose dependencies depend on the platform and on Python, in a lock of uv.
+fn conditional() -> TestProject {
+    let project = Project::new(&[]);
+    for (name, requires) in [
+        ("backport", &[][..]),
+        (
+            "console",
+            &["Requires-Dist: shell; sys_platform == 'win32'", "Requires-Dist: backport; python_version < '3.13'"],
+        ),
+        ("shell", &["Requires-Dist: registry"]),
+        ("registry", &[]),
+    ] {
+        write_wheel(&project, name, requires);
+    }
+    project.write(
+        "pyproject.toml",
+        b"[project]\nname = \"shop\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\ndependencies = [\"console\"]\n\
+          [tool.uv]\nno-index = true\nfind-links = [\"wheels\"]\n",
+    );
+    project.write("app.py", b"import console\n");
+    project.uv(&["lock", "--quiet"]);
+    TestProject(project)
+}
+
+#[test]
+fn a_marker_says_why_a_distribution_is_selected_or_not() {
+    let project = conditional();
+    let condition = "if python_full_version < \"3.13\"";
+    let page = project.run(&["why", "backport", "--runtime=3.12"]);
+    assert_eq!(page, format!("backport v1.0\n└── console v1.0 ({condition})\n    └── shop\n"));
+    let report = project.json(&["why", "backport", "--runtime=3.12"]);
+    let expected = serde_json::json!([{
+        "name": "backport", "required_by": "console", "condition": "python_full_version < \"3.13\"", "applies": true
+    }]);
+    assert_eq!(report["targets"][0]["conditions"], expected);
+    for (name, expected) in [
+        ("backport", "console requires it only if `python_full_version < \"3.13\"`\n"),
+        ("shell", "console requires it only if `sys_platform == \"win32\"`\n"),
+        // The hint is followed above.
+        ("registry", "shell requires it, but is not selected\nhint: run `pybundle why shell` to see why not\n"),
+    ] {
+        let (_, said) = project.ends(1, &["why", name, "--runtime=3.13"]);
+        assert_eq!(said, format!("error: {name} is not selected for any target: {expected}"));
+    }
+}
+
+/// Locks that have one marker for each distribution say it of that one.
+#[test]
+fn every_format_of_locks_knows_its_markers() {
+    let project = conditional();
+    let export = |name: &str, format: &str| {
+        project.0.uv(&["export", "--quiet", "--no-emit-project", format!("--format={format}").as_str(), "-o", name]);
+    };
+    export("pylock.toml", "pylock.toml");
+    export("requirements.txt", "requirements.txt");
+    for (lock, selected, kept_out) in [
+        ("pylock.toml", "backport v1.0 (if python_full_version < \"3.13\")\n", "pylock.toml"),
+        (
+            "requirements.txt",
+            "backport v1.0\n└── console v1.0 (if python_full_version < \"3.13\")\n    └── shop\n",
+            "console",
+        ),
+    ] {
+        let lock = format!("--lock={lock}");
+        assert_eq!(project.run(&["why", "backport", "--runtime=3.12", &lock]), selected, "{lock}");
+        let (_, said) = project.ends(1, &["why", "shell", "--runtime=3.12", &lock]);
+        let expected = format!(
+            "error: shell is not selected for any target: {kept_out} requires it only if `sys_platform == \"win32\"`\n"
+        );
+        assert_eq!(said, expected, "{lock}");
+    }
+}

@@ -8,10 +8,11 @@ use std::path::Path;
 
 use super::document::{PdmPackage, PdmTarget};
 use super::files::PdmLocator;
+use super::project::parsed;
 use super::traversal::{PdmRequirement, PdmTraversal};
 use super::{PYPROJECT, PdmLock, PdmPackageIndex};
 use crate::lock::error::LockError;
-use crate::lock::{Dependent, ExtrasAndGroups, PinnedDistribution, Selection, SelectionRequest};
+use crate::lock::{Dependent, ExtrasAndGroups, LockedRequirement, PinnedDistribution, Selection, SelectionRequest};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::platform::{MarkerEnvironment, TargetPlatform};
@@ -138,6 +139,21 @@ impl PdmLock {
     /// See [`Lock::lists`](crate::lock::Lock::lists).
     pub(crate) fn lists(&self, name: &DistributionName) -> bool {
         self.by_name.contains_key(name)
+    }
+
+    /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
+    pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
+        let known = self.extras_and_groups();
+        let everything = PdmRequest { main: true, groups: known.groups, extras: known.extras };
+        let of_packages = self.packages.iter().flat_map(|package| {
+            let by = Dependent::Distribution(package.name.clone(), package.extras.first().cloned());
+            parsed(&package.dependencies).into_iter().map(move |requirement| (requirement, by.clone()))
+        });
+        let all = self.roots(&everything).into_iter().chain(of_packages);
+        all.map(|(requirement, by)| {
+            LockedRequirement::new(&requirement.name, by, requirement.marker.as_ref(), environment)
+        })
+        .collect()
     }
 
     /// Returns the requirements of the project that are requested.

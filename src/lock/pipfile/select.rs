@@ -10,8 +10,8 @@ use crate::lock::error::{Inconsistency, LockError};
 use crate::lock::path::join;
 use crate::lock::reference_context::ReferenceContext;
 use crate::lock::{
-    AcceptedFiles, Dependent, DistributionSource, ExtrasAndGroups, IndexQuery, PinnedDistribution, QueriedIndexes,
-    Selection, SelectionRequest, requires_python,
+    AcceptedFiles, Dependent, DistributionSource, ExtrasAndGroups, IndexQuery, LockedRequirement, PinnedDistribution,
+    QueriedIndexes, Selection, SelectionRequest, requires_python,
 };
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
@@ -55,6 +55,16 @@ impl PipfileLock {
             }
         }
         Ok(Selection { distributions: distributions.into_values().collect() })
+    }
+
+    /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
+    pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
+        let lock = Dependent::File(self.path.file_name().map(Into::into).unwrap_or_default());
+        let entries = std::iter::once(&self.default).chain(self.groups.values()).flat_map(|category| &category.0);
+        let requirements = entries.map(|(name, entry)| {
+            LockedRequirement::new(name, lock.clone(), entry.markers.as_ref().map(|marker| &marker.value), environment)
+        });
+        requirements.collect()
     }
 
     /// Returns the extras of each distribution on a target. The lock lists what they require.

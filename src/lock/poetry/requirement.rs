@@ -12,6 +12,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use crate::constraint::VersionConstraint;
+use crate::lock::{Dependent, LockedRequirement};
 use crate::marker::{self, ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName};
 use crate::platform::MarkerEnvironment;
@@ -49,6 +50,26 @@ impl DependencySpec {
         self.marker.as_ref().is_none_or(|marker| marker.evaluate(environment, extras))
             && self.python.as_ref().is_none_or(|python| python.allows(&environment.python_full_version))
             && self.platform.as_ref().is_none_or(|platform| platform.contains(&environment.sys_platform))
+    }
+
+    /// Returns the requirement with all of its conditions.
+    pub(super) fn locked(
+        &self,
+        name: &DistributionName,
+        required_by: Dependent,
+        environment: &MarkerEnvironment,
+        extras: &ActiveExtras,
+    ) -> LockedRequirement {
+        let marker = self.marker.as_ref().map(ToString::to_string);
+        let python = self.python.as_ref().map(|python| format!("python {}", python.to_python_specifiers()));
+        let platform = self.platform.as_ref().map(ToString::to_string);
+        let conditions: Vec<String> = [marker, python, platform].into_iter().flatten().collect();
+        LockedRequirement {
+            name: name.clone(),
+            required_by,
+            condition: (!conditions.is_empty()).then(|| conditions.join(" and ")),
+            applies: self.applies(environment, extras),
+        }
     }
 
     /// Returns whether a locked version is accepted. `is_direct` says that its source is not an index.
@@ -194,6 +215,17 @@ impl FromStr for SysPlatformCondition {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let alternatives = text.replace("||", "|");
         Ok(Self(alternatives.split('|').map(|terms| terms.split(',').map(platform_term).collect()).collect()))
+    }
+}
+
+impl fmt::Display for SysPlatformCondition {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let alternatives = self.0.iter().map(|terms| {
+            let terms: Vec<String> =
+                terms.iter().map(|(is_equal, name)| format!("{}{name}", if *is_equal { "" } else { "!=" })).collect();
+            terms.join(", ")
+        });
+        write!(formatter, "platform {}", alternatives.collect::<Vec<_>>().join(" | "))
     }
 }
 

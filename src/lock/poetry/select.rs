@@ -13,7 +13,9 @@ use super::{PoetryLock, PoetryPackageIndex};
 use crate::lock::error::LockError;
 use crate::lock::path::join;
 use crate::lock::requires_python::flags_of_allowed;
-use crate::lock::{Dependent, DistributionSource, ExtrasAndGroups, PinnedDistribution, Selection, SelectionRequest};
+use crate::lock::{
+    Dependent, DistributionSource, ExtrasAndGroups, LockedRequirement, PinnedDistribution, Selection, SelectionRequest,
+};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::platform::{MarkerEnvironment, TargetPlatform};
@@ -157,6 +159,30 @@ impl PoetryLock {
     /// See [`Lock::lists`](crate::lock::Lock::lists).
     pub(crate) fn lists(&self, name: &DistributionName) -> bool {
         self.packages.iter().any(|package| package.name == *name)
+    }
+
+    /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
+    pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
+        let known = self.extras_and_groups();
+        let everything = RequestedGroups { main: true, groups: known.groups, extras: known.extras };
+        let roots = self.root_requirements(&everything, &self.name()).into_iter();
+        let mut requirements: Vec<LockedRequirement> = roots
+            .map(|root| {
+                root.requirement.spec.locked(&root.requirement.name, root.required_by, environment, &root.extras)
+            })
+            .collect();
+        for package in &self.packages {
+            for (name, spec) in
+                package.dependencies.iter().flat_map(|(name, specs)| specs.0.iter().map(move |it| (name, it)))
+            {
+                let extra =
+                    package.extras.iter().find(|(_, members)| members.iter().any(|member| member.name == *name));
+                let extra = extra.map(|(extra, _)| extra).filter(|_| spec.optional);
+                let by = Dependent::Distribution(package.name.clone(), extra.cloned());
+                requirements.push(spec.locked(name, by, environment, &active(extra)));
+            }
+        }
+        requirements
     }
 
     pub(crate) fn extras_and_groups(&self) -> ExtrasAndGroups {

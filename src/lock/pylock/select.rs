@@ -10,7 +10,8 @@ use super::Pylock;
 use super::package::{PylockPackage, UnusableSource};
 use crate::lock::error::LockError;
 use crate::lock::{
-    Dependent, DistributionSource, ExtrasAndGroups, PinnedDistribution, Selection, SelectionRequest, requires_python,
+    Dependent, DistributionSource, ExtrasAndGroups, LockedRequirement, PinnedDistribution, Selection, SelectionRequest,
+    requires_python,
 };
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
@@ -60,6 +61,16 @@ impl Pylock {
     /// See [`Lock::lists`](crate::lock::Lock::lists).
     pub(crate) fn lists(&self, name: &DistributionName) -> bool {
         self.packages.iter().any(|package| package.name == *name)
+    }
+
+    /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
+    pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
+        let lock = Dependent::File(self.path.file_name().map(Into::into).unwrap_or_default());
+        let requirements = self.packages.iter().map(|package| {
+            let marker = package.marker.as_ref().map(|marker| &marker.value);
+            LockedRequirement::new(&package.name, lock.clone(), marker, environment)
+        });
+        requirements.collect()
     }
 
     pub(crate) fn extras_and_groups(&self) -> ExtrasAndGroups {

@@ -12,11 +12,11 @@ use super::{HashPolicy, RequirementsTxt};
 use crate::digest::{Algorithm, Digest};
 use crate::lock::path::join;
 use crate::lock::{
-    AcceptedFiles, Dependent, DistributionSource, IndexQuery, LockError, PinnedDistribution, QueriedIndexes, Selection,
-    SelectionRequest,
+    AcceptedFiles, Dependent, DistributionSource, IndexQuery, LockError, LockedRequirement, PinnedDistribution,
+    QueriedIndexes, Selection, SelectionRequest,
 };
 use crate::name::{DistributionName, ExtraName};
-use crate::platform::TargetPlatform;
+use crate::platform::{MarkerEnvironment, TargetPlatform};
 
 /// The lines about one distribution that apply to a target.
 #[derive(Default)]
@@ -81,6 +81,17 @@ impl RequirementsTxt {
             (name.clone(), extras.collect())
         });
         extras.collect()
+    }
+
+    /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
+    pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
+        let requirements = self.entries.iter().flat_map(|entry| {
+            entry
+                .dependents(&self.project)
+                .into_iter()
+                .map(|by| LockedRequirement::new(&entry.name, by, entry.marker.as_ref(), environment))
+        });
+        requirements.collect()
     }
 
     /// Returns the lines that apply to a target, by the name of the distribution.
@@ -229,18 +240,20 @@ impl<'a> ApplicableLines<'a> {
         Ok(common.map(|(_, digests)| digests).unwrap_or_default())
     }
 
-    /// Returns the dependents that comments name, or else the files, by their paths in the project.
     fn dependents(&self, project: &Path) -> Vec<Dependent> {
-        let mut dependents = BTreeSet::new();
-        for entry in &self.entries {
-            if entry.via.is_empty() {
-                let path = &entry.line.location.path;
-                dependents.insert(Dependent::File(path.strip_prefix(project).unwrap_or(path).to_owned()));
-            } else {
-                dependents.extend(entry.via.iter().cloned());
-            }
-        }
+        let dependents: BTreeSet<Dependent> = self.entries.iter().flat_map(|entry| entry.dependents(project)).collect();
         dependents.into_iter().collect()
+    }
+}
+
+impl RequirementEntry {
+    /// Returns the dependents that comments name, or else the file, by its path in the project.
+    fn dependents(&self, project: &Path) -> BTreeSet<Dependent> {
+        if !self.via.is_empty() {
+            return self.via.clone();
+        }
+        let path = &self.line.location.path;
+        BTreeSet::from([Dependent::File(path.strip_prefix(project).unwrap_or(path).to_owned())])
     }
 }
 

@@ -11,7 +11,7 @@ use super::graph::{DependencyEdge, UvPackageIndex};
 use super::roots::{RequestedEdge, RequestedEdges, SelectionRoots};
 use crate::lock::error::LockError;
 use crate::lock::requires_python;
-use crate::lock::{Dependent, PinnedDistribution, Selection, SelectionRequest};
+use crate::lock::{Dependent, LockedRequirement, PinnedDistribution, Selection, SelectionRequest};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName};
 use crate::platform::{MarkerEnvironment, TargetPlatform};
@@ -195,6 +195,25 @@ impl UvLock {
             dependents.shrink_to_fit();
         }
         reached
+    }
+
+    /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
+    pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
+        let mut requirements = Vec::new();
+        for (_, package) in self.graph.all() {
+            let own =
+                package.dependencies.iter().map(|edge| (edge, Dependent::Distribution(package.name.clone(), None)));
+            let of_extras = package.extras.iter().flat_map(|(extra, edges)| {
+                edges.iter().map(|edge| (edge, Dependent::Distribution(package.name.clone(), Some(extra.clone()))))
+            });
+            let of_groups = package.groups.iter().flat_map(|(group, edges)| {
+                edges.iter().map(|edge| (edge, Dependent::Group(package.name.clone(), group.clone())))
+            });
+            requirements.extend(own.chain(of_extras).chain(of_groups).map(|(edge, by)| {
+                LockedRequirement::new(&self.graph.package(edge.to).name, by, edge.marker.as_ref(), environment)
+            }));
+        }
+        requirements
     }
 
     fn check_one_version_each(&self, reached: &ReachedPackages) -> Result<(), LockError> {

@@ -48,7 +48,9 @@ fn a_name_that_is_not_built_in_is_refused_with_the_nearest() {
 #[test]
 fn a_runtime_that_does_not_exist_is_refused_with_runtimes_only() {
     for (name, nearest) in [
-        ("python3.8", Some("python3.9")),
+        ("python3.8", None),
+        ("python3.16", None),
+        ("pyhton3.9", Some("python3.9")),
         ("py313", Some("python3.13")),
         ("3.13.2", Some("python3.13")),
         ("cpython-3.12", Some("python3.12")),
