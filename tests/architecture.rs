@@ -42,7 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wheel", &["hints", "digest", "mail_headers", "name", "platform", "tree", "wheel::filename"]),
     ("trim", &["wheel"]),
     ("cache", &["hints", "digest", "temporary", "wheel", "wheel::filename"]),
-    ("audit", &["hints", "name", "syntax", "platform", "tree"]),
+    ("audit", &["debian", "hints", "name", "syntax", "platform", "tree"]),
     ("interpreter", &["cache", "platform"]),
     ("engine", &["hints", "interpreter"]),
     ("builder", &["archive", "cache", "hints", "interpreter", "redact", "platform"]),
@@ -94,7 +94,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "settings",
         &[
+            "apt",
             "audit",
+            "debian",
             "engine",
             "hints",
             "image",
@@ -113,13 +115,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "options",
         &[
-            "hints", "audit", "image", "index", "lock", "name", "project", "redact", "registry", "sbom", "settings",
-            "platform", "trim",
+            "apt", "debian", "hints", "audit", "image", "index", "lock", "name", "project", "redact", "registry",
+            "sbom", "settings", "platform", "trim",
         ],
     ),
     (
         "pipeline",
         &[
+            "debian",
             "limited_reader",
             "hints",
             "archive",

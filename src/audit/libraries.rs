@@ -12,6 +12,7 @@ mod providers;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::elf::{self, Elf, ElfMachine, ElfRole, MalformedElf, SymbolVersions};
+use crate::debian::DebianRelease;
 use crate::name::DistributionName;
 use crate::platform::{Architecture, Glibc, Libstdcxx};
 use crate::tree::FileOrigin;
@@ -72,8 +73,8 @@ pub(crate) struct TargetSystem {
 pub(crate) enum SystemKind {
     /// A Lambda runtime, which is fixed.
     Lambda,
-    /// A base image, which can be replaced by another.
-    Image,
+    /// A base image, which can be replaced by another, with its release of Debian if it is known and one.
+    Image(Option<DebianRelease>),
 }
 
 /// Returns the libraries that are neither in the artifact nor on every manylinux platform, so that the target has to be

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::libraries::SystemKind;
+use crate::debian::apt_hint;
 use crate::name::DistributionName;
 use crate::tree::Distribution;
 
@@ -88,7 +89,16 @@ impl fmt::Display for MissingSystemNeed {
         write!(formatter, ", which is neither in the artifact nor in {system}: ")?;
         match (need.alternative, system_kind) {
             (Some(alternative), _) => write!(formatter, "the distribution {alternative} contains it"),
-            (None, SystemKind::Image) => write!(formatter, "Debian's package {} contains it", need.debian_package),
+            (None, SystemKind::Image(None)) => {
+                write!(formatter, "Debian's package {} contains it", need.debian_package)
+            }
+            (None, SystemKind::Image(Some(release))) => {
+                let package = match need.kind {
+                    SystemNeedKind::Executable => release.package_of_program(name),
+                    SystemNeedKind::Library => None,
+                };
+                formatter.write_str(&apt_hint(package.unwrap_or(need.debian_package)))
+            }
             (None, SystemKind::Lambda) => formatter.write_str("a layer can provide it"),
         }
     }

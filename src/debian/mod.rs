@@ -7,9 +7,11 @@
 mod architecture;
 mod fingerprint;
 mod name;
+mod provided;
 mod version;
 
 pub use architecture::{DebianArchitecture, InvalidDebianArchitecture};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use name::{InvalidPackageName, PackageName};
+pub(crate) use provided::{DebianRelease, apt_hint};
 pub use version::{DebianVersion, InvalidDebianVersion};

@@ -30,6 +30,8 @@ pub struct Base {
     pub config: ImageConfig,
     /// The layers, lowest first, with OCI media types.
     pub layers: Vec<Layer>,
+    /// The layers of operating-system packages that are put on it, lowest first, each with a description for the history.
+    pub packages: Vec<(Layer, String)>,
 }
 
 /// The kind of a document that a reference resolves to.
@@ -275,7 +277,22 @@ impl Base {
     /// Returns an empty base, like Docker's `FROM scratch`.
     pub fn scratch(architecture: Architecture) -> Self {
         let config = ImageConfig::empty(architecture);
-        Self { name: None, digest: None, architecture, config, layers: Vec::new() }
+        Self { name: None, digest: None, architecture, config, layers: Vec::new(), packages: Vec::new() }
+    }
+
+    /// Returns the layers including those of packages, lowest first.
+    pub(crate) fn all_layers(&self) -> impl DoubleEndedIterator<Item = &Layer> + Clone {
+        self.layers.iter().chain(self.packages.iter().map(|(layer, _)| layer))
+    }
+
+    /// Returns a digest that identifies all files; `None` if there are none, or they are those of a Docker archive without a
+    /// manifest.
+    pub(crate) fn content_digest(&self) -> Option<Sha256> {
+        if self.packages.is_empty() {
+            return self.digest;
+        }
+        let layers: Vec<String> = self.all_layers().map(|layer| layer.diff_id.hex()).collect();
+        Some(Sha256::of(layers.join("\n").as_bytes()))
     }
 
     /// Creates a base without a name from its documents. `content` returns where the bytes of each layer are.
@@ -313,7 +330,7 @@ impl Base {
             Ok(Layer { blob, diff_id })
         });
         let layers = layers.collect::<Result<_, _>>()?;
-        Ok(Self { name: None, digest: Some(digest), architecture, config, layers })
+        Ok(Self { name: None, digest: Some(digest), architecture, config, layers, packages: Vec::new() })
     }
 
     /// Returns the value of an environment variable in the image config.

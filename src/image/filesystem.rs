@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use tar::Header;
+use tar::{EntryType, Header};
 
 use crate::tree::{FileAccess, FileOwner};
 
@@ -128,7 +128,7 @@ impl FileSystemScan {
     /// Adds an entry that no whiteout of a higher layer removes. Returns whether it is a file that no higher layer has. If it
     /// [is one of the user database](is_account_file), [`FileSystemScan::add_account_file`] must be called, or
     /// [`FileSystemScan::add_large_account_file`].
-    pub(super) fn add(&mut self, path: &str, header: &Header, target: Option<&str>) -> bool {
+    pub(super) fn add(&mut self, path: &str, kind: EntryType, access: FileAccess, target: Option<&str>) -> bool {
         let is_known = self.is_file(path) || self.found.directories.contains(path);
         if self.is_aborted || is_known || path.match_indices('/').any(|(at, _)| self.is_file(&path[..at])) {
             return false;
@@ -138,17 +138,15 @@ impl FileSystemScan {
             *self = Self { is_aborted: true, ..Self::default() };
             return false;
         }
-        let (kind, mode) = (header.entry_type(), header.mode().unwrap_or_default());
         let path = path.to_owned();
         if kind.is_dir() {
-            let access = access(header);
             if access != FileAccess::DIRECTORY {
                 self.found.special.insert(path.clone(), access);
             }
             self.found.directories.insert(path);
         } else if let Some(target) = target.filter(|_| kind.is_symlink()) {
             self.found.links.insert(path, target.to_owned());
-        } else if mode & 0o111 != 0 && (kind.is_file() || kind.is_hard_link()) && !is_account_file(&path) {
+        } else if access.mode.is_executable() && (kind.is_file() || kind.is_hard_link()) && !is_account_file(&path) {
             self.found.executables.insert(path);
         } else {
             self.found.files.insert(path);

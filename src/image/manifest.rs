@@ -70,7 +70,7 @@ pub(crate) fn base_annotations(name: Option<&str>, digest: Option<Sha256>) -> BT
     name.into_iter().chain(digest).collect()
 }
 
-/// Builds an image from a base and further layers, lowest first, each with a description for the history.
+/// Builds an image from a base with its packages and further layers, lowest first, each with a description for the history.
 ///
 /// The annotations are the manifest's. Those that identify the base are added unless they are set.
 ///
@@ -82,6 +82,7 @@ pub fn image(
     settings: &config::ConfigOverrides,
     annotations: &BTreeMap<String, String>,
 ) -> Result<OciImage, ImageError> {
+    let layers: Vec<(Layer, String)> = base.packages.iter().cloned().chain(layers).collect();
     check(base.layers.len(), layers.len(), settings)?;
     let config = json::serialize(&base.config.derive(&base.layers, settings, &layers));
     let config = Blob::of_bytes(MediaType::ImageConfig, config);

@@ -13,8 +13,10 @@ use tar::EntryType;
 use super::filesystem::{self, FileSystem, FileSystemScan, LARGEST_ACCOUNT_FILE};
 use super::python::BasePython;
 use super::system::{BaseSystem, SystemScan};
+use crate::archive::layer::LayerTree;
 use crate::limited_reader::LimitedReader;
 use crate::platform::{Libstdcxx, PythonVersion};
+use crate::tree::{FileAccess, TreeEntry, TreePath};
 
 /// Searches the layers of an image, highest first. All paths are relative to the root.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +28,8 @@ pub struct LayerSearch {
     libraries: BTreeSet<String>,
     /// The content of the C library.
     libc: Option<Vec<u8>>,
+    /// The file that names the operating system (os-release(5)).
+    os_release: Option<String>,
     /// The virtual environments: their interpreters are links to others.
     environments: BTreeSet<String>,
     /// The paths that the layers so far hide in lower layers, with everything below them.
@@ -37,6 +41,9 @@ pub struct LayerSearch {
     memory: usize,
 }
 
+/// Where os-release is. The first is a link to the second, unless a base replaces it.
+const OS_RELEASE: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
+
 /// The most bytes in the headers of one entry: the tar reader holds them in memory.
 const MOST_HEADERS: u64 = 1 << 20;
 
@@ -45,6 +52,18 @@ const LARGEST_LIBC: u64 = 16 << 20;
 
 /// The most memory that a search may use, in bytes: no image has so many interpreters and libraries.
 const MOST_MEMORY: usize = 16 << 20;
+
+/// An entry of a layer.
+struct LayerEntry {
+    /// Relative to the root.
+    path: String,
+    kind: EntryType,
+    access: FileAccess,
+    /// The target of a link.
+    target: Option<String>,
+    /// Of the content, in bytes.
+    size: u64,
+}
 
 impl LayerSearch {
     /// Returns a search that also reads what packages of the operating system depend on.
@@ -86,6 +105,11 @@ impl LayerSearch {
         self.libc.as_deref()
     }
 
+    /// Returns the file that names the operating system.
+    pub(crate) fn os_release(&self) -> Option<&str> {
+        self.os_release.as_deref()
+    }
+
     /// Returns the file system, or `None` if it needs too much memory.
     pub(crate) fn file_system(&self) -> Option<&FileSystem> {
         self.file_system.found()
@@ -115,43 +139,87 @@ impl LayerSearch {
         let mut hidden = BTreeSet::new();
         for entry in archive.entries()? {
             let mut entry = entry?;
-            let kind = entry.header().entry_type();
-            let path = relative(&entry.path_bytes());
-            let is_libc = kind.is_file() && path.as_deref().is_some_and(is_libc) && self.libc.is_none();
-            let is_hidden = path.as_deref().is_some_and(|path| self.is_hidden(path));
             let target = entry.link_name_bytes().and_then(|target| String::from_utf8(target.into_owned()).ok());
-            let visible = path.as_deref().filter(|path| !is_hidden && !is_whiteout(path));
-            let file =
-                visible.filter(|path| self.file_system.add(path, entry.header(), target.as_deref())).map(str::to_owned);
-            if let Some(path) = path {
-                self.add(path, kind, &mut hidden)?;
-            }
-            let stored = if kind.is_gnu_sparse() { entry.header().entry_size()? } else { entry.size() };
-            remaining.set(stored.saturating_add(MOST_HEADERS));
-            if is_libc && !is_hidden && stored <= LARGEST_LIBC {
-                self.libc = Some(read(&mut entry)?);
-            }
-            let Some(path) = file else { continue };
-            let is_account_file = filesystem::is_account_file(&path);
-            let is_of_system = self.system.as_ref().is_some_and(|system| system.wants(&path, stored));
-            let access = filesystem::access(entry.header());
-            if is_account_file && stored > LARGEST_ACCOUNT_FILE {
-                self.file_system.add_large_account_file(path);
-            } else if is_account_file || is_of_system {
-                // The C library has been read above.
-                let bytes = match self.libc.as_ref().filter(|_| is_libc) {
-                    Some(bytes) => bytes.clone(),
-                    None => read(&mut entry)?,
-                };
-                if let Some(system) = self.system.as_mut().filter(|_| is_of_system) {
-                    system.add(&path, access, &bytes);
-                }
-                if is_account_file {
-                    self.file_system.add_account_file(path, access, bytes);
-                }
+            let kind = entry.header().entry_type();
+            let size = if kind.is_gnu_sparse() { entry.header().entry_size()? } else { entry.size() };
+            remaining.set(size.saturating_add(MOST_HEADERS));
+            if let Some(path) = relative(&entry.path_bytes()) {
+                let access = filesystem::access(entry.header());
+                let found = LayerEntry { path, kind, access, target, size };
+                self.entry(found, &mut hidden, &mut |bytes| entry.read_to_end(bytes).map(|_| ()))?;
             }
         }
         self.hidden.append(&mut hidden);
+        Ok(())
+    }
+
+    /// Searches the next lower layer, which need not be written.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the layer exceeds the memory limits.
+    pub(crate) fn in_tree(&mut self, tree: &LayerTree) -> io::Result<()> {
+        let mut hidden = BTreeSet::new();
+        let LayerTree { files, links } = tree;
+        let parents = files.iter().map(|(path, _)| path).chain(links.keys()).flat_map(TreePath::parents);
+        let explicit = files.directories().map(|(path, _)| path.as_str());
+        let directories: BTreeSet<&str> = parents.chain(explicit).collect();
+        for path in directories {
+            let access = files.directory_access(path);
+            let found = LayerEntry { path: path.to_owned(), kind: EntryType::Directory, access, target: None, size: 0 };
+            self.entry(found, &mut hidden, &mut |_| Ok(()))?;
+        }
+        for (path, target) in links {
+            let (path, target) = (path.to_string(), Some(target.clone()));
+            let found = LayerEntry { path, kind: EntryType::Symlink, access: FileAccess::EXECUTABLE, target, size: 0 };
+            self.entry(found, &mut hidden, &mut |_| Ok(()))?;
+        }
+        for (path, TreeEntry { access, content, .. }) in files.iter() {
+            let (path, size) = (path.to_string(), content.size());
+            let found = LayerEntry { path, kind: EntryType::Regular, access: *access, target: None, size };
+            self.entry(found, &mut hidden, &mut |bytes| content.reader()?.read_to_end(bytes).map(|_| ()))?;
+        }
+        self.hidden.append(&mut hidden);
+        Ok(())
+    }
+
+    /// Adds an entry of the layer. `read` appends the content of a file.
+    fn entry(
+        &mut self,
+        entry: LayerEntry,
+        hidden: &mut BTreeSet<String>,
+        read: &mut dyn FnMut(&mut Vec<u8>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let LayerEntry { path, kind, access, target, size } = entry;
+        let is_visible = !self.is_hidden(&path) && !is_whiteout(&path);
+        let is_file = is_visible && self.file_system.add(&path, kind, access, target.as_deref());
+        let is_libc = kind.is_file() && is_visible && is_libc(&path) && self.libc.is_none() && size <= LARGEST_LIBC;
+        let is_os_release = kind.is_file()
+            && is_visible
+            && OS_RELEASE.contains(&path.as_str())
+            && self.os_release.is_none()
+            && size <= LARGEST_ACCOUNT_FILE;
+        let is_account_file = is_file && filesystem::is_account_file(&path);
+        let is_of_system = is_file && self.system.as_ref().is_some_and(|system| system.wants(&path, size));
+        self.add(path.clone(), kind, hidden)?;
+        if is_account_file && size > LARGEST_ACCOUNT_FILE {
+            self.file_system.add_large_account_file(path);
+            return Ok(());
+        }
+        if !(is_libc || is_os_release || is_account_file || is_of_system) {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        read(&mut bytes)?;
+        if let Some(system) = self.system.as_mut().filter(|_| is_of_system) {
+            system.add(&path, access, &bytes);
+        }
+        if is_account_file {
+            self.file_system.add_account_file(path, access, bytes);
+        } else if is_libc {
+            self.libc = Some(bytes);
+        } else if is_os_release {
+            self.os_release = String::from_utf8(bytes).ok();
+        }
         Ok(())
     }
 
@@ -191,12 +259,6 @@ impl LayerSearch {
         let above = path.match_indices('/').map(|(end, _)| &path[..end]);
         !self.hidden.is_empty() && above.chain(["", path]).any(|path| self.hidden.contains(path))
     }
-}
-
-fn read(entry: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    entry.read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Returns whether a file name is that of a shared library, for instance `libz.so.1` or `ld-linux-x86-64.so.2`.

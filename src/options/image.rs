@@ -16,6 +16,8 @@ use super::{
     CommonOptions, DocumentOptions, InvalidOption, Invocation, RegistryAccessOptions, TargetKind, TargetOptions,
     rebase_output, rebase_profile, texts,
 };
+use crate::apt::PackageRequest;
+use crate::debian::PackageName;
 use crate::image::config::health::{HealthCheck, HealthCommand, HealthTime, StopSignal, VolumePath};
 use crate::image::config::user::UserSetting;
 use crate::image::{NewUser, Port};
@@ -23,7 +25,8 @@ use crate::index::InvalidIndexUrl;
 use crate::platform::{Architecture, PythonVersion};
 use crate::registry::ImageReference;
 use crate::settings::{
-    BaseChoice, ContainerSettings, ImageSettings, LayerCompression, ProfileChoice, RemoteCacheChoice, Settings,
+    AptSettings, BaseChoice, ContainerSettings, ImageSettings, LayerCompression, ProfileChoice, RemoteCacheChoice,
+    Settings,
 };
 
 /// The default of `max-layers`.
@@ -37,6 +40,9 @@ pub(crate) struct ImageOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) image: MainImageOptions,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) packages: SystemPackageOptions,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) container: ContainerOptions,
@@ -109,6 +115,25 @@ pub(crate) struct MainImageOptions {
     /// The built-in profiles are service, distroless and lambda-image.
     #[arg(long, value_name = "NAME|FILE", help_heading = "Target")]
     pub(crate) profile: Option<String>,
+}
+
+/// Which packages of Debian the image contains above its base.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
+#[command(next_help_heading = "Operating system")]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct SystemPackageOptions {
+    /// Add a Debian package and what it depends on, as locked in apt.lock
+    ///
+    /// `pybundle apt lock` writes apt.lock. The base must be Debian or Ubuntu, and lists its own packages.
+    #[arg(long, value_name = "NAME[=VERSION]", value_delimiter = ',')]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) apt: Vec<PackageRequest>,
+    /// Add this package even if it is not known what its maintainer scripts do
+    #[arg(long, value_name = "NAME", value_delimiter = ',', hide_short_help = true)]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) apt_allow_unconfigured: Vec<PackageName>,
 }
 
 /// How a container of the image starts.
@@ -240,6 +265,16 @@ impl ContainerOptions {
     }
 }
 
+impl SystemPackageOptions {
+    fn settings(self) -> AptSettings {
+        let requested: BTreeSet<PackageRequest> = self.apt.into_iter().collect();
+        AptSettings {
+            requested: requested.into_iter().collect(),
+            unconfigured: self.apt_allow_unconfigured.into_iter().collect(),
+        }
+    }
+}
+
 impl TargetOptions for ImageOptions {
     const KIND: TargetKind = TargetKind::Image;
     type Settings = ImageSettings;
@@ -256,7 +291,7 @@ impl TargetOptions for ImageOptions {
 
     fn settings(self, extends: Option<Box<Settings>>, invocation: &Invocation) -> Result<ImageSettings, InvalidOption> {
         let profile = self.profile();
-        let Self { image, container, common, output, registry } = self;
+        let Self { image, packages, container, common, output, registry } = self;
         let health_check = container.health_check()?;
         let mut common = common.settings(profile, extends, invocation)?;
         let words = image.entrypoint.iter().chain(&image.cmd).flat_map(|CommandArguments(arguments)| arguments);
@@ -274,6 +309,7 @@ impl TargetOptions for ImageOptions {
             platforms: if platforms.is_empty() { [Architecture::X86_64].into() } else { platforms },
             python: image.python,
             base: image.base,
+            apt: packages.settings(),
             tags: image.tag,
             push: image.push,
             load: None,

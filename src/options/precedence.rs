@@ -63,6 +63,8 @@ const ADDED: &[&str] = &[
     "allow-missing",
     "accept-invalid",
     "add-user",
+    "apt",
+    "apt-allow-unconfigured",
     "env",
     "label",
     "annotation",

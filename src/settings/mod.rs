@@ -1,5 +1,6 @@
 //! Everything that drives a build, as typed values: flags, configuration, environment and defaults are combined before.
 
+mod apt;
 mod environment;
 mod remote_cache;
 mod size;
@@ -12,6 +13,7 @@ use std::str::FromStr;
 
 use url::Url;
 
+pub(crate) use apt::AptSettings;
 pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
 pub(crate) use remote_cache::RemoteCacheChoice;
 pub(crate) use size::{SizeLimit, binary_size};
@@ -424,6 +426,7 @@ pub(crate) struct ImageSettings {
     /// The version of Python, if it is not that of the project or the base.
     pub(crate) python: Option<PythonVersion>,
     pub(crate) base: Option<BaseChoice>,
+    pub(crate) apt: AptSettings,
     pub(crate) tags: Vec<ImageReference>,
     /// Whether the image is pushed to the registries of its tags.
     pub(crate) push: bool,
@@ -454,6 +457,7 @@ impl ImageSettings {
             platforms,
             python,
             base,
+            apt,
             tags,
             push,
             load,
@@ -470,7 +474,7 @@ impl ImageSettings {
             documents,
         } = self;
         let written = (tags, push, load, outputs, remote_cache, documents, allow_oversize);
-        let image = (platforms, python, base, container, labels, annotations, compression, layers, created);
+        let image = (platforms, python, (base, apt), container, labels, annotations, compression, layers, created);
         format!("image {} {written:?} {image:?}", common.identity())
     }
 

@@ -112,7 +112,7 @@ impl LibraryFinding {
     fn version_hint(&self) -> String {
         let newer = match self.kind {
             SystemKind::Lambda => "choose a newer runtime with --runtime",
-            SystemKind::Image => "choose a newer base with --base",
+            SystemKind::Image(_) => "choose a newer base with --base",
         };
         match &self.owner {
             FileOrigin::Distribution(distribution) => {

@@ -1,6 +1,7 @@
 //! The distributions and Debian packages that provide the shared libraries which are missing most often.
 
 use super::SystemKind;
+use crate::debian;
 
 /// Prefixes of libraries that belong to the host's hardware: drivers, and what is built on them.
 ///
@@ -131,11 +132,14 @@ pub(super) fn hints(library: &str, kind: SystemKind) -> Vec<String> {
         (SystemKind::Lambda, _) => Some(format!(
             "add the library to the project and pass `--include {library}:lib/{library}`, which Lambda's linker searches"
         )),
-        (SystemKind::Image, Some(provider)) => Some(format!(
+        (SystemKind::Image(Some(release)), _) if release.package_of_library(library).is_some() => {
+            release.package_of_library(library).map(debian::apt_hint)
+        }
+        (SystemKind::Image(_), Some(provider)) => Some(format!(
             "choose a base that has it with --base: `apt-get install {}` on Debian",
             provider.debian_package
         )),
-        (SystemKind::Image, None) => Some("choose a base that has it with --base".to_owned()),
+        (SystemKind::Image(_), None) => Some("choose a base that has it with --base".to_owned()),
     };
     distribution_hint.into_iter().chain(system_hint).collect()
 }

@@ -84,7 +84,7 @@ impl Hints for BuildError {
             Self::ImageTooLarge { .. } => hint("pass --allow-oversize to build it anyway"),
             Self::NothingToPin => hint("set it in pyproject.toml, under [tool.pybundle]: base = \"python:3.13-slim\""),
             Self::CannotPin(_) => hint("name the image by its tag, for example python:3.13-slim"),
-            Self::Write { .. } => Vec::new(),
+            Self::Write { .. } | Self::Packages(_) => Vec::new(),
             Self::Temporary(_) | Self::TemporaryFile { .. } => {
                 hint("free some disk space, or set TMPDIR to another directory")
             }

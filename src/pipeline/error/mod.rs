@@ -113,6 +113,8 @@ pub(crate) enum BuildError {
     Base(#[from] BaseError),
     #[error("the record {name} in {place} says of wheels or layers what is not so")]
     MisstatingRecord { place: String, name: String },
+    #[error("cannot read the files of operating-system packages")]
+    Packages(#[source] std::io::Error),
     #[error("base image {0} has too many files to search")]
     LargeBase(Sha256),
     #[error(transparent)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::elf;
 use crate::cache::{RecordKey, RecordKind};
+use crate::debian::DebianRelease;
 use crate::digest::Sha256;
 use crate::image::search::LayerSearch;
 use crate::image::system::BaseSystem;
@@ -28,11 +29,13 @@ pub(crate) struct BaseContents {
     pub libraries: BTreeSet<String>,
     pub libstdcxx: Option<Libstdcxx>,
     pub glibc: Option<Glibc>,
+    /// The file os-release.
+    pub os_release: Option<String>,
 }
 
 impl BaseContents {
     /// The version of the cached data. Raise it whenever a field changes, or a search finds more.
-    const FORMAT: u32 = 2;
+    const FORMAT: u32 = 3;
 
     fn of(search: &LayerSearch) -> Self {
         Self {
@@ -41,6 +44,7 @@ impl BaseContents {
             libstdcxx: search.libstdcxx(),
             // Without a readable libc, the profile's version counts.
             glibc: search.libc().and_then(|libc| elf::defined_glibc(libc).ok().flatten()),
+            os_release: search.os_release().map(str::to_owned),
         }
     }
 }
@@ -67,8 +71,9 @@ impl Bases<'_> {
         base: &Base,
         wanted: &BTreeSet<&str>,
     ) -> Result<Option<BaseContents>, BuildError> {
-        let recorded = base.digest.and_then(|manifest| self.cache.record(RecordKind::Base, contents_key(manifest)));
-        if recorded.is_some() || wanted.is_empty() || base.layers.is_empty() {
+        let recorded =
+            base.content_digest().and_then(|digest| self.cache.record(RecordKind::Base, contents_key(digest)));
+        if recorded.is_some() || wanted.is_empty() || base.all_layers().next().is_none() {
             return Ok(recorded);
         }
         if wanted.iter().all(|library| OF_PYTHON.contains(library)) && python::from_config(base).is_some() {
@@ -81,13 +86,19 @@ impl Bases<'_> {
         }
     }
 
+    /// Returns the release of Debian that a base is, if it has been searched before and is one.
+    pub(crate) fn known_release(&self, base: &Base) -> Option<DebianRelease> {
+        let contents: BaseContents = self.cache.record(RecordKind::Base, contents_key(base.content_digest()?))?;
+        DebianRelease::of_os_release(&contents.os_release?)
+    }
+
     /// Returns the contents of a base by searching its layers.
     fn contents(&self, base: &Base) -> Result<BaseContents, BuildError> {
-        let Some(manifest) = base.digest else { return Ok(BaseContents::default()) };
-        self.cache.remember(RecordKind::Base, contents_key(manifest), || {
+        let Some(digest) = base.content_digest() else { return Ok(BaseContents::default()) };
+        self.cache.remember(RecordKind::Base, contents_key(digest), || {
             let search = self.search(base, LayerSearch::default())?;
             if let Some(files) = search.file_system() {
-                self.cache.store_record(RecordKind::FileSystem, file_system_key(manifest), files)?;
+                self.cache.store_record(RecordKind::FileSystem, file_system_key(digest), files)?;
             }
             Ok(BaseContents::of(&search))
         })
@@ -98,11 +109,11 @@ impl Bases<'_> {
     /// # Errors
     /// A layer cannot be downloaded or read, or there are too many files.
     pub(crate) fn file_system(&self, base: &Base) -> Result<FileSystem, BuildError> {
-        let Some(manifest) = base.digest else { return Ok(FileSystem::default()) };
-        self.cache.remember(RecordKind::FileSystem, file_system_key(manifest), || {
+        let Some(digest) = base.content_digest() else { return Ok(FileSystem::default()) };
+        self.cache.remember(RecordKind::FileSystem, file_system_key(digest), || {
             let search = self.search(base, LayerSearch::default())?;
-            self.cache.store_record(RecordKind::Base, contents_key(manifest), &BaseContents::of(&search))?;
-            search.file_system().cloned().ok_or(BuildError::LargeBase(manifest))
+            self.cache.store_record(RecordKind::Base, contents_key(digest), &BaseContents::of(&search))?;
+            search.file_system().cloned().ok_or(BuildError::LargeBase(digest))
         })
     }
 
@@ -111,22 +122,22 @@ impl Bases<'_> {
     /// # Errors
     /// A layer cannot be downloaded or read, or there are too many files.
     pub(crate) fn system(&self, base: &Base) -> Result<BaseSystem, BuildError> {
-        let Some(manifest) = base.digest else { return Ok(BaseSystem::default()) };
-        self.cache.remember(RecordKind::System, system_key(manifest), || {
+        let Some(digest) = base.content_digest() else { return Ok(BaseSystem::default()) };
+        self.cache.remember(RecordKind::System, system_key(digest), || {
             let search = self.search(base, LayerSearch::of_system())?;
-            self.cache.store_record(RecordKind::Base, contents_key(manifest), &BaseContents::of(&search))?;
+            self.cache.store_record(RecordKind::Base, contents_key(digest), &BaseContents::of(&search))?;
             if let Some(files) = search.file_system() {
-                self.cache.store_record(RecordKind::FileSystem, file_system_key(manifest), files)?;
+                self.cache.store_record(RecordKind::FileSystem, file_system_key(digest), files)?;
             }
-            search.into_system().ok_or(BuildError::LargeBase(manifest))
+            search.into_system().ok_or(BuildError::LargeBase(digest))
         })
     }
 
     /// Returns the file system of a base if nothing has to be downloaded for it.
     pub(crate) fn known_file_system(&self, base: &Base) -> Option<FileSystem> {
-        let recorded = self.cache.record(RecordKind::FileSystem, file_system_key(base.digest?));
+        let recorded = self.cache.record(RecordKind::FileSystem, file_system_key(base.content_digest()?));
         recorded.or_else(|| {
-            let is_available = base.layers.iter().all(|layer| self.is_available(layer));
+            let is_available = base.all_layers().all(|layer| self.is_available(layer));
             is_available.then(|| self.file_system(base).ok())?
         })
     }
@@ -141,7 +152,11 @@ impl Bases<'_> {
 
     /// Searches the layers of a base, the top one first.
     fn search(&self, base: &Base, mut search: LayerSearch) -> Result<LayerSearch, BuildError> {
-        for layer in base.layers.iter().rev() {
+        for layer in base.all_layers().rev() {
+            if let BlobContent::Layer(tree) = &layer.blob.content {
+                search.in_tree(tree).map_err(BuildError::Packages)?;
+                continue;
+            }
             let mut blob = layer.blob.clone();
             self.download(&mut blob)?;
             let BlobContent::File { path, offset } = &blob.content else { continue };
@@ -153,16 +168,16 @@ impl Bases<'_> {
     }
 }
 
-fn contents_key(manifest: Sha256) -> RecordKey {
-    RecordKey::new(format!("{} {}", BaseContents::FORMAT, manifest.hex()), &[])
+fn contents_key(base: Sha256) -> RecordKey {
+    RecordKey::new(format!("{} {}", BaseContents::FORMAT, base.hex()), &[])
 }
 
-fn file_system_key(manifest: Sha256) -> RecordKey {
-    RecordKey::new(format!("{} {}", FileSystem::FORMAT, manifest.hex()), &[])
+fn file_system_key(base: Sha256) -> RecordKey {
+    RecordKey::new(format!("{} {}", FileSystem::FORMAT, base.hex()), &[])
 }
 
-fn system_key(manifest: Sha256) -> RecordKey {
-    RecordKey::new(format!("{} {}", BaseSystem::FORMAT, manifest.hex()), &[])
+fn system_key(base: Sha256) -> RecordKey {
+    RecordKey::new(format!("{} {}", BaseSystem::FORMAT, base.hex()), &[])
 }
 
 fn open_at(path: &Path, offset: u64) -> std::io::Result<File> {

@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 
+use crate::debian::DebianRelease;
 use crate::image::{Base, FileSystem};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::Bases;
@@ -46,6 +47,11 @@ impl<'a> BaseFiles<'a> {
             return Some(self.files.get_or_init(|| known));
         }
         self.files.get()
+    }
+
+    /// Returns the release of Debian that the base is; `None` if it is none, or not known.
+    pub(super) fn known_release(&self) -> Option<DebianRelease> {
+        self.bases.known_release(self.base)
     }
 
     /// Returns the file system, or `None` if it cannot be downloaded or is too large.

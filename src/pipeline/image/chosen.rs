@@ -131,7 +131,7 @@ pub(super) fn choose(
     };
     let mut platforms = Vec::with_capacity(candidates.len());
     for PlatformCandidate { architecture, base, pythons } in candidates {
-        let python = if base.layers.is_empty() {
+        let python = if base.all_layers().next().is_none() {
             None
         } else {
             Some(base_python::choose(&pythons, base.env("PATH"), target.python)?)

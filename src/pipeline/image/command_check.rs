@@ -4,6 +4,7 @@
 use std::io::Read;
 
 use crate::audit::command::{InterpreterProblem, StartProblem, Started, StartedKind};
+use crate::debian;
 use crate::pipeline::BuildError;
 use crate::pipeline::image::container_files::{ContainerFile, ContainerFiles};
 use crate::pipeline::image::container_user::ContainerUser;
@@ -53,7 +54,12 @@ impl CommandCheck<'_> {
         }
         Ok(match other {
             Some(path) if is_known || program.contains('/') => Some(StartProblem::NotExecutable { path }),
-            None if is_known => Some(StartProblem::MissingExecutable { name: program.to_owned(), hints: Vec::new() }),
+            None if is_known => {
+                let release = self.files.base_files.known_release().filter(|_| !program.contains('/'));
+                let package = release.and_then(|release| release.package_of_program(program));
+                let hints = package.map(debian::apt_hint).into_iter().collect();
+                Some(StartProblem::MissingExecutable { name: program.to_owned(), hints })
+            }
             _ => None,
         })
     }

@@ -7,6 +7,7 @@ use crate::audit::handler::ImportRoot;
 use crate::audit::imports::{CommandModules, ModuleUse};
 use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::cache::Cache;
+use crate::debian::DebianRelease;
 use crate::hints::quoted;
 use crate::image::config::user::UserSetting;
 use crate::image::{Base, BasePython};
@@ -168,10 +169,12 @@ impl ImageAudit<'_> {
         let target = &self.plan.target;
         let contents = self.bases.known_contents(self.base, wanted)?;
         let glibc = contents.as_ref().and_then(|contents| contents.glibc);
+        let os_release = contents.as_ref().and_then(|contents| contents.os_release.as_deref());
+        let release = os_release.and_then(DebianRelease::of_os_release);
         let library_path = command::env(self.settings, self.target, self.base, "LD_LIBRARY_PATH")?;
         Ok(TargetSystem {
             name: format!("the base of {target}"),
-            kind: SystemKind::Image,
+            kind: SystemKind::Image(release),
             architecture: target.architecture,
             glibc: glibc.map_or(target.glibc, |glibc| glibc.min(target.glibc)),
             libstdcxx: contents.as_ref().and_then(|contents| contents.libstdcxx),

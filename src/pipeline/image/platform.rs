@@ -110,7 +110,7 @@ impl<'a> PlatformBuilder<'a> {
             target,
             distributions: &distributions,
             budget: self.settings.layers,
-            base_layers: platform.base.layers.len(),
+            base_layers: platform.base.all_layers().count(),
         };
         let lowest = users.into_iter().chain(environment).collect();
         let layers = order.layers(plan, lowest, &|stage| {
