@@ -199,6 +199,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "scaffold",
         &[
+            "apt",
             "limited_reader",
             "audit",
             "git",

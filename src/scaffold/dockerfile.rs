@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use crate::apt::PackageRequest;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 
 /// The name of the file.
@@ -13,6 +14,23 @@ pub(super) const NAME: &str = "Dockerfile";
 /// Variables that matter only while an image is built, or that pybundle's images do not need.
 const BUILD_VARIABLES: [&str; 5] = ["PATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "DEBIAN_FRONTEND", "PYTHONPATH"];
 const BUILD_PREFIXES: [&str; 4] = ["PIP_", "UV_", "POETRY_", "PIPENV_"];
+
+/// Packages that an image does not need at run time, besides those of headers: wheels are installed, and Python is the base's.
+const BUILD_PACKAGES: [&str; 13] = [
+    "apt-transport-https",
+    "build-essential",
+    "cmake",
+    "g++",
+    "gcc",
+    "make",
+    "pkg-config",
+    "python-is-python3",
+    "python3",
+    "python3-pip",
+    "python3-setuptools",
+    "python3-venv",
+    "software-properties-common",
+];
 
 /// What the last stage of a Dockerfile says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,8 +46,10 @@ pub(crate) struct Dockerfile {
     pub(super) volumes: Vec<String>,
     /// The keys of the health check with their values.
     pub(super) health: Vec<(&'static str, String)>,
-    /// The operating system's packages that are installed.
-    pub(super) packages: Vec<String>,
+    /// The packages of Debian that are installed, as apt-get takes them.
+    pub(super) packages: Vec<PackageRequest>,
+    /// Other packages that are installed: those that only build, patterns of versions, and Alpine's.
+    pub(super) other_packages: Vec<String>,
     /// Instructions that have no key, each with its line.
     pub(super) others: Vec<(usize, String)>,
 }
@@ -84,11 +104,11 @@ impl Dockerfile {
 
     /// Returns what of it has no place in the configuration.
     pub(super) fn notes(&self) -> Vec<String> {
-        let packages = (!self.packages.is_empty()).then(|| {
+        let packages = (!self.other_packages.is_empty()).then(|| {
             format!(
-                "{NAME} installs {}: pybundle installs no packages of the operating system, so choose a base that has what \
-                 the application needs of them",
-                self.packages.join(", ")
+                "{NAME} installs {}, which {} not carried over: what is missing at run time, a build tells",
+                self.other_packages.join(", "),
+                if self.other_packages.len() == 1 { "is" } else { "are" }
             )
         });
         let others = self.others.iter().map(|(line, text)| format!("{NAME}:{line} is not carried over: {text}"));
@@ -192,11 +212,10 @@ impl Dockerfile {
             match words[..] {
                 ["apt-get" | "apt", ref rest @ ..] if rest.contains(&"install") => {
                     let packages = rest.iter().skip_while(|word| **word != "install").skip(1);
-                    let packages = packages.filter(|word| !word.starts_with('-')).map(|name| (*name).to_owned());
-                    self.packages.extend(packages);
+                    packages.filter(|word| !word.starts_with('-')).for_each(|package| self.package(package));
                 }
                 ["apk", "add", ref rest @ ..] => {
-                    self.packages
+                    self.other_packages
                         .extend(rest.iter().filter(|word| !word.starts_with('-')).map(|name| (*name).to_owned()));
                 }
                 ["uv" | "poetry" | "pipenv", "run", ..] => is_understood = false,
@@ -207,6 +226,22 @@ impl Dockerfile {
         }
         is_understood
     }
+
+    fn package(&mut self, text: &str) {
+        match text.parse::<PackageRequest>() {
+            Ok(request) if !is_for_building(text) => {
+                if !self.packages.contains(&request) {
+                    self.packages.push(request);
+                }
+            }
+            _ => self.other_packages.push(text.to_owned()),
+        }
+    }
+}
+
+/// Returns whether a package is there to compile distributions, or to install Python.
+fn is_for_building(package: &str) -> bool {
+    package.ends_with("-dev") || BUILD_PACKAGES.contains(&package)
 }
 
 /// Returns the instructions of a Dockerfile, without comments, with continued lines joined.
@@ -268,7 +303,7 @@ mod tests {
                     FROM base AS build\n\
                     RUN pip install build\n\
                     FROM base\n\
-                    RUN apt-get update && apt-get install -y --no-install-recommends \\\n    libpq5 \\\n    # for images\n    libmagic1 && rm -rf /var/lib/apt/lists/*\n\
+                    RUN apt-get update && apt-get install -y --no-install-recommends \\\n    libpq5 gcc libpq-dev \\\n    # for images\n    libmagic1 && rm -rf /var/lib/apt/lists/*\n\
                     WORKDIR /app\n\
                     COPY --from=build /app /app\n\
                     RUN python manage.py collectstatic --noinput\n\
@@ -290,7 +325,8 @@ mod tests {
         assert_eq!((found.expose, found.user.as_deref()), (vec![8000, 9000], Some("1000")));
         assert_eq!(found.entrypoint, Some(vec!["gunicorn".to_owned()]));
         assert_eq!(found.command.unwrap().join(" "), "gunicorn shop.wsgi --bind 0.0.0.0:8000");
-        assert_eq!(found.packages, ["libpq5", "libmagic1"]);
+        assert_eq!(found.packages, ["libpq5", "libmagic1"].map(|name| name.parse().unwrap()));
+        assert_eq!(found.other_packages, ["gcc", "libpq-dev"]);
         let health = [
             ("healthcheck", "curl -f http://localhost:8000/ || exit 1"),
             ("healthcheck-interval", "30s"),

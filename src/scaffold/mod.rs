@@ -33,6 +33,7 @@ pub(crate) use test_suite::TestSuite;
 use workflow::{CiRepository, CiService, WORKFLOW};
 
 use crate::lock::LockFormat;
+use crate::options::TargetKind;
 use crate::platform::{Architecture, LambdaProfile, PythonReason, PythonVersion, allowed_runtimes};
 use crate::project::declared::DeclaredDistribution;
 use crate::project::pyproject::FILENAME;
@@ -68,6 +69,15 @@ pub(crate) struct Proposal {
     pub(crate) project: DetectedProject,
     /// Empty if the project is already configured.
     pub(crate) targets: Vec<ProposedTarget>,
+}
+
+impl Proposal {
+    /// Returns whether one of its images contains packages of the operating system.
+    fn has_packages(&self) -> bool {
+        let has_packages = |dockerfile: &Dockerfile| !dockerfile.packages.is_empty();
+        self.targets.iter().any(|target| target.kind == TargetKind::Image)
+            && self.project.dockerfile.as_ref().is_some_and(has_packages)
+    }
 }
 
 /// Everything that `pybundle init` found and would write.
@@ -273,6 +283,9 @@ fn next_commands(directory: &Path, proposals: &[Proposal], is_workspace: bool) -
         if !commands.contains(&command) {
             commands.push(command);
         }
+    }
+    if proposals.iter().any(Proposal::has_packages) {
+        commands.push("pybundle apt lock".to_owned());
     }
     if directory != Path::new(".") {
         let text = directory.to_string_lossy();

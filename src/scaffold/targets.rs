@@ -241,8 +241,11 @@ fn add_dockerfile(dockerfile: &Dockerfile, table: &mut TargetTable) {
         }
     }
     if !dockerfile.packages.is_empty() {
-        let packages = dockerfile.packages.join(", ");
-        table.comment(&format!("It installs {packages}: the base must have what the application needs of them."));
+        let packages: Vec<String> = dockerfile.packages.iter().map(ToString::to_string).collect();
+        table.strings("apt", &packages);
+    }
+    if !dockerfile.other_packages.is_empty() {
+        table.comment(&format!("Not carried over: {}", dockerfile.other_packages.join(", ")));
     }
     for (line, text) in &dockerfile.others {
         table.comment(&format!("Not carried over, line {line}: {text}"));

@@ -304,7 +304,7 @@ fn a_worker_beside_a_server_is_a_target_of_its_own() {
 fn a_dockerfile_is_read() {
     let dockerfile = "FROM python:3.12-slim\n\
                       ENV PYTHONDONTWRITEBYTECODE=1 LOG_LEVEL=info\n\
-                      RUN apt-get update && apt-get install -y libpq5 && rm -rf /var/lib/apt/lists/*\n\
+                      RUN apt-get update && apt-get install -y libpq5 gcc libmagic1 && rm -rf /var/lib/apt/lists/*\n\
                       COPY . .\n\
                       RUN uv sync --frozen\n\
                       RUN python manage.py collectstatic --noinput\n\
@@ -333,6 +333,8 @@ fn a_dockerfile_is_read() {
     assert_eq!(web["base"].as_str(), Some("python:3.12-slim"));
     assert_eq!(strings(&web, "cmd"), ["gunicorn", "--bind", "0.0.0.0:9000", "shop.wsgi"]);
     assert_eq!((web["user"].as_str(), &web["expose"][0]), (Some("1000"), &toml::Value::Integer(9000)));
+    assert_eq!(strings(&web, "apt"), ["libpq5", "libmagic1"]);
+    assert!(report["next"].as_array().unwrap().iter().any(|command| command == "pybundle apt lock"), "{report}");
     assert_eq!(web["healthcheck"].as_str(), Some("curl -f http://localhost:9000/ || exit 1"));
     assert_eq!((web["healthcheck-interval"].as_str(), web["healthcheck-retries"].as_integer()), (Some("30s"), Some(2)));
     assert_eq!((web["stop-signal"].as_str(), strings(&web, "volume")), (Some("SIGINT"), vec!["/data".to_owned()]));
@@ -343,7 +345,7 @@ fn a_dockerfile_is_read() {
     assert!(!web.contains_key("python"));
     let notes = report["projects"][0]["notes"].to_string();
     for note in [
-        "Dockerfile installs libpq5: ",
+        "Dockerfile installs gcc, which is not carried over: what is missing at run time, a build tells",
         "Dockerfile:6 is not carried over: RUN python manage.py collectstatic --noinput",
         "Dockerfile:12 is not carried over: RUN uv run manage.py compress",
     ] {
