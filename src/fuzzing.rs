@@ -5,6 +5,8 @@
 //! formats the errors, and returns whether the document could be read. None of them opens a file or a connection.
 //! `tests/corpus.rs` replays what fuzzing has found, so this is compiled without fuzzing, too.
 
+mod system_packages;
+
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -31,6 +33,8 @@ use crate::settings::{CacheChoice, ConfiguredFiles, Environment, Variables};
 use crate::trim::strip;
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{entry_points, metadata, record};
+
+pub use system_packages::{LaidPackages, lay_packages};
 
 /// The version of Python that requirements are evaluated for.
 const PYTHON: PythonVersion = PythonVersion { major: 3, minor: 12 };

@@ -284,11 +284,28 @@ impl fmt::Display for Distribution {
     }
 }
 
+/// An installed package of the operating system.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SystemPackage {
+    /// The name, for instance `libpq5`.
+    pub name: String,
+    /// The version in its control file.
+    pub version: String,
+}
+
+impl fmt::Display for SystemPackage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.name, self.version)
+    }
+}
+
 /// What a file belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FileOrigin {
     /// An installed distribution.
     Distribution(Arc<Distribution>),
+    /// A package of the operating system.
+    System(Arc<SystemPackage>),
     /// The application's own files.
     Application,
 }
@@ -298,6 +315,7 @@ impl FileOrigin {
     pub(crate) fn is_own(&self, projects: &BTreeSet<&DistributionName>) -> bool {
         match self {
             Self::Distribution(distribution) => projects.contains(&distribution.name),
+            Self::System(_) => false,
             Self::Application => true,
         }
     }
@@ -307,6 +325,7 @@ impl fmt::Display for FileOrigin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Distribution(distribution) => distribution.fmt(formatter),
+            Self::System(package) => package.fmt(formatter),
             Self::Application => formatter.write_str("the application"),
         }
     }
@@ -415,6 +434,11 @@ impl FileTree {
             }
         }
         Ok(())
+    }
+
+    /// Removes a file. The directories above it stay known.
+    pub(crate) fn remove(&mut self, path: &str) {
+        self.entries.remove(path);
     }
 
     /// Inserts an explicit directory, or sets the access of an existing one. It is written even if it is empty.

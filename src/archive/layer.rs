@@ -6,7 +6,7 @@
 //! Specification: [OCI image layer filesystem changeset](https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
@@ -17,7 +17,7 @@ use super::open_wheels::OpenWheels;
 use super::splice::Splicer;
 use super::tar::{self, TarFormat, TarMember};
 use crate::digest::{HashingWriter, Sha256};
-use crate::tree::{Extent, FileContent, FileTree, PresentContent, TreeEntry, TreePath};
+use crate::tree::{Extent, FileAccess, FileContent, FileTree, PresentContent, TreeEntry, TreePath};
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +41,12 @@ pub struct LayerTree {
     pub files: FileTree,
     /// The targets of symbolic links by their paths, none of which is also in [`LayerTree::files`].
     pub links: BTreeMap<TreePath, String>,
+    /// Other names of files, with the path of a file in [`LayerTree::files`], which comes before them.
+    pub(crate) hard_links: BTreeMap<TreePath, TreePath>,
+    /// The capabilities of files as the kernel stores them (`security.capability`).
+    pub(crate) capabilities: BTreeMap<TreePath, Vec<u8>>,
+    /// The files of lower layers that are removed.
+    pub(crate) whiteouts: BTreeSet<TreePath>,
 }
 
 /// Writes a layer as one gzip member, spliced from the deflate streams of the wheels. Nothing is inflated.
@@ -86,6 +92,8 @@ fn encoder<'a, W: Write>(output: W) -> io::Result<zstd::stream::write::Encoder<'
 enum MemberSource<'a> {
     File(&'a TreePath, &'a TreeEntry),
     Link(&'a str),
+    HardLink(&'a TreePath),
+    Whiteout,
     /// A directory that was added by itself, and may be empty.
     Directory,
 }
@@ -102,20 +110,43 @@ fn members(tree: &LayerTree) -> Result<Vec<(Cow<'_, str>, MemberSource<'_>)>, Ar
             return Err(ArchiveError::LinkTarget { path: path.clone(), target: target.clone() });
         }
     }
+    for (path, target) in &tree.hard_links {
+        let is_taken = is_file_or_link(tree, path.as_str()) || tree.files.is_directory(path.as_str());
+        if is_taken || path <= target || tree.files.get(target.as_str()).is_none() {
+            return Err(ArchiveError::LinkPath { path: path.clone() });
+        }
+    }
     let files = tree.files.iter().map(|(path, entry)| (path.as_str().into(), MemberSource::File(path, entry)));
+    let hard_links = tree.hard_links.iter();
+    let hard_links = hard_links.map(|(path, target)| (path.as_str().into(), MemberSource::HardLink(target)));
     let links = tree.links.iter().map(|(path, target)| (path.as_str().into(), MemberSource::Link(target)));
     let directories = tree.files.directories().map(|(path, _)| (format!("{path}/").into(), MemberSource::Directory));
-    let mut members: Vec<(Cow<'_, str>, MemberSource)> = files.chain(links).chain(directories).collect();
-    members.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut members: Vec<(Cow<'_, str>, MemberSource)> =
+        files.chain(links).chain(hard_links).chain(directories).collect();
     match members.iter().find(|(path, _)| has_whiteout(path)) {
         Some((path, source)) => {
             let origin = match source {
                 MemberSource::File(_, entry) => Some(entry.origin.clone()),
-                MemberSource::Link(_) | MemberSource::Directory => None,
+                MemberSource::Link(_)
+                | MemberSource::HardLink(_)
+                | MemberSource::Whiteout
+                | MemberSource::Directory => None,
             };
             Err(ArchiveError::Whiteout { path: path.trim_end_matches('/').to_owned(), origin })
         }
-        None => Ok(members),
+        None => {
+            members.extend(tree.whiteouts.iter().map(|path| (whiteout(path).into(), MemberSource::Whiteout)));
+            members.sort_by(|(one, _), (other, _)| one.cmp(other));
+            Ok(members)
+        }
+    }
+}
+
+/// Returns the path of the file that removes a file of lower layers.
+fn whiteout(path: &TreePath) -> String {
+    match path.as_str().rsplit_once('/') {
+        Some((parent, name)) => format!("{parent}/{WHITEOUT_PREFIX}{name}"),
+        None => format!("{WHITEOUT_PREFIX}{path}"),
     }
 }
 
@@ -148,10 +179,18 @@ impl<'a> LayerWriter<'a> {
             self.directories(&tree.files, &path, &previous)?;
             match source {
                 MemberSource::Directory => {}
-                MemberSource::Link(target) => self.header(&path, TarMember::Link(target))?,
+                MemberSource::Link(target) => self.header(&path, TarMember::Link(target), None)?,
+                MemberSource::HardLink(target) => {
+                    let access = tree.files.get(target.as_str()).map_or(FileAccess::FILE, |entry| entry.access);
+                    self.header(&path, TarMember::HardLink { access, target: target.as_str() }, None)?;
+                }
+                MemberSource::Whiteout => {
+                    self.header(&path, TarMember::File { access: FileAccess::FILE, size: 0 }, None)?;
+                }
                 MemberSource::File(tree_path, entry) => {
                     let size = entry.content.size();
-                    self.header(&path, TarMember::File { access: entry.access, size })?;
+                    let capability = tree.capabilities.get(tree_path).map(Vec::as_slice);
+                    self.header(&path, TarMember::File { access: entry.access, size }, capability)?;
                     self.content(tree_path, &entry.content)?;
                     self.runs(tar::padding(size))?;
                 }
@@ -169,16 +208,16 @@ impl<'a> LayerWriter<'a> {
             let is_written = previous.as_bytes().get(..=at) == path.as_bytes().get(..=at);
             if !is_written {
                 let directory = &path[..at];
-                self.header(directory, TarMember::Directory(files.directory_access(directory)))?;
+                self.header(directory, TarMember::Directory(files.directory_access(directory)), None)?;
             }
         }
         Ok(())
     }
 
-    fn header(&mut self, path: &str, member: TarMember<'_>) -> Result<(), ArchiveError> {
+    fn header(&mut self, path: &str, member: TarMember<'_>, capability: Option<&[u8]>) -> Result<(), ArchiveError> {
         let mut header = std::mem::take(&mut self.header);
         header.clear();
-        tar::append_header(TarFormat::Layer, path, member, &mut header);
+        tar::append_header_with(TarFormat::Layer, path, member, capability, &mut header);
         self.runs(&header)?;
         self.header = header;
         Ok(())

@@ -54,14 +54,35 @@ pub(crate) enum TarMember<'a> {
     },
     /// A symbolic link, with its target.
     Link(&'a str),
+    /// Another name of a file before it in the archive, with its path.
+    HardLink {
+        access: FileAccess,
+        target: &'a str,
+    },
 }
+
+/// The key of a pax record with the capabilities of a file (capabilities(7), file capabilities). GNU tar, libarchive and
+/// container runtimes read extended attributes with this prefix.
+const CAPABILITY: &str = "SCHILY.xattr.security.capability";
 
 /// Appends the header blocks of a member to `blocks`. The path of a directory has no trailing slash.
 pub(crate) fn append_header(format: TarFormat, path: &str, member: TarMember<'_>, blocks: &mut Vec<u8>) {
+    append_header_with(format, path, member, None, blocks);
+}
+
+/// As [`append_header`], with the capabilities of the file as the kernel stores them.
+pub(crate) fn append_header_with(
+    format: TarFormat,
+    path: &str,
+    member: TarMember<'_>,
+    capability: Option<&[u8]>,
+    blocks: &mut Vec<u8>,
+) {
     let (entry_type, access, size, target) = match member {
         TarMember::Directory(access) => (EntryType::Directory, access, 0, ""),
         TarMember::File { access, size } => (EntryType::Regular, access, size, ""),
         TarMember::Link(target) => (EntryType::Symlink, FileAccess::root(0o777.into()), 0, target),
+        TarMember::HardLink { access, target } => (EntryType::Link, access, 0, target),
     };
     let slash = if entry_type == EntryType::Directory { "/" } else { "" };
     let path = format!("{path}{slash}");
@@ -71,29 +92,33 @@ pub(crate) fn append_header(format: TarFormat, path: &str, member: TarMember<'_>
     match split(&path) {
         Some((prefix, name)) if path.is_ascii() => set_name(&mut header, prefix, name),
         _ => {
-            append_record("path", &path, &mut records);
+            append_record("path", path.as_bytes(), &mut records);
             set_name(&mut header, "", &legacy(&path));
         }
     }
     if target.is_ascii() && target.len() <= header.as_old().linkname.len() {
         set(&mut header.as_old_mut().linkname, target);
     } else {
-        append_record("linkpath", target, &mut records);
+        append_record("linkpath", target.as_bytes(), &mut records);
         set(&mut header.as_old_mut().linkname, &legacy(target));
     }
     if size <= LARGEST_SIZE {
         header.set_size(size);
     } else {
-        append_record("size", &size.to_string(), &mut records);
+        append_record("size", size.to_string().as_bytes(), &mut records);
     }
     let FileAccess { owner, .. } = access;
     match owner.uid {
         uid @ 0..=LARGEST_ID => header.set_uid(uid.into()),
-        uid => append_record("uid", &uid.to_string(), &mut records),
+        uid => append_record("uid", uid.to_string().as_bytes(), &mut records),
     }
     match owner.gid {
         gid @ 0..=LARGEST_ID => header.set_gid(gid.into()),
-        gid => append_record("gid", &gid.to_string(), &mut records),
+        gid => append_record("gid", gid.to_string().as_bytes(), &mut records),
+    }
+
+    if let Some(capability) = capability {
+        append_record(CAPABILITY, capability, &mut records);
     }
 
     if !records.is_empty() {
@@ -175,14 +200,15 @@ fn append_pax(format: TarFormat, records: &[u8], blocks: &mut Vec<u8>) {
 }
 
 /// Appends a record: its length, which counts itself, then the key and the value.
-fn append_record(key: &str, value: &str, records: &mut Vec<u8>) {
-    let rest = format!(" {key}={value}\n");
-    let mut length = rest.len();
-    while length != rest.len() + length.to_string().len() {
-        length = rest.len() + length.to_string().len();
+fn append_record(key: &str, value: &[u8], records: &mut Vec<u8>) {
+    let rest = format!(" {key}=").len() + value.len() + 1;
+    let mut length = rest;
+    while length != rest + length.to_string().len() {
+        length = rest + length.to_string().len();
     }
-    records.extend_from_slice(length.to_string().as_bytes());
-    records.extend_from_slice(rest.as_bytes());
+    records.extend_from_slice(format!("{length} {key}=").as_bytes());
+    records.extend_from_slice(value);
+    records.push(b'\n');
 }
 
 #[cfg(test)]
@@ -282,7 +308,7 @@ mod tests {
             [(1, "9 path=n\n"), (2, "11 "), (90, "99 "), (91, "101 "), (989, "999 "), (990, "1001 ")]
         {
             let mut record = Vec::new();
-            append_record("path", &"n".repeat(length), &mut record);
+            append_record("path", "n".repeat(length).as_bytes(), &mut record);
             let record = String::from_utf8(record).unwrap();
             assert!(record.starts_with(expected), "{record}");
             assert_eq!(record.split(' ').next().unwrap().parse(), Ok(record.len()));

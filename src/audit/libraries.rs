@@ -231,7 +231,7 @@ impl LibraryAudit<'_> {
     fn is_imported_first(&self, owner: usize, other: usize) -> bool {
         match &self.owners[other].origin {
             FileOrigin::Distribution(other) => self.owners[owner].requires.contains(&other.name),
-            FileOrigin::Application => false,
+            FileOrigin::System(_) | FileOrigin::Application => false,
         }
     }
 

@@ -84,7 +84,7 @@ impl Hints for ShadowedModule {
 fn shown(path: &str, origin: &FileOrigin) -> String {
     match origin {
         FileOrigin::Application => path.to_owned(),
-        FileOrigin::Distribution(_) => format!("{path} of {origin}"),
+        FileOrigin::Distribution(_) | FileOrigin::System(_) => format!("{path} of {origin}"),
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) enum RecordKind {
     LargeFile,
     /// The start of zips, by the files in it.
     ZipStart,
+    /// The files of a .deb, which are deflated in a blob, by its digest.
+    Deb,
     /// The last zip on this machine that begins with these files, by the same.
     Zip,
 }
@@ -72,6 +74,7 @@ impl RecordKind {
             Self::Note => "notes",
             Self::LargeFile => "files",
             Self::ZipStart => "zip-starts",
+            Self::Deb => "debs",
             Self::Zip => "zips",
         }
     }
@@ -92,6 +95,7 @@ impl RecordKind {
             | Self::Note
             | Self::LargeFile
             | Self::ZipStart
+            | Self::Deb
             | Self::Zip => false,
         }
     }

@@ -1,17 +1,25 @@
 //! The formats of Debian: names, versions, control files, relations between packages, dpkg's status, and signed releases.
 //!
-//! Nothing here reads files or the network.
+//! Nothing here reads the network, and of files only .debs.
 //!
 //! Specification: [Debian Policy](https://www.debian.org/doc/debian-policy/), [deb-version(7)](https://manpages.debian.org/deb-version.7).
 
+mod ar;
 mod architecture;
+pub mod deb;
 mod fingerprint;
+mod installed_paragraph;
+mod member_stream;
 mod name;
+mod path_filter;
 mod provided;
 mod version;
 
 pub use architecture::{DebianArchitecture, InvalidDebianArchitecture};
+pub use deb::{ControlFile, Deb, DebEntry, DebEntryKind, DebError, DebErrorKind, DebIdentity};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
+pub use installed_paragraph::{Conffile, InstalledState, installed_paragraph};
 pub use name::{InvalidPackageName, PackageName};
+pub use path_filter::PathFilter;
 pub(crate) use provided::{DebianRelease, apt_hint};
 pub use version::{DebianVersion, InvalidDebianVersion};

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 use tar::{EntryType, Header};
@@ -92,6 +93,18 @@ impl FileSystem {
     /// Returns whether a path is, or is a link to, an executable file.
     pub(crate) fn has_executable(&self, path: &str) -> bool {
         self.resolve(path, true).is_some_and(|path| self.executables.contains(&path))
+    }
+
+    /// Returns the target of a symbolic link.
+    pub(crate) fn link(&self, path: &str) -> Option<&str> {
+        self.links.get(path).map(String::as_str)
+    }
+
+    /// Returns the symbolic links in a directory, whose path ends with a slash, by their names, with their targets.
+    pub(crate) fn links_in<'a>(&'a self, directory: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let from = self.links.range::<str, _>((Bound::Included(directory), Bound::Unbounded));
+        let links = from.map_while(move |(path, target)| Some((path.strip_prefix(directory)?, target.as_str())));
+        links.filter(|(name, _)| !name.contains('/'))
     }
 
     /// Returns whether a path is a symbolic link.

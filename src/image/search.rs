@@ -158,9 +158,10 @@ impl LayerSearch {
     /// # Errors
     /// A file cannot be read, or the layer exceeds the memory limits.
     pub(crate) fn in_tree(&mut self, tree: &LayerTree) -> io::Result<()> {
-        let mut hidden = BTreeSet::new();
-        let LayerTree { files, links } = tree;
-        let parents = files.iter().map(|(path, _)| path).chain(links.keys()).flat_map(TreePath::parents);
+        let LayerTree { files, links, hard_links, whiteouts, .. } = tree;
+        let mut hidden: BTreeSet<String> = whiteouts.iter().map(TreePath::to_string).collect();
+        let entries = files.iter().map(|(path, _)| path).chain(links.keys()).chain(hard_links.keys());
+        let parents = entries.flat_map(TreePath::parents);
         let explicit = files.directories().map(|(path, _)| path.as_str());
         let directories: BTreeSet<&str> = parents.chain(explicit).collect();
         for path in directories {
@@ -177,6 +178,11 @@ impl LayerSearch {
             let (path, size) = (path.to_string(), content.size());
             let found = LayerEntry { path, kind: EntryType::Regular, access: *access, target: None, size };
             self.entry(found, &mut hidden, &mut |bytes| content.reader()?.read_to_end(bytes).map(|_| ()))?;
+        }
+        for (path, target) in hard_links {
+            let access = files.get(target.as_str()).map_or(FileAccess::FILE, |entry| entry.access);
+            let found = LayerEntry { path: path.to_string(), kind: EntryType::Link, access, target: None, size: 0 };
+            self.entry(found, &mut hidden, &mut |_| Ok(()))?;
         }
         self.hidden.append(&mut hidden);
         Ok(())

@@ -118,7 +118,7 @@ fn savings(package: &DeploymentPackage, runtime: &[DistributionName]) -> Vec<Sav
 fn is_provided(entry: &TreeEntry, runtime: &[DistributionName]) -> bool {
     match &entry.origin {
         FileOrigin::Distribution(distribution) => runtime.contains(&distribution.name),
-        FileOrigin::Application => false,
+        FileOrigin::System(_) | FileOrigin::Application => false,
     }
 }
 

@@ -7,6 +7,7 @@
 //!                                                                                                     └── image  ◀──┘
 //! ```
 
+pub(crate) mod apt;
 mod audits;
 mod changed_since;
 mod documents;

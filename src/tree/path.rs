@@ -48,6 +48,17 @@ impl TreePath {
         Err(InvalidPath { path: path.to_owned(), reason })
     }
 
+    /// Checks a path of an operating system, which may contain backslashes, as the names of some units of systemd do.
+    ///
+    /// # Errors
+    /// As [`TreePath::new`], but for backslashes.
+    pub(crate) fn of_system(path: &str) -> Result<Self, InvalidPath> {
+        match Self::new(&path.replace('\\', "_")) {
+            Ok(_) => Ok(Self(path.into())),
+            Err(InvalidPath { reason, .. }) => Err(InvalidPath { path: path.to_owned(), reason }),
+        }
+    }
+
     /// Returns the path below `prefix`, which may be empty.
     ///
     /// # Errors

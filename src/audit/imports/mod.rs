@@ -475,7 +475,7 @@ impl<'a> ImportChecker<'a> {
         }
         self.used.extend(origins.into_iter().filter_map(|origin| match origin {
             FileOrigin::Distribution(distribution) => Some(distribution.name.clone()),
-            FileOrigin::Application => None,
+            FileOrigin::System(_) | FileOrigin::Application => None,
         }));
     }
 }

@@ -256,7 +256,7 @@ impl<'c, 'a> NeedSearch<'c, 'a> {
                     let is_package = file.package_directory().is_some();
                     let distribution = match &file.entry.origin {
                         FileOrigin::Distribution(distribution) => Some(distribution.to_string()),
-                        FileOrigin::Application => None,
+                        FileOrigin::System(_) | FileOrigin::Application => None,
                     };
                     let importer = Importer { path: file.path, distribution, is_certain };
                     let executed = source.imports.iter();

@@ -118,6 +118,7 @@ impl LibraryFinding {
             FileOrigin::Distribution(distribution) => {
                 format!("{newer}, or lock a version of {} that supports older systems", distribution.name)
             }
+            FileOrigin::System(_) => newer.to_owned(),
             FileOrigin::Application => format!("{newer}, or compile it on a system as old as the target"),
         }
     }
@@ -134,7 +135,7 @@ impl Hints for LibraryFinding {
                 FileOrigin::Distribution(distribution) => {
                     format!("lock a wheel of {} for {target}, or build it on such a machine", distribution.name)
                 }
-                FileOrigin::Application => format!("compile {} for {target}", self.file),
+                FileOrigin::System(_) | FileOrigin::Application => format!("compile {} for {target}", self.file),
             }],
             LoadProblem::Malformed(_) => vec![format!("build {} again: it may have been truncated", self.file)],
             LoadProblem::Unreachable { at, .. } => {

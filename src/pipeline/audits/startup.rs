@@ -24,7 +24,7 @@ pub(super) fn audit(audited: &Audited, report: &mut AuditReport) -> Result<Vec<S
     for code in audit.run().map_err(BuildError::Temporary)? {
         let distribution = match &code.origin {
             FileOrigin::Distribution(distribution) => Some(distribution.to_string()),
-            FileOrigin::Application => None,
+            FileOrigin::System(_) | FileOrigin::Application => None,
         };
         report.implicit_code.push(ImplicitCodeReport {
             path: code.path.clone(),

@@ -27,6 +27,7 @@ use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
 use crate::lock::requirements::MissingRequirement;
 use crate::name::DistributionName;
+use crate::pipeline::apt::SystemLayerError;
 use crate::pipeline::error::incompatible::{IncompatiblePython, IncompatibleWheel};
 use crate::pipeline::error::over_budget::OverBudget;
 use crate::platform::{Architecture, ProfileError, PythonChoiceError, PythonVersion};
@@ -109,6 +110,8 @@ pub(crate) enum BuildError {
     Oversize(#[from] Oversize),
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    SystemLayer(#[from] SystemLayerError),
     #[error(transparent)]
     Base(#[from] BaseError),
     #[error("the record {name} in {place} says of wheels or layers what is not so")]

@@ -96,7 +96,7 @@ fn of_distributions(distributions: &[&InstalledDistribution], target: &ImageTarg
     let holds = holds.collect::<Vec<_>>().join(", ");
     let key = key(distributions.iter().map(|distribution| distribution.key), &target.scheme, &target.interpreter);
     let files = tree(distributions.iter().flat_map(|distribution| &distribution.files))?;
-    Ok(LayerPlan { holds, tree: LayerTree { files, links: BTreeMap::new() }, key: Some(key) })
+    Ok(LayerPlan { holds, tree: LayerTree { files, ..LayerTree::default() }, key: Some(key) })
 }
 
 /// Returns the layer of files that change with every build: local projects and the application.
@@ -110,7 +110,7 @@ pub(super) fn changing<'a>(
 ) -> Result<LayerPlan, BuildError> {
     let mut files = tree(files)?;
     insert_directories(&mut files, directories)?;
-    Ok(LayerPlan::of(holds, LayerTree { files, links: BTreeMap::new() }))
+    Ok(LayerPlan::of(holds, LayerTree { files, ..LayerTree::default() }))
 }
 
 /// Adds directories with a stated owner or mode.
@@ -160,7 +160,7 @@ impl LayerPlan {
     /// # Errors
     /// A directory of a lower layer is a file in this one.
     pub(super) fn keep_access(&mut self, directories: &mut BTreeMap<TreePath, FileAccess>) -> Result<(), BuildError> {
-        let LayerTree { files, links } = &mut self.tree;
+        let LayerTree { files, links, .. } = &mut self.tree;
         for (path, access) in directories.iter() {
             let is_included = files.is_directory(path.as_str())
                 || links.keys().flat_map(TreePath::parents).any(|parent| parent == path.as_str());
@@ -181,6 +181,9 @@ impl LayerPlan {
             self.tree.files.insert_directory(path.clone(), *access, FileOrigin::Application)?;
         }
         self.tree.links.extend(other.tree.links);
+        self.tree.hard_links.extend(other.tree.hard_links);
+        self.tree.capabilities.extend(other.tree.capabilities);
+        self.tree.whiteouts.extend(other.tree.whiteouts);
         self.holds = format!("{}, {}", self.holds, other.holds);
         self.key = None;
         Ok(())

@@ -1,0 +1,12 @@
+//! Packages of the operating system in an image.
+
+mod closure_files;
+mod database;
+mod error;
+mod layer_trees;
+mod layers;
+mod packed;
+mod system_paths;
+
+pub(crate) use error::SystemLayerError;
+pub(crate) use layers::{FetchedPackage, SystemLayer, SystemLayerOptions, SystemLayers, layers};

@@ -1,0 +1,84 @@
+//! Trees of files, compared entry by entry.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+use sha2::{Digest, Sha256};
+
+use crate::roots::run;
+
+/// What is written by the tools themselves, and differs in each run.
+const LOGS: [&str; 13] = [
+    "etc/apt",
+    "etc/resolv.conf",
+    "usr/sbin/policy-rc.d",
+    "var/cache/apt",
+    "var/cache/debconf",
+    "var/cache/ldconfig/aux-cache",
+    "var/lib/apt",
+    "var/lib/dpkg/lock",
+    "var/lib/dpkg/lock-frontend",
+    "var/lib/dpkg/status-old",
+    "var/lib/dpkg/triggers/Lock",
+    "var/lib/dpkg/triggers/Unincorp",
+    "var/log",
+];
+
+/// Returns every entry of a tree below a path, with all that distinguishes it but its times.
+pub fn listed(root: &Path) -> BTreeMap<String, String> {
+    let capabilities = run(Command::new("getcap").arg("-r").arg(root));
+    let capabilities: BTreeMap<String, String> = capabilities
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter_map(|(path, value)| {
+            Some((Path::new(path).strip_prefix(root).ok()?.to_str()?.to_owned(), value.to_owned()))
+        })
+        .collect();
+    let mut entries = BTreeMap::new();
+    let mut inodes: BTreeMap<u64, String> = BTreeMap::new();
+    let mut queue = vec![root.to_owned()];
+    while let Some(directory) = queue.pop() {
+        let mut found: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        found.sort();
+        for path in found {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            if LOGS.contains(&name.as_str()) || name == "proc" || name == "sys" || name == "dev" {
+                continue;
+            }
+            let metadata = path.symlink_metadata().unwrap();
+            let owner = format!("{:04o} {}:{}", metadata.mode() & 0o7777, metadata.uid(), metadata.gid());
+            let kind = metadata.file_type();
+            let shown = if kind.is_dir() {
+                queue.push(path.clone());
+                format!("directory {owner}")
+            } else if kind.is_symlink() {
+                format!("link to {}", fs::read_link(&path).unwrap().display())
+            } else {
+                let digest = hex::encode(Sha256::digest(fs::read(&path).unwrap()));
+                let first = if metadata.nlink() > 1 {
+                    inodes.entry(metadata.ino()).or_insert_with(|| name.clone()).clone()
+                } else {
+                    name.clone()
+                };
+                let other = if first == name { String::new() } else { format!(" = {first}") };
+                format!("file {owner} {digest}{other}{}", capabilities.get(&name).map_or("", String::as_str))
+            };
+            entries.insert(name, shown);
+        }
+    }
+    entries
+}
+
+/// Returns the differences between two trees: the path, what the first has, and what the second has.
+pub fn differences(first: &Path, second: &Path) -> Vec<(String, String, String)> {
+    let (first, second) = (listed(first), listed(second));
+    let paths = first.keys().chain(second.keys().filter(|path| !first.contains_key(*path)));
+    let of = |tree: &BTreeMap<String, String>, path: &str| tree.get(path).cloned().unwrap_or_else(|| "-".to_owned());
+    let mut found: Vec<_> =
+        paths.map(|path| (path.clone(), of(&first, path), of(&second, path))).filter(|(_, a, b)| a != b).collect();
+    found.sort();
+    found
+}
