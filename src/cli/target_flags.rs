@@ -3,8 +3,8 @@
 use clap::Args;
 
 use crate::options::{
-    CommonOptions, DocumentOptions, ImageOptions, ImagePlatform, InvalidOption, LambdaOptions, RegistryAccessOptions,
-    TargetKind, python_version,
+    CommonOptions, DocumentOptions, ImageOptions, ImagePlatform, ImagePython, InvalidOption, LambdaOptions,
+    RegistryAccessOptions, TargetKind, python_version,
 };
 use crate::platform::{Architecture, PythonVersion};
 use crate::registry::ImageReference;
@@ -72,7 +72,7 @@ impl TargetFlags {
         let (common, registry) = (self.common.clone(), self.registry.clone());
         let mut options = ImageOptions { common, registry, ..ImageOptions::default() };
         options.image.tag.clone_from(&self.tag);
-        options.image.python = self.runtime;
+        options.image.python = self.runtime.map(ImagePython::Version);
         options.image.platform = self.arch.map(ImagePlatform).into_iter().chain(self.platform.clone()).collect();
         options.output.documents = self.documents.clone();
         options

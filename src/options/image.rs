@@ -8,10 +8,9 @@ use clap::{Args, ValueHint};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::image_python::ImagePython;
 use super::texts::OneOrMany;
-use super::values::{
-    CommandArguments, CompressionMethod, ImageOutput, ImagePlatform, NameValue, profile, python_version, table,
-};
+use super::values::{CommandArguments, CompressionMethod, ImageOutput, ImagePlatform, NameValue, profile, table};
 use super::{
     CommonOptions, DocumentOptions, InvalidOption, Invocation, RegistryAccessOptions, TargetKind, TargetOptions,
     rebase_output, rebase_profile, texts,
@@ -22,7 +21,7 @@ use crate::image::config::health::{HealthCheck, HealthCommand, HealthTime, StopS
 use crate::image::config::user::UserSetting;
 use crate::image::{NewUser, Port};
 use crate::index::InvalidIndexUrl;
-use crate::platform::{Architecture, PythonVersion};
+use crate::platform::Architecture;
 use crate::registry::ImageReference;
 use crate::settings::{
     AptSettings, BaseChoice, ContainerSettings, ImageSettings, LayerCompression, ProfileChoice, RemoteCacheChoice,
@@ -88,11 +87,11 @@ pub(crate) struct MainImageOptions {
     /// Use this version of Python [default: the project's]
     ///
     /// Without this option, .python-version decides, or else Pipfile, runtime.txt, .tool-versions or mise.toml, or else it is
-    /// the newest version that requires-python and the base allow and that every locked distribution has a wheel for.
-    #[arg(long, alias = "runtime", value_name = "VERSION", value_parser = python_version)]
-    #[serde(with = "texts::one")]
-    #[schemars(with = "Option<String>")]
-    pub(crate) python: Option<PythonVersion>,
+    /// the newest version that requires-python and the base allow and that every locked distribution has a wheel for. A
+    /// VERSION of the form apt:python3.13 is Debian's package, on the base or without any; in a file it is
+    /// `python = { apt = "python3.13" }`.
+    #[arg(long, alias = "runtime", value_name = "VERSION")]
+    pub(crate) python: Option<ImagePython>,
     /// Use this base image [default: the profile's]
     ///
     /// BASE is an image reference, oci:DIR, oci-archive:FILE, docker-archive:FILE or scratch.
@@ -266,8 +265,9 @@ impl ContainerOptions {
 }
 
 impl SystemPackageOptions {
-    fn settings(self) -> AptSettings {
-        let requested: BTreeSet<PackageRequest> = self.apt.into_iter().collect();
+    fn settings(self, python: Option<&ImagePython>, base: Option<&BaseChoice>) -> AptSettings {
+        let of_python = python.map(|python| python.packages(base)).unwrap_or_default();
+        let requested: BTreeSet<PackageRequest> = self.apt.into_iter().chain(of_python).collect();
         AptSettings {
             requested: requested.into_iter().collect(),
             unconfigured: self.apt_allow_unconfigured.into_iter().collect(),
@@ -307,9 +307,9 @@ impl TargetOptions for ImageOptions {
             registry: registry.settings(&common.environment),
             common,
             platforms: if platforms.is_empty() { [Architecture::X86_64].into() } else { platforms },
-            python: image.python,
-            base: image.base,
-            apt: packages.settings(),
+            python: image.python.as_ref().map(ImagePython::version),
+            apt: packages.settings(image.python.as_ref(), image.base.as_ref()),
+            base: image.base.or_else(|| image.python.as_ref().and_then(ImagePython::default_base)),
             tags: image.tag,
             push: image.push,
             load: None,
