@@ -75,6 +75,10 @@ const REGISTRY_VARIABLES: &[EnvironmentVariable] = &[
         "PYBUNDLE_INSECURE_REGISTRY",
         "Registry hosts to use plain HTTP for, separated by commas, as --insecure-registry does",
     ),
+    variable(
+        "CONTAINERS_REGISTRIES_CONF",
+        "Podman's registries.conf, with mirrors [default: ~/.config/containers or /etc/containers/registries.conf]",
+    ),
     variable("DOCKER_AUTH_CONFIG", "The content of a Docker config.json, which precedes the file"),
     variable("DOCKER_CONFIG", "The directory of Docker's config.json [default: ~/.docker]"),
     variable("REGISTRY_AUTH_FILE", "Podman's credentials file"),

@@ -59,6 +59,7 @@ impl RegistryAccessOptions {
     pub(crate) fn settings(self, environment: &Environment) -> RegistrySettings {
         RegistrySettings {
             insecure: self.insecure_registry.into_iter().chain(environment.insecure_registries.clone()).collect(),
+            files: environment.registry_files.clone(),
             create_repositories: self.create_repo,
             network_timeout: environment.network_timeout,
         }

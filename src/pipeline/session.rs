@@ -110,6 +110,7 @@ pub(crate) fn registry<'a>(
 ) -> Result<Registry<'a>, BuildError> {
     let registry = Registry::new(RegistryOptions {
         insecure: settings.insecure.clone(),
+        files: settings.files.clone(),
         create_repositories: settings.create_repositories,
         silence: SilenceLimits::of_registry(settings.network_timeout),
         ..RegistryOptions::new(Keychain::new(keychain.clone()))

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::credentials::Keychain;
 use super::location::check_location;
+use super::mirrors::PullRules;
 use super::payload::Payload;
 use super::request_error::{Identity, RequestError, is_about_certificates, is_about_proxy};
 use super::response::RegistryResponse;
@@ -33,7 +34,10 @@ pub(super) struct RegistryClient {
     proxied: reqwest::Client,
     /// For loopback addresses, which a proxy cannot reach, and the hosts in `NO_PROXY`.
     direct: reqwest::Client,
+    /// For registries without verified certificates, if podman or Docker has such.
+    unverified: Option<reqwest::Client>,
     options: RegistryOptions,
+    rules: PullRules,
     hosts: Mutex<BTreeMap<String, Arc<Host>>>,
     requests: AtomicU64,
     watch: Arc<SilenceWatch>,
@@ -42,7 +46,8 @@ pub(super) struct RegistryClient {
 /// What has been learned about a registry.
 #[derive(Default)]
 pub(super) struct Host {
-    /// Whether it uses plain HTTP. For a registry on loopback, the first request finds out.
+    /// Whether it uses plain HTTP. For a registry on loopback, or one that podman or Docker calls insecure, the first request
+    /// finds out.
     is_plain: OnceLock<bool>,
     access: tokio::sync::Mutex<RegistryAccess>,
     /// Whether it refuses blobs in the request that completes the upload.
@@ -57,6 +62,8 @@ pub(super) struct RepositoryName<'a> {
     /// The registry's host, with its port.
     pub registry: &'a str,
     pub name: &'a str,
+    /// The path on the host below which the API is, with a slash in front; empty except for some mirrors.
+    pub api: &'a str,
 }
 
 /// The URL of a request.
@@ -108,12 +115,24 @@ impl RegistryClient {
     pub(super) fn new(options: RegistryOptions) -> Result<Self, RegistryError> {
         let proxied = http_client(options.connect_timeout).build().map_err(RegistryError::Client)?;
         let direct = http_client(options.connect_timeout).no_proxy().build().map_err(RegistryError::Client)?;
-        let (hosts, watch) = (Mutex::default(), Arc::default());
-        Ok(Self { proxied, direct, options, hosts, requests: AtomicU64::new(0), watch })
+        let rules = PullRules::read(&options.files)?;
+        let unverified = rules.has_insecure().then(|| {
+            http_client(options.connect_timeout)
+                .danger_accept_invalid_certs(true)
+                .build()
+                .map_err(RegistryError::Client)
+        });
+        let (unverified, hosts, watch) = (unverified.transpose()?, Mutex::default(), Arc::default());
+        Ok(Self { proxied, direct, unverified, options, rules, hosts, requests: AtomicU64::new(0), watch })
     }
 
     pub(super) fn options(&self) -> &RegistryOptions {
         &self.options
+    }
+
+    /// Returns where images are pulled from.
+    pub(super) fn rules(&self) -> &PullRules {
+        &self.rules
     }
 
     pub(super) fn keychain(&self) -> &Keychain {
@@ -136,7 +155,7 @@ impl RegistryClient {
         let host = hosts.entry(registry.to_owned()).or_insert_with(|| {
             let host = Host::default();
             let is_insecure = self.options.insecure.iter().any(|insecure| insecure == registry);
-            if is_insecure || !is_loopback(registry) {
+            if is_insecure || !is_loopback(registry) && !self.rules.is_insecure(registry) {
                 host.is_plain.get_or_init(|| is_insecure);
             }
             Arc::new(host)
@@ -146,7 +165,11 @@ impl RegistryClient {
 
     /// Returns the HTTP client for a URL.
     pub(super) fn http(&self, url: &Url) -> &reqwest::Client {
-        if is_loopback(&authority(url)) || http::is_direct(url) { &self.direct } else { &self.proxied }
+        match &self.unverified {
+            Some(unverified) if self.rules.is_insecure(&authority(url)) => unverified,
+            _ if is_loopback(&authority(url)) || http::is_direct(url) => &self.direct,
+            _ => &self.proxied,
+        }
     }
 
     /// Sends a request with the credentials that the registry asks for. A response with an error status is returned as it
@@ -183,7 +206,7 @@ impl RegistryClient {
     }
 
     fn auth_target<'a>(&'a self, host: &Host, repository: RepositoryName<'a>) -> AuthTarget<'a> {
-        let RepositoryName { registry, name: repository } = repository;
+        let RepositoryName { registry, name: repository, .. } = repository;
         AuthTarget { client: self, registry, repository, is_plain: host.is_plain.get() == Some(&true) }
     }
 
@@ -215,7 +238,7 @@ impl RegistryClient {
         Err(RequestError::Location { host: response.host().to_owned(), reason: "too many redirects" })
     }
 
-    /// Sends the first request to a registry on loopback: over plain HTTP, and over TLS if that fails.
+    /// Sends the first request to a registry that may use plain HTTP: over plain HTTP, and over TLS if that fails.
     async fn discover(
         &self,
         host: &Host,
@@ -320,13 +343,13 @@ impl<'a> RepositoryName<'a> {
     /// Parses `HOST/REPOSITORY`.
     pub(super) fn of(name: &'a str) -> Self {
         let (registry, name) = name.split_once('/').unwrap_or((name, ""));
-        Self { registry, name }
+        Self { registry, name, api: "" }
     }
 
     /// Returns the URL of a path below the repository.
     fn url(&self, is_plain: bool, path: &str) -> Result<Url, RequestError> {
         let scheme = if is_plain { "http" } else { "https" };
-        let url = Url::parse(&format!("{scheme}://{}/v2/{}/{path}", self.registry, self.name));
+        let url = Url::parse(&format!("{scheme}://{}{}/v2/{}/{path}", self.registry, self.api, self.name));
         url.map_err(|_| RequestError::Location { host: self.registry.to_owned(), reason: "it is not a URL" })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use super::ecr::{EcrError, is_ecr};
 use super::{ImageReference, RequestError};
@@ -17,6 +18,30 @@ pub enum RegistryError {
     /// The system's certificates, or its proxy's settings, cannot be used.
     #[error("cannot set up the HTTP client for registries")]
     Client(#[source] reqwest::Error),
+    /// The configuration of podman or Docker cannot be used.
+    #[error("cannot read {}: {reason}", .file.display())]
+    Configuration {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The configuration of podman forbids the registry.
+    #[error("{repository} is blocked in {}", .file.display())]
+    Blocked {
+        /// The repository, with its registry.
+        repository: String,
+        /// The file that blocks it.
+        file: PathBuf,
+    },
+    /// Neither a mirror nor the registry itself has what is pulled.
+    #[error("{source}; before, {} could not be used: {}", if .failures.len() == 1 { "its mirror" } else { "its mirrors" }, .failures.join("; "))]
+    AfterMirrors {
+        /// Why each of the mirrors could not be used.
+        failures: Vec<String>,
+        /// Why the registry itself could not.
+        source: Box<RegistryError>,
+    },
     /// A request failed, at all of its attempts.
     #[error("cannot {action}{}", attempts_suffix(*.attempts))]
     Failed {
@@ -131,17 +156,27 @@ impl Hints for RegistryError {
             },
             Self::InvalidReferrersTag(_) => vec!["delete the tag if nothing uses it".to_owned()],
             Self::DigestMismatch { .. } => vec!["omit the digest from the reference".to_owned()],
+            Self::Configuration { .. } => vec!["correct the file, which podman or Docker reads, too".to_owned()],
+            Self::Blocked { file, .. } => {
+                vec![format!("name another registry, or set `blocked = false` in {}", file.display())]
+            }
+            Self::AfterMirrors { source, .. } => source.hints(),
             Self::Start(_) => Vec::new(),
         }
     }
 }
 
 impl RegistryError {
+    /// Adds why the mirrors could not be used that were asked before.
+    pub(super) fn after_mirrors(self, failures: Vec<String>) -> Self {
+        if failures.is_empty() { self } else { Self::AfterMirrors { failures, source: Box::new(self) } }
+    }
+
     /// Returns whether the same operation may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Failed { source, .. } => source.is_retryable(),
-            Self::Attach { source, .. } => source.is_retryable(),
+            Self::Attach { source, .. } | Self::AfterMirrors { source, .. } => source.is_retryable(),
             _ => false,
         }
     }

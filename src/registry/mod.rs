@@ -23,6 +23,7 @@ use credentials::Keychain;
 
 pub use aws::AwsError;
 pub use error::{RegistryAction, RegistryError};
+pub use mirrors::RegistryFiles;
 pub use push::{BlobCount, PushSummary, RepositoryPush};
 pub use reference::{ImageReference, InvalidReference, ReferenceProblem};
 pub(crate) use remote_state::RepositoryEvidence;
@@ -38,6 +39,7 @@ pub mod ecr;
 mod error;
 mod location;
 mod manifest_put;
+mod mirrors;
 mod payload;
 mod pull;
 mod push;
@@ -59,6 +61,8 @@ pub struct RegistryOptions {
     /// The registries without TLS, each by its host and port. Registries on loopback need not be listed: they are tried
     /// over plain HTTP first, and over TLS if that fails.
     pub insecure: Vec<String>,
+    /// The files with the mirrors that images are pulled from.
+    pub files: RegistryFiles,
     /// Whether repositories are created in ECR, which does not create them on push.
     pub create_repositories: bool,
     /// How often and when requests are repeated. Attempts are counted for each blob and manifest.
@@ -77,6 +81,7 @@ impl RegistryOptions {
         Self {
             credentials,
             insecure: Vec::new(),
+            files: RegistryFiles::default(),
             create_repositories: false,
             retry: RetryPolicy::default(),
             concurrency: 6,
@@ -121,7 +126,7 @@ impl Registry<'static> {
     /// Creates a client. Connections are established when they are needed.
     ///
     /// # Errors
-    /// Threads cannot be started, or the system's certificates or the proxy's settings are invalid.
+    /// Threads cannot be started, or the system's certificates, the proxy's settings or the files with mirrors are invalid.
     pub fn new(options: RegistryOptions) -> Result<Self, RegistryError> {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(THREADS).enable_all().build().map_err(RegistryError::Start)?;
@@ -153,7 +158,7 @@ impl Registry<'_> {
     /// # Errors
     /// The registry cannot be reached, or access is denied.
     pub fn find(&self, reference: &ImageReference) -> Result<Option<RemoteDescriptor>, RegistryError> {
-        self.block_on(pull::find(&self.client, reference))
+        self.block_on(pull::find_pulled(&self.client, reference))
     }
 
     /// Returns a manifest or an index of a repository that is to be pushed to, or `None` if there is none: one that is denied

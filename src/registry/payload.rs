@@ -11,7 +11,7 @@ use reqwest::{Body, RequestBuilder};
 use sha2::Digest as _;
 use tokio::sync::mpsc;
 
-use super::client::{RegistryClient, RepositoryName};
+use super::client::RegistryClient;
 use super::pull;
 use super::request_error::RequestError;
 use super::response::RegistryResponse;
@@ -94,10 +94,9 @@ impl<'a> BlobSource<'a> {
         let (sent, failure) = (Arc::<AtomicU64>::default(), SharedError::default());
         let stream = match &self.blob.content {
             BlobContent::Registry { repository } => {
-                let repository = RepositoryName::of(repository);
                 // Boxed, since the future is recursive: a request to one registry sends one to another.
-                let response = Box::pin(pull::open(self.client, repository, self.blob.digest, 0)).await?;
-                relay(response.accepted().await?, self.blob, Arc::clone(&failure))
+                let response = Box::pin(pull::open_pulled(self.client, repository, self.blob.digest)).await?;
+                relay(response, self.blob, Arc::clone(&failure))
             }
             _ => read(self.blob.clone(), Arc::clone(&failure)),
         };

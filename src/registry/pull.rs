@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::attempts::{AttemptCounter, attempt};
 use super::client::{RegistryClient, RegistryRequest, RepositoryName};
+use super::mirrors::{PullSource, PullSources};
 use super::payload::BlobProgress;
 use super::request_error::RequestError;
 use super::response::RegistryResponse;
@@ -32,19 +33,49 @@ const DIGEST: &str = "docker-content-digest";
 const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
-/// Returns a manifest, which must exist.
+/// Returns a manifest, which must exist, from the first mirror that has it or from the registry itself.
 pub(super) async fn manifest(
     client: &RegistryClient,
     reference: &ImageReference,
 ) -> Result<RemoteManifest, RegistryError> {
-    let result = attempt(client.options().retry, async |_| {
-        let response = ask(client, reference, Method::GET).await?;
-        read_manifest(response.accepted().await?, reference).await
-    });
-    result.await.map_err(|failure| failure.of(RegistryAction::ReadManifest(reference.clone())))
+    let PullSources { mirrors, origin } = client.rules().sources(reference, false)?;
+    let mut failures = Vec::new();
+    for mirror in &mirrors {
+        match request_manifest(client, mirror).await {
+            Ok(manifest) => return Ok(manifest),
+            Err(error) => failures.push(mirror.failure(&error)),
+        }
+    }
+    let result = attempt(client.options().retry, async |_| request_manifest(client, &origin).await).await;
+    let result = result.map_err(|failure| failure.of(RegistryAction::ReadManifest(reference.clone())));
+    result.map_err(|error| error.after_mirrors(failures))
 }
 
-/// Returns the descriptor of the manifest that a reference points to, or `None` if it does not exist.
+async fn request_manifest(client: &RegistryClient, source: &PullSource) -> Result<RemoteManifest, RequestError> {
+    let request = manifest_request_of(source.repository(), &source.reference, Method::GET);
+    read_manifest(client.send(&request).await?.accepted().await?, &source.reference).await
+}
+
+/// Returns the descriptor of the manifest that a reference points to, in the first mirror that has it or in the registry
+/// itself; `None` if it does not exist.
+pub(super) async fn find_pulled(
+    client: &RegistryClient,
+    reference: &ImageReference,
+) -> Result<Option<RemoteDescriptor>, RegistryError> {
+    let PullSources { mirrors, origin } = client.rules().sources(reference, false)?;
+    let mut failures = Vec::new();
+    for mirror in &mirrors {
+        match request_manifest(client, mirror).await {
+            Ok(RemoteManifest { media_type, digest, bytes }) => {
+                return Ok(Some(RemoteDescriptor { media_type, digest, size: bytes.len() as u64 }));
+            }
+            Err(error) => failures.push(mirror.failure(&error)),
+        }
+    }
+    find(client, &origin.reference).await.map_err(|error| error.after_mirrors(failures))
+}
+
+/// Returns the descriptor of the manifest that a reference points to in its own registry, or `None` if it does not exist.
 pub(super) async fn find(
     client: &RegistryClient,
     reference: &ImageReference,
@@ -79,7 +110,15 @@ pub(super) async fn ask(
 
 /// Returns the request for a manifest.
 pub(super) fn manifest_request(reference: &ImageReference, method: Method) -> RegistryRequest<'_> {
-    let repository = RepositoryName { registry: reference.registry(), name: reference.repository() };
+    let repository = RepositoryName { registry: reference.registry(), name: reference.repository(), api: "" };
+    manifest_request_of(repository, reference, method)
+}
+
+fn manifest_request_of<'a>(
+    repository: RepositoryName<'a>,
+    reference: &ImageReference,
+    method: Method,
+) -> RegistryRequest<'a> {
     let mut request = RegistryRequest::read(repository, method, format!("manifests/{}", reference.identifier()));
     request.headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
     request
@@ -139,6 +178,28 @@ pub(super) async fn open(
     client.send(&request).await
 }
 
+/// Requests a blob of a repository that is given as `HOST/REPOSITORY`, from the first mirror that has it or from the registry
+/// itself.
+pub(super) async fn open_pulled(
+    client: &RegistryClient,
+    repository: &str,
+    digest: Sha256,
+) -> Result<RegistryResponse, RequestError> {
+    // One that is blocked was refused when the manifest was read.
+    let sources = repository.parse().ok().and_then(|reference| client.rules().sources(&reference, true).ok());
+    let Some(PullSources { mirrors, origin }) = sources else {
+        return open(client, RepositoryName::of(repository), digest, 0).await?.accepted().await;
+    };
+    for mirror in &mirrors {
+        if let Ok(response) = open(client, mirror.repository(), digest, 0).await
+            && let Ok(response) = response.accepted().await
+        {
+            return Ok(response);
+        }
+    }
+    open(client, origin.repository(), digest, 0).await?.accepted().await
+}
+
 /// Writes a blob to `output` and verifies it.
 pub(super) async fn blob(
     client: &RegistryClient,
@@ -148,10 +209,12 @@ pub(super) async fn blob(
     reporter: &dyn Reporter,
 ) -> Result<(), RegistryError> {
     let progress = BlobProgress { reporter, phase: Phase::Pull, reported: Cell::new(0) };
-    let repository = RepositoryName { registry: repository.registry(), name: repository.repository() };
+    let PullSources { mirrors, origin } = client.rules().sources(repository, true)?;
+    let mut sources = mirrors.iter().chain([&origin]);
+    let mut failures = Vec::new();
     let mut download = BlobDownload {
         client,
-        repository,
+        source: sources.next().unwrap_or(&origin),
         digest,
         size,
         output: HashingWriter::new(output),
@@ -160,26 +223,33 @@ pub(super) async fn blob(
         may_resume: true,
     };
     let (mut attempts, mut mark) = (AttemptCounter::new(client.options().retry), 0);
-    let action = RegistryAction::PullBlob { repository: repository.to_string(), digest };
+    let action = RegistryAction::PullBlob { repository: origin.repository().to_string(), digest };
     while let Err(error) = download.run().await {
+        if let Some(next) = sources.next() {
+            failures.push(download.source.failure(&error));
+            (download.source, download.may_resume) = (next, true);
+            continue;
+        }
         if download.length >= mark + PROGRESS {
             mark = download.length;
             attempts.reset();
         }
-        attempts.pause(error).await.map_err(|failure| failure.of(action.clone()))?;
+        if let Err(failure) = attempts.pause(error).await {
+            return Err(failure.of(action).after_mirrors(failures));
+        }
     }
     let (_, actual, _) = download.output.finish();
     if actual == digest {
         return Ok(());
     }
-    let host = repository.registry.to_owned();
+    let host = download.source.reference.registry().to_owned();
     Err(attempts.give_up(RequestError::Digest { host, expected: digest, actual }).of(action))
 }
 
 /// The download of a blob.
 struct BlobDownload<'a> {
     client: &'a RegistryClient,
-    repository: RepositoryName<'a>,
+    source: &'a PullSource,
     digest: Sha256,
     size: u64,
     output: HashingWriter<&'a mut dyn Write>,
@@ -194,7 +264,7 @@ impl BlobDownload<'_> {
     /// Requests the rest of the blob, and writes it.
     async fn run(&mut self) -> Result<(), RequestError> {
         let offset = if self.may_resume { self.length } else { 0 };
-        let mut response = open(self.client, self.repository, self.digest, offset).await?;
+        let mut response = open(self.client, self.source.repository(), self.digest, offset).await?;
         let mut position = match response.status() {
             StatusCode::PARTIAL_CONTENT if is_rest(&response, offset, self.size) => offset,
             StatusCode::OK => 0,

@@ -83,9 +83,10 @@ pub(super) async fn push(
     if let Some(other) = to.iter().find(|reference| reference.digest().is_some_and(|wanted| wanted != digest)) {
         return Err(RegistryError::DigestMismatch { reference: Box::new(other.clone()), actual: digest });
     }
+    to.iter().try_for_each(|reference| client.rules().check_allowed(reference))?;
     let mut destinations: Vec<PushDestination> = Vec::new();
     for reference in to {
-        let repository = RepositoryName { registry: reference.registry(), name: reference.repository() };
+        let repository = RepositoryName { registry: reference.registry(), name: reference.repository(), api: "" };
         match destinations.iter_mut().find(|destination| destination.repository == repository) {
             Some(destination) => destination.references.push(reference),
             None => destinations.push(PushDestination { repository, references: vec![reference] }),

@@ -11,10 +11,10 @@ use crate::digest::Sha256;
 use crate::hints::Hints;
 
 /// Docker Hub, as users name it.
-const DOCKER: &str = "docker.io";
+pub(super) const DOCKER: &str = "docker.io";
 
 /// The host of Docker Hub's API.
-const DOCKER_HOST: &str = "registry-1.docker.io";
+pub(super) const DOCKER_HOST: &str = "registry-1.docker.io";
 
 /// The longest name with its registry, in characters.
 const LONGEST_NAME: usize = 255;
@@ -138,6 +138,13 @@ impl ImageReference {
     pub fn full_name(&self) -> Option<String> {
         let registry = if self.registry == DOCKER_HOST { DOCKER } else { &self.registry };
         Some(format!("{registry}/{}:{}", self.repository, self.tag.as_ref()?))
+    }
+
+    /// Returns the reference to the same tag or digest in another repository, given as `HOST[:PORT]/REPOSITORY`.
+    pub(super) fn at(&self, name: &str) -> Option<Self> {
+        let (registry, repository) = name.split_once('/')?;
+        let registry = if registry == DOCKER { DOCKER_HOST } else { registry };
+        Some(Self { registry: registry.to_owned(), repository: repository.to_owned(), ..self.clone() })
     }
 
     /// Returns the reference to push to: the tag if there is one, or else the digest.

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use crate::image::{InvalidTimestamp, Timestamp};
 use crate::interpreter::InterpreterLocations;
+use crate::registry::RegistryFiles;
 use crate::registry::credentials::{self, KeychainOptions};
 use crate::silence::NetworkTimeout;
 
@@ -76,6 +77,8 @@ pub(crate) struct Environment {
     pub(crate) indexes: IndexVariables,
     pub(crate) index_credentials: IndexCredentialSources,
     pub(crate) registry_credentials: KeychainOptions,
+    /// The files of podman and Docker with the mirrors of registries.
+    pub(crate) registry_files: RegistryFiles,
     /// The hosts in `PYBUNDLE_INSECURE_REGISTRY`, which are accessed by plain HTTP.
     pub(crate) insecure_registries: Vec<String>,
     /// `SOURCE_DATE_EPOCH`, if it is set. Whether an invalid one is an error depends on who needs it.
@@ -187,6 +190,7 @@ impl Environment {
                 poetry_auth: poetry_directory(&variables, home).map(|directory| directory.join("auth.toml")),
             },
             registry_credentials: KeychainOptions::resolve(variables.pairs(), home),
+            registry_files: RegistryFiles::of_system(&|name| variables.path(name), home),
             insecure_registries: variables
                 .get("PYBUNDLE_INSECURE_REGISTRY")
                 .into_iter()

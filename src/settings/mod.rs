@@ -30,7 +30,7 @@ use crate::lock::{FormatControl, SelectionRequest};
 use crate::name::DistributionName;
 use crate::platform::{Architecture, PythonVersion};
 use crate::project::application::Include;
-use crate::registry::{ImageReference, InvalidReference};
+use crate::registry::{ImageReference, InvalidReference, RegistryFiles};
 use crate::sbom;
 use crate::silence::NetworkTimeout;
 use crate::trim::{FilePattern, SlimRule};
@@ -393,6 +393,8 @@ pub(crate) struct ContainerSettings {
 pub(crate) struct RegistrySettings {
     /// Hosts that are accessed by plain HTTP.
     pub(crate) insecure: Vec<String>,
+    /// The files with mirrors.
+    pub(crate) files: RegistryFiles,
     /// Whether a missing repository is created, if the registry supports that.
     pub(crate) create_repositories: bool,
     /// How long a registry may be silent.

@@ -24,6 +24,7 @@ mod files;
 mod full_disk;
 mod interruption;
 mod layers;
+mod mirrors;
 mod outputs;
 mod platforms;
 mod profiles;
