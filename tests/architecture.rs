@@ -122,6 +122,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "pipeline",
         &[
+            "apt",
             "debian",
             "limited_reader",
             "hints",
@@ -225,9 +226,9 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// The stages of the pipeline, and which earlier ones each imports. What `mod.rs` names is open to all of them.
 const STAGES: &[(&str, &[&str])] = &[
-    ("error", &[]),
-    ("session", &[]),
     ("apt", &[]),
+    ("error", &["apt"]),
+    ("session", &[]),
     ("plan", &["session"]),
     ("wheels", &["error", "plan"]),
     ("install", &["plan", "wheels"]),
@@ -237,7 +238,10 @@ const STAGES: &[(&str, &[&str])] = &[
     ("planned_outputs", &["documents", "plan"]),
     ("notes", &["documents", "install", "plan", "planned_outputs", "wheels"]),
     ("lambda", &["audits", "documents", "install", "notes", "plan", "planned_outputs", "report", "session", "wheels"]),
-    ("image", &["audits", "documents", "install", "notes", "plan", "planned_outputs", "report", "session", "wheels"]),
+    (
+        "image",
+        &["apt", "audits", "documents", "install", "notes", "plan", "planned_outputs", "report", "session", "wheels"],
+    ),
     ("targets", &["image", "lambda", "notes", "planned_outputs"]),
     ("changed_since", &["image", "lambda", "plan", "targets"]),
 ];

@@ -13,6 +13,7 @@ use crate::options::ImageOptions;
 use crate::pipeline::{self, ProjectCache};
 use crate::report::{
     BaseReport, ImagePlanReport, ImageReport, PlatformReport, RecordUse, RemoteCacheReport, Reporter, StartReport,
+    SystemPackageReport,
 };
 use crate::settings::{EngineChoice, ImageSettings, binary_size};
 
@@ -180,6 +181,9 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut TextPage) {
         &platform.platform.replace("linux/", ""),
         &format!("{} in {layers}{known}; {} with the base", binary_size(own), binary_size(platform.size)),
     );
+    if !platform.packages.is_empty() {
+        page.field("packages", &packages(&platform.packages));
+    }
     contents::audit(&platform.audit, page);
     contents::trim(&platform.trim, page);
     if verbose {
@@ -192,6 +196,13 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut TextPage) {
             ));
         }
     }
+}
+
+/// Returns the number of packages, and those that the project names.
+fn packages(packages: &[SystemPackageReport]) -> String {
+    let requested = packages.iter().filter(|package| package.requested);
+    let requested: Vec<String> = requested.map(|package| format!("{} {}", package.name, package.version)).collect();
+    format!("{}, for {}", count(packages.len() as u64, "package"), requested.join(", "))
 }
 
 fn command(start: &StartReport) -> String {

@@ -1,6 +1,7 @@
 //! What packages of the operating system depend on when they are added to a base: its file system, its package database
 //! and configuration, and its shared libraries.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -96,6 +97,18 @@ impl BaseSystem {
             .take_while(move |(path, _)| path.starts_with(&start))
             .collect::<Vec<_>>()
             .into_iter()
+    }
+
+    /// Returns dpkg's database: the paragraphs of the installed packages. Images that are built without dpkg, such as
+    /// distroless ones, have a file for each; it is `None` if there is no package at all, which a base that is not of Debian's
+    /// kind shows.
+    pub(crate) fn package_database(&self) -> Option<Cow<'_, [u8]>> {
+        if let Some(status) = self.text("var/lib/dpkg/status") {
+            return Some(Cow::Borrowed(&status.bytes));
+        }
+        let files = self.texts_below("var/lib/dpkg/status.d").filter(|(path, _)| !path.ends_with(".md5sums"));
+        let paragraphs: Vec<&[u8]> = files.map(|(_, text)| text.bytes.trim_ascii()).collect();
+        (!paragraphs.is_empty()).then(|| Cow::Owned(paragraphs.join(&b"\n\n"[..])))
     }
 
     /// Returns the shared libraries by their paths, wherever they are. Links to them are in [`Self::files`].

@@ -55,6 +55,8 @@ pub(crate) struct PlatformReport {
     pub(crate) base_layers: usize,
     /// What was laid over the base, the lowest first.
     pub(crate) layers: Vec<LayerReport>,
+    /// The operating-system packages that were put on the base, in the order in which dpkg configures them.
+    pub(crate) packages: Vec<SystemPackageReport>,
     /// What was left out of the distributions.
     pub(crate) trim: TrimReport,
     /// The bytecode, unless nothing was to be compiled.
@@ -63,6 +65,17 @@ pub(crate) struct PlatformReport {
     pub(crate) audit: AuditReport,
     /// The distributions, ordered by name.
     pub(crate) distributions: Vec<DistributionReport>,
+}
+
+/// An operating-system package that was put on the base.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct SystemPackageReport {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    /// The architecture by Debian's name, or `all`.
+    pub(crate) architecture: String,
+    /// Whether the project names it; the others are its dependencies.
+    pub(crate) requested: bool,
 }
 
 /// How a container of the image starts.

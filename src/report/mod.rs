@@ -21,7 +21,7 @@ pub(crate) use artifact::{
 pub(crate) use error::{ErrorReport, FailureReport};
 pub(crate) use image::{
     BaseReport, ImagePlanReport, ImageReport, LayerReport, LoadReport, PinReport, PlatformReport, PushReport,
-    PushedReport, RecordUse, RemoteCacheReport, StartReport,
+    PushedReport, RecordUse, RemoteCacheReport, StartReport, SystemPackageReport,
 };
 pub(crate) use init::{InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 pub use progress::{Phase, Reporter, RunningPhase, RunningTask, Silent, Task, TaskKind};

@@ -5,8 +5,10 @@ mod database;
 mod error;
 mod layer_trees;
 mod layers;
+mod packages_error;
 mod packed;
 mod system_paths;
 
 pub(crate) use error::SystemLayerError;
-pub(crate) use layers::{FetchedPackage, SystemLayer, SystemLayerOptions, SystemLayers, layers};
+pub(crate) use layers::{FetchedPackage, SystemLayer, SystemLayerOptions, UpgradedPackage, layers};
+pub(crate) use packages_error::PackagesError;

@@ -48,6 +48,9 @@ impl Hints for BuildError {
             Self::Oversize(error) => error.hints(),
             Self::Archive(error) => error.hints(),
             Self::SystemLayer(error) => error.hints(),
+            Self::AptLock(error) => error.hints(),
+            Self::SystemPackages(error) => error.hints(),
+            Self::DebianArchitecture(_) => Vec::new(),
             Self::Base(error) => error.hints(),
             Self::User(error) => error.hints(),
             Self::MisstatingRecord { .. } => {

@@ -7,6 +7,7 @@ pub(super) mod over_budget;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
+use crate::apt::lock::AptLockError;
 use crate::archive::ArchiveError;
 use crate::audit::AuditFailures;
 use crate::audit::handler::{HandlerError, InvalidHandler};
@@ -14,6 +15,7 @@ use crate::builder;
 use crate::bytecode::BytecodeError;
 use crate::cache::CacheError;
 use crate::contents::ContentsError;
+use crate::debian::InvalidDebianArchitecture;
 use crate::digest::Sha256;
 use crate::engine::EngineError;
 use crate::fetch::{FetchError, InvalidKeyringProvider};
@@ -27,7 +29,7 @@ use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
 use crate::lock::requirements::MissingRequirement;
 use crate::name::DistributionName;
-use crate::pipeline::apt::SystemLayerError;
+use crate::pipeline::apt::{PackagesError, SystemLayerError};
 use crate::pipeline::error::incompatible::{IncompatiblePython, IncompatibleWheel};
 use crate::pipeline::error::over_budget::OverBudget;
 use crate::platform::{Architecture, ProfileError, PythonChoiceError, PythonVersion};
@@ -112,6 +114,12 @@ pub(crate) enum BuildError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     SystemLayer(#[from] SystemLayerError),
+    #[error(transparent)]
+    AptLock(#[from] AptLockError),
+    #[error(transparent)]
+    SystemPackages(#[from] PackagesError),
+    #[error(transparent)]
+    DebianArchitecture(#[from] InvalidDebianArchitecture),
     #[error(transparent)]
     Base(#[from] BaseError),
     #[error("the record {name} in {place} says of wheels or layers what is not so")]

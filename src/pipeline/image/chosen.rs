@@ -9,6 +9,7 @@ use crate::index::FileFinder;
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::{Bases, FoundBase};
 use crate::pipeline::image::command;
+use crate::pipeline::image::packages::{self, SystemPackages};
 use crate::pipeline::plan::python::{self, newest_supported};
 use crate::pipeline::plan::{self, LockedProject};
 use crate::platform::{
@@ -37,6 +38,8 @@ pub(crate) struct ChosenPlatform {
     pub base: Base,
     /// The interpreter of the base; an empty base has none.
     pub python: Option<BasePython>,
+    /// What is put on the base.
+    pub packages: Option<SystemPackages>,
 }
 
 impl ChosenPlatform {
@@ -110,7 +113,7 @@ pub(super) fn choose(
     let (target, reason, choice, base, candidates) = match settings.base.clone() {
         Some(choice) => {
             let base = bases.find(&choice)?;
-            let candidates = platform_candidates(settings, bases, &base)?;
+            let candidates = platform_candidates(settings, project, bases, &base)?;
             let mut versions: Vec<_> =
                 candidates.iter().flat_map(|candidate| &candidate.pythons).map(|python| python.version).collect();
             versions.sort_unstable();
@@ -125,18 +128,18 @@ pub(super) fn choose(
             check_selection(settings, project, &target)?;
             let choice = base_of_profile(&settings.common, &target)?;
             let base = bases.find(&choice)?;
-            let candidates = platform_candidates(settings, bases, &base)?;
+            let candidates = platform_candidates(settings, project, bases, &base)?;
             (target, reason, choice, base, candidates)
         }
     };
     let mut platforms = Vec::with_capacity(candidates.len());
-    for PlatformCandidate { architecture, base, pythons } in candidates {
+    for PlatformCandidate { architecture, base, pythons, packages } in candidates {
         let python = if base.all_layers().next().is_none() {
             None
         } else {
             Some(base_python::choose(&pythons, base.env("PATH"), target.python)?)
         };
-        platforms.push(ChosenPlatform { architecture, base, python });
+        platforms.push(ChosenPlatform { architecture, base, python, packages });
     }
     Ok(ImageChoice { target, reason, choice, base, platforms })
 }
@@ -179,19 +182,22 @@ struct PlatformCandidate {
     architecture: Architecture,
     base: Base,
     pythons: Vec<BasePython>,
+    packages: Option<SystemPackages>,
 }
 
 /// Returns the platforms of the settings, in their order.
 fn platform_candidates(
     settings: &ImageSettings,
+    project: &LockedProject,
     bases: &Bases,
     found: &FoundBase,
 ) -> Result<Vec<PlatformCandidate>, BuildError> {
     let mut candidates = Vec::with_capacity(settings.platforms.len());
     for &architecture in &settings.platforms {
-        let base = bases.base(found, architecture)?;
+        let mut base = bases.base(found, architecture)?;
+        let packages = packages::install(settings, project, bases, &mut base)?;
         let pythons = bases.pythons(&base)?;
-        candidates.push(PlatformCandidate { architecture, base, pythons });
+        candidates.push(PlatformCandidate { architecture, base, pythons, packages });
     }
     Ok(candidates)
 }

@@ -15,6 +15,7 @@ use crate::cache::{Cache, CacheError, RecordKey, RecordKind};
 use crate::digest::{HashingWriter, Sha256};
 use crate::image::{Blob, BlobContent, Layer};
 use crate::pipeline::BuildError;
+use crate::pipeline::apt::SystemLayer;
 use crate::pipeline::image::layers::LayerPlan;
 use crate::report::{Phase, Reporter, RunningPhase};
 use crate::settings::LayerCompression;
@@ -59,6 +60,25 @@ pub(super) fn build(
     building.finish();
     built.sort_by_key(|(index, _)| *index);
     Ok(built.into_iter().map(|(_, layer)| layer).collect())
+}
+
+/// Builds the layers of packages, as [`build`] does.
+///
+/// # Errors
+/// A package in the cache cannot be read.
+pub(super) fn of_packages(
+    layers: Vec<SystemLayer>,
+    compression: LayerCompression,
+    cache: &Cache,
+) -> Result<Vec<BuiltLayer>, BuildError> {
+    let built = layers.into_par_iter().map(|SystemLayer { holds, tree, key }| {
+        let (layer, was_known) = match compression {
+            LayerCompression::Gzip => spliced(tree, key, cache)?,
+            LayerCompression::Zstd => compressed(&tree, Some(key), cache)?,
+        };
+        Ok(BuiltLayer { layer, holds, was_known })
+    });
+    built.collect()
 }
 
 /// Returns a layer that is spliced from wheels each time it is needed: only its digests are computed and cached.

@@ -15,6 +15,7 @@ mod layering;
 mod layers;
 mod load;
 pub(crate) mod outputs;
+pub(crate) mod packages;
 pub(crate) mod pin;
 mod platform;
 mod referrers;

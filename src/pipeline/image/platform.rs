@@ -89,7 +89,7 @@ impl<'a> PlatformBuilder<'a> {
             tree.insert(path.clone(), entry.clone())?;
         }
         layers::insert_directories(&mut tree, &application.directories)?;
-        let size = tree.size();
+        let size = tree.size() + platform.packages.as_ref().map_or(0, |packages| packages.size);
         for (path, entry) in users.iter().chain(&environment).flat_map(LayerPlan::entries) {
             tree.insert(path, entry)?;
         }

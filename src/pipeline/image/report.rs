@@ -6,11 +6,15 @@ use crate::image::OciArtifact;
 use crate::image::config::Entrypoint;
 use crate::pipeline::image::chosen::{ChosenPlatform, ImageChoice};
 use crate::pipeline::image::outputs::WrittenOutputs;
+use crate::pipeline::image::packages::InstalledPackage;
 use crate::pipeline::image::platform::PlatformBuild;
 use crate::pipeline::install::trim_report;
 use crate::pipeline::report::{self, distributions, excluded};
 use crate::registry::PushSummary;
-use crate::report::{FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport, PushedReport, StartReport};
+use crate::report::{
+    FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport, PushedReport, StartReport,
+    SystemPackageReport,
+};
 
 /// An image that was built.
 pub(crate) struct BuiltImage<'a> {
@@ -59,8 +63,9 @@ impl BuiltImage<'_> {
 }
 
 fn platform(build: &PlatformBuild) -> PlatformReport {
-    let ChosenPlatform { base, python, .. } = build.platform;
-    let layers = build.layers.iter().map(|built| LayerReport {
+    let ChosenPlatform { base, python, packages, .. } = build.platform;
+    let of_packages = packages.iter().flat_map(|packages| &packages.layers);
+    let layers = of_packages.chain(&build.layers).map(|built| LayerReport {
         digest: built.layer.blob.digest.to_string(),
         diff_id: built.layer.diff_id.to_string(),
         size: built.layer.blob.size,
@@ -76,10 +81,21 @@ fn platform(build: &PlatformBuild) -> PlatformReport {
         uncompressed_size: build.uncompressed_size,
         base_layers: base.layers.len(),
         layers: layers.collect(),
+        packages: packages.iter().flat_map(|packages| &packages.packages).map(package).collect(),
         trim: trim_report(&build.distributions),
         bytecode: build.bytecode.clone(),
         audit: build.audit.clone(),
         distributions: distributions(&build.distributions, None, |distribution| distribution.size()),
+    }
+}
+
+fn package(package: &InstalledPackage) -> SystemPackageReport {
+    let locked = &package.locked;
+    SystemPackageReport {
+        name: locked.name.to_string(),
+        version: locked.version.to_string(),
+        architecture: locked.architecture.to_string(),
+        requested: package.is_requested,
     }
 }
 

@@ -1,0 +1,136 @@
+//! Puts the operating-system packages that apt.lock names on a base.
+
+use std::path::PathBuf;
+
+use crate::apt::PackageRequest;
+use crate::apt::lock::{APT_LOCK, AptLock, ArchitectureClosure, LockedPackage};
+use crate::debian::{DebianArchitecture, InvalidDebianArchitecture};
+use crate::digest::Sha256;
+use crate::image::Base;
+use crate::image::system::BaseSystem;
+use crate::pipeline::BuildError;
+use crate::pipeline::apt::{self, FetchedPackage, PackagesError, SystemLayerOptions};
+use crate::pipeline::image::base::Bases;
+use crate::pipeline::image::layer_build::{self, BuiltLayer};
+use crate::pipeline::plan::LockedProject;
+use crate::settings::{AptSettings, ImageSettings};
+
+/// The packages on the base of one platform.
+pub(crate) struct SystemPackages {
+    /// In the order of configuration.
+    pub packages: Vec<InstalledPackage>,
+    /// Lowest first.
+    pub layers: Vec<BuiltLayer>,
+    /// The size of their files, uncompressed and in bytes.
+    pub size: u64,
+}
+
+/// A package on a base.
+#[derive(Debug, Clone)]
+pub(crate) struct InstalledPackage {
+    pub locked: LockedPackage,
+    /// Whether the project requests it.
+    pub is_requested: bool,
+}
+
+/// Puts the requested packages on a base.
+///
+/// # Errors
+/// The lock does not have what is requested over this base, a package cannot be fetched, or it cannot be installed.
+pub(super) fn install(
+    settings: &ImageSettings,
+    project: &LockedProject,
+    bases: &Bases,
+    base: &mut Base,
+) -> Result<Option<SystemPackages>, BuildError> {
+    let AptSettings { requested, unconfigured } = &settings.apt;
+    if requested.is_empty() {
+        return Ok(None);
+    }
+    let system = bases.system(base)?;
+    let path = lock_path(project);
+    let lock = AptLock::read(&path)?.ok_or_else(|| PackagesError::NoLock(path.clone()))?;
+    let architecture = debian_architecture(base)?;
+    let closure = closure(&lock, path, requested, &architecture, database_digest(base, &system)?)?;
+    let mut packages = Vec::with_capacity(closure.members.len());
+    for member in &closure.members {
+        if let Some(package) = lock.package(member, &architecture) {
+            packages.push(InstalledPackage { locked: package.clone(), is_requested: member.requested });
+        }
+    }
+    let fetched = fetch(&packages, bases)?;
+    let options = SystemLayerOptions {
+        allow_unconfigured: unconfigured.iter().map(ToString::to_string).collect(),
+        users: closure.users.clone(),
+        groups: closure.groups.clone(),
+    };
+    let laid = apt::layers(&fetched, &system, &options, bases.cache)?;
+    for upgraded in &laid.upgraded {
+        let apt::UpgradedPackage { name, from, to } = upgraded;
+        bases.reporter.warn(&format!("{name} {from} of the base is replaced by {to}"));
+    }
+    let size = laid.layers.iter().map(|layer| layer.tree.files.size()).sum();
+    let layers = layer_build::of_packages(laid.layers, settings.compression, bases.cache)?;
+    base.packages = layers.iter().map(|built| (built.layer.clone(), built.holds.clone())).collect();
+    Ok(Some(SystemPackages { packages, layers, size }))
+}
+
+/// Returns the path of the lock: in the project's directory if it is there, or else in that of its workspace.
+pub(crate) fn lock_path(project: &LockedProject) -> PathBuf {
+    let workspace = &project.workspace;
+    let own = workspace.directory(workspace.current()).join(APT_LOCK);
+    if own.is_file() { own } else { workspace.root.join(APT_LOCK) }
+}
+
+/// Returns the digest of the package database of a base; `None` for an empty base.
+///
+/// # Errors
+/// The base has none.
+pub(crate) fn database_digest(base: &Base, system: &BaseSystem) -> Result<Option<Sha256>, PackagesError> {
+    match system.package_database() {
+        Some(database) => Ok(Some(Sha256::of(&database))),
+        None if base.layers.is_empty() => Ok(None),
+        None => Err(PackagesError::NoDatabase { base: base.name.clone().unwrap_or_else(|| "this base".to_owned()) }),
+    }
+}
+
+fn closure<'a>(
+    lock: &'a AptLock,
+    path: PathBuf,
+    requested: &[PackageRequest],
+    architecture: &DebianArchitecture,
+    database: Option<Sha256>,
+) -> Result<&'a ArchitectureClosure, PackagesError> {
+    if let Some((_, closure)) = lock.closure(requested, architecture, database) {
+        return Ok(closure);
+    }
+    let requested = requested.to_vec();
+    let is_requested = lock
+        .closures
+        .iter()
+        .any(|closure| closure.requested == requested && closure.architectures.contains_key(architecture));
+    Err(if is_requested {
+        PackagesError::OtherBase { path, requested }
+    } else {
+        PackagesError::NotLocked { path, requested }
+    })
+}
+
+/// Returns the architecture of a base, which Debian and OCI call the same.
+fn debian_architecture(base: &Base) -> Result<DebianArchitecture, InvalidDebianArchitecture> {
+    base.architecture.oci_name().parse()
+}
+
+fn fetch(packages: &[InstalledPackage], bases: &Bases) -> Result<Vec<FetchedPackage>, BuildError> {
+    let mut fetched = Vec::with_capacity(packages.len());
+    for InstalledPackage { locked, .. } in packages {
+        fetched.push(FetchedPackage {
+            name: locked.name.to_string(),
+            version: locked.version.to_string(),
+            architecture: locked.architecture.to_string(),
+            sha256: locked.sha256,
+            path: bases.cache.blob(locked.sha256).unwrap_or_default(),
+        });
+    }
+    Ok(fetched)
+}
