@@ -134,3 +134,19 @@ fn the_command_of_an_image_says_what_is_reached() {
         }
     }
 }
+
+/// A lazy import (PEP 810) fails when its name is used first.
+#[test]
+fn a_lazy_import_is_an_error_if_its_name_is_used_at_the_start() {
+    let handler = "def handler(event, context):\n    return absent.answer()\n";
+    let function = |source: &str| {
+        let project = Project::new(&[("requirements.txt", ""), ("app.py", &format!("{source}{handler}"))]);
+        let output = lambda(project.path(), "3.15", &["--handler", "app.handler"]).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let said = "app.py:1 imports `absent`, which is neither in the artifact nor in Python 3.15";
+    let (succeeds, lazy) = function("lazy import absent\n");
+    assert!(succeeds && lazy.contains(&format!("warning: {said}")), "{lazy}");
+    let (succeeds, used) = function("lazy import absent\nVERSION = absent.version\n");
+    assert!(!succeeds && used.contains(&format!("error: {said}")), "{used}");
+}

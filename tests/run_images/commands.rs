@@ -5,10 +5,11 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::support::bases;
-use crate::support::command::{pybundle, succeed};
+use crate::support::command::{fail, pybundle, succeed};
 use crate::support::docker::docker;
 use crate::support::sandbox::Sandbox;
 use crate::support::uv::Project;
+use crate::support::wheel_with;
 
 const ASGI: &str = "async def asgi(scope, receive, send):\n    if scope['type'] == 'lifespan':\n        while True:\n            \
                     event = (await receive())['type']\n            await send({'type': event + '.complete'})\n";
@@ -213,6 +214,106 @@ fn what_a_command_starts_is_found_or_missing_as_in_a_container() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// The console scripts of a project with what they call, and what is wrong with each.
+const CONSOLE_SCRIPTS: [(&str, &str, Option<&str>); 9] = [
+    ("shop", "shop.cli:main", None),
+    ("shop-method", "shop.cli:Tool.run", None),
+    ("shop-reexported", "shop:main", None),
+    ("shop-later", "shop.dynamic:later", None),
+    ("shop-attribute", "shop.cli:mian", Some("shop/cli.py does not define `mian`")),
+    ("shop-module", "shop.clii:main", Some("the module `shop.clii` is neither in the artifact nor in Python")),
+    ("shop-text", "shop.cli:NAME", Some("`NAME` is a string in ")),
+    ("shop-submodule", "shop:cli", Some("`cli` is a module in ")),
+    ("shop-imports", "shop.broken:main", Some("imports `absent`, which is neither in the artifact nor")),
+];
+
+/// A project of its own scripts, each of which is the command of an image.
+#[test]
+fn what_a_console_script_of_the_project_calls_is_found_or_missing_as_in_a_container() {
+    let scripts: String = CONSOLE_SCRIPTS.iter().map(|(name, calls, _)| format!("{name} = \"{calls}\"\n")).collect();
+    let pyproject = format!(
+        "[project]\nname = \"shop\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\n\
+         [build-system]\nrequires = [\"uv_build\"]\nbuild-backend = \"uv_build\"\n[project.scripts]\n{scripts}"
+    );
+    let project = Project::new(&[
+        ("pyproject.toml", &pyproject),
+        ("src/shop/__init__.py", "from shop.cli import main\n"),
+        (
+            "src/shop/cli.py",
+            "NAME = 'shop'\n\n\ndef main():\n    print(NAME)\n\n\nclass Tool:\n    @staticmethod\n    def run():\n        \
+             print('tool')\n",
+        ),
+        ("src/shop/dynamic.py", "import shop\n\nglobals()['later'] = shop.main\n"),
+        ("src/shop/broken.py", "import absent\n\n\ndef main(): ...\n"),
+    ]);
+    project.uv(&["lock", "--quiet"]);
+    let base = bases::slim();
+    let build = |output: &str, more: &[&str]| {
+        let mut command = pybundle(&["image", "--no-progress", "--platform", bases::platform()]);
+        command
+            .args(["--base", &base.argument(), "--python", &base.python, "-o", output])
+            .args(more)
+            .arg(project.path());
+        command
+    };
+    let layout = project.path().join("layout");
+    succeed(&mut build(&format!("oci:{}", layout.display()), &["--cmd=shop", "-t", "scripts:1"]));
+    let sandbox = Sandbox::unpack_tag(&layout, "1");
+    let scratch = format!("oci:{}", project.path().join("scratch").display());
+    let mut wrong = Vec::new();
+    for (name, calls, expected) in CONSOLE_SCRIPTS {
+        let result = starts(sandbox.program(&[name]));
+        let output = build(&scratch, &["--cmd", name]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let agrees = match expected {
+            None => output.status.success() && !said.contains("start `") && result.is_ok(),
+            Some(expected) => !output.status.success() && said.contains(expected) && result.is_err(),
+        };
+        if !agrees {
+            wrong.push(format!("{name} = {calls}: {result:?}\n{said}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// A package of the application that a distribution's package of the same name hides.
+#[test]
+fn a_module_that_a_package_of_the_same_name_hides_is_named_as_that() {
+    let wheel = wheel_with("shop", "1.0", &[("shop/__init__.py", b""), ("shop/own.py", b"")]);
+    let project = Project::new(&[
+        ("requirements.txt", "shop==1.0\n"),
+        ("store/web.py", "print('started')\n"),
+        ("shop/web.py", "print('started')\n"),
+    ]);
+    project.write("wheels/shop-1.0-py3-none-any.whl", &wheel);
+    let base = bases::slim();
+    let build = |output: &str, more: &[&str]| {
+        let mut command = pybundle(&["image", "--no-progress", "--platform", bases::platform(), "--no-index"]);
+        let wheels = project.path().join("wheels");
+        command.args(["--include", "shop", "--include", "store", "--find-links"]).arg(wheels);
+        command
+            .args(["--base", &base.argument(), "--python", &base.python, "-o", output])
+            .args(more)
+            .arg(project.path());
+        command
+    };
+    let layout = project.path().join("layout");
+    let output = format!("oci:{}", layout.display());
+    let said = fail(&mut build(&output, &["--cmd=python -m shop.web"]));
+    let expected = "cannot start `python -m shop.web`: app/shop/web.py is never imported, because ";
+    assert!(
+        said.contains(expected) && said.contains("site-packages/shop/__init__.py of shop 1.0 takes precedence"),
+        "{said}"
+    );
+    assert!(said.contains("hint: give the package of app/shop/web.py another name, or move the file"), "{said}");
+    succeed(&mut build(&output, &["--cmd=python -m shop.web", "--no-audit", "-t", "hidden:1"]));
+    let sandbox = Sandbox::unpack_tag(&layout, "1");
+    assert!(starts(sandbox.program(&["python", "-m", "shop.web"])).unwrap_err().contains("No module named shop.web"));
+    // The hint.
+    starts(sandbox.program(&["python", "-m", "store.web"])).unwrap();
+    succeed(&mut build(&format!("{output}-renamed"), &["--cmd=python -m store.web"]));
 }
 
 /// Scripts by their first bytes. All but `plain.sh` are executable.

@@ -104,3 +104,31 @@ fn a_command_that_cannot_prepare_stops_the_build() {
     let (_, said) = project("[1]").ends(1, &["build"]);
     assert!(said.contains("`prepare` in [tool.pybundle]: expected a string or an array of strings"), "{said}");
 }
+
+/// A project that is a package is built after its commands: what they write into it is in the wheel.
+#[test]
+fn what_a_command_prepares_is_in_the_wheel_of_a_package() {
+    let collect = COLLECT.replace("'static", "'src/shop/static");
+    let configuration = format!(
+        "{SHOP}[build-system]\nrequires = [\"uv_build\"]\nbuild-backend = \"uv_build\"\n\
+         [tool.pybundle]\nfrozen = true\nprepare = [[\"python3\", \"collect.py\", \"red\"]]\n"
+    );
+    let project = TestProject::new(&[
+        ("pyproject.toml", &configuration),
+        ("collect.py", &collect),
+        ("src/shop/__init__.py", ""),
+        ("src/shop/app.py", "def handler(event, context): ...\n"),
+    ]);
+    let css = |flags: &[&str]| {
+        project.run(&[&["lambda", "--handler=shop.app.handler", "--runtime=3.12", "--provenance"], flags].concat());
+        let mut archive =
+            zip::ZipArchive::new(fs::File::open(project.0.path().join("dist/shop.zip")).unwrap()).unwrap();
+        std::io::read_to_string(archive.by_name("shop/static/site.css").unwrap()).unwrap()
+    };
+    assert_eq!(css(&[]), "body { color: red }\n");
+    let statement: Value = serde_json::from_str(&project.0.read("dist/shop.zip.provenance.json")).unwrap();
+    let made = statement["predicate"]["runDetails"]["byproducts"].as_array().unwrap();
+    assert!(made.iter().any(|file| file["name"] == "src/shop/static/site.css"), "{made:?}");
+    // The wheel that was built before is not that of the new files.
+    assert_eq!(css(&["--prepare", "python3 collect.py blue"]), "body { color: blue }\n");
+}

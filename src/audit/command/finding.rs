@@ -126,6 +126,7 @@ impl fmt::Display for StartFinding {
             StartProblem::Forbidden { path, user, access } => {
                 write!(formatter, "the user {user} may not {access} {path}")
             }
+            StartProblem::MissingModule(MissingModule { hidden: Some(hidden), .. }) => write!(formatter, "{hidden}"),
             StartProblem::MissingModule(missing) => {
                 let MissingModule { module, python, .. } = missing;
                 write!(formatter, "the module `{module}` is neither in the artifact nor in Python {python}")

@@ -27,7 +27,7 @@ use resolve::{ModuleResolution, ModuleResolver};
 use source::{Import, ImportCondition, ModuleSource};
 pub(crate) use started::{CommandModules, ModuleUse, SearchedSince, StartedModule};
 
-use super::command::StartFinding;
+use super::command::{StartFinding, StartProblem};
 use super::handler::ImportRoot;
 use super::literal_path::PathStart;
 use super::search::{self, SearchDirectory};
@@ -198,7 +198,7 @@ impl<'t> ImportAudit<'_, 't> {
         let outcomes: Vec<Vec<ImportOutcome>> = modules.iter().map(|module| checker.outcomes(module)).collect();
         let (entries, entry) = reachable::entries(&mut checker, self.started);
         let reach = reachable::reach(&mut checker, &outcomes, entries);
-        let starts = checker.starts(&self.command.named);
+        let mut starts = checker.starts(&self.command.named);
         checker.use_started();
         let unloaded = checker.unloaded(&outcomes, &reach, self.broken_extensions);
         let used = std::mem::take(&mut checker.used);
@@ -210,7 +210,15 @@ impl<'t> ImportAudit<'_, 't> {
         }
         findings.extend(self.findings(&modules, &outcomes, &reach, false));
         unreached.extend(self.findings(&modules, &outcomes, &reach, true));
-        remedies::add_hidden(self, findings.iter_mut().chain(&mut unreached));
+        let imported = findings.iter_mut().chain(&mut unreached).filter_map(|finding| match finding {
+            ImportFinding::MissingModule(missing) => Some(missing),
+            _ => None,
+        });
+        let named = starts.iter_mut().filter_map(|start| match &mut start.problem {
+            StartProblem::MissingModule(missing) => Some(missing),
+            _ => None,
+        });
+        remedies::add_hidden(self, imported.chain(named));
         let own = modules.into_iter().zip(reach).map(|(module, reach)| OwnModule {
             path: module.path,
             name: module.name,

@@ -1,6 +1,6 @@
 //! Hints for a missing module, from its name and the files of the artifact.
 
-use super::finding::{ImportFinding, MissingModule, SourceLine};
+use super::finding::{MissingModule, SourceLine};
 use super::known_modules::{self, StandardModule};
 use super::{ImportAudit, top};
 use crate::audit::handler::ImportRoot;
@@ -54,10 +54,9 @@ pub(super) fn missing<'n>(
 }
 
 /// Finds modules that are missing because something else is imported in their place, and replaces their hints.
-pub(super) fn add_hidden<'f>(imports: &ImportAudit, findings: impl Iterator<Item = &'f mut ImportFinding>) {
+pub(super) fn add_hidden<'f>(imports: &ImportAudit, missing: impl Iterator<Item = &'f mut MissingModule>) {
     let directories: Vec<SearchDirectory> = imports.roots.iter().map(SearchDirectory::of).collect();
-    for finding in findings {
-        let ImportFinding::MissingModule(missing) = finding else { continue };
+    for missing in missing {
         if let Some(hidden) = search::hidden_portion(&directories, &missing.module, imports.python) {
             missing.remedies = hidden.hints();
             missing.hidden = Some(Box::new(hidden));

@@ -85,8 +85,17 @@ impl ModuleSource {
             when: ImportCondition::Always,
             fallback_for: Vec::new(),
             paths: PathEvaluator::of_module(0, "", body, &constants),
+            lazy: Vec::new(),
+            lazy_modules: lazy_modules(body, python),
+            used: BTreeSet::new(),
         };
         collector.visit_body(body);
+        for (at, name) in &collector.lazy {
+            if !collector.used.contains(name) {
+                let import = &mut collector.source.imports[*at];
+                import.when = import.when.max(ImportCondition::Conditional);
+            }
+        }
         collector.source
     }
 
@@ -105,9 +114,24 @@ struct ImportCollector<'a> {
     when: ImportCondition,
     fallback_for: Vec<Range<usize>>,
     paths: PathEvaluator<'a>,
+    /// The positions of lazy imports, and the names that they bind: the module is imported when the name is used first
+    /// ([PEP 810](https://peps.python.org/pep-0810/)).
+    lazy: Vec<(usize, String)>,
+    /// The modules whose imports are lazy without the keyword.
+    lazy_modules: BTreeSet<&'a str>,
+    /// The names that are used whenever the module is imported.
+    used: BTreeSet<String>,
 }
 
 impl ImportCollector<'_> {
+    /// Notes that the last import is lazy.
+    fn note_lazy(&mut self, is_lazy: bool, bound: &str) {
+        let module = self.source.imports.last().map_or("", |import| &import.module);
+        if (is_lazy || self.lazy_modules.contains(module)) && self.when == ImportCondition::Always {
+            self.lazy.push((self.source.imports.len() - 1, bound.to_owned()));
+        }
+    }
+
     fn within(&mut self, when: ImportCondition, visit: impl FnOnce(&mut Self)) {
         let outer = self.when;
         self.when = outer.max(when);
@@ -244,6 +268,8 @@ impl<'a> Visitor<'a> for ImportCollector<'_> {
             Stmt::Import(import) => {
                 for alias in &import.names {
                     self.add_import(alias.range.start().to_usize(), 0, &alias.name, None);
+                    let top = alias.name.split('.').next().unwrap_or_default();
+                    self.note_lazy(import.is_lazy, alias.asname.as_ref().map_or(top, |name| name.as_str()));
                 }
             }
             Stmt::ImportFrom(import) => {
@@ -251,6 +277,7 @@ impl<'a> Visitor<'a> for ImportCollector<'_> {
                 for alias in &import.names {
                     let name = Some(alias.name.as_str()).filter(|name| *name != "*");
                     self.add_import(import.range.start().to_usize(), import.level, module, name);
+                    self.note_lazy(import.is_lazy, alias.asname.as_ref().unwrap_or(&alias.name).as_str());
                 }
             }
             Stmt::FunctionDef(function) => {
@@ -276,6 +303,15 @@ impl<'a> Visitor<'a> for ImportCollector<'_> {
         }
     }
 
+    /// Annotations are evaluated when they are asked for since Python 3.14 ([PEP 649](https://peps.python.org/pep-0649/)).
+    fn visit_annotation(&mut self, annotation: &'a Expr) {
+        if self.python.minor >= 14 {
+            self.within(ImportCondition::Conditional, |collector| collector.visit_expr(annotation));
+        } else {
+            self.visit_expr(annotation);
+        }
+    }
+
     fn visit_expr(&mut self, expression: &'a Expr) {
         match expression {
             Expr::StringLiteral(literal) => self.add_mention(literal.value.to_str(), false),
@@ -284,6 +320,9 @@ impl<'a> Visitor<'a> for ImportCollector<'_> {
             }
             Expr::Attribute(attribute) if attribute.ctx == ExprContext::Store => {
                 self.source.set_attributes.insert(attribute.attr.to_string());
+            }
+            Expr::Name(name) if self.when == ImportCondition::Always && name.ctx == ExprContext::Load => {
+                self.used.insert(name.id.to_string());
             }
             Expr::Attribute(attribute) if self.when == ImportCondition::Always => {
                 if let Expr::Name(name) = &*attribute.value {
@@ -302,6 +341,20 @@ impl<'a> Visitor<'a> for ImportCollector<'_> {
         }
         visitor::walk_expr(self, expression);
     }
+}
+
+/// Returns the modules that `__lazy_modules__` lists (PEP 810), which older versions of Python do not know.
+fn lazy_modules(body: &[Stmt], python: PythonVersion) -> BTreeSet<&str> {
+    let assignments = body.iter().filter_map(Stmt::as_assign_stmt).filter(|assignment| {
+        python.minor >= 15 && assignment.targets.iter().any(|target| last_name(target) == Some("__lazy_modules__"))
+    });
+    let listed = assignments.flat_map(|assignment| match &*assignment.value {
+        Expr::List(ast::ExprList { elts, .. })
+        | Expr::Tuple(ast::ExprTuple { elts, .. })
+        | Expr::Set(ast::ExprSet { elts, .. }) => elts.iter().filter_map(text).collect(),
+        _ => Vec::new(),
+    });
+    listed.collect()
 }
 
 /// Returns the package that a computed name of a module begins with: `f"plugins.{name}"`, `"plugins." + name` or
@@ -362,117 +415,4 @@ pub(super) fn is_dotted(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(source: &str) -> ModuleSource {
-        ModuleSource::read(source.as_bytes(), PythonVersion { major: 3, minor: 12 }).unwrap()
-    }
-
-    /// Returns the only import of a module named `m`.
-    fn when(source: &str) -> Option<ImportCondition> {
-        let source = read(source);
-        let mut found = source.imports.iter().filter(|import| import.module == "m");
-        let when = found.next().map(|import| import.when);
-        assert_eq!(found.next(), None);
-        when
-    }
-
-    #[test]
-    fn imports_have_a_condition() {
-        use ImportCondition::{Always, Conditional, Guarded};
-        for (source, expected) in [
-            ("import m", Some(Always)),
-            ("from m import a", Some(Always)),
-            ("class C:\n    import m", Some(Always)),
-            ("with a:\n    import m", Some(Always)),
-            ("if a:\n    import m", Some(Conditional)),
-            ("if a:\n    pass\nelse:\n    import m", Some(Conditional)),
-            ("if sys.version_info >= (3, 11):\n    import m", Some(Always)),
-            ("if sys.version_info < (3, 11):\n    import m", None),
-            ("if sys.version_info >= (3, 11):\n    pass\nelse:\n    import m", None),
-            ("if sys.version_info < (3, 11):\n    pass\nelse:\n    import m", Some(Always)),
-            ("if a:\n    pass\nelif sys.platform == 'linux':\n    import m", Some(Conditional)),
-            ("if TYPE_CHECKING:\n    import m", None),
-            ("if __name__ == '__main__':\n    import m", None),
-            ("def f():\n    import m", Some(Conditional)),
-            ("async def f():\n    import m", Some(Conditional)),
-            ("f = lambda: __import__('m')", Some(Conditional)),
-            ("try:\n    import m\nexcept ImportError:\n    m = None", Some(Guarded)),
-            ("try:\n    import m\nexcept (KeyError, ModuleNotFoundError):\n    pass", Some(Guarded)),
-            ("try:\n    import m\nexcept:\n    pass", Some(Guarded)),
-            ("try:\n    import m\nexcept builtins.Exception:\n    pass", Some(Guarded)),
-            ("try:\n    import m\nexcept KeyError:\n    pass", Some(Always)),
-            ("try:\n    import m\nexcept ImportError as e:\n    raise E from e", Some(Always)),
-            ("try:\n    import m\nfinally:\n    pass", Some(Always)),
-            ("try:\n    def f():\n        import m\nexcept ImportError:\n    pass", Some(Guarded)),
-            ("with suppress(ImportError):\n    import m", Some(Guarded)),
-            ("with contextlib.suppress(KeyError):\n    import m", Some(Always)),
-            ("if importlib.util.find_spec('x'):\n    import m", Some(Guarded)),
-            ("importlib.import_module('m')", Some(Always)),
-            ("importlib.import_module(m)", None),
-            ("importlib.import_module('not a name')", None),
-        ] {
-            assert_eq!(when(source), expected, "{source}");
-        }
-    }
-
-    #[test]
-    fn an_import_in_an_except_is_a_fallback_for_those_in_the_try() {
-        let source = read(
-            "import z\ntry:\n    import a, b\nexcept ImportError:\n    try:\n        import c\n    except ImportError:\n        import m\n",
-        );
-        let fallback = source.imports.iter().find(|import| import.module == "m").unwrap();
-        assert_eq!(
-            (fallback.line, fallback.when, &fallback.fallback_for[..]),
-            (8, ImportCondition::Always, &[1..3, 3..4][..])
-        );
-    }
-
-    #[test]
-    fn relative_imports_have_a_level_and_a_name() {
-        let source = read("from . import a, b\nfrom ..x.y import *\nimportlib.import_module('.z', __package__)\n");
-        let imports: Vec<_> =
-            source.imports.iter().map(|import| (import.level, &*import.module, import.name.as_deref())).collect();
-        assert_eq!(imports, [(1, "", Some("a")), (1, "", Some("b")), (2, "x.y", None), (1, "z", None)]);
-    }
-
-    #[test]
-    fn directories_that_are_added_to_the_search_path_are_collected() {
-        for (source, added, elsewhere) in [
-            ("import sys\nsys.path.append('lib')", 1, false),
-            ("import sys, os\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))", 1, false),
-            ("import sys\nsys.path.extend(['a', 'b'])", 2, false),
-            ("import sys\nsys.path += ['a', os.environ['LIB']]", 1, true),
-            ("import site\ndef f():\n    site.addsitedir('vendor')", 1, false),
-            ("from sys import path\npath.append('/mnt/efs')", 0, true),
-            ("path = []\npath.append('lib')", 0, false),
-        ] {
-            let source_of = read(source);
-            assert_eq!(
-                (source_of.search_directories.len(), source_of.searches_elsewhere),
-                (added, elsewhere),
-                "{source}"
-            );
-        }
-    }
-
-    #[test]
-    fn packages_of_computed_imports_are_collected() {
-        for source in ["f'plugins.{name}'", "'plugins.' + name", "'plugins.%s' % name", "'plugins.{}'.format(name)"] {
-            let source = read(&format!("importlib.import_module({source})"));
-            assert_eq!(source.computed_imports.iter().collect::<Vec<_>>(), ["plugins"]);
-        }
-        for source in ["importlib.import_module(name)", "importlib.import_module(f'{__name__}.{name}')"] {
-            assert_eq!(read(source).computed_imports.iter().collect::<Vec<_>>(), [""]);
-        }
-        assert!(read("importlib.import_module('plugins.first')").computed_imports.is_empty());
-    }
-
-    #[test]
-    fn strings_that_may_name_modules_are_collected() {
-        let source = read("APPS = ['shop', 'shop.apps.Config']\nrun('main:app', \"two words\")\n");
-        assert_eq!(source.mentions.iter().collect::<Vec<_>>(), ["main", "shop", "shop.apps.Config"]);
-        assert_eq!(source.mentions_in_lists.iter().collect::<Vec<_>>(), ["shop", "shop.apps.Config"]);
-    }
-}
+mod tests;

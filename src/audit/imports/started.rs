@@ -146,12 +146,11 @@ impl<'a> ImportChecker<'a> {
             None => {}
         }
         let package: Vec<_> = file.package_directory().into_iter().collect();
-        let may_exist = names.incomplete.is_some()
-            || name.starts_with("__")
-            || self.resolver.has_submodule(&package, name)
-            || resolve::creates_modules(file);
-        if may_exist {
+        if names.incomplete.is_some() || name.starts_with("__") || resolve::creates_modules(file) {
             return None;
+        }
+        if self.resolver.has_submodule(&package, name) {
+            return Some(StartProblem::NotCallable { path, attribute, kind: "a module" });
         }
         let in_module = remedies::similar(name, names.iter().map(|(name, _)| name));
         let in_module = in_module.into_iter().map(|name| format!("{}:{name}", started.module));
