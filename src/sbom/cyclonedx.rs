@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::license::License;
 use super::metadata::{DistributionMetadata, Person};
 use super::origin::ComponentOrigin;
-use super::{BaseImage, SbomComponent, SbomContents, TOOL, identifier, serialize, set};
+use super::{BaseImage, SbomComponent, SbomContents, SystemPackageComponent, TOOL, identifier, serialize, set};
 use crate::digest::{Algorithm, Digest};
 use crate::name::DistributionName;
 
@@ -32,7 +32,8 @@ pub(super) fn render(contents: &SbomContents) -> Vec<u8> {
         "tools": { "components": [{ "type": "application", "name": name, "version": version }] },
     });
     set(&mut metadata, "timestamp", contents.created.map(|time| time.to_string()));
-    let components = contents.base.iter().map(base).chain(contents.components.iter().map(component));
+    let packages = contents.packages.iter().map(system_package);
+    let components = contents.base.iter().map(base).chain(packages).chain(contents.components.iter().map(component));
     let mut document = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -82,6 +83,20 @@ fn base(base: &BaseImage) -> Value {
     });
     set(&mut value, "purl", base.purl());
     value
+}
+
+fn system_package(package: &SystemPackageComponent) -> Value {
+    let digest = hash(&package.sha256.into());
+    json!({
+        "type": "library",
+        "bom-ref": package.purl(),
+        "name": package.name,
+        "version": package.version,
+        "purl": package.purl(),
+        "scope": "required",
+        "hashes": [digest],
+        "externalReferences": [{ "type": "distribution", "url": package.url, "hashes": [digest] }],
+    })
 }
 
 /// Returns the `bom-ref` of a base image.
@@ -153,9 +168,15 @@ fn hash(digest: &Digest) -> Value {
 fn dependencies(contents: &SbomContents) -> Vec<Value> {
     let base = contents.base.as_ref().map(reference);
     let mut depends_on: Vec<String> = base.iter().cloned().collect();
+    let requested = contents.packages.iter().filter(|package| package.is_requested);
+    depends_on.extend(requested.map(SystemPackageComponent::purl));
     depends_on.extend(purls(&contents.project.requires, &contents.components));
     let mut entries = vec![json!({ "ref": contents.project.purl(), "dependsOn": depends_on })];
     entries.extend(base.map(|base| json!({ "ref": base, "dependsOn": [] })));
+    entries.extend(contents.packages.iter().map(|package| {
+        let required = contents.packages.iter().filter(|other| package.requires.contains(&other.name));
+        json!({ "ref": package.purl(), "dependsOn": required.map(SystemPackageComponent::purl).collect::<Vec<_>>() })
+    }));
     entries.extend(contents.components.iter().map(
         |component| json!({ "ref": component.purl(), "dependsOn": purls(&component.requires, &contents.components) }),
     ));

@@ -15,6 +15,7 @@ mod metadata;
 mod origin;
 pub mod provenance;
 mod spdx;
+mod system_package;
 
 use std::collections::BTreeSet;
 
@@ -24,6 +25,7 @@ use uuid::Uuid;
 
 pub(crate) use metadata::DistributionMetadata;
 pub(crate) use origin::{ComponentOrigin, FetchedFile};
+pub(crate) use system_package::SystemPackageComponent;
 
 use crate::digest::Sha256;
 use crate::image::Timestamp;
@@ -72,6 +74,8 @@ pub(crate) struct SbomContents {
     pub(crate) base: Option<BaseImage>,
     /// The installed distributions except the project, ordered by name.
     pub(crate) components: Vec<SbomComponent>,
+    /// The operating-system packages that were put on the base, in the order in which they are configured.
+    pub(crate) packages: Vec<SystemPackageComponent>,
     /// The value of `SOURCE_DATE_EPOCH`, the only source of a creation time.
     pub(crate) created: Option<Timestamp>,
 }

@@ -108,17 +108,32 @@ fn git(url: &str) -> String {
 
 /// Returns a package URL with sorted qualifiers.
 pub(super) fn purl(ty: &str, name: &str, version: Option<&str>, qualifiers: &[(&'static str, String)]) -> String {
+    purl_of(ty, None, name, version, qualifiers)
+}
+
+/// Returns a package URL with a namespace and sorted qualifiers.
+pub(super) fn purl_of(
+    ty: &str,
+    namespace: Option<&str>,
+    name: &str,
+    version: Option<&str>,
+    qualifiers: &[(&'static str, String)],
+) -> String {
     // Fails only if the name is empty, or the type or a key is invalid. These are valid names and constants.
-    try_purl(ty, name, version, qualifiers).unwrap_or_else(|_| format!("pkg:{ty}/unknown"))
+    try_purl(ty, namespace, name, version, qualifiers).unwrap_or_else(|_| format!("pkg:{ty}/unknown"))
 }
 
 fn try_purl(
     ty: &str,
+    namespace: Option<&str>,
     name: &str,
     version: Option<&str>,
     qualifiers: &[(&'static str, String)],
 ) -> Result<String, packageurl::Error> {
     let mut purl = PackageUrl::new(ty, name)?;
+    if let Some(namespace) = namespace {
+        purl.with_namespace(namespace)?;
+    }
     if let Some(version) = version {
         purl.with_version(version)?;
     }

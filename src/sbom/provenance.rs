@@ -111,6 +111,8 @@ pub(crate) struct ProvenanceParameters {
     pub(crate) layer: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) base: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) apt: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -167,7 +169,7 @@ pub(crate) fn statement(
     }))
 }
 
-/// Returns the inputs of the build: the project, its lock, the base and each distribution.
+/// Returns the inputs of the build: the project, its lock, the base, each package and each distribution.
 fn dependencies(contents: &SbomContents, locks: Vec<Value>) -> Vec<Value> {
     let project = dependency(&contents.project.name, &contents.project.purl(), &contents.project.origin);
     let base = contents.base.as_ref().map(|base| {
@@ -179,7 +181,11 @@ fn dependencies(contents: &SbomContents, locks: Vec<Value>) -> Vec<Value> {
         .components
         .iter()
         .filter_map(|component| dependency(component.name.as_str(), &component.purl(), &component.origin));
-    project.into_iter().chain(locks).chain(base).chain(components).collect()
+    let packages = contents.packages.iter().map(|package| {
+        let name = package.url.rsplit('/').next().unwrap_or_default();
+        json!({ "name": name, "uri": package.url, "digest": digest_set(&[package.sha256.into()]) })
+    });
+    project.into_iter().chain(locks).chain(base).chain(packages).chain(components).collect()
 }
 
 /// Returns the source of a distribution, or `None` if it has no digest.

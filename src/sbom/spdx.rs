@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::license::License;
 use super::metadata::{DistributionMetadata, Person};
 use super::origin::ComponentOrigin;
-use super::{BaseImage, SbomComponent, SbomContents, TOOL, identifier, serialize, set};
+use super::{BaseImage, SbomComponent, SbomContents, SystemPackageComponent, TOOL, identifier, serialize, set};
 use crate::digest::{Algorithm, Digest};
 use crate::name::DistributionName;
 
@@ -25,6 +25,7 @@ pub(super) fn render(contents: &SbomContents) -> Vec<u8> {
     let mut licenses = BTreeMap::new();
     let mut packages = vec![project(contents, &mut licenses)];
     packages.extend(contents.base.as_ref().map(base));
+    packages.extend(contents.packages.iter().map(system_package));
     packages.extend(contents.components.iter().map(|component| package(component, &mut licenses)));
     let title = match &contents.project.version {
         Some(version) => format!("{}-{version}", contents.project.name),
@@ -111,6 +112,29 @@ fn base(base: &BaseImage) -> Value {
     value
 }
 
+fn system_package(package: &SystemPackageComponent) -> Value {
+    json!({
+        "SPDXID": system_reference(&package.name),
+        "name": package.name,
+        "versionInfo": package.version,
+        "primaryPackagePurpose": "LIBRARY",
+        "externalRefs": [package_url(&package.purl())],
+        "packageFileName": package.url.rsplit('/').next().unwrap_or_default(),
+        "checksums": [checksum(&package.sha256.into())],
+        "supplier": UNKNOWN,
+        "downloadLocation": package.url,
+        "filesAnalyzed": false,
+        "licenseConcluded": UNKNOWN,
+        "licenseDeclared": UNKNOWN,
+        "copyrightText": UNKNOWN,
+    })
+}
+
+/// Returns the SPDXID of an operating-system package, whose name may contain `+` and `_`.
+fn system_reference(name: &str) -> String {
+    format!("SPDXRef-Deb-{}", token(&name.replace('+', "-plus").replace('_', "-underscore")))
+}
+
 /// Adds the metadata of a distribution and its origin.
 fn describe(
     value: &mut Value,
@@ -195,6 +219,14 @@ fn reference(name: &DistributionName) -> String {
 fn relationships(contents: &SbomContents) -> Vec<Value> {
     let mut all = vec![relationship(DOCUMENT, "DESCRIBES", PROJECT)];
     all.extend(contents.base.iter().map(|_| relationship(PROJECT, "DESCENDANT_OF", BASE)));
+    for package in &contents.packages {
+        let own = system_reference(&package.name);
+        if package.is_requested {
+            all.push(relationship(PROJECT, "DEPENDS_ON", &own));
+        }
+        let required = package.requires.iter().map(|name| relationship(&own, "DEPENDS_ON", &system_reference(name)));
+        all.extend(required);
+    }
     let project = contents.project.requires.iter();
     all.extend(project.map(|name| relationship(PROJECT, "DEPENDS_ON", &reference(name))));
     for component in &contents.components {

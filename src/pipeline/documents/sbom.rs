@@ -1,6 +1,7 @@
 //! The contents of an artifact's SBOM and provenance statement.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::ArtifactDocument;
 use super::origin::origin;
@@ -17,6 +18,7 @@ use crate::report::DocumentKind;
 use crate::sbom::provenance::{self, LockFile, ProvenanceParameters, ProvenanceSubject};
 use crate::sbom::{
     self, BaseImage, ComponentOrigin, DistributionMetadata, SbomComponent, SbomContents, SbomFormat, SbomProject,
+    SystemPackageComponent,
 };
 use crate::settings::{DocumentSettings, Settings};
 use crate::wheel::Wheel;
@@ -27,6 +29,10 @@ pub(crate) struct DocumentSources<'a> {
     pub plan: &'a Plan<'a>,
     pub distributions: &'a [InstalledDistribution<'a>],
     pub base: Option<BaseImage>,
+    /// What was put on the base.
+    pub packages: Vec<SystemPackageComponent>,
+    /// The lock of these packages, if there are any.
+    pub apt_lock: Option<PathBuf>,
     pub parameters: ProvenanceParameters,
 }
 
@@ -110,7 +116,7 @@ impl DocumentSources<'_> {
 
     /// Returns the name and the digest of the lock, or of each requirements file that was given.
     fn locks(&self) -> Result<Vec<LockFile>, BuildError> {
-        let locks = self.plan.project.paths.iter().map(|path| {
+        let locks = self.plan.project.paths.iter().chain(&self.apt_lock).map(|path| {
             let bytes = limited_reader::read_regular_file(path, LARGEST_LOCK).map_err(BuildError::reading(path))?;
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             Ok(LockFile { name, sha256: Sha256::of(&bytes) })
@@ -163,6 +169,7 @@ impl DocumentSources<'_> {
             },
             base: self.base.clone(),
             components,
+            packages: self.packages.clone(),
             created: self.settings.created,
         })
     }

@@ -49,7 +49,15 @@ pub(crate) fn beside_zip(
         layer: settings.layer.is_some(),
         ..parameters(&settings.common, plan)
     };
-    let sources = DocumentSources { settings: &settings.documents, plan, distributions, base: None, parameters };
+    let sources = DocumentSources {
+        settings: &settings.documents,
+        plan,
+        distributions,
+        base: None,
+        packages: Vec::new(),
+        apt_lock: None,
+        parameters,
+    };
     let subjects = finished.iter().zip(outputs).map(|((_, finished), (_, path))| ProvenanceSubject {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         sha256: finished.sha256,

@@ -50,18 +50,21 @@ impl ChosenPlatform {
 }
 
 impl ImageChoice {
-    /// Returns the files of the base that tell which image it is, or the reference that may stand for another one tomorrow
-    /// and the digest that it stands for today.
+    /// Returns the files that tell which image the base is and what is put on it, and the reference that may stand for another
+    /// base tomorrow with the digest that it stands for today.
     pub(super) fn noted_base(&self) -> (Vec<PathBuf>, Option<(String, Sha256)>) {
+        let packages = self.platforms.iter().filter_map(|platform| platform.packages.as_ref());
+        let mut files: Vec<PathBuf> = packages.map(|packages| packages.lock.clone()).collect();
         match &self.choice {
-            BaseChoice::Scratch => (Vec::new(), None),
+            BaseChoice::Scratch => (files, None),
             BaseChoice::File(file) => {
                 let is_layout = file.format == ImageFormat::Layout;
-                (vec![if is_layout { file.path.join(INDEX) } else { file.path.clone() }], None)
+                files.push(if is_layout { file.path.join(INDEX) } else { file.path.clone() });
+                (files, None)
             }
             BaseChoice::Registry(reference) => {
                 let moving = self.base.digest.filter(|_| !self.base.is_pinned);
-                (Vec::new(), moving.map(|digest| (reference.to_string(), digest)))
+                (files, moving.map(|digest| (reference.to_string(), digest)))
             }
         }
     }

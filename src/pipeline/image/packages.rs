@@ -13,10 +13,15 @@ use crate::pipeline::apt::{self, FetchedPackage, PackagesError, SystemLayerOptio
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::layer_build::{self, BuiltLayer};
 use crate::pipeline::plan::LockedProject;
+use crate::sbom::SystemPackageComponent;
 use crate::settings::{AptSettings, ImageSettings};
 
 /// The packages on the base of one platform.
 pub(crate) struct SystemPackages {
+    /// The path of apt.lock.
+    pub lock: PathBuf,
+    /// The operating system and its version, as os-release has them.
+    system: (String, Option<String>),
     /// In the order of configuration.
     pub packages: Vec<InstalledPackage>,
     /// Lowest first.
@@ -29,8 +34,33 @@ pub(crate) struct SystemPackages {
 #[derive(Debug, Clone)]
 pub(crate) struct InstalledPackage {
     pub locked: LockedPackage,
+    /// The URL of the archive.
+    uri: String,
+    /// The names of the packages that it depends on.
+    requires: Vec<String>,
     /// Whether the project requests it.
     pub is_requested: bool,
+}
+
+impl SystemPackages {
+    /// Returns the packages as SBOMs have them.
+    pub(super) fn components(&self) -> Vec<SystemPackageComponent> {
+        let components = self.packages.iter().map(|package| {
+            let locked = &package.locked;
+            SystemPackageComponent {
+                name: locked.name.to_string(),
+                version: locked.version.to_string(),
+                architecture: locked.architecture.to_string(),
+                system: self.system.clone(),
+                source: (locked.source.to_string(), locked.source_version.to_string()),
+                url: format!("{}/{}", package.uri.trim_end_matches('/'), locked.filename),
+                sha256: locked.sha256,
+                is_requested: package.is_requested,
+                requires: package.requires.clone(),
+            }
+        });
+        components.collect()
+    }
 }
 
 /// Puts the requested packages on a base.
@@ -51,11 +81,16 @@ pub(super) fn install(
     let path = lock_path(project);
     let lock = AptLock::read(&path)?.ok_or_else(|| PackagesError::NoLock(path.clone()))?;
     let architecture = debian_architecture(base)?;
-    let closure = closure(&lock, path, requested, &architecture, database_digest(base, &system)?)?;
+    let closure = closure(&lock, path.clone(), requested, &architecture, database_digest(base, &system)?)?;
     let mut packages = Vec::with_capacity(closure.members.len());
     for member in &closure.members {
         if let Some(package) = lock.package(member, &architecture) {
-            packages.push(InstalledPackage { locked: package.clone(), is_requested: member.requested });
+            packages.push(InstalledPackage {
+                locked: package.clone(),
+                uri: lock.release(package).map(|release| release.uri.clone()).unwrap_or_default(),
+                requires: member.depends.iter().map(ToString::to_string).collect(),
+                is_requested: member.requested,
+            });
         }
     }
     let fetched = fetch(&packages, bases)?;
@@ -72,7 +107,18 @@ pub(super) fn install(
     let size = laid.layers.iter().map(|layer| layer.tree.files.size()).sum();
     let layers = layer_build::of_packages(laid.layers, settings.compression, bases.cache)?;
     base.packages = layers.iter().map(|built| (built.layer.clone(), built.holds.clone())).collect();
-    Ok(Some(SystemPackages { packages, layers, size }))
+    Ok(Some(SystemPackages { lock: path, system: os_release(&system), packages, layers, size }))
+}
+
+/// Returns the operating system of a base and its version
+/// ([os-release(5)](https://manpages.debian.org/os-release.5)); an empty base becomes Debian.
+fn os_release(system: &BaseSystem) -> (String, Option<String>) {
+    let text = system.text("etc/os-release").map(|text| String::from_utf8_lossy(&text.bytes)).unwrap_or_default();
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+        Some(line.trim_matches(['"', '\'']).to_owned())
+    };
+    (value("ID").unwrap_or_else(|| "debian".to_owned()), value("VERSION_ID"))
 }
 
 /// Returns the path of the lock: in the project's directory if it is there, or else in that of its workspace.

@@ -7,6 +7,7 @@ use crate::image::{Base, Blob, OciArtifact, referrer};
 use crate::pipeline::BuildError;
 use crate::pipeline::documents::{ArtifactDocument, DocumentSources, parameters};
 use crate::pipeline::image::chosen::ImageChoice;
+use crate::pipeline::image::packages::SystemPackages;
 use crate::pipeline::image::platform::PlatformBuild;
 use crate::report::DocumentReport;
 use crate::sbom::provenance::{ProvenanceParameters, ProvenanceSubject};
@@ -48,10 +49,22 @@ pub(super) fn attach(
         let parameters = ProvenanceParameters {
             command: "image",
             base: chosen.base.name.clone(),
+            apt: settings.apt.requested.iter().map(ToString::to_string).collect(),
             ..parameters(&settings.common, plan)
         };
         let base = base_image(&chosen.choice, &platform.base);
-        let sources = DocumentSources { settings: &settings.documents, plan, distributions, base, parameters };
+        let installed = platform.packages.as_ref();
+        let packages = installed.map(SystemPackages::components).unwrap_or_default();
+        let apt_lock = installed.map(|installed| installed.lock.clone());
+        let sources = DocumentSources {
+            settings: &settings.documents,
+            plan,
+            distributions,
+            base,
+            packages,
+            apt_lock,
+            parameters,
+        };
         let (name, digest) = (plan.name(), image.manifest.digest);
         let subjects = [ProvenanceSubject { name: name.clone(), sha256: digest }];
         for document in sources.documents(&settings.common, digest, &subjects)? {
