@@ -9,7 +9,7 @@ use crate::index::FileFinder;
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::{Bases, FoundBase};
 use crate::pipeline::image::command;
-use crate::pipeline::image::packages::{self, SystemPackages};
+use crate::pipeline::image::packages::{self, PackageStage, SystemPackages};
 use crate::pipeline::plan::python::{self, newest_supported};
 use crate::pipeline::plan::{self, LockedProject};
 use crate::platform::{
@@ -100,6 +100,7 @@ pub(super) fn choose(
     project: &LockedProject,
     bases: &Bases,
     finder: &FileFinder,
+    stage: PackageStage,
 ) -> Result<ImageChoice, BuildError> {
     let profile = profile(&settings.common)?;
     if let Some(architecture) = settings.platforms.iter().find(|wanted| !profile.architectures.contains(wanted)) {
@@ -116,7 +117,7 @@ pub(super) fn choose(
     let (target, reason, choice, base, candidates) = match settings.base.clone() {
         Some(choice) => {
             let base = bases.find(&choice)?;
-            let candidates = platform_candidates(settings, project, bases, &base)?;
+            let candidates = platform_candidates(settings, project, bases, &base, stage)?;
             let mut versions: Vec<_> =
                 candidates.iter().flat_map(|candidate| &candidate.pythons).map(|python| python.version).collect();
             versions.sort_unstable();
@@ -131,7 +132,7 @@ pub(super) fn choose(
             check_selection(settings, project, &target)?;
             let choice = base_of_profile(&settings.common, &target)?;
             let base = bases.find(&choice)?;
-            let candidates = platform_candidates(settings, project, bases, &base)?;
+            let candidates = platform_candidates(settings, project, bases, &base, stage)?;
             (target, reason, choice, base, candidates)
         }
     };
@@ -194,11 +195,12 @@ fn platform_candidates(
     project: &LockedProject,
     bases: &Bases,
     found: &FoundBase,
+    stage: PackageStage,
 ) -> Result<Vec<PlatformCandidate>, BuildError> {
     let mut candidates = Vec::with_capacity(settings.platforms.len());
     for &architecture in &settings.platforms {
         let mut base = bases.base(found, architecture)?;
-        let packages = packages::install(settings, project, bases, &mut base)?;
+        let packages = packages::install(settings, project, bases, &mut base, stage)?;
         let pythons = bases.pythons(&base)?;
         candidates.push(PlatformCandidate { architecture, base, pythons, packages });
     }

@@ -39,6 +39,7 @@ use crate::image::{BlobError, OciArtifact, OciImage, index, manifest};
 use crate::index::FileFinder;
 use crate::pipeline::image::base::{Bases, FoundBase};
 use crate::pipeline::image::load::LoadDestination;
+use crate::pipeline::image::packages::PackageStage;
 use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
 use crate::pipeline::image::remote_cache::RemoteCache;
 use crate::pipeline::image::report::BuiltImage;
@@ -101,7 +102,7 @@ fn build(
     let finder = origins.finder(cache, reporter);
     let files = outputs::files(settings, &project)?;
     let engine = LoadDestination::find(settings)?;
-    let chosen = choose(settings, &project, &bases, &finder)?;
+    let chosen = choose(settings, &project, &bases, &finder, PackageStage::Installed)?;
     let mut plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
     plans.iter_mut().for_each(|plan| plan.prepared = prepared.clone());
     selecting.finish();
@@ -197,7 +198,7 @@ pub(crate) fn plan_image(
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, reporter);
     let files = outputs::files(settings, &project)?;
-    let chosen = choose(settings, &project, &bases, &finder)?;
+    let chosen = choose(settings, &project, &bases, &finder, PackageStage::Planned)?;
     let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
     let fetch = &origins.fetch;
     plans.iter().try_for_each(|plan| planned::check(plan, common, fetch, &finder, &session.cache, reporter))?;
@@ -232,7 +233,7 @@ pub(crate) fn noted_plan(settings: &ImageSettings, projects: &ProjectCache) -> R
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, reporter);
     let files = outputs::files(settings, &project)?;
-    let chosen = choose(settings, &project, &bases, &finder)?;
+    let chosen = choose(settings, &project, &bases, &finder, PackageStage::Planned)?;
     let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
     Ok(project.is_locked_by_files.then(|| plan_digest(&plans, &chosen.reason)))
 }

@@ -1,13 +1,13 @@
 //! Puts the operating-system packages that apt.lock names on a base.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::apt::PackageRequest;
-use crate::apt::lock::{APT_LOCK, AptLock, ArchitectureClosure, LockedPackage};
+use crate::apt::lock::{APT_LOCK, AptLock, ClosureMember, LockedPackage};
 use crate::debian::{DebianArchitecture, InvalidDebianArchitecture};
 use crate::digest::Sha256;
-use crate::image::Base;
 use crate::image::system::BaseSystem;
+use crate::image::{Base, python};
 use crate::pipeline::BuildError;
 use crate::pipeline::apt::{self, FetchedPackage, PackagesError, SystemLayerOptions};
 use crate::pipeline::image::base::Bases;
@@ -63,6 +63,14 @@ impl SystemPackages {
     }
 }
 
+/// How far packages are put on a base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PackageStage {
+    /// They are locked; they are put on the base only if it has no Python, because they may have it.
+    Planned,
+    Installed,
+}
+
 /// Puts the requested packages on a base.
 ///
 /// # Errors
@@ -72,27 +80,27 @@ pub(super) fn install(
     project: &LockedProject,
     bases: &Bases,
     base: &mut Base,
+    stage: PackageStage,
 ) -> Result<Option<SystemPackages>, BuildError> {
     let AptSettings { requested, unconfigured } = &settings.apt;
     if requested.is_empty() {
         return Ok(None);
     }
-    let system = bases.system(base)?;
     let path = lock_path(project);
     let lock = AptLock::read(&path)?.ok_or_else(|| PackagesError::NoLock(path.clone()))?;
     let architecture = debian_architecture(base)?;
-    let closure = closure(&lock, path.clone(), requested, &architecture, database_digest(base, &system)?)?;
-    let mut packages = Vec::with_capacity(closure.members.len());
-    for member in &closure.members {
-        if let Some(package) = lock.package(member, &architecture) {
-            packages.push(InstalledPackage {
-                locked: package.clone(),
-                uri: lock.release(package).map(|release| release.uri.clone()).unwrap_or_default(),
-                requires: member.depends.iter().map(ToString::to_string).collect(),
-                is_requested: member.requested,
-            });
-        }
+    if stage == PackageStage::Planned && python::from_config(base).is_some() {
+        check_requested(&lock, &path, requested, &architecture)?;
+        return Ok(None);
     }
+    let system = bases.system(base)?;
+    let database = database_digest(base, &system)?;
+    let Some((_, closure)) = lock.closure(requested, &architecture, database) else {
+        check_requested(&lock, &path, requested, &architecture)?;
+        return Err(PackagesError::OtherBase { path, requested: requested.clone() }.into());
+    };
+    let packages = closure.members.iter().filter_map(|member| InstalledPackage::of(&lock, member, &architecture));
+    let packages: Vec<InstalledPackage> = packages.collect();
     let fetched = fetch(&packages, bases)?;
     let options = SystemLayerOptions {
         allow_unconfigured: unconfigured.iter().map(ToString::to_string).collect(),
@@ -100,14 +108,37 @@ pub(super) fn install(
         groups: closure.groups.clone(),
     };
     let laid = apt::layers(&fetched, &system, &options, bases.cache)?;
-    for upgraded in &laid.upgraded {
-        let apt::UpgradedPackage { name, from, to } = upgraded;
+    for apt::UpgradedPackage { name, from, to } in &laid.upgraded {
         bases.reporter.warn(&format!("{name} {from} of the base is replaced by {to}"));
     }
     let size = laid.layers.iter().map(|layer| layer.tree.files.size()).sum();
     let layers = layer_build::of_packages(laid.layers, settings.compression, bases.cache)?;
     base.packages = layers.iter().map(|built| (built.layer.clone(), built.holds.clone())).collect();
     Ok(Some(SystemPackages { lock: path, system: os_release(&system), packages, layers, size }))
+}
+
+impl InstalledPackage {
+    /// Returns a member of a closure with its package; `None` if it is from another lock.
+    fn of(lock: &AptLock, member: &ClosureMember, architecture: &DebianArchitecture) -> Option<Self> {
+        let locked = lock.package(member, architecture)?.clone();
+        let uri = lock.release(&locked)?.uri.clone();
+        let requires = member.depends.iter().map(ToString::to_string).collect();
+        Some(Self { locked, uri, requires, is_requested: member.requested })
+    }
+}
+
+/// Checks that a request is locked, over whatever base.
+fn check_requested(
+    lock: &AptLock,
+    path: &Path,
+    requested: &[PackageRequest],
+    architecture: &DebianArchitecture,
+) -> Result<(), PackagesError> {
+    let mut closures = lock.closures.iter().filter(|closure| closure.requested == requested);
+    if closures.any(|closure| closure.architectures.contains_key(architecture)) {
+        return Ok(());
+    }
+    Err(PackagesError::NotLocked { path: path.to_owned(), requested: requested.to_vec() })
 }
 
 /// Returns the operating system of a base and its version
@@ -138,28 +169,6 @@ pub(crate) fn database_digest(base: &Base, system: &BaseSystem) -> Result<Option
         None if base.layers.is_empty() => Ok(None),
         None => Err(PackagesError::NoDatabase { base: base.name.clone().unwrap_or_else(|| "this base".to_owned()) }),
     }
-}
-
-fn closure<'a>(
-    lock: &'a AptLock,
-    path: PathBuf,
-    requested: &[PackageRequest],
-    architecture: &DebianArchitecture,
-    database: Option<Sha256>,
-) -> Result<&'a ArchitectureClosure, PackagesError> {
-    if let Some((_, closure)) = lock.closure(requested, architecture, database) {
-        return Ok(closure);
-    }
-    let requested = requested.to_vec();
-    let is_requested = lock
-        .closures
-        .iter()
-        .any(|closure| closure.requested == requested && closure.architectures.contains_key(architecture));
-    Err(if is_requested {
-        PackagesError::OtherBase { path, requested }
-    } else {
-        PackagesError::NotLocked { path, requested }
-    })
 }
 
 /// Returns the architecture of a base, which Debian and OCI call the same.
