@@ -32,7 +32,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("git", &["limited_reader", "digest", "hints"]),
     ("tree", &["digest", "name"]),
     ("debian", &["hints", "limited_reader", "tree"]),
-    ("apt", &["debian", "digest", "hints", "limited_reader"]),
     ("archive", &["hints", "digest", "report", "temporary", "tree"]),
     ("wheel::filename", &["name"]),
     ("platform", &["hints", "name", "tree", "wheel::filename"]),
@@ -68,6 +67,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wheel::filename",
         ],
     ),
+    ("apt", &["cache", "debian", "digest", "fetch", "hints", "limited_reader", "lock", "redact", "report"]),
     ("repository", &["hints", "cache", "git", "lock", "redact", "report"]),
     (
         "index",

@@ -1,6 +1,13 @@
 //! Packages of the operating system: the archives that have them, what is installed for a request, and the lock.
 
+pub mod archive;
+mod distribution;
 pub mod lock;
+pub mod packages;
 mod request;
+pub mod resolve;
+mod source;
 
+pub use distribution::{DebianDistribution, UnsupportedDistribution};
 pub use request::{InvalidPackageRequest, PackageRequest};
+pub use source::{AptSource, ConfiguredAptSource, SignedBy, merge_sources};

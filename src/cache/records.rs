@@ -50,6 +50,8 @@ pub(crate) enum RecordKind {
     ZipStart,
     /// The files of a .deb, which are deflated in a blob, by its digest.
     Deb,
+    /// The newest release of a suite of a Debian archive, by its URI and suite.
+    Release,
     /// The last zip on this machine that begins with these files, by the same.
     Zip,
 }
@@ -75,6 +77,7 @@ impl RecordKind {
             Self::LargeFile => "files",
             Self::ZipStart => "zip-starts",
             Self::Deb => "debs",
+            Self::Release => "releases",
             Self::Zip => "zips",
         }
     }
@@ -94,6 +97,7 @@ impl RecordKind {
             | Self::Interpreter
             | Self::Note
             | Self::LargeFile
+            | Self::Release
             | Self::ZipStart
             | Self::Deb
             | Self::Zip => false,

@@ -6,20 +6,31 @@
 
 mod ar;
 mod architecture;
+mod control;
 pub mod deb;
 mod fingerprint;
 mod installed_paragraph;
 mod member_stream;
 mod name;
+pub mod openpgp;
 mod path_filter;
 mod provided;
+mod relation;
+mod release;
+mod stanza;
+mod status;
 mod version;
 
 pub use architecture::{DebianArchitecture, InvalidDebianArchitecture};
+pub use control::{ControlError, ControlParagraph, ParagraphReader};
 pub use deb::{ControlFile, Deb, DebEntry, DebEntryKind, DebError, DebErrorKind, DebIdentity};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use installed_paragraph::{Conffile, InstalledState, installed_paragraph};
 pub use name::{InvalidPackageName, PackageName};
 pub use path_filter::PathFilter;
 pub(crate) use provided::{DebianRelease, apt_hint};
+pub use relation::{DebianDependency, InvalidRelation, PackageRelation, VersionOperator};
+pub use release::{IndexDigest, InvalidRelease, ReleaseFile};
+pub use stanza::{InvalidStanza, MultiArch, PackagePriority, PackageStanza};
+pub use status::{DpkgStatus, InvalidDpkgStatus};
 pub use version::{DebianVersion, InvalidDebianVersion};

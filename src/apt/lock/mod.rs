@@ -50,6 +50,7 @@ use crate::debian::{DebianArchitecture, DebianVersion, Fingerprint, PackageName}
 use crate::digest::Sha256;
 
 pub use error::AptLockError;
+pub(super) use read::is_path_of_deb;
 
 /// The file name of the lock.
 pub const APT_LOCK: &str = "apt.lock";

@@ -236,7 +236,7 @@ impl ArchitectureClosure {
 }
 
 /// Tells whether a path stays below the archive's URI, and is that of a .deb file.
-fn is_path_of_deb(path: &str) -> bool {
+pub(in crate::apt) fn is_path_of_deb(path: &str) -> bool {
     path.ends_with(".deb")
         && path.split('/').all(|part| !part.is_empty() && part != ".." && part != ".")
         && !path.contains(|character: char| character.is_control() || "\\?#".contains(character))
