@@ -58,6 +58,11 @@ const BUILD_VARIABLES: &[EnvironmentVariable] = &[
         "POETRY_HTTP_BASIC_<NAME>_USERNAME, POETRY_HTTP_BASIC_<NAME>_PASSWORD",
         "The same, where the variables of uv are not set",
     ),
+    variable(
+        "UV_CREDENTIALS_DIR",
+        "The directory of what `uv auth login` stores [default: ~/.local/share/uv/credentials]",
+    ),
+    variable("POETRY_CONFIG_DIR", "The directory of Poetry's auth.toml [default: ~/.config/pypoetry]"),
     variable("NETRC", "The file with further credentials [default: ~/.netrc]"),
     variable("PATH", "Where uv, git, the keyring command, credential helpers and Python interpreters are found"),
     variable("UV_PYTHON_INSTALL_DIR, XDG_DATA_HOME, PYENV_ROOT", "Where further Python interpreters are found"),

@@ -1,4 +1,4 @@
-//! Credentials of indexes: from URLs, from uv's and Poetry's environment variables, from Poetry's auth.toml, from a
+//! Credentials of indexes: from URLs, from uv's and Poetry's environment variables, from Poetry's auth.toml, from uv's store, from a
 //! `.netrc`, and from the `keyring` command.
 //!
 //! Credentials are sent only to the scheme, host and port that they belong to
@@ -58,7 +58,9 @@ impl BasicAuth {
 pub struct IndexCredentials {
     indexes: Vec<(IndexUrl, Option<BasicAuth>)>,
     netrc: HashMap<String, Authenticator>,
-    /// Why the `.netrc`, or Poetry's file, cannot be read.
+    /// The credentials that uv stores, by the URL of their service.
+    stored: Vec<(Url, BasicAuth)>,
+    /// Why the `.netrc`, or the file of Poetry or uv, cannot be read.
     netrc_error: Option<String>,
     keyring: Option<Keyring>,
 }
@@ -94,7 +96,7 @@ impl IndexCredentials {
             Some(Err(error)) => (HashMap::new(), Some(error)),
             None => (HashMap::new(), None),
         };
-        Self { indexes: indexes.collect(), netrc, netrc_error, keyring: None }
+        Self { indexes: indexes.collect(), netrc, stored: Vec::new(), netrc_error, keyring: None }
     }
 
     /// Adds the credentials in Poetry's auth.toml, for named indexes without others. As with Poetry, the file has no effect if it
@@ -110,6 +112,17 @@ impl IndexCredentials {
         };
         for (index, login) in self.indexes.iter_mut().filter(|(_, login)| login.is_none()) {
             *login = index.name.as_ref().and_then(|name| logins.get(name)).cloned();
+        }
+        self
+    }
+
+    /// Adds the credentials that `uv auth login` stores in a file, for requests without others. The file need not exist; if it
+    /// cannot be read, the hints mention it.
+    #[must_use]
+    pub fn with_uv(mut self, store: &Path) -> Self {
+        match read_uv_store(store) {
+            Ok(stored) => self.stored = stored,
+            Err(error) => drop(self.netrc_error.get_or_insert(error)),
         }
         self
     }
@@ -137,6 +150,10 @@ impl IndexCredentials {
     /// Returns the credentials without those of the keyring.
     fn known_login(&self, url: &Url, index: Option<&Url>) -> Option<BasicAuth> {
         let netrc = url.host_str().and_then(|host| self.netrc.get(host)).map(BasicAuth::of_netrc);
+        let netrc = netrc.or_else(|| {
+            let fitting = self.stored.iter().filter(|(service, _)| fit(service, url, None).1 > 0);
+            fitting.max_by_key(|(service, _)| service.path().len()).map(|(_, login)| login.clone())
+        });
         let login = BasicAuth::of_url(url).or_else(|| {
             let known = self.indexes.iter().filter(|(known, login)| login.is_some() && is_same_realm(&known.url, url));
             // `max_by_key` returns the last of equals, so this is the first.
@@ -224,16 +241,50 @@ fn read_poetry_auth(path: &Path) -> Result<BTreeMap<String, BasicAuth>, String> 
         password: String,
     }
 
-    let text = match limited_reader::read_regular_text(path, LARGEST_PROJECT_FILE) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
-    };
-    // The parser's own message quotes the line, which may have a password.
-    let auth: PoetryAuth =
-        toml::from_str(&text).map_err(|_| format!("cannot read {}: it has a syntax error", path.display()))?;
+    let Some(text) = read_login_file(path)? else { return Ok(BTreeMap::new()) };
+    let auth: PoetryAuth = toml::from_str(&text).map_err(|_| syntax_error(path))?;
     let logins = auth.http_basic.into_iter();
     Ok(logins.map(|(name, PoetryLogin { username, password })| (name, BasicAuth { username, password })).collect())
+}
+
+/// Reads the logins that uv stores in its `credentials.toml`. Tokens are not for indexes.
+fn read_uv_store(path: &Path) -> Result<Vec<(Url, BasicAuth)>, String> {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct UvStore {
+        credential: Vec<UvCredential>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct UvCredential {
+        service: Url,
+        scheme: Option<String>,
+        #[serde(default)]
+        username: String,
+        #[serde(default)]
+        password: String,
+    }
+
+    let Some(text) = read_login_file(path)? else { return Ok(Vec::new()) };
+    let store: UvStore = toml::from_str(&text).map_err(|_| syntax_error(path))?;
+    let basic = store.credential.into_iter().filter(|login| login.scheme.as_deref().is_none_or(|it| it == "basic"));
+    Ok(basic
+        .map(|UvCredential { service, username, password, .. }| (service, BasicAuth { username, password }))
+        .collect())
+}
+
+/// Returns the text of a file with logins, or `None` if it does not exist.
+fn read_login_file(path: &Path) -> Result<Option<String>, String> {
+    match limited_reader::read_regular_text(path, LARGEST_PROJECT_FILE) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+    }
+}
+
+/// Returns that a file is malformed, without the parser's own message: it quotes the line, which may have a password.
+fn syntax_error(path: &Path) -> String {
+    format!("cannot read {}: it has a syntax error", path.display())
 }
 
 /// Ranks an index for a file: by whether it is the one in the lock, then by the length of the common path.

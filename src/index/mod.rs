@@ -16,6 +16,7 @@ mod page_cache;
 mod pages;
 pub(crate) mod requires_python;
 mod search;
+mod versions;
 
 use std::collections::BTreeSet;
 use std::fmt;

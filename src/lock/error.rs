@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::requirements::RequirementsError;
-use super::{ForeignTool, LockFormat};
+use super::{ForeignTool, LockFormat, WantedWheel};
 use crate::name::DistributionName;
 use crate::platform::PythonVersion;
 
@@ -236,7 +236,9 @@ pub enum LockError {
         target: String,
         /// What is available instead.
         available: String,
-        /// What would help.
+        /// The distribution, if another version of it may have a wheel.
+        wanted: Option<Box<WantedWheel>>,
+        /// What would help besides.
         hints: Vec<String>,
     },
     /// A pylock.toml selects a distribution of which it lists no files.

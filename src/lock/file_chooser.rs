@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::error::{LockError, list};
 use super::hints::python_hint;
 use super::{
-    DistributionFiles, DistributionSource, LockedWheel, PinnedDistribution, SelectedDistribution, SelectedSource,
-    Selection,
+    DistributionFiles, DistributionSource, FileLocation, LockedWheel, PinnedDistribution, SelectedDistribution,
+    SelectedSource, Selection, WantedWheel,
 };
 use crate::name::{DistributionName, InvalidName};
 use crate::platform::{CompatibilityTag, CompatibilityTags, LambdaProfile, ProfileKind, TargetPlatform};
@@ -249,7 +249,6 @@ impl<'a> FileChooser<'a> {
             None => {}
         }
         if !is_compatible {
-            hints.push(format!("lock a version of {name} that has a wheel for the target"));
             hints.extend(python_hint(&self.compatible_pythons(wheels), "for which it has a wheel"));
         }
         LockError::NoCompatibleFile {
@@ -264,6 +263,13 @@ impl<'a> FileChooser<'a> {
                 }
                 _ => self.available(wheels, sdist.as_ref().map(|sdist| sdist.file.filename.as_str())),
             },
+            wanted: pinned.version.as_ref().filter(|_| !is_compatible).map(|version| {
+                let index = wheels.iter().find_map(|wheel| match &wheel.location {
+                    FileLocation::Url { index, .. } => index.clone(),
+                    FileLocation::Path(_) => None,
+                });
+                Box::new(WantedWheel { name: name.clone(), version: version.clone(), index, known: None })
+            }),
             hints,
         }
     }

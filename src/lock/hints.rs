@@ -83,7 +83,13 @@ impl Hints for LockError {
                     .to_owned(),
             ],
             Self::NoFiles { path, .. } => vec![format!("regenerate the lock with {} for the target", lock_command(path))],
-            Self::NoCompatibleFile { hints, .. } => hints.clone(),
+            Self::NoCompatibleFile { wanted, hints, .. } => {
+                let mut hints = hints.clone();
+                // Allowing what is there precedes it; another Python comes last.
+                let at = hints.iter().take_while(|hint| hint.starts_with("allow ")).count();
+                hints.splice(at..at, wanted.iter().map(|wanted| wanted.hint()));
+                hints
+            }
             Self::BuildNotAllowed { package } => {
                 vec![format!(
                     "allow {package} to be built: it is excluded by --no-build, --no-build-package or --only-binary"

@@ -28,6 +28,7 @@ mod selection;
 mod sources;
 mod toml_syntax;
 mod uv;
+mod wanted_wheel;
 
 pub use error::{Inconsistency, LockError};
 pub use file_chooser::{DistributionSet, FileChooser, FormatControl};
@@ -40,6 +41,7 @@ pub use selection::{
     Selection,
 };
 use sources::LockSource;
+pub use wanted_wheel::WantedWheel;
 
 /// A parsed lock file.
 #[derive(Debug)]

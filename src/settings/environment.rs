@@ -106,6 +106,8 @@ pub(crate) struct IndexCredentialSources {
     pub(crate) netrc: Option<PathBuf>,
     /// Poetry's auth.toml, which may not exist.
     pub(crate) poetry_auth: Option<PathBuf>,
+    /// The file in which `uv auth login` stores credentials, which may not exist.
+    pub(crate) uv_store: Option<PathBuf>,
 }
 
 /// The variables of uv that set options of indexes, of which the first of each list is uv's newer name.
@@ -187,6 +189,10 @@ impl Environment {
             index_credentials: IndexCredentialSources {
                 variables: variables.with_prefixes(&["UV_", "POETRY_HTTP_BASIC_"]),
                 netrc,
+                uv_store: variables
+                    .path("UV_CREDENTIALS_DIR")
+                    .or_else(|| Some(data.as_ref()?.join("uv/credentials")))
+                    .map(|directory| directory.join("credentials.toml")),
                 poetry_auth: poetry_directory(&variables, home).map(|directory| directory.join("auth.toml")),
             },
             registry_credentials: KeychainOptions::resolve(variables.pairs(), home),

@@ -114,7 +114,15 @@ fn every_source_of_credentials_works_and_gives_the_same_zip() {
     let plain = index.url("");
     let with_index = format!("--index-url {plain}");
     type Prepare<'a> = &'a dyn Fn(&mut Command) -> &mut Command;
-    let cases: [(&str, &str, Prepare); 7] = [
+    let poetry = index
+        .write("poetry/auth.toml", &format!("[http-basic.mine]\nusername = \"{USER}\"\npassword = '{PASSWORD}'\n"));
+    let uv_store = index.folder.path().join("uv");
+    succeed(
+        Command::new("uv")
+            .args(["auth", "login", "--quiet", &plain, "--username", USER, "--password", PASSWORD])
+            .env("UV_CREDENTIALS_DIR", &uv_store),
+    );
+    let cases: [(&str, &str, Prepare); 9] = [
         ("a flag", "", &|command| command.args(["--index-url", &index.url(&login)])),
         ("a further index", "", &|command| command.args(["--extra-index-url", &index.url(&login)])),
         ("uv's variable", "", &|command| command.env("UV_DEFAULT_INDEX", index.url(&login))),
@@ -127,6 +135,10 @@ fn every_source_of_credentials_works_and_gives_the_same_zip() {
             command.env("LOGIN", format!("{USER}:{encoded}")).env("PLACE", place)
         }),
         (".netrc", &with_index, &|command| command.env("NETRC", &netrc)),
+        ("Poetry's auth.toml", "", &|command| {
+            command.env("UV_INDEX", format!("mine={plain}")).env("POETRY_CONFIG_DIR", poetry.parent().unwrap())
+        }),
+        ("what `uv auth login` stores", &with_index, &|command| command.env("UV_CREDENTIALS_DIR", &uv_store)),
         ("keyring", "", &|command| {
             let url = index.url(&format!("{USER}@"));
             command.args(["--keyring-provider", "subprocess", "--index-url", &url]).env("PATH", &search_path)

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::command::pybundle;
+use crate::support::command::{pybundle, succeed};
 use crate::support::uv::Project;
 
 /// A command that ends with a hint.
@@ -108,6 +108,19 @@ const CASES: &[HintCase] = &[
         hint: "check the paths of --find-links and of the indexes",
         followed: (&[("wheels/README", "")], &["plan", "--find-links=wheels"]),
     },
+    HintCase {
+        files: &[("requirements-dev.txt", "")],
+        arguments: &["lambda", "--group=dev"],
+        hint: "pass the requirements file that pins `dev` with --lock, for instance requirements-dev.txt or \
+               requirements/dev.txt",
+        followed: (&[], &["lambda", "--lock=requirements.txt", "--lock=requirements-dev.txt"]),
+    },
+    HintCase {
+        files: &[],
+        arguments: &["image", "--audit", "--user=1:nosuch", "--cmd=/absent", "--allow-missing=/absent"],
+        hint: "name the group by its number",
+        followed: (&[], &["image", "--audit", "--user=1:5", "--cmd=/absent", "--allow-missing=/absent"]),
+    },
 ];
 
 /// Returns the command in a project with these files; an image has only what the case is about.
@@ -157,4 +170,83 @@ fn what_follows_a_hint_about_files_succeeds() {
     assert!(said.ends_with("\nhint: run `pybundle verify` to list all problems\n"), "{said}");
     let (is_valid, said) = run(&["verify", "app.zip"]);
     assert!(!is_valid && said.contains("verification of app.zip failed"), "{said}");
+}
+
+#[test]
+fn what_follows_a_hint_about_a_project_succeeds() {
+    let pyproject = "[project]\nname = \"shop\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n\
+                     [project.optional-dependencies]\na = [\"shop\"]\nb = [\"shop\"]\n\
+                     [tool.uv]\nconflicts = [[{ extra = \"a\" }, { extra = \"b\" }]]\n\
+                     [tool.pybundle.target.api]\nkind = \"lambda\"\n";
+    let project = Project::new(&[("pyproject.toml", pyproject), ("app.py", "")]);
+    project.uv(&["lock", "--quiet"]);
+    for arguments in [
+        &["init", "--quiet", "."][..],
+        &["add", "--all"],
+        &["-c", "user.name=Ann", "-c", "user.email=ann@host.example", "commit", "--quiet", "--message=First"],
+        &["tag", "v1"],
+    ] {
+        succeed(Command::new("git").args(arguments).current_dir(project.path()));
+    }
+    let run = |arguments: &[&str]| {
+        let output = pybundle(arguments).current_dir(project.path()).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let profile = succeed(&mut pybundle(&["profile", "show", "python3.12"]));
+    project.write("mine.toml", profile.replace("\"x86_64\", \"arm64\"", "\"x86_64\"").as_bytes());
+    for (arguments, hint, followed) in [
+        (
+            &["build", "--list", "--changed-since=nonsense"][..],
+            "name a commit, a tag or a branch; `git fetch` gets those of the remote",
+            &[&["build", "--list", "--changed-since=v1"][..], &["build", "--list", "--changed-since=HEAD"]][..],
+        ),
+        (
+            &["lambda", "--extra=a", "--extra=b"],
+            "select only one of them",
+            &[&["lambda", "--extra=a"], &["lambda", "--extra=b"]],
+        ),
+        (
+            &["lambda", "--profile=mine.toml", "--arch=arm64"],
+            "run `pybundle profile list` to see the available profiles",
+            &[&["profile", "list"]],
+        ),
+    ] {
+        let (is_built, said) = run(arguments);
+        assert!(!is_built && said.ends_with(&format!("\nhint: {hint}\n")), "{arguments:?}: {said}");
+        for followed in followed {
+            let (is_built, said) = run(followed);
+            assert!(is_built, "{followed:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_hint_about_references_succeeds() {
+    let project = Project::new(&[("app.py", ""), ("requirements.txt", "")]);
+    let run = |arguments: &[&str]| {
+        let output = pybundle(arguments).current_dir(project.path()).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert!(run(&IMAGE).0);
+    // A layout with two images.
+    for tag in ["1", "2"] {
+        succeed(
+            Command::new("skopeo")
+                .args(["--insecure-policy", "copy", "--quiet", "oci:image", &format!("oci:both:{tag}")])
+                .current_dir(project.path()),
+        );
+    }
+    let index = project.read("both/index.json");
+    let digest = index.split("sha256:").nth(1).unwrap().split('"').next().unwrap();
+    // The second is another one.
+    assert!(run(&[&IMAGE[..], &["--label=a=b"]].concat()).0);
+    succeed(
+        Command::new("skopeo")
+            .args(["--insecure-policy", "copy", "--quiet", "oci:image", "oci:both:2"])
+            .current_dir(project.path()),
+    );
+    let (_, said) = run(&["inspect", "oci:both"]);
+    assert!(said.ends_with("\nhint: select one, as in oci:DIR:NAME or oci:DIR@sha256:…\n"), "{said}");
+    assert!(run(&["inspect", "oci:both:2"]).0);
+    assert!(run(&["inspect", &format!("oci:both@sha256:{digest}")]).0);
 }

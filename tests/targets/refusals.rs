@@ -304,3 +304,42 @@ fn uvs_variables_alone_name_indexes() {
     let said = fail(project.command(&build).env("UV_INDEX", "./own=index"));
     assert!(said.contains("an index name consists of ASCII letters, digits, `-`, `_` and `.`"), "{said}");
 }
+
+/// The hint names versions that have a wheel, as far as an index or a directory of wheels tells.
+#[test]
+fn a_missing_wheel_names_versions_that_have_one() {
+    let project = TestProject::new(&[("requirements.txt", "numbers==1.0\n"), ("app.py", "")]);
+    for name in [
+        "numbers-0.9-py3-none-any.whl",
+        "numbers-1.0-cp39-cp39-manylinux_2_17_x86_64.whl",
+        "numbers-1.1-cp39-cp39-manylinux_2_17_x86_64.whl",
+        "numbers-1.2-py3-none-any.whl",
+        "numbers-2.0-py3-none-any.whl",
+        "numbers-2.1rc1-py3-none-any.whl",
+    ] {
+        let (_, rest) = name.split_once('-').unwrap();
+        let version = rest.split('-').next().unwrap();
+        project.0.write(&format!("wheels/{name}"), &wheel_with("numbers", version, &[]));
+    }
+    let flags = ["lambda", "--runtime=3.12", "--no-index", "--find-links=wheels"];
+    let (_, said) = project.ends(1, &flags);
+    let expected = "hint: lock another version of numbers: 0.9, 1.2 and 2.0 have a wheel for the target\n";
+    assert!(
+        said.contains("numbers 1.0 has no wheel for cp312 on manylinux_2_34_x86_64") && said.contains(expected),
+        "{said}"
+    );
+    // The hint.
+    for version in ["0.9", "1.2", "2.0"] {
+        project.0.write("requirements.txt", format!("numbers=={version}\n").as_bytes());
+        project.run(&flags);
+        project.0.write("requirements.txt", b"numbers==1.0\n");
+    }
+    let (_, said) = project.ends(1, &[&flags[..], &["--offline"]].concat());
+    assert!(said.contains("hint: lock a version of numbers that has a wheel for the target\n"), "{said}");
+    // Without a version that has one, the hint does not send anybody to look for it.
+    for version in ["0.9", "1.2", "2.0", "2.1rc1"] {
+        std::fs::remove_file(project.0.path().join(format!("wheels/numbers-{version}-py3-none-any.whl"))).unwrap();
+    }
+    let (_, said) = project.ends(1, &flags);
+    assert!(said.contains("hint: replace numbers: no version of it has a wheel for the target\n"), "{said}");
+}

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::index::FileFinder;
 use crate::lock::{
-    DistributionFiles, DistributionSource, FileChooser, FileLocation, FormatControl, SelectedDistribution,
+    DistributionFiles, DistributionSource, FileChooser, FileLocation, FormatControl, LockError, SelectedDistribution,
     SelectedSource, Selection,
 };
 use crate::pipeline::BuildError;
@@ -29,7 +29,8 @@ pub(super) fn choose(
     let directories: Vec<PathBuf> = find_links.iter().filter_map(|url| url.to_file_path().ok()).collect();
     prefer(&mut selection, &directories);
     warn_of_unusable(&selection, reporter);
-    let selected = FileChooser::new(target, formats).choose(selection)?;
+    let selected = FileChooser::new(target, formats).choose(selection);
+    let selected = selected.map_err(|error| with_versions(error, finder, target))?;
     for (misfit, sdist) in selected.iter().filter_map(|selected| match &selected.source {
         SelectedSource::Sdist(sdist) => Some((selected.incompatibility.as_ref()?, &sdist.file.filename)),
         _ => None,
@@ -37,6 +38,14 @@ pub(super) fn choose(
         reporter.warn(&format!("{misfit}: it is built from {sdist} (--no-build makes this an error)"));
     }
     Ok(selected)
+}
+
+/// Adds the versions that have a wheel for the target to the error about one that has none.
+fn with_versions(mut error: LockError, finder: &FileFinder, target: &TargetPlatform) -> LockError {
+    if let LockError::NoCompatibleFile { wanted: Some(wanted), .. } = &mut error {
+        wanted.known = finder.versions_with_wheels(&wanted.name, &wanted.version, wanted.index.as_ref(), target);
+    }
+    error
 }
 
 /// Warns of wheels whose names cannot be parsed, where there are other files: without any, the error names them.

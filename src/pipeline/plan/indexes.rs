@@ -53,6 +53,10 @@ fn fetch_options(
         Some(path) => credentials.with_poetry(path),
         None => credentials,
     };
+    let credentials = match &sources.uv_store {
+        Some(path) => credentials.with_uv(path),
+        None => credentials,
+    };
     let keyring = settings.fetch.keyring_provider.as_deref().or(environment.indexes.keyring_provider());
     let keyring = keyring.or(project.uv.keyring_provider.as_deref()).map(str::parse).transpose()?;
     let credentials = match keyring.unwrap_or_default() {
