@@ -13,6 +13,7 @@ mod search;
 pub(crate) mod startup;
 pub(crate) mod system_needs;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use command::StartFinding;
@@ -22,6 +23,7 @@ use libraries::LibraryFinding;
 use startup::ShadowedModule;
 use system_needs::MissingSystemNeed;
 
+use crate::debian;
 use crate::hints::{self, Hints};
 
 /// A problem that an audit found.
@@ -61,6 +63,17 @@ impl AuditFinding {
         match self {
             Self::Import(ImportFinding::Replaced(replaced)) => Some(&replaced.path),
             _ => None,
+        }
+    }
+
+    /// Returns the operating-system packages that have what is missing.
+    fn packages(&self) -> Vec<&'static str> {
+        match self {
+            Self::Library(finding) => finding.packages(),
+            Self::Start(finding) => finding.package().into_iter().collect(),
+            Self::Import(_) | Self::DataFile(_) | Self::Shadowed(_) | Self::Unreached(_) | Self::SystemNeed(_) => {
+                Vec::new()
+            }
         }
     }
 
@@ -104,6 +117,10 @@ impl Hints for AuditFailures {
             if !hints.contains(&hint) {
                 hints.push(hint);
             }
+        }
+        let packages: BTreeSet<&str> = self.0.iter().flat_map(AuditFinding::packages).collect();
+        if !packages.is_empty() {
+            hints.push(debian::apt_hint(packages));
         }
         let flags: Vec<String> = self
             .0

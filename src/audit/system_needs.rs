@@ -97,7 +97,7 @@ impl fmt::Display for MissingSystemNeed {
                     SystemNeedKind::Executable => release.package_of_program(name),
                     SystemNeedKind::Library => None,
                 };
-                formatter.write_str(&apt_hint(package.unwrap_or(need.debian_package)))
+                formatter.write_str(&apt_hint([package.unwrap_or(need.debian_package)]))
             }
             (None, SystemKind::Lambda) => formatter.write_str("a layer can provide it"),
         }

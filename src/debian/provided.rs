@@ -66,9 +66,10 @@ impl fmt::Display for DebianRelease {
     }
 }
 
-/// Returns the hint to add a package to an image.
-pub(crate) fn apt_hint(package: &str) -> String {
-    format!("add {package} to the image: set `apt = [\"{package}\"]` in [tool.pybundle] and run `pybundle apt lock`")
+/// Returns the hint to add packages to an image.
+pub(crate) fn apt_hint<'a>(packages: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = packages.into_iter().map(|package| format!("\"{package}\"")).collect();
+    format!("add `apt = [{}]` to [tool.pybundle], and run `pybundle apt lock`", quoted.join(", "))
 }
 
 /// Returns the line of a sorted table that begins with a name.

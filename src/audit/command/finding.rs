@@ -21,6 +21,8 @@ pub(crate) enum StartProblem {
     /// An executable that is not on `PATH`, or a path.
     MissingExecutable {
         name: String,
+        /// The package of the base's release of Debian that has it.
+        package: Option<&'static str>,
         hints: Vec<String>,
     },
     /// A file that Python runs or that a server reads.
@@ -158,6 +160,16 @@ impl StartFinding {
             StartProblem::MissingExecutable { name, .. } => Some(name),
             StartProblem::MissingFile { path, .. } => Some(path),
             StartProblem::MissingModule(missing) => Some(&missing.module),
+            _ => None,
+        }
+    }
+}
+
+impl StartFinding {
+    /// Returns the package that has what is missing.
+    pub(crate) fn package(&self) -> Option<&'static str> {
+        match &self.problem {
+            StartProblem::MissingExecutable { package, .. } => *package,
             _ => None,
         }
     }

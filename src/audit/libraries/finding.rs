@@ -109,6 +109,11 @@ impl LibraryFinding {
         }
     }
 
+    /// Returns the packages that have the missing libraries.
+    pub(crate) fn packages(&self) -> Vec<&'static str> {
+        self.missing().iter().filter_map(|library| providers::package(library, self.kind)).collect()
+    }
+
     fn version_hint(&self) -> String {
         let newer = match self.kind {
             SystemKind::Lambda => "choose a newer runtime with --runtime",

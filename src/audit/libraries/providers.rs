@@ -1,7 +1,6 @@
 //! The distributions and Debian packages that provide the shared libraries which are missing most often.
 
 use super::SystemKind;
-use crate::debian;
 
 /// Prefixes of libraries that belong to the host's hardware: drivers, and what is built on them.
 ///
@@ -120,7 +119,15 @@ pub(super) fn stem(library: &str) -> &str {
     library.split_once(".so").map_or(library, |(stem, _)| stem)
 }
 
-/// Returns the hints for a missing library.
+/// Returns the package of the base's release of Debian that has a library.
+pub(super) fn package(library: &str, kind: SystemKind) -> Option<&'static str> {
+    match kind {
+        SystemKind::Image(release) => release?.package_of_library(library),
+        SystemKind::Lambda => None,
+    }
+}
+
+/// Returns the hints for a missing library, besides its [package](package).
 pub(super) fn hints(library: &str, kind: SystemKind) -> Vec<String> {
     if library.starts_with("libc.musl-") || library.starts_with("ld-musl-") {
         return vec!["it is compiled for Alpine Linux (musl): lock a wheel whose tag begins with manylinux".to_owned()];
@@ -132,9 +139,7 @@ pub(super) fn hints(library: &str, kind: SystemKind) -> Vec<String> {
         (SystemKind::Lambda, _) => Some(format!(
             "add the library to the project and pass `--include {library}:lib/{library}`, which Lambda's linker searches"
         )),
-        (SystemKind::Image(Some(release)), _) if release.package_of_library(library).is_some() => {
-            release.package_of_library(library).map(debian::apt_hint)
-        }
+        (SystemKind::Image(_), _) if package(library, kind).is_some() => None,
         (SystemKind::Image(_), Some(provider)) => Some(format!(
             "choose a base that has it with --base: `apt-get install {}` on Debian",
             provider.debian_package

@@ -79,7 +79,9 @@ pub(super) fn audit<'a>(
                     }
                 }
             },
-            StartProblem::MissingExecutable { name, hints } => *hints = remedies.of_executable(name),
+            StartProblem::MissingExecutable { name, package, hints } => {
+                *hints = remedies.of_executable(name, package.is_some());
+            }
             _ => {}
         }
         findings.push(start.into());

@@ -61,7 +61,8 @@ impl<'a> Remedies<'a> {
     }
 
     /// Suggests what to do about an executable that exists neither in the artifact nor in its base.
-    pub(super) fn of_executable(&mut self, program: &str) -> Vec<String> {
+    /// `has_package` tells whether the operating system of the base has a package with it.
+    pub(super) fn of_executable(&mut self, program: &str, has_package: bool) -> Vec<String> {
         let name = program.rsplit('/').next().unwrap_or(program);
         if let Ok(distribution) = name.parse::<DistributionName>() {
             let found = self.excluded(&distribution).or_else(|| self.offered(&distribution));
@@ -76,6 +77,7 @@ impl<'a> Remedies<'a> {
         let scripts = inventories.flat_map(|inventory| inventory.entry_points.iter().map(|script| &*script.name));
         match hints::nearest(name, scripts) {
             Some(script) => vec![hints::did_you_mean(script)],
+            None if has_package => Vec::new(),
             None => vec!["choose a base that has it with --base".to_owned()],
         }
     }

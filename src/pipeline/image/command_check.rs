@@ -4,7 +4,6 @@
 use std::io::Read;
 
 use crate::audit::command::{InterpreterProblem, StartProblem, Started, StartedKind};
-use crate::debian;
 use crate::pipeline::BuildError;
 use crate::pipeline::image::container_files::{ContainerFile, ContainerFiles};
 use crate::pipeline::image::container_user::ContainerUser;
@@ -57,8 +56,7 @@ impl CommandCheck<'_> {
             None if is_known => {
                 let release = self.files.base_files.known_release().filter(|_| !program.contains('/'));
                 let package = release.and_then(|release| release.package_of_program(program));
-                let hints = package.map(debian::apt_hint).into_iter().collect();
-                Some(StartProblem::MissingExecutable { name: program.to_owned(), hints })
+                Some(StartProblem::MissingExecutable { name: program.to_owned(), package, hints: Vec::new() })
             }
             _ => None,
         })
