@@ -2,7 +2,7 @@
 //!
 //! An entry refers to its content, which stays in the wheels: the memory of a tree depends on the number of files alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
+use std::collections::{BTreeMap, HashMap, btree_map};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -11,13 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flate2::read::DeflateDecoder;
-use pep440_rs::Version;
 
 use crate::digest::Sha256;
-use crate::name::DistributionName;
 
 pub(crate) mod access;
 mod deferred;
+mod origin;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -25,6 +24,7 @@ mod tests;
 pub use access::{FileAccess, FileMode, FileOwner, InvalidMode, InvalidOwner};
 pub use deferred::DeferredContent;
 pub(crate) use deferred::{KnownContent, MisstatedFile, SourceMarkers};
+pub use origin::{Distribution, FileOrigin, SystemPackage};
 pub use path::{InvalidPath, TreePath};
 
 /// The compression method of a zip entry (APPNOTE 4.4.5).
@@ -266,68 +266,6 @@ impl Read for ExtentReader<'_> {
             Err(error) => matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof),
         };
         if is_damaged { Err(DamagedFile { path: self.archive.to_owned() }.into()) } else { read }
-    }
-}
-
-/// An installed distribution.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Distribution {
-    /// The normalized name.
-    pub name: DistributionName,
-    /// The version in the wheel's metadata.
-    pub version: Version,
-}
-
-impl fmt::Display for Distribution {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.name, self.version)
-    }
-}
-
-/// An installed package of the operating system.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SystemPackage {
-    /// The name, for instance `libpq5`.
-    pub name: String,
-    /// The version in its control file.
-    pub version: String,
-}
-
-impl fmt::Display for SystemPackage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.name, self.version)
-    }
-}
-
-/// What a file belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FileOrigin {
-    /// An installed distribution.
-    Distribution(Arc<Distribution>),
-    /// A package of the operating system.
-    System(Arc<SystemPackage>),
-    /// The application's own files.
-    Application,
-}
-
-impl FileOrigin {
-    /// Tells whether the file is the application's or belongs to one of the project's own distributions.
-    pub(crate) fn is_own(&self, projects: &BTreeSet<&DistributionName>) -> bool {
-        match self {
-            Self::Distribution(distribution) => projects.contains(&distribution.name),
-            Self::System(_) => false,
-            Self::Application => true,
-        }
-    }
-}
-
-impl fmt::Display for FileOrigin {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Distribution(distribution) => distribution.fmt(formatter),
-            Self::System(package) => package.fmt(formatter),
-            Self::Application => formatter.write_str("the application"),
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod archive;
 mod distribution;
+pub mod effects;
 pub mod lock;
 pub mod packages;
 mod request;

@@ -4,12 +4,16 @@
 //!
 //! Specification: [Debian Policy](https://www.debian.org/doc/debian-policy/), [deb-version(7)](https://manpages.debian.org/deb-version.7).
 
+pub mod alternatives;
 mod ar;
 mod architecture;
+pub mod certificate_hash;
 mod control;
 pub mod deb;
 mod fingerprint;
 mod installed_paragraph;
+pub mod linker_cache;
+pub mod maintainer_script;
 mod member_stream;
 mod name;
 pub mod openpgp;

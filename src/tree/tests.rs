@@ -1,5 +1,7 @@
 //! Paths, collisions, and content from every source.
 
+use pep440_rs::Version;
+
 use super::*;
 
 fn file(distribution: &str, content: &str, access: FileAccess) -> TreeEntry {

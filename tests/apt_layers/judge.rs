@@ -52,6 +52,8 @@ impl Installation {
                 debs.join(format!("{name}_{}_{architecture}.deb", version.replace(':', "%3a")))
             })
             .collect();
+        let names: Vec<&str> = order.iter().map(|(name, _, _)| name.as_str()).collect();
+        let allow_unconfigured = if allow_unconfigured == ["*"] { names.as_slice() } else { allow_unconfigured };
         let started = std::time::Instant::now();
         let deflated = cache.join("apt-cache");
         let layers = lay_packages(Some(&archive), &debs, allow_unconfigured, &deflated, &output).unwrap();

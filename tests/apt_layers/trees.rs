@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
+use pybundle::apt::effects::omitted_paths;
 use sha2::{Digest, Sha256};
 
 use crate::roots::run;
@@ -27,6 +28,29 @@ const LOGS: [&str; 13] = [
     "var/log",
 ];
 
+/// Returns whether only real maintainer scripts make a path, and an image does not need it: what starts services, backups of
+/// the user database, and what the table of facts omits.
+fn is_generated(path: &str) -> bool {
+    const BACKUPS: [&str; 6] =
+        ["etc/group-", "etc/gshadow-", "etc/passwd-", "etc/shadow-", "run/adduser", "etc/.pwd.lock"];
+    let starts = [
+        "etc/systemd/",
+        "var/lib/systemd/",
+        "etc/rc0.d/",
+        "etc/rc1.d/",
+        "etc/rc2.d/",
+        "etc/rc3.d/",
+        "etc/rc4.d/",
+        "etc/rc5.d/",
+        "etc/rc6.d/",
+        "etc/rcS.d/",
+    ];
+    let omitted = omitted_paths();
+    BACKUPS.contains(&path)
+        || starts.iter().any(|start| path.starts_with(start))
+        || omitted.iter().any(|omitted| path == omitted || path.starts_with(&format!("{omitted}/")))
+}
+
 /// Returns every entry of a tree below a path, with all that distinguishes it but its times.
 pub fn listed(root: &Path) -> BTreeMap<String, String> {
     let capabilities = run(Command::new("getcap").arg("-r").arg(root));
@@ -45,7 +69,8 @@ pub fn listed(root: &Path) -> BTreeMap<String, String> {
         found.sort();
         for path in found {
             let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-            if LOGS.contains(&name.as_str()) || name == "proc" || name == "sys" || name == "dev" {
+            if is_generated(&name) || LOGS.contains(&name.as_str()) || name == "proc" || name == "sys" || name == "dev"
+            {
                 continue;
             }
             let metadata = path.symlink_metadata().unwrap();

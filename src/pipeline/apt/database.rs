@@ -59,6 +59,11 @@ impl<'a> PackageDatabase<'a> {
         field_of(paragraph, "Version").filter(|_| is_installed).map(str::to_owned)
     }
 
+    /// Returns the paragraph of a package, of the base or added.
+    pub(super) fn paragraph(&self, name: &str) -> Option<&str> {
+        self.paragraphs.iter().find(|((other, _), _)| other == name).map(|(_, paragraph)| paragraph.as_str())
+    }
+
     /// Returns the paths of a package in the base, without a slash at their beginning.
     pub(super) fn list(&self, name: &str, architecture: &str) -> Vec<String> {
         let names = [name.to_owned(), format!("{name}:{architecture}")];

@@ -8,7 +8,7 @@ use crate::digest::Sha256;
 use crate::pipeline::apt::SystemLayerError;
 use crate::pipeline::apt::closure_files::{ClosureFiles, PlacedContent};
 use crate::pipeline::apt::layers::FetchedPackage;
-use crate::pipeline::apt::packed::PackedPackage;
+use crate::pipeline::apt::system_state::SystemState;
 use crate::tree::{FileAccess, FileContent, FileOrigin, FileTree, SystemPackage, TreeEntry, TreePath};
 
 /// The version of the layers, a part of their keys: raised when the same packages give other layers.
@@ -18,9 +18,9 @@ const FORMAT: u32 = 1;
 pub(super) fn tree_of(
     group: &BTreeSet<usize>,
     packages: &[FetchedPackage],
-    packed: &[PackedPackage],
-    files: &ClosureFiles,
+    state: &SystemState,
 ) -> Result<LayerTree, SystemLayerError> {
+    let SystemState { files, packed, .. } = state;
     let origins: Vec<FileOrigin> = packages.iter().map(origin).collect();
     let mut tree = LayerTree::default();
     let mut hard_links: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -34,6 +34,9 @@ pub(super) fn tree_of(
                 let archive = Arc::clone(&packed[entry.package].pack);
                 let content = FileContent::Archived { archive, extent: file.extent.clone() };
                 let origin = origins[entry.package].clone();
+                if let Some(value) = state.capabilities.get(path) {
+                    tree.capabilities.insert(TreePath::of_system(path)?, value.clone());
+                }
                 insert(&mut tree.files, path, TreeEntry { access: entry.access, content, origin })?;
             }
         }

@@ -14,10 +14,12 @@ use crate::digest::Sha256;
 use crate::image::system::BaseSystem;
 use crate::pipeline::apt::SystemLayerError;
 use crate::pipeline::apt::closure_files::ClosureFiles;
-use crate::pipeline::apt::database::PackageDatabase;
+use crate::pipeline::apt::database::{DatabaseFile, PackageDatabase};
 use crate::pipeline::apt::layer_trees::{insert, keep_directories, key, tree_of};
 use crate::pipeline::apt::packed::{self, PackedPackage};
-use crate::tree::{FileAccess, FileContent, FileOrigin, TreeEntry, TreePath};
+use crate::pipeline::apt::system_state::SystemState;
+use crate::pipeline::apt::{effects, libraries};
+use crate::tree::{FileOrigin, TreeEntry, TreePath};
 
 /// From this size on a package has a layer of its own, in bytes as it is packed: an update of another package does not
 /// change it.
@@ -98,20 +100,36 @@ pub(crate) fn layers(
     let packed = pack_all(packages, cache)?;
     let filter = path_filter(base);
     let files = ClosureFiles::place(packages, &packed, base.files(), &filter)?;
+    let effects = effects::of_packages(packages, &packed, options)?;
     let mut database = PackageDatabase::new(base);
     let mut result = SystemLayers { omitted: files.omitted, ..SystemLayers::default() };
     let mut whiteouts: BTreeSet<String> = BTreeSet::new();
-    for (package, packed) in packages.iter().zip(&packed) {
+    for ((package, packed), effects) in packages.iter().zip(&packed).zip(&effects) {
         if let Some(from) = database.version(&package.name, &package.architecture) {
             whiteouts.extend(abandoned(package, packed, &files, &database, base));
             result.upgraded.push(UpgradedPackage { name: package.name.clone(), from, to: package.version.clone() });
         }
-        database.add(package, packed, InstalledState::Installed);
+        let state = match effects {
+            Some(effects) => {
+                let texts: Vec<String> = effects.iter().map(ToString::to_string).collect();
+                if !texts.is_empty() {
+                    result.effects.insert(package.name.clone(), texts);
+                }
+                InstalledState::Installed
+            }
+            None => {
+                result.unconfigured.push(package.name.clone());
+                InstalledState::Unpacked
+            }
+        };
+        database.add(package, packed, state);
     }
-    let _ = options;
-    result.layers = layers_of_packages(packages, &packed, &files)?;
+    let mut state = SystemState::new(base, &packed, files);
+    effects::apply(&mut state, &effects, options)?;
+    libraries::write(&mut state, database.paragraph("libc-bin"))?;
+    result.layers = layers_of_packages(packages, &state)?;
     whiteouts.extend(std::mem::take(&mut database.removed));
-    result.layers.push(last_layer(database.finish(), whiteouts, &files)?);
+    result.layers.push(last_layer(database.finish(), whiteouts, state)?);
     Ok(result)
 }
 
@@ -159,12 +177,8 @@ fn abandoned(
 }
 
 /// Returns the layers of the packages' own files.
-fn layers_of_packages(
-    packages: &[FetchedPackage],
-    packed: &[PackedPackage],
-    files: &ClosureFiles,
-) -> Result<Vec<SystemLayer>, SystemLayerError> {
-    let large = packed.iter().map(|packed| packed.size >= LARGE_PACKAGE).collect::<Vec<_>>();
+fn layers_of_packages(packages: &[FetchedPackage], state: &SystemState) -> Result<Vec<SystemLayer>, SystemLayerError> {
+    let large = state.packed.iter().map(|packed| packed.size >= LARGE_PACKAGE).collect::<Vec<_>>();
     let groups = (0..packages.len()).filter(|at| large[*at]).map(|at| vec![at]);
     let small: Vec<usize> = (0..packages.len()).filter(|at| !large[*at]).collect();
     let groups = [small].into_iter().chain(groups).filter(|group| !group.is_empty());
@@ -172,27 +186,34 @@ fn layers_of_packages(
         .map(|group| {
             let mut names: Vec<String> = group.iter().map(|at| packages[*at].to_string()).collect();
             names.sort_unstable();
-            let tree = tree_of(&group.into_iter().collect(), packages, packed, files)?;
+            let tree = tree_of(&group.into_iter().collect(), packages, state)?;
             Ok(SystemLayer { holds: names.join(", "), key: key(&tree), tree })
         })
         .collect()
 }
 
-/// Returns the layer of dpkg's database.
+/// Returns the layer of what maintainer scripts would write, and of dpkg's database.
 fn last_layer(
-    database: Vec<(String, FileAccess, Vec<u8>)>,
+    database: Vec<DatabaseFile>,
     whiteouts: BTreeSet<String>,
-    files: &ClosureFiles,
+    mut state: SystemState,
 ) -> Result<SystemLayer, SystemLayerError> {
-    let mut tree = LayerTree::default();
     for (path, access, bytes) in database {
-        let path = files.paths.resolve(&path, true).unwrap_or(path);
-        let entry = TreeEntry { access, content: FileContent::Bytes(bytes.into()), origin: FileOrigin::Application };
-        insert(&mut tree.files, &path, entry)?;
+        state.write(&path, access, bytes);
     }
-    for path in whiteouts {
+    let mut tree = LayerTree::default();
+    for (path, (access, content)) in std::mem::take(&mut state.written) {
+        if let Some(value) = state.capabilities.get(&path) {
+            tree.capabilities.insert(TreePath::of_system(&path)?, value.clone());
+        }
+        insert(&mut tree.files, &path, TreeEntry { access, content, origin: FileOrigin::Application })?;
+    }
+    for (path, target) in std::mem::take(&mut state.links) {
+        tree.links.insert(TreePath::of_system(&path)?, target);
+    }
+    for path in whiteouts.into_iter().filter(|path| state.files.paths.is_removable(path)) {
         tree.whiteouts.insert(TreePath::of_system(&path)?);
     }
-    keep_directories(&mut tree, [""; 0], files)?;
+    keep_directories(&mut tree, state.directories.keys(), &state.files)?;
     Ok(SystemLayer { holds: "the package database".to_owned(), key: key(&tree), tree })
 }

@@ -89,11 +89,13 @@ impl<'a> SystemPaths<'a> {
 
     /// Returns the access of a directory, of the base or of a package.
     pub(super) fn directory_access(&self, path: &str) -> FileAccess {
-        if self.base.is_directory(path) {
-            self.base.special_directory(path).unwrap_or(FileAccess::DIRECTORY)
-        } else {
-            self.directories.get(path).copied().unwrap_or(FileAccess::DIRECTORY)
-        }
+        let known = self.directories.get(path).copied();
+        known.or_else(|| self.base.special_directory(path)).unwrap_or(FileAccess::DIRECTORY)
+    }
+
+    /// Returns whether a path of the base is replaced by nothing.
+    pub(super) fn is_removable(&self, path: &str) -> bool {
+        !self.files.contains(path) && !self.links.contains_key(path)
     }
 
     pub(super) fn add_directory(&mut self, path: &str, access: FileAccess) {

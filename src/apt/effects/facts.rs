@@ -1,0 +1,103 @@
+//! The table of facts: what the scripts of known packages do.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::Effect;
+use crate::debian::DebianVersion;
+
+/// What is known of the scripts of a package.
+#[derive(Debug, Clone)]
+pub(super) struct PackageFact {
+    /// The first version that is not known.
+    below: DebianVersion,
+    /// Whether the literal alternatives of its scripts count, too.
+    pub(super) has_alternatives: bool,
+    /// As text, with `{multiarch}`.
+    effects: Vec<String>,
+    omits: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FactsDocument {
+    package: Vec<FactTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FactTable {
+    names: Vec<String>,
+    below: String,
+    /// Where it was read.
+    #[serde(rename = "source")]
+    _source: String,
+    #[serde(default = "yes")]
+    alternatives: bool,
+    #[serde(default)]
+    effects: Vec<String>,
+    #[serde(default)]
+    omits: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+static FACTS: LazyLock<BTreeMap<String, Vec<PackageFact>>> =
+    LazyLock::new(|| facts(include_str!("facts.toml")).unwrap_or_default());
+
+/// Reads the table. The text is a part of the program, and a test reads it.
+fn facts(text: &str) -> Result<BTreeMap<String, Vec<PackageFact>>, String> {
+    let document: FactsDocument = toml::from_str(text).map_err(|error| error.to_string())?;
+    let mut facts: BTreeMap<String, Vec<PackageFact>> = BTreeMap::new();
+    for FactTable { names, below, alternatives, effects, omits, .. } in document.package {
+        let fact = PackageFact {
+            below: below.parse().map_err(|error| format!("{names:?}: {error}"))?,
+            has_alternatives: alternatives,
+            effects,
+            omits,
+        };
+        names.into_iter().for_each(|name| facts.entry(name).or_default().push(fact.clone()));
+    }
+    Ok(facts)
+}
+
+impl PackageFact {
+    /// Returns the effects on an architecture. A test parses every one.
+    pub(super) fn effects(&self, multiarch: &str) -> impl Iterator<Item = Effect> {
+        self.effects.iter().filter_map(move |effect| effect.replace("{multiarch}", multiarch).parse().ok())
+    }
+}
+
+/// Returns what is known of a version of a package.
+pub(super) fn fact(name: &str, version: &DebianVersion) -> Option<&'static PackageFact> {
+    FACTS.get(name)?.iter().find(|fact| *version < fact.below)
+}
+
+pub(super) fn omitted_paths() -> Vec<String> {
+    let mut paths: Vec<String> = FACTS.values().flatten().flat_map(|fact| fact.omits.clone()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_valid() {
+        let facts = facts(include_str!("facts.toml")).unwrap();
+        assert!(facts.len() > 20);
+        let version = "3.0pl1-162".parse().unwrap();
+        assert_eq!(fact("cron", &version).unwrap().effects("x").count(), 1);
+        for (name, fact) in facts.iter().flat_map(|(name, facts)| facts.iter().map(move |fact| (name, fact))) {
+            let parsed = fact.effects.iter().map(|effect| effect.parse::<Effect>());
+            parsed.for_each(|effect| assert!(effect.is_ok(), "{name}: {effect:?}"));
+        }
+        assert!(fact("cron", &"99".parse().unwrap()).is_none());
+    }
+}

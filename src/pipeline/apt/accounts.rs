@@ -1,0 +1,99 @@
+//! System users and groups of packages, as adduser adds them.
+//!
+//! Specification: [adduser(8)](https://manpages.debian.org/adduser.8), [adduser.conf(5)](https://manpages.debian.org/adduser.conf.5).
+
+use std::collections::BTreeMap;
+
+use crate::pipeline::apt::SystemLayerError;
+use crate::pipeline::apt::system_state::SystemState;
+use crate::tree::{FileAccess, FileMode, FileOwner};
+
+/// The ids of system users and groups (`FIRST_SYSTEM_UID` and `LAST_SYSTEM_UID`).
+const SYSTEM_IDS: std::ops::RangeInclusive<u32> = 100..=999;
+
+/// The group that may read passwords (base-passwd).
+const SHADOW: u32 = 42;
+
+/// The ids of the users or groups that the lock has fixed.
+pub(super) type FixedIds = BTreeMap<String, u32>;
+
+/// Adds a group unless it exists.
+///
+/// # Errors
+/// The file of groups cannot be read, or no id is free.
+pub(super) fn add_group(state: &mut SystemState, name: &str, fixed: &FixedIds) -> Result<u32, SystemLayerError> {
+    if let Some(id) = id(state, "etc/group", name)? {
+        return Ok(id);
+    }
+    let id = free(state, "etc/group", name, fixed)?;
+    append(state, "etc/group", &format!("{name}:x:{id}:"), FileAccess::FILE)?;
+    append(state, "etc/gshadow", &format!("{name}:!::"), secret())?;
+    Ok(id)
+}
+
+/// Adds a user without a shell unless it exists.
+///
+/// # Errors
+/// The user database cannot be read, or no id is free.
+pub(super) fn add_user(
+    state: &mut SystemState,
+    (name, group, home): (&str, &str, &str),
+    (users, groups): (&FixedIds, &FixedIds),
+) -> Result<(), SystemLayerError> {
+    if id(state, "etc/passwd", name)?.is_some() {
+        return Ok(());
+    }
+    let uid = free(state, "etc/passwd", name, users)?;
+    let gid = add_group(state, group, groups)?;
+    append(state, "etc/passwd", &format!("{name}:x:{uid}:{gid}::{home}:/usr/sbin/nologin"), FileAccess::FILE)?;
+    // `!` matches no password. The day of the last change is empty: it would differ from day to day.
+    append(state, "etc/shadow", &format!("{name}:!:::::::"), secret())
+}
+
+/// Returns the owner that `USER:GROUP` names.
+///
+/// # Errors
+/// The user or the group does not exist.
+pub(super) fn owner(state: &SystemState, text: &str) -> Result<FileOwner, SystemLayerError> {
+    let (user, group) = text.split_once(':').unwrap_or((text, text));
+    let missing = || SystemLayerError::Owner { owner: text.to_owned() };
+    let uid = if user == "root" { 0 } else { id(state, "etc/passwd", user)?.ok_or_else(missing)? };
+    let gid = if group == "root" { 0 } else { id(state, "etc/group", group)?.ok_or_else(missing)? };
+    Ok(FileOwner { uid, gid })
+}
+
+fn secret() -> FileAccess {
+    FileAccess { mode: FileMode::from(0o640), owner: FileOwner { uid: 0, gid: SHADOW } }
+}
+
+/// Returns the id of a line.
+fn id(state: &SystemState, file: &str, name: &str) -> Result<Option<u32>, SystemLayerError> {
+    let text = state.text(file)?.unwrap_or_default();
+    let mut lines = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let line = lines.find(|fields| fields.first() == Some(&name));
+    Ok(line.and_then(|fields| fields.get(2)?.parse().ok()))
+}
+
+/// Returns the id that the lock has fixed, or the first free one.
+fn free(state: &SystemState, file: &str, name: &str, fixed: &FixedIds) -> Result<u32, SystemLayerError> {
+    if let Some(id) = fixed.get(name) {
+        return Ok(*id);
+    }
+    let text = state.text(file)?.unwrap_or_default();
+    let taken: Vec<u32> = text.lines().filter_map(|line| line.split(':').nth(2)?.parse().ok()).collect();
+    let mut ids = SYSTEM_IDS;
+    ids.find(|id| !taken.contains(id) && !fixed.values().any(|other| other == id))
+        .ok_or_else(|| SystemLayerError::NoFreeId { name: name.to_owned() })
+}
+
+fn append(state: &mut SystemState, file: &str, line: &str, default: FileAccess) -> Result<(), SystemLayerError> {
+    let mut text = state.text(file)?.unwrap_or_default();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(line);
+    text.push('\n');
+    let access = state.access(file, default);
+    state.write(file, access, text.into_bytes());
+    Ok(())
+}

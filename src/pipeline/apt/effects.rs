@@ -1,0 +1,172 @@
+//! Writes into an image what maintainer scripts would do.
+
+use std::collections::BTreeMap;
+
+use crate::apt::effects::{Effect, effects_of};
+use crate::debian::alternatives::{AlternativeChoice, AlternativeGroup};
+use crate::pipeline::apt::SystemLayerError;
+use crate::pipeline::apt::layers::{FetchedPackage, SystemLayerOptions};
+use crate::pipeline::apt::packed::PackedPackage;
+use crate::pipeline::apt::system_state::SystemState;
+use crate::pipeline::apt::{accounts, capabilities, certificates};
+use crate::tree::{FileAccess, FileMode};
+
+const ALTERNATIVES: &str = "var/lib/dpkg/alternatives";
+
+/// The effects of each package, or `None` for those that are not configured.
+pub(super) type PackageEffects = Vec<Option<Vec<Effect>>>;
+
+/// Returns what the scripts of each package would do.
+///
+/// # Errors
+/// What a script does is not known, and the user has not allowed to leave the package unconfigured.
+pub(super) fn of_packages(
+    packages: &[FetchedPackage],
+    packed: &[PackedPackage],
+    options: &SystemLayerOptions,
+) -> Result<PackageEffects, SystemLayerError> {
+    let mut unknown: Vec<(String, String)> = Vec::new();
+    let mut effects = Vec::with_capacity(packages.len());
+    for (package, packed) in packages.iter().zip(packed) {
+        let identity = (package.name.as_str(), package.version.as_str(), package.architecture.as_str());
+        match effects_of(identity, |name| packed.control_files.get(name)) {
+            Ok(found) => effects.push(Some(found)),
+            Err(lines) => {
+                if !options.allow_unconfigured.contains(&package.name) {
+                    unknown.push((package.name.clone(), lines.into_iter().next().unwrap_or_default()));
+                }
+                effects.push(None);
+            }
+        }
+    }
+    if unknown.is_empty() { Ok(effects) } else { Err(SystemLayerError::Unknown { packages: unknown }) }
+}
+
+/// Writes the effects of packages in their order.
+///
+/// # Errors
+/// A file cannot be read, or an owner does not exist.
+pub(super) fn apply(
+    state: &mut SystemState,
+    effects: &PackageEffects,
+    options: &SystemLayerOptions,
+) -> Result<(), SystemLayerError> {
+    let mut groups = BTreeMap::new();
+    let mut has_certificates = false;
+    for effect in effects.iter().flatten().flatten() {
+        match effect {
+            Effect::Alternative(choice) => add_choice(state, choice, &mut groups)?,
+            Effect::Capability { path, capabilities } => {
+                let value = capabilities::encoded(capabilities);
+                let value = value.ok_or_else(|| SystemLayerError::Capability { text: capabilities.clone() })?;
+                let path = state.resolve(path);
+                state.capabilities.insert(path, value);
+            }
+            Effect::Certificates => has_certificates = true,
+            Effect::Copy { from, to } => {
+                if !state.exists(to)
+                    && let Some((access, content)) = state.content(from)
+                {
+                    make_parent(state, to);
+                    state.write_content(to, access, content);
+                }
+            }
+            Effect::Directory { path, mode, owner } => {
+                let owner = accounts::owner(state, owner)?;
+                state.directory(path, FileAccess { mode: FileMode::from(*mode), owner });
+            }
+            Effect::Group(name) => {
+                accounts::add_group(state, name, &options.groups)?;
+            }
+            Effect::Link { path, target } => {
+                if !state.exists(path) {
+                    make_parent(state, path);
+                    state.link(path, target);
+                }
+            }
+            Effect::Mode { path, mode, owner } => {
+                let owner = accounts::owner(state, owner)?;
+                state.set_access(path, *mode, owner);
+            }
+            Effect::Override { path, mode, owner } => {
+                add_override(state, path, *mode, owner)?;
+                let owner = accounts::owner(state, owner)?;
+                state.set_access(path, *mode, owner);
+            }
+            Effect::User { name, group, home } => {
+                accounts::add_user(state, (name, group, home), (&options.users, &options.groups))?;
+            }
+            Effect::Write { path, text } => {
+                if !state.exists(path) {
+                    make_parent(state, path);
+                    state.write(path, FileAccess::FILE, text.clone().into_bytes());
+                }
+            }
+        }
+    }
+    write_groups(state, groups);
+    if has_certificates { certificates::write(state) } else { Ok(()) }
+}
+
+fn make_parent(state: &mut SystemState, path: &str) {
+    if let Some((parent, _)) = path.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
+        state.directory(parent, FileAccess::DIRECTORY);
+    }
+}
+
+/// Adds a choice to its group, which the base may have. A choice whose file does not exist is skipped, as
+/// update-alternatives fails for it.
+fn add_choice(
+    state: &SystemState,
+    choice: &AlternativeChoice,
+    groups: &mut BTreeMap<String, AlternativeGroup>,
+) -> Result<(), SystemLayerError> {
+    if !state.leads_somewhere(&choice.path) {
+        return Ok(());
+    }
+    if !groups.contains_key(&choice.name) {
+        let text = state.text(&format!("{ALTERNATIVES}/{}", choice.name))?;
+        let group = text.and_then(|text| AlternativeGroup::parse(&text)).unwrap_or_default();
+        groups.insert(choice.name.clone(), group);
+    }
+    if let Some(group) = groups.get_mut(&choice.name) {
+        group.add(choice);
+    }
+    Ok(())
+}
+
+/// Writes dpkg's database of the groups, and the links to the best choices. A link that follows is skipped if its file does
+/// not exist, for instance because manuals are omitted.
+fn write_groups(state: &mut SystemState, groups: BTreeMap<String, AlternativeGroup>) {
+    for (name, group) in groups {
+        state.write(&format!("{ALTERNATIVES}/{name}"), FileAccess::FILE, group.text().into_bytes());
+        let Some((best, followed)) = group.best().filter(|_| !group.is_manual) else { continue };
+        set_alternative(state, &name, &group.link, best);
+        for (slave, path) in followed {
+            if let Some(link) = group.slaves.get(slave).filter(|_| state.leads_somewhere(path)) {
+                set_alternative(state, slave, link, path);
+            }
+        }
+    }
+}
+
+fn set_alternative(state: &mut SystemState, name: &str, link: &str, path: &str) {
+    let chosen = format!("/etc/alternatives/{name}");
+    state.directory("/etc/alternatives", FileAccess::DIRECTORY);
+    state.link(&chosen, path);
+    make_parent(state, link);
+    state.link(link, &chosen);
+}
+
+/// Adds a line to dpkg's overrides of permissions.
+fn add_override(state: &mut SystemState, path: &str, mode: u32, owner: &str) -> Result<(), SystemLayerError> {
+    const OVERRIDES: &str = "var/lib/dpkg/statoverride";
+    let mut text = state.text(OVERRIDES)?.unwrap_or_default();
+    let (user, group) = owner.split_once(':').unwrap_or((owner, owner));
+    if !text.lines().any(|line| line.ends_with(&format!(" {path}"))) {
+        text.push_str(&format!("{user} {group} {mode:o} {path}\n"));
+        let access = state.access(OVERRIDES, FileAccess::FILE);
+        state.write(OVERRIDES, access, text.into_bytes());
+    }
+    Ok(())
+}
