@@ -85,7 +85,8 @@ fn images_start_exactly_if_the_audit_passes() {
     let message = fail(&mut build(&broken, "broken"));
     for part in [
         "demo.abi3.so of demo 1.0 needs libGL.so.1, which is neither in the artifact nor in the base of service on",
-        "apt-get install libgl1",
+        // The hint depends on whether the base is a release that the table of packages has.
+        "libgl1",
     ] {
         assert!(message.contains(part), "`{part}` is not in: {message}");
     }
