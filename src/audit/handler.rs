@@ -159,6 +159,8 @@ pub(crate) enum HandlerError {
         handler: Handler,
         /// Similar handlers, the likeliest first.
         similar: Vec<String>,
+        /// The file or package of the project that has the module, if it is not in the artifact.
+        omitted: Option<String>,
     },
     #[error("cannot run the handler `{handler}`: {hidden}")]
     HiddenModule { handler: Handler, hidden: HiddenPortion },
@@ -213,6 +215,9 @@ pub(crate) enum HandlerError {
 impl Hints for HandlerError {
     fn hints(&self) -> Vec<String> {
         match self {
+            Self::NoModule { omitted: Some(omitted), .. } => {
+                vec![format!("include it with --include {omitted}: it is in the project, but not in the artifact")]
+            }
             Self::NoModule { similar, .. }
             | Self::NamespacePackage { similar, .. }
             | Self::NoFunction { similar, .. }

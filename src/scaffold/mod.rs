@@ -19,6 +19,7 @@ mod targets;
 mod test_suite;
 mod workflow;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use dockerfile::Dockerfile;
@@ -153,6 +154,18 @@ impl DetectedProject {
             is_configured: files::is_configured(member.pyproject.table()),
             directory,
         })
+    }
+
+    /// Returns the modules with the likeliest entry points that are beside the package, and therefore not in its wheel.
+    fn modules_beside_package(&self) -> Vec<String> {
+        let entry_points = &self.sources.entry_points;
+        let handler = entry_points.handlers.first().map(|handler| &handler.place);
+        let application = entry_points.applications.first().map(|application| &application.place);
+        let places = [handler, application].into_iter().flatten().map(|place| &place.path);
+        // A package may consist of one module.
+        let own = format!("{}.py", self.name.replace('-', "_"));
+        let beside: BTreeSet<&String> = places.filter(|path| !path.contains('/') && **path != own).collect();
+        beside.into_iter().cloned().collect()
     }
 
     /// Returns a path relative to the project, as in its configuration.

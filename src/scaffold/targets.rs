@@ -340,7 +340,10 @@ fn add_files(project: &DetectedProject, table: &mut TargetTable, files: &[&str])
 fn includes(project: &DetectedProject, files: &[&str]) -> Option<Vec<String>> {
     let files: Vec<String> = files.iter().map(|&file| file.to_owned()).collect();
     match &project.sources.root {
-        _ if project.is_package => (!files.is_empty()).then_some(files),
+        _ if project.is_package => {
+            let files = [project.modules_beside_package(), files].concat();
+            (!files.is_empty()).then_some(files)
+        }
         Some(root) => Some([vec![format!("{root}:.")], files].concat()),
         None => None,
     }

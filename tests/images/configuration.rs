@@ -178,6 +178,11 @@ fn the_only_console_script_of_the_project_is_the_entrypoint() {
             assert_eq!(given.execution()["Entrypoint"], json!(["python", "-m", "demo"]));
             let none = workshop.build(&["--entrypoint=", "--no-audit"]);
             assert_eq!(none.execution().get("Entrypoint"), None);
+            // A command that names an executable is no argument of the script.
+            for command in ["python -m demo", "serve --verbose", "/usr/bin/env serve", "sh -c serve"] {
+                let own = workshop.build(&["--cmd", command, "--no-audit"]);
+                assert_eq!(own.execution().get("Entrypoint"), None, "{command}");
+            }
         }
     }
 }

@@ -82,6 +82,35 @@ fn flask_is_served_with_its_templates() {
     assert_eq!(api["resolve"].as_bool(), Some(true));
 }
 
+/// `uv init` makes a package since uv 0.13, and its guides put `main.py` beside it.
+#[test]
+fn modules_beside_a_package_are_included() {
+    let build_system = "[project.scripts]\nshop = \"shop:main\"\n[build-system]\nrequires = [\"uv_build\"]\n\
+                        build-backend = \"uv_build\"\n\n";
+    let project = Project::locked(
+        &["fastapi", "uvicorn"],
+        &[],
+        build_system,
+        &[
+            ("src/shop/__init__.py", "def main() -> None:\n    print('Hello from shop!')\n"),
+            ("main.py", "from fastapi import FastAPI\n\napp = FastAPI()\n\n\ndef handler(event, context): ...\n"),
+        ],
+    );
+    project.init(&[]);
+    for target in ["function", "web"] {
+        assert_eq!(strings(&project.target(target), "include"), ["main.py"], "{target}");
+    }
+    assert_eq!(project.planned(&[]), ["function", "web"]);
+    // By hand, the error says what is missing.
+    let said = fail(pybundle(&["lambda", "--handler=main.handler", "--no-audit"]).current_dir(project.path("")));
+    let hint = "hint: include it with --include main.py: it is in the project, but not in the artifact\n";
+    assert!(said.contains("the artifact has no module `main`\n") && said.contains(hint), "{said}");
+    succeed(
+        pybundle(&["lambda", "--handler=main.handler", "--no-audit", "--include=main.py"])
+            .current_dir(project.path("")),
+    );
+}
+
 #[test]
 fn a_server_is_recommended_if_none_is_locked() {
     let project = Project::new(&[

@@ -41,7 +41,7 @@ fn what_others_require_stays_unless_the_runtime_satisfies_them() {
     let report = built(&project, &[]);
     assert_eq!(names(&report, "excluded"), OF_SDK);
     assert!(names(&report, "distributions").contains(&"python-dateutil".to_owned()));
-    assert_eq!(report["excluded"][0]["reason"], "provided by python3.12, in version 1.27.1 or later");
+    assert_eq!(report["excluded"][0]["reason"], "provided by python3.12, in version 1.38.36 or later");
     // A requirements file does not tell who requires what.
     project.uv(&["export", "--quiet", "--no-emit-project", "--no-hashes", "--output-file", "requirements.txt"]);
     assert_eq!(names(&built(&project, &["--lock=requirements.txt"]), "excluded"), OF_SDK);
@@ -49,7 +49,7 @@ fn what_others_require_stays_unless_the_runtime_satisfies_them() {
 
 #[test]
 fn a_newer_sdk_than_the_runtime_is_known_to_have_is_bundled() {
-    let project = project(&["boto3>=1.34"]);
+    let project = project(&["boto3>=1.40"]);
     let plan = |arguments: &[&str]| {
         let mut command = pybundle(&["plan", "--json", "--exclude-runtime"]);
         let output = command.args(arguments).current_dir(project.path()).output().unwrap();
@@ -57,13 +57,13 @@ fn a_newer_sdk_than_the_runtime_is_known_to_have_is_bundled() {
         (names(&report, "excluded"), String::from_utf8(output.stderr).unwrap())
     };
     let (excluded, said) = plan(&["--runtime=python3.12"]);
-    let warning = "warning: app requires boto3 >=1.34, and python3.12 is only known to have boto3 1.27.1 or later: \
+    let warning = "warning: app requires boto3 >=1.40, and python3.12 is only known to have boto3 1.38.36 or later: \
                    the SDK is bundled";
     assert!(excluded.is_empty() && said.contains(warning), "{said}");
     // Whoever knows better says so in a profile.
     let profile = succeed(&mut pybundle(&["profile", "show", "python3.12"]));
-    assert!(profile.contains("boto3 = \"1.27.1\""), "{profile}");
-    project.write("newer.toml", profile.replace("boto3 = \"1.27.1\"", "boto3 = \"1.40.0\"").as_bytes());
+    assert!(profile.contains("boto3 = \"1.38.36\""), "{profile}");
+    project.write("newer.toml", profile.replace("boto3 = \"1.38.36\"", "boto3 = \"1.45.0\"").as_bytes());
     let (excluded, said) = plan(&["--profile=newer.toml"]);
     let all = ["boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"];
     assert_eq!(excluded, all, "{said}");

@@ -71,7 +71,7 @@ pub(super) fn modules(
         modules.extend(words.iter().filter_map(|word| Some(word.parse::<Handler>().ok()?.module())));
         return modules;
     }
-    let only = only_script(target, plan, distributions).filter(|_| settings.container.entrypoint.is_none());
+    let only = only_script(settings, target, plan, distributions).filter(|_| settings.container.entrypoint.is_none());
     let scripts: Vec<_> = local_projects(distributions).flat_map(|wheel| &wheel.inventory.entry_points).collect();
     let has_server = words.iter().any(|word| SERVERS.contains(&word.rsplit('/').next().unwrap_or(word)));
     for (at, word) in words.iter().copied().chain(only.as_deref()).enumerate() {
@@ -129,7 +129,7 @@ pub(super) fn arguments(
     let entrypoint = match &start.entrypoint {
         Some(words) => words.clone(),
         None if inherits => execution.entrypoint.clone(),
-        None => only_script(target, plan, distributions).into_iter().collect(),
+        None => only_script(settings, target, plan, distributions).into_iter().collect(),
     };
     let command = start.command.clone().or_else(|| inherits.then(|| execution.cmd.clone()));
     entrypoint.into_iter().chain(command.into_iter().flatten()).collect()
@@ -151,9 +151,8 @@ pub(super) fn configuration(
         (Some(words), _) if words.is_empty() => Entrypoint::Reset,
         (Some(words), _) => Entrypoint::Set(words.clone()),
         (None, BaseEntrypoint::Inherit) => Entrypoint::Inherit,
-        (None, BaseEntrypoint::Reset) => {
-            only_script(target, plan, distributions).map_or(Entrypoint::Reset, |script| Entrypoint::Set(vec![script]))
-        }
+        (None, BaseEntrypoint::Reset) => only_script(settings, target, plan, distributions)
+            .map_or(Entrypoint::Reset, |script| Entrypoint::Set(vec![script])),
     };
     let env = own_env(settings, target, base)?;
     let mut labels = labels(plan, distributions);
@@ -222,14 +221,33 @@ pub(super) fn env(
     Ok(own.map(|(_, value)| value).or_else(|| base.env(name).map(str::to_owned)))
 }
 
-/// Returns the path of the root project's console script, if it has exactly one.
-fn only_script(target: &ImageTarget, plan: &Plan, distributions: &[InstalledDistribution]) -> Option<String> {
+/// Executables that a command may begin with, besides console scripts.
+const EXECUTABLES: [&str; 6] = ["bash", "env", "exec", "python", "python3", "sh"];
+
+/// Returns the path of the root project's console script, if it has exactly one and the command is not one of its own: words
+/// that do not name an executable are arguments of the script.
+fn only_script(
+    settings: &ImageSettings,
+    target: &ImageTarget,
+    plan: &Plan,
+    distributions: &[InstalledDistribution],
+) -> Option<String> {
+    let first = settings.container.command.iter().flatten().next();
+    if first.is_some_and(|word| is_executable(word, distributions)) {
+        return None;
+    }
     let root = plan.selected.iter().find(|selected| selected.is_root())?;
     let wheel = local_projects(distributions).find(|wheel| wheel.inventory.name == root.name)?;
     match &wheel.inventory.entry_points[..] {
         [only] => Some(format!("/{}/{}", target.scheme.scripts, only.name)),
         _ => None,
     }
+}
+
+/// Returns whether a word is a path or the name of an executable that the image has, as far as its distributions tell.
+fn is_executable(word: &str, distributions: &[InstalledDistribution]) -> bool {
+    let mut scripts = distributions.iter().flat_map(|distribution| &distribution.wheel.inventory.entry_points);
+    word.contains('/') || EXECUTABLES.contains(&word) || scripts.any(|script| script.name == word)
 }
 
 /// Returns the labels that describe the project (OCI image-spec, annotations.md, pre-defined annotation keys).

@@ -1,6 +1,6 @@
 //! The handler of a function: in the artifact, or in what is known of it before anything is fetched.
 
-use crate::audit::handler::{self, Handler, ImportRoot};
+use crate::audit::handler::{self, Handler, HandlerError, ImportRoot};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::Plan;
 use crate::report::Reporter;
@@ -18,11 +18,29 @@ impl Plan<'_> {
         reporter: &dyn Reporter,
     ) -> Result<(), BuildError> {
         let projects = self.project_names();
-        let found = handler::check(handler, roots, self.target.python, |origin| origin.is_own(&projects))?;
+        let found = handler::check(handler, roots, self.target.python, |origin| origin.is_own(&projects));
+        let found = found.map_err(|error| self.in_project(error))?;
         if let Some(uncertainty) = &found.uncertainty {
             reporter.warn(&format!("cannot check that {} defines the handler `{handler}`: {uncertainty}", found.path));
         }
         Ok(())
+    }
+
+    /// Adds the file of the project that has the missing module of a handler. What `uv init` makes is a package, and a module
+    /// beside it is not in its wheel.
+    fn in_project(&self, mut error: HandlerError) -> HandlerError {
+        if let HandlerError::NoModule { handler, omitted, .. } = &mut error {
+            let workspace = &self.project.workspace;
+            let directory = workspace.directory(workspace.current());
+            let module = handler.module().replace('.', "/");
+            let exists = [format!("{module}.py"), format!("{module}/__init__.py")]
+                .iter()
+                .any(|path| directory.join(path).is_file());
+            let top_level = module.split('/').next().unwrap_or_default();
+            let package = directory.join(top_level).is_dir().then(|| top_level.to_owned());
+            *omitted = exists.then(|| package.unwrap_or_else(|| format!("{top_level}.py")));
+        }
+        error
     }
 
     /// Checks a handler whose module is in the application's own files, or can be nowhere else.
