@@ -250,3 +250,44 @@ fn what_follows_a_hint_about_references_succeeds() {
     assert!(run(&["inspect", "oci:both:2"]).0);
     assert!(run(&["inspect", &format!("oci:both@sha256:{digest}")]).0);
 }
+
+#[test]
+fn what_follows_a_hint_about_a_script_or_a_requirement_succeeds() {
+    let project = Project::new(&[("app.py", ""), ("requirements.txt", ""), ("start.sh", "#!/bin/sh\r\nexit 0\r\n")]);
+    let run = |arguments: &[&str]| {
+        let output = pybundle(arguments).current_dir(project.path()).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let follow = |command: &str| succeed(Command::new("sh").args(["-c", command]).current_dir(project.path()));
+    follow("chmod +x start.sh");
+    let image = [&IMAGE[..IMAGE.len() - 1], &["--cmd=./start.sh"]].concat();
+    let (_, said) = run(&image);
+    assert!(
+        said.ends_with("\nhint: convert its line endings, for instance with `sed -i 's/\\r$//' start.sh`\n"),
+        "{said}"
+    );
+    follow("sed -i 's/\\r$//' start.sh");
+    assert!(run(&image).0);
+
+    project.write("requirements.txt", b"requests==2.32.3\n");
+    let (_, said) = run(&["lambda"]);
+    let command =
+        said.split("pin everything with `").nth(1).unwrap_or_else(|| panic!("{said}")).split('`').next().unwrap();
+    assert!(
+        said.contains("` and pass FILE with --lock, or let uv resolve it for this target with --resolve\n"),
+        "{said}"
+    );
+    assert!(said.ends_with("\nhint: pass --no-deps to install the requirements as they are\n"), "{said}");
+    follow(&command.replace("FILE", "pinned.txt"));
+    for flags in [&["--lock=pinned.txt"][..], &["--resolve"], &["--no-deps", "--no-audit"]] {
+        let (is_built, said) = run(&[&["lambda"], flags].concat());
+        assert!(is_built, "{flags:?}: {said}");
+    }
+
+    // Another problem: there is no registry.
+    let digest = "0".repeat(64);
+    let (_, said) = run(&["push", "image", &format!("127.0.0.1:1/app:1@sha256:{digest}")]);
+    assert!(said.ends_with("\nhint: omit the digest from the reference\n"), "{said}");
+    let (_, said) = run(&["push", "image", "127.0.0.1:1/app:1", "--network-timeout=1"]);
+    assert!(said.contains("the connection to 127.0.0.1:1 failed"), "{said}");
+}
