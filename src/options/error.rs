@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::TargetKind;
+use super::apt_source::InvalidAptSource;
 use crate::hints::{Hints, did_you_mean, nearest};
 use crate::image::InvalidTimestamp;
 use crate::index::InvalidIndexUrl;
@@ -13,6 +14,8 @@ use crate::project::ProjectError;
 pub(crate) enum InvalidOption {
     #[error(transparent)]
     Location(#[from] InvalidIndexUrl),
+    #[error(transparent)]
+    AptSource(#[from] InvalidAptSource),
     #[error("SOURCE_DATE_EPOCH: {0}")]
     Created(#[from] InvalidTimestamp),
     /// An image is to be pushed, but has no tag; of a target, its name.
@@ -47,6 +50,11 @@ impl Hints for InvalidOption {
                 vec!["build the images and the functions separately, by the names of their targets".to_owned()]
             }
             Self::NoHealthCheck => vec!["set the command with --healthcheck COMMAND".to_owned()],
+            Self::AptSource(_) => vec![
+                "write it like a source of apt: `uris`, `suites` and `components`, for instance \
+                 https://deb.debian.org/debian, trixie and main"
+                    .to_owned(),
+            ],
             Self::Created(_) => Vec::new(),
         }
     }

@@ -8,6 +8,7 @@ use clap::{Args, ValueHint};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::apt_source::{AptSourceOptions, InvalidAptSource};
 use super::image_python::ImagePython;
 use super::texts::OneOrMany;
 use super::values::{CommandArguments, CompressionMethod, ImageOutput, ImagePlatform, NameValue, profile, table};
@@ -133,6 +134,9 @@ pub(crate) struct SystemPackageOptions {
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
     pub(crate) apt_allow_unconfigured: Vec<PackageName>,
+    /// The archives of packages besides those of the base's distribution, in the terms of sources.list(5)
+    #[arg(skip)]
+    pub(crate) apt_source: Vec<AptSourceOptions>,
 }
 
 /// How a container of the image starts.
@@ -265,13 +269,19 @@ impl ContainerOptions {
 }
 
 impl SystemPackageOptions {
-    fn settings(self, python: Option<&ImagePython>, base: Option<&BaseChoice>) -> AptSettings {
+    fn settings(
+        self,
+        python: Option<&ImagePython>,
+        base: Option<&BaseChoice>,
+    ) -> Result<AptSettings, InvalidAptSource> {
         let of_python = python.map(|python| python.packages(base)).unwrap_or_default();
         let requested: BTreeSet<PackageRequest> = self.apt.into_iter().chain(of_python).collect();
-        AptSettings {
+        let sources = self.apt_source.into_iter().map(AptSourceOptions::settings);
+        Ok(AptSettings {
             requested: requested.into_iter().collect(),
             unconfigured: self.apt_allow_unconfigured.into_iter().collect(),
-        }
+            sources: sources.collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -285,6 +295,7 @@ impl TargetOptions for ImageOptions {
             rebase_output(&mut file.path, directory);
         }
         rebase_profile(&mut self.image.profile, directory);
+        self.packages.apt_source.iter_mut().for_each(|source| source.rebase(directory));
         self.output.remote_cache = self.output.remote_cache.take().map(|cache| cache.in_directory(directory));
         self.common.rebase(directory)
     }
@@ -308,7 +319,7 @@ impl TargetOptions for ImageOptions {
             common,
             platforms: if platforms.is_empty() { [Architecture::X86_64].into() } else { platforms },
             python: image.python.as_ref().map(ImagePython::version),
-            apt: packages.settings(image.python.as_ref(), image.base.as_ref()),
+            apt: packages.settings(image.python.as_ref(), image.base.as_ref())?,
             base: image.base.or_else(|| image.python.as_ref().and_then(ImagePython::default_base)),
             tags: image.tag,
             push: image.push,

@@ -5,6 +5,7 @@
 //! `[tool.pybundle]` of its workspace's root. A target that extends another adds its files, groups and variables to those of
 //! the other, and replaces everything else. The resulting values become [`Settings`].
 
+mod apt_source;
 mod artifact;
 mod configuration;
 mod contents;

@@ -1,9 +1,12 @@
 //! The packages of the operating system.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use url::Url;
 
 use crate::apt::PackageRequest;
-use crate::debian::PackageName;
+use crate::debian::{Fingerprint, PackageName};
 
 /// The packages of the operating system that an image contains above its base.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,4 +15,28 @@ pub(crate) struct AptSettings {
     pub(crate) requested: Vec<PackageRequest>,
     /// The packages that may be incomplete: nothing is done instead of their maintainer scripts if these are not known.
     pub(crate) unconfigured: BTreeSet<PackageName>,
+    /// The archives besides those of the base's distribution.
+    pub(crate) sources: Vec<AptSourceSettings>,
+}
+
+/// An archive of packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AptSourceSettings {
+    pub(crate) uris: Vec<Url>,
+    pub(crate) suites: Vec<String>,
+    pub(crate) components: Vec<String>,
+    pub(crate) signed_by: SigningKeys,
+    /// Where earlier states of the archive are.
+    pub(crate) snapshot: Option<Url>,
+}
+
+/// The keys of which one must have signed a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SigningKeys {
+    /// Those of the base's distribution.
+    Distribution,
+    /// Some of those.
+    Fingerprints(Vec<Fingerprint>),
+    /// Those in files.
+    Files(Vec<PathBuf>),
 }

@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-pub(crate) use apt::AptSettings;
+pub(crate) use apt::{AptSettings, AptSourceSettings, SigningKeys};
 pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
 pub(crate) use remote_cache::RemoteCacheChoice;
 pub(crate) use size::{SizeLimit, binary_size};

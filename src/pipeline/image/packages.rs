@@ -82,7 +82,7 @@ pub(super) fn install(
     base: &mut Base,
     stage: PackageStage,
 ) -> Result<Option<SystemPackages>, BuildError> {
-    let AptSettings { requested, unconfigured } = &settings.apt;
+    let AptSettings { requested, unconfigured, .. } = &settings.apt;
     if requested.is_empty() {
         return Ok(None);
     }
