@@ -40,6 +40,7 @@ impl Hints for InvalidProject {
             Self::Unknown { name, targets } => {
                 let hint = match nearest(name, targets.iter().map(String::as_str)) {
                     Some(nearest) => did_you_mean(nearest),
+                    None if targets.is_empty() => "name a directory that exists: the project has no targets".to_owned(),
                     None => format!("the targets are {}", targets.join(", ")),
                 };
                 (name.as_str(), hint)
@@ -81,7 +82,7 @@ impl ProjectArguments {
             if targets.iter().any(|target: &String| target == name) {
                 return Self { project: HERE.into(), target: Some(name.to_owned()) }.locate(package, projects);
             }
-            if !targets.is_empty() && !self.project.exists() {
+            if !self.project.exists() {
                 return Err(InvalidProject::Unknown { name: name.to_owned(), targets }.into());
             }
         }

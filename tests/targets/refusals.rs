@@ -343,3 +343,20 @@ fn a_missing_wheel_names_versions_that_have_one() {
     let (_, said) = project.ends(1, &flags);
     assert!(said.contains("hint: replace numbers: no version of it has a wheel for the target\n"), "{said}");
 }
+
+/// The value of an optional flag is not the project, also where the project has no targets.
+#[test]
+fn a_name_that_is_nothing_is_said_to_be_nothing() {
+    let project = TestProject::configured("");
+    let (_, said) = project.ends(1, &["lambda", "--slim", "tests"]);
+    let expected = "error: `tests` is neither a directory nor a target of this project\n\
+                    hint: if it is meant for --slim, write --slim=tests\n\
+                    hint: name a directory that exists: the project has no targets\n";
+    assert_eq!(said, expected);
+    project.run(&["lambda", "--slim=tests", "--frozen", "--handler=app.handler"]);
+    let (_, said) = project.ends(1, &["plan", "api"]);
+    assert!(
+        said.starts_with("error: `api` is neither a directory nor a target of this project\nhint: name a"),
+        "{said}"
+    );
+}
