@@ -93,3 +93,38 @@ fn metadata_files() {
 fn pyprojects() {
     replay_texts("pyproject", fuzz::pyproject);
 }
+
+/// Reads every seed of a fuzz target, which is valid, and the same with each byte changed and after each byte cut off.
+fn damage(target: &str, read: impl Fn(&[u8]) -> bool) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/apt").join(target);
+    let mut count = 0;
+    for entry in std::fs::read_dir(&directory).unwrap() {
+        let seed = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(read(&seed), "{target}");
+        for at in (0..seed.len()).step_by(1 + seed.len() / 2000) {
+            read(&seed[..at]);
+            for other in [0, b'\n', b' ', seed[at] ^ 1, 0xff] {
+                let mut damaged = seed.clone();
+                damaged[at] = other;
+                read(&damaged);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 1000, "{target}: {count} inputs");
+}
+
+#[test]
+fn apt_locks() {
+    damage("apt_lock", |bytes| std::str::from_utf8(bytes).is_ok_and(fuzz::apt_lock));
+}
+
+#[test]
+fn control_files() {
+    damage("control", fuzz::control);
+}
+
+#[test]
+fn signed_texts() {
+    damage("signed_text", fuzz::signed_text);
+}

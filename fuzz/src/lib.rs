@@ -5,6 +5,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pybundle::apt::DebianDistribution;
+use pybundle::apt::lock::AptLock;
+use pybundle::apt::packages::PackageIndex;
+use pybundle::debian::openpgp::{ArchiveKeyring, SignedText};
+use pybundle::debian::{DpkgStatus, ReleaseFile};
 pub use pybundle::fuzzing::{elf, image_config, image_manifest, metadata, pyproject};
 use pybundle::hints::Hints;
 use pybundle::index::page::{html, json};
@@ -105,4 +110,51 @@ fn select(lock: Result<Lock, LockError>) -> bool {
         }
     }
     true
+}
+
+/// Reads an apt.lock, which is written as it was read; returns whether it could be read.
+pub fn apt_lock(text: &str) -> bool {
+    let path = Path::new("apt.lock");
+    match AptLock::parse(text, path) {
+        Ok(lock) => {
+            let written = lock.to_toml();
+            let again = AptLock::parse(&written, path).map(|lock| lock.to_toml());
+            assert_eq!(again.ok(), Some(written));
+            true
+        }
+        Err(error) => {
+            let _ = (error.to_string(), error.hints());
+            false
+        }
+    }
+}
+
+/// Reads a control file as an index of packages, as dpkg's status, and as a release; returns whether it is one of them.
+pub fn control(bytes: &[u8]) -> bool {
+    let mut index = PackageIndex::default();
+    let added = index.add(bytes, 0).map_err(|error| error.to_string());
+    let names: Vec<_> = index.names().cloned().collect();
+    for offer in names.iter().filter_map(|name| index.latest(name)) {
+        let _ = index.stanza(offer).map_err(|error| error.to_string());
+        let _ = index.file(offer).map_err(|error| error.to_string());
+    }
+    let status = DpkgStatus::read(bytes, "amd64").map_err(|error| error.to_string());
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let release = ReleaseFile::parse(text).map_err(|error| error.to_string());
+    let distribution = DebianDistribution::of_os_release(Some(text)).map_err(|error| error.to_string());
+    added.is_ok() || status.is_ok() || release.is_ok() || distribution.is_ok()
+}
+
+/// Reads a keyring and, after the first NUL and NL, a signed text, and verifies it; returns whether both could be read.
+pub fn signed_text(bytes: &[u8]) -> bool {
+    let at = bytes.windows(2).position(|pair| pair == b"\0\n").unwrap_or(bytes.len());
+    let keyring = ArchiveKeyring::parse(&bytes[..at]);
+    let text = bytes.get(at + 2..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
+    match (keyring, SignedText::parse(text)) {
+        (Ok(keyring), Ok(signed)) => {
+            let _ = keyring.verify(&signed, 1_800_000_000).map_err(|error| error.to_string());
+            true
+        }
+        _ => false,
+    }
 }

@@ -1,11 +1,13 @@
 //! Sources: the archives that a base's system installs from, and those of the configuration.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
 use crate::debian::Fingerprint;
-use crate::debian::openpgp::ArchiveKeyring;
+use crate::debian::openpgp::{ArchiveKeyring, InvalidKeyring};
+use crate::limited_reader;
 use crate::redact;
 
 /// One suite of an archive.
@@ -61,6 +63,30 @@ impl fmt::Debug for AptSource {
     }
 }
 
+/// A keyring file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidKeyringFile {
+    /// The file cannot be read.
+    #[error("cannot read the keyring {}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The file is not a keyring.
+    #[error("{} is not a keyring", .path.display())]
+    Keyring {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: InvalidKeyring,
+    },
+}
+
+/// The largest keyring, in bytes. That of Debian has 56 kB.
+const LARGEST_KEYRING: u64 = 16 << 20;
+
 /// An archive of the configuration, in the terms of [sources.list(5)](https://manpages.debian.org/sources.list.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfiguredAptSource {
@@ -83,17 +109,23 @@ pub enum SignedBy {
     Distribution,
     /// Some of those of the base's distribution.
     Fingerprints(Vec<Fingerprint>),
-    /// Those of a keyring.
-    Keyring(ArchiveKeyring),
+    /// Those of keyring files, binary or armored.
+    Files(Vec<PathBuf>),
 }
 
 impl ConfiguredAptSource {
     /// Returns the sources for each URI and suite.
-    fn sources(&self, distribution: &ArchiveKeyring) -> Vec<AptSource> {
+    fn sources(&self, distribution: &ArchiveKeyring) -> Result<Vec<AptSource>, InvalidKeyringFile> {
         let keyring = match &self.signed_by {
             SignedBy::Distribution => distribution.clone(),
             SignedBy::Fingerprints(fingerprints) => distribution.clone().restricted_to(fingerprints),
-            SignedBy::Keyring(keyring) => keyring.clone(),
+            SignedBy::Files(paths) => {
+                let mut keyring = ArchiveKeyring::default();
+                for path in paths {
+                    keyring.extend(read_keyring(path)?);
+                }
+                keyring
+            }
         };
         let pairs = self.uris.iter().flat_map(|uri| self.suites.iter().map(move |suite| (uri, suite)));
         let sources = pairs.map(|(uri, suite)| AptSource {
@@ -103,22 +135,33 @@ impl ConfiguredAptSource {
             keyring: keyring.clone(),
             snapshot: self.snapshot.clone(),
         });
-        sources.collect()
+        Ok(sources.collect())
     }
+}
+
+fn read_keyring(path: &Path) -> Result<ArchiveKeyring, InvalidKeyringFile> {
+    let bytes = limited_reader::read_regular_file(path, LARGEST_KEYRING)
+        .map_err(|source| InvalidKeyringFile::Io { path: path.to_owned(), source })?;
+    ArchiveKeyring::parse(&bytes).map_err(|source| InvalidKeyringFile::Keyring { path: path.to_owned(), source })
 }
 
 /// Returns the sources of a distribution with those of a configuration, which replace those with the same suite: a mirror
 /// needs to be configured only once.
+///
+/// # Errors
+/// A keyring cannot be read.
 pub fn merge_sources(
     distribution: Vec<AptSource>,
     configured: &[ConfiguredAptSource],
     keyring: &ArchiveKeyring,
-) -> Vec<AptSource> {
-    let configured: Vec<AptSource> = configured.iter().flat_map(|source| source.sources(keyring)).collect();
+) -> Result<Vec<AptSource>, InvalidKeyringFile> {
+    let configured: Vec<Vec<AptSource>> =
+        configured.iter().map(|source| source.sources(keyring)).collect::<Result<_, _>>()?;
+    let configured: Vec<AptSource> = configured.into_iter().flatten().collect();
     let is_replaced = |source: &AptSource| configured.iter().any(|other| other.suite == source.suite);
     let mut sources: Vec<AptSource> = distribution.into_iter().filter(|source| !is_replaced(source)).collect();
     sources.extend(configured);
-    sources
+    Ok(sources)
 }
 
 /// Returns the URL of a path below a URI.
@@ -171,7 +214,7 @@ mod tests {
             signed_by: SignedBy::Distribution,
             snapshot: None,
         };
-        let merged = merge_sources(defaults, &[mirror], &ArchiveKeyring::default());
+        let merged = merge_sources(defaults, &[mirror], &ArchiveKeyring::default()).unwrap();
         let merged: Vec<String> = merged.iter().map(ToString::to_string).collect();
         assert_eq!(merged, ["http://a y main", "https://mirror x main extra", "https://mirror z main extra"]);
     }

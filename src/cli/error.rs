@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::apt::UnknownFile;
 use super::located_project::InvalidProject;
 use super::printer::count;
 use super::why::NotSelected;
@@ -43,6 +44,8 @@ pub(crate) enum CliError {
     Project(#[from] InvalidProject),
     #[error(transparent)]
     NotSelected(#[from] NotSelected),
+    #[error(transparent)]
+    UnknownFile(#[from] UnknownFile),
     /// An artifact has problems, which were printed.
     #[error("verification of {name} failed: {}", count(*.findings as u64, "problem"))]
     NotVerified {
@@ -93,6 +96,7 @@ impl Hints for CliError {
             Self::Option(error) => error.hints(),
             Self::Project(error) => error.hints(),
             Self::NotSelected(error) => error.hints(),
+            Self::UnknownFile(_) => Vec::new(),
             Self::ArtifactAndDocument(flag) => {
                 vec![format!("write the artifact to a file, or omit {flag}")]
             }

@@ -155,6 +155,17 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ),
     ("why", &[example("Show what requires numpy", "pybundle why numpy")]),
     (
+        "apt lock",
+        &[
+            example("Lock the packages that the images request", "pybundle apt lock"),
+            example("Lock the latest versions of two packages", "pybundle apt lock --upgrade libpq5,openssl"),
+        ],
+    ),
+    ("apt list", &[example("List the locked packages", "pybundle apt list")]),
+    ("apt outdated", &[example("Show which packages have later versions", "pybundle apt outdated")]),
+    ("apt why", &[example("Show why libkrb5-3 is locked", "pybundle apt why libkrb5-3")]),
+    ("apt search-file", &[example("Show which package has OpenGL", "pybundle apt search-file libGL.so.1")]),
+    (
         "inspect",
         &[
             example("Show the largest parts of a zip, and all of its files", "pybundle inspect dist/shop.zip --files"),
@@ -206,7 +217,9 @@ pub(crate) fn examples(words: &str) -> &'static [Example] {
 /// Returns the environment variables that a command reads, given by its words without `pybundle`.
 pub(crate) fn variables(words: &str) -> impl Iterator<Item = &'static EnvironmentVariable> {
     let (build, registry) = match words {
-        "image" | "build" | "plan" | "why" | "verify" => (BUILD_VARIABLES, REGISTRY_VARIABLES),
+        "image" | "build" | "plan" | "why" | "verify" | "apt lock" | "apt list" | "apt why" | "apt outdated" => {
+            (BUILD_VARIABLES, REGISTRY_VARIABLES)
+        }
         "lambda" => (BUILD_VARIABLES, &[][..]),
         "push" | "inspect" | "diff" => (&[][..], REGISTRY_VARIABLES),
         _ => (&[][..], &[][..]),

@@ -3,6 +3,7 @@
 //! Only this module reads the environment, knows the home directory and prints.
 
 mod annotation;
+mod apt;
 mod arguments;
 mod build;
 mod cache;
@@ -78,6 +79,10 @@ enum Command {
     ///
     /// Every path from the distribution to what the project requires is shown, for each target.
     Why(Box<why::WhyArguments>),
+    /// Lock packages of the operating system, and show what is locked
+    ///
+    /// Images contain the packages in apt.lock that their key `apt` requests, and what these depend on.
+    Apt(apt::AptArguments),
     /// Show the contents of an artifact, largest first
     Inspect(inspect::InspectArguments),
     /// Show the differences between two artifacts
@@ -140,6 +145,7 @@ pub fn main() -> ExitCode {
         Command::Push(arguments) => push::run(arguments, &cli.global, &printer),
         Command::Plan(arguments) => return exit(plan::run(*arguments, &cli.global, &printer), &printer),
         Command::Why(arguments) => why::run(*arguments, &cli.global, &printer),
+        Command::Apt(arguments) => apt::run(arguments, &cli.global, &printer),
         Command::Inspect(arguments) => inspect::run(arguments, &cli.global, &printer),
         Command::Diff(arguments) => return exit(diff::run(arguments, &cli.global, &printer), &printer),
         Command::Verify(arguments) => return exit(verify::run(arguments, &cli.global), &Printer::unparsed()),

@@ -9,10 +9,10 @@ use super::error::CliError;
 use super::printer::Printer;
 use crate::options;
 use crate::report::{
-    BuildReport, CacheFolderReport, CacheSizeReport, CompletionsReport, ConfigurationReport, DiffReport,
-    FORMAT_VERSION, FailureReport, ImagePlanReport, ImageReport, InitReport, InspectReport, PinReport, PlanReport,
-    ProfileListReport, ProfileReport, PushedReport, SchemaDescription, SchemaListReport, TargetListReport,
-    TargetsReport, VerifyReport, WhyReport,
+    AptFileReport, AptListReport, AptLockReport, AptWhyReport, BuildReport, CacheFolderReport, CacheSizeReport,
+    CompletionsReport, ConfigurationReport, DiffReport, FORMAT_VERSION, FailureReport, ImagePlanReport, ImageReport,
+    InitReport, InspectReport, PinReport, PlanReport, ProfileListReport, ProfileReport, PushedReport,
+    SchemaDescription, SchemaListReport, TargetListReport, TargetsReport, VerifyReport, WhyReport,
 };
 
 /// A document that has a schema, of which `schemas/NAME.json` is a copy.
@@ -34,6 +34,10 @@ const DOCUMENTS: &[DocumentSchema] = &[
     DocumentSchema::printed::<PushedReport>("push", "pybundle push --json"),
     DocumentSchema::printed::<PlanReport>("plan", "pybundle plan --json, pybundle lambda --dry-run --json"),
     DocumentSchema::printed::<WhyReport>("why", "pybundle why --json"),
+    DocumentSchema::printed::<AptLockReport>("apt-lock", "pybundle apt lock|outdated --json"),
+    DocumentSchema::printed::<AptListReport>("apt-list", "pybundle apt list --json"),
+    DocumentSchema::printed::<AptWhyReport>("apt-why", "pybundle apt why --json"),
+    DocumentSchema::printed::<AptFileReport>("apt-search-file", "pybundle apt search-file --json"),
     DocumentSchema::printed::<InspectReport>("inspect", "pybundle inspect --json"),
     DocumentSchema::printed::<DiffReport>("diff", "pybundle diff --json"),
     DocumentSchema::printed::<VerifyReport>("verify", "pybundle verify --json"),

@@ -127,6 +127,16 @@ impl IndexCredentials {
         self
     }
 
+    /// Adds the credentials in the URLs of other servers.
+    #[must_use]
+    pub fn with_urls(mut self, urls: impl IntoIterator<Item = IndexUrl>) -> Self {
+        self.indexes.extend(urls.into_iter().map(|index| {
+            let login = BasicAuth::of_url(&index.url);
+            (index, login)
+        }));
+        self
+    }
+
     /// Gets missing passwords from the `keyring` command, as uv does with `--keyring-provider subprocess`. The command is
     /// searched in `search_path`, which has the format of `PATH`; it runs once for each index and username, when a server is
     /// first queried.

@@ -25,6 +25,7 @@ mod wheels;
 
 pub(crate) use changed_since::reason;
 pub(crate) use error::BuildError;
+pub(crate) use image::apt_lock::{AptUpgrade, LockedPackages, lock as lock_apt};
 pub(crate) use image::pin::pin;
 pub(crate) use image::{image, plan_image};
 pub(crate) use lambda::{lambda, plan as plan_lambda};

@@ -1,5 +1,6 @@
 //! What a build tells: progress and warnings while it works, and a report when it is done.
 
+mod apt;
 mod artifact;
 mod error;
 mod image;
@@ -13,6 +14,10 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use apt::{
+    AptChangeReport, AptClosureReport, AptFileReport, AptListReport, AptLockReport, AptPackageReport,
+    AptProviderReport, AptWhyReport,
+};
 pub(crate) use artifact::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, CheckReport, ComparedReport, ContainerReport,
     ContentsKind, DiffReport, DiffVerdict, FileChange, FileReport, FindingReport, InspectReport, LayerOriginReport,

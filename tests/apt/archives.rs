@@ -22,9 +22,9 @@ use crate::gpg::Gpg;
 use crate::http::{Answer, Server};
 
 /// An archive with one suite, served over HTTP.
-struct TestArchive {
-    gpg: Gpg,
-    server: Server,
+pub struct TestArchive {
+    pub gpg: Gpg,
+    pub server: Server,
     cache: TempDir,
     suite: &'static str,
     date: Timestamp,
@@ -34,7 +34,7 @@ struct TestArchive {
 }
 
 impl TestArchive {
-    fn new(packages: &str) -> Self {
+    pub fn new(packages: &str) -> Self {
         let gpg = Gpg::new();
         gpg.key("archive", "ed25519", "sign", "never");
         let mut archive = Self {
@@ -122,7 +122,7 @@ fn explained(error: AptArchiveError) -> (String, Vec<String>) {
     (text, error.hints())
 }
 
-fn package(name: &str, version: &str, fields: &str) -> String {
+pub fn package(name: &str, version: &str, fields: &str) -> String {
     let filename = format!("pool/{name}_{version}_amd64.deb");
     let content = deb(name, version);
     format!(

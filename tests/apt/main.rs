@@ -7,7 +7,9 @@ mod http;
 mod support;
 
 mod archives;
+mod base_image;
 mod closures;
+mod commands;
 mod gpg;
 mod signatures;
 mod system_apt;

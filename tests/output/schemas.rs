@@ -64,6 +64,10 @@ fn what_every_command_prints_is_as_its_schema_says() {
     let pyproject = fs::read_to_string(project.join("pyproject.toml")).unwrap();
     fs::write(project.join("pyproject.toml"), format!("{pyproject}\n{pinned}")).unwrap();
 
+    let packages = studio.path("packages");
+    succeed(Command::new("cp").arg("-r").arg(studio.path("project")).arg(&packages));
+    fs::copy(repository().join("testdata/apt/apt_lock/no_base.lock"), packages.join("apt.lock")).unwrap();
+
     let lambda = "lambda project --output=made/app.zip --handler=app.handler --arch=x86_64";
     let image = "image project --base=oci:base --output=oci:made/image";
     let registry = format!("{image} --platform=linux/amd64,linux/arm64 {tag} --push --sbom=spdx --provenance");
@@ -86,6 +90,11 @@ fn what_every_command_prints_is_as_its_schema_says() {
         ("build-list", 0, "build --project=targets --list"),
         ("failure", 1, "lambda project --handler=absent.handler"),
         ("why", 0, "why example-banner project"),
+        ("apt-lock", 0, "apt lock packages --base=scratch --apt=tini --platform=linux/amd64 --offline"),
+        ("apt-list", 0, "apt list packages"),
+        ("apt-why", 0, "apt why tini packages"),
+        ("apt-search-file", 0, "apt search-file libGL.so.1"),
+        ("failure", 1, "apt why absent packages"),
         ("failure", 1, "plan absent"),
         ("failure", 1, "verify absent.zip"),
         ("config-show", 0, "config show targets"),

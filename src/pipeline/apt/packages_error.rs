@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::apt::PackageRequest;
-use crate::hints::Hints;
+use crate::apt::archive::AptArchiveError;
+use crate::apt::packages::InvalidPackageIndex;
+use crate::apt::resolve::ResolveError;
+use crate::apt::{InvalidKeyringFile, PackageRequest, UnsupportedDistribution};
+use crate::debian::{InvalidDpkgStatus, PackageName};
+use crate::hints::{Hints, did_you_mean};
 
 /// Why the packages of apt.lock cannot be put on a base.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +20,22 @@ pub(crate) enum PackagesError {
     OtherBase { path: PathBuf, requested: Vec<PackageRequest> },
     #[error("packages cannot be put on {base}: it has no database of dpkg, as Debian's and Ubuntu's images have")]
     NoDatabase { base: String },
+    #[error("no image requests packages of the operating system")]
+    NothingToLock,
+    #[error("{} has no package `{name}`", .path.display())]
+    NotInLock { path: PathBuf, name: PackageName, nearest: Option<String> },
+    #[error(transparent)]
+    Distribution(#[from] UnsupportedDistribution),
+    #[error(transparent)]
+    Keyring(#[from] InvalidKeyringFile),
+    #[error(transparent)]
+    Status(#[from] InvalidDpkgStatus),
+    #[error(transparent)]
+    Archive(#[from] AptArchiveError),
+    #[error(transparent)]
+    Index(#[from] InvalidPackageIndex),
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
 }
 
 impl Hints for PackagesError {
@@ -24,6 +44,18 @@ impl Hints for PackagesError {
             Self::NoLock(_) | Self::NotLocked { .. } | Self::OtherBase { .. } => {
                 vec!["run `pybundle apt lock`, and commit apt.lock".to_owned()]
             }
+            Self::NothingToLock => {
+                vec!["request some in [tool.pybundle], for instance apt = [\"libpq5\"]".to_owned()]
+            }
+            Self::NotInLock { nearest: Some(nearest), .. } => vec![did_you_mean(nearest)],
+            Self::NotInLock { .. } => vec!["list what is locked with `pybundle apt list`".to_owned()],
+            Self::Distribution(error) => error.hints(),
+            Self::Archive(error) => error.hints(),
+            Self::Resolve(error) => error.hints(),
+            Self::Keyring(_) => {
+                vec!["set `signed-by` of the source to a file with the archive's public key".to_owned()]
+            }
+            Self::Status(_) | Self::Index(_) => Vec::new(),
             Self::NoDatabase { .. } => {
                 vec!["choose a base of Debian or Ubuntu with --base, such as python:3.13-slim".to_owned()]
             }

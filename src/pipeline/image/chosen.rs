@@ -148,6 +148,23 @@ pub(super) fn choose(
     Ok(ImageChoice { target, reason, choice, base, platforms })
 }
 
+/// Returns the base of an image without reading it.
+///
+/// # Errors
+/// As [`choose`].
+pub(super) fn base_choice(
+    settings: &ImageSettings,
+    project: &LockedProject,
+    finder: &FileFinder,
+) -> Result<BaseChoice, BuildError> {
+    if let Some(choice) = settings.base.clone() {
+        return Ok(choice);
+    }
+    let profile = profile(&settings.common)?;
+    let (python, _) = python_version(settings, project, &profile, &profile.pythons, Some(finder))?;
+    base_of_profile(&settings.common, &profile.target(python))
+}
+
 /// Checks that the lock selects something for every platform.
 fn check_selection(settings: &ImageSettings, project: &LockedProject, target: &ImageTarget) -> Result<(), BuildError> {
     // uv would resolve twice.

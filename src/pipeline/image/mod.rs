@@ -1,5 +1,6 @@
 //! Builds images: one for each platform, with their index.
 
+pub(crate) mod apt_lock;
 pub(crate) mod base;
 mod base_contents;
 mod base_files;

@@ -2,17 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::apt::PackageRequest;
+use jiff::Timestamp;
+
+use crate::apt::archive::Archives;
 use crate::apt::lock::{APT_LOCK, AptLock, ClosureMember, LockedPackage};
+use crate::apt::{AptSource, PackageRequest};
 use crate::debian::{DebianArchitecture, InvalidDebianArchitecture};
 use crate::digest::Sha256;
 use crate::image::system::BaseSystem;
 use crate::image::{Base, python};
 use crate::pipeline::BuildError;
 use crate::pipeline::apt::{self, FetchedPackage, PackagesError, SystemLayerOptions};
+use crate::pipeline::image::apt_lock::{sources, with_machine_logins};
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::layer_build::{self, BuiltLayer};
 use crate::pipeline::plan::LockedProject;
+use crate::pipeline::plan::indexes::Origins;
 use crate::sbom::SystemPackageComponent;
 use crate::settings::{AptSettings, ImageSettings};
 
@@ -101,7 +106,8 @@ pub(super) fn install(
     };
     let packages = closure.members.iter().filter_map(|member| InstalledPackage::of(&lock, member, &architecture));
     let packages: Vec<InstalledPackage> = packages.collect();
-    let fetched = fetch(&packages, bases)?;
+    let sources = sources(&system, base.layers.is_empty(), &architecture, settings)?;
+    let fetched = fetch(&packages, &lock, &sources, (settings, project), bases)?;
     let options = SystemLayerOptions {
         allow_unconfigured: unconfigured.iter().map(ToString::to_string).collect(),
         users: closure.users.clone(),
@@ -172,20 +178,30 @@ pub(crate) fn database_digest(base: &Base, system: &BaseSystem) -> Result<Option
 }
 
 /// Returns the architecture of a base, which Debian and OCI call the same.
-fn debian_architecture(base: &Base) -> Result<DebianArchitecture, InvalidDebianArchitecture> {
+pub(super) fn debian_architecture(base: &Base) -> Result<DebianArchitecture, InvalidDebianArchitecture> {
     base.architecture.oci_name().parse()
 }
 
-fn fetch(packages: &[InstalledPackage], bases: &Bases) -> Result<Vec<FetchedPackage>, BuildError> {
-    let mut fetched = Vec::with_capacity(packages.len());
-    for InstalledPackage { locked, .. } in packages {
-        fetched.push(FetchedPackage {
-            name: locked.name.to_string(),
-            version: locked.version.to_string(),
-            architecture: locked.architecture.to_string(),
-            sha256: locked.sha256,
-            path: bases.cache.blob(locked.sha256).unwrap_or_default(),
-        });
-    }
-    Ok(fetched)
+/// Returns the .deb files of packages: from the cache, or from their archives.
+fn fetch(
+    packages: &[InstalledPackage],
+    lock: &AptLock,
+    sources: &[AptSource],
+    (settings, project): (&ImageSettings, &LockedProject),
+    bases: &Bases,
+) -> Result<Vec<FetchedPackage>, BuildError> {
+    let origins = Origins::new(&settings.common, project)?;
+    let options = with_machine_logins(&origins.fetch);
+    let archives = Archives { options: &options, cache: bases.cache, reporter: bases.reporter, now: Timestamp::now() };
+    let located = packages.iter().map(|InstalledPackage { locked, .. }| locked);
+    let located: Vec<_> = located.filter_map(|locked| Some((locked, lock.release(locked)?))).collect();
+    let files = archives.debs(&located, sources).map_err(PackagesError::from)?;
+    let fetched = packages.iter().zip(files).map(|(InstalledPackage { locked, .. }, file)| FetchedPackage {
+        name: locked.name.to_string(),
+        version: locked.version.to_string(),
+        architecture: locked.architecture.to_string(),
+        sha256: locked.sha256,
+        path: file.path,
+    });
+    Ok(fetched.collect())
 }
