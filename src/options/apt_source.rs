@@ -59,7 +59,7 @@ impl AptSourceOptions {
     /// Returns the archive.
     ///
     /// # Errors
-    /// A URI is invalid, or there is none, or no suite.
+    /// A URI is invalid, or `uris`, `suites` or `components` are missing.
     pub(super) fn settings(self) -> Result<AptSourceSettings, InvalidAptSource> {
         let Self { uris, suites, components, signed_by, snapshot } = self;
         if uris.is_empty() {
