@@ -8,7 +8,7 @@
 mod system_packages;
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 
 use crate::audit::elf;
 use crate::contents;
+use crate::debian::maintainer_script::read_script;
+use crate::debian::{Deb, DebError, InstalledState, installed_paragraph};
 use crate::digest::Sha256;
 use crate::hints::Hints;
 use crate::image::config::{ConfigOverrides, Entrypoint, expand};
@@ -156,6 +158,28 @@ pub fn elf(file: &[u8]) -> bool {
     strip::strip(&mut file.to_vec());
     let read = elf::read(Cursor::new(file));
     drop(read.as_ref().map_err(ToString::to_string));
+    read.is_ok()
+}
+
+/// Reads a .deb with all its entries, and its maintainer scripts.
+pub fn deb(bytes: &[u8]) -> bool {
+    let Ok(mut file) = tempfile::tempfile() else { return false };
+    if std::io::Write::write_all(&mut file, bytes).is_err() {
+        return false;
+    }
+    let read = || {
+        let deb = Deb::open(Path::new("fuzzed.deb"), &file)?;
+        let scripts = deb.control_files.values();
+        scripts.for_each(|script| drop(read_script(&String::from_utf8_lossy(&script.bytes))));
+        installed_paragraph(&deb.control, InstalledState::Installed, &[]);
+        deb.entries::<DebError>(|_, content| {
+            // What cannot be read is an error of the entry, which the next one reports.
+            drop(std::io::copy(&mut content.take(1 << 24), &mut std::io::sink()));
+            Ok(())
+        })
+    };
+    let read = read();
+    show(&read);
     read.is_ok()
 }
 

@@ -10,7 +10,7 @@ use pybundle::apt::lock::AptLock;
 use pybundle::apt::packages::PackageIndex;
 use pybundle::debian::openpgp::{ArchiveKeyring, SignedText};
 use pybundle::debian::{DpkgStatus, ReleaseFile};
-pub use pybundle::fuzzing::{elf, image_config, image_manifest, metadata, pyproject};
+pub use pybundle::fuzzing::{deb, elf, image_config, image_manifest, metadata, pyproject};
 use pybundle::hints::Hints;
 use pybundle::index::page::{html, json};
 use pybundle::lock::requirements::{RequirementsEnvironment, RequirementsTxt};

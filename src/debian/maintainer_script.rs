@@ -7,7 +7,7 @@
 use super::alternatives::{AlternativeChoice, AlternativeSlave};
 
 /// The tools of debhelper whose blocks change nothing that an image needs: services, caches, menus, old versions.
-const HARMLESS_TOOLS: [&str; 15] = [
+const HARMLESS_TOOLS: [&str; 16] = [
     "dh_icons",
     "dh_installalternatives",
     "dh_installdeb",
@@ -16,6 +16,7 @@ const HARMLESS_TOOLS: [&str; 15] = [
     "dh_installmenu",
     "dh_installmime",
     "dh_installsystemd",
+    SYSUSERS,
     "dh_installsystemduser",
     "dh_installtmpfiles",
     "dh_installxfonts",
@@ -25,11 +26,16 @@ const HARMLESS_TOOLS: [&str; 15] = [
     "installdeb-hunspell",
 ];
 
+/// The tool whose block adds the users and groups of the package's files in `/usr/lib/sysusers.d`.
+const SYSUSERS: &str = "dh_installsysusers";
+
 /// What a script does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScriptReading {
     /// The alternatives that it installs.
     pub alternatives: Vec<AlternativeChoice>,
+    /// Whether it adds the users and groups of the package's files in `/usr/lib/sysusers.d`.
+    pub adds_sysusers: bool,
     /// The lines that are not understood.
     pub unknown: Vec<String>,
 }
@@ -44,6 +50,7 @@ pub fn read_script(text: &str) -> ScriptReading {
         if let Some(tool) = line.strip_prefix("# Automatically added by ") {
             let tool = tool.split(['/', ' ']).next().unwrap_or_default();
             block = Some(HARMLESS_TOOLS.contains(&tool));
+            reading.adds_sysusers |= tool == SYSUSERS;
         } else if line.starts_with("# End automatically added section") {
             block = None;
         } else if line.starts_with('#') || line.is_empty() {

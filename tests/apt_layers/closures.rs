@@ -27,6 +27,10 @@ fn corpus() {
     let LaidPackages { effects, unconfigured, upgraded, .. } = &installation.layers;
     println!("{:.2} s, effects {effects:#?}", installation.seconds);
     println!("unconfigured {unconfigured:?}, upgraded {upgraded:?}");
+    let [real, laid] = [&installation.real, &installation.laid].map(|root| chroot(root, &["ldconfig", "-p"]));
+    let missing = real.lines().filter(|line| !laid.contains(line)).map(|line| format!("-{line}\n"));
+    let added = laid.lines().filter(|line| !real.contains(line)).map(|line| format!("+{line}\n"));
+    println!("{}", missing.chain(added).collect::<String>());
     println!("{}{} differences", shown(&differences), differences.len());
 }
 

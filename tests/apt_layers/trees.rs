@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::roots::run;
 
 /// What is written by the tools themselves, and differs in each run.
-const LOGS: [&str; 13] = [
+const LOGS: [&str; 14] = [
     "etc/apt",
     "etc/resolv.conf",
     "usr/sbin/policy-rc.d",
@@ -20,6 +20,7 @@ const LOGS: [&str; 13] = [
     "var/cache/debconf",
     "var/cache/ldconfig/aux-cache",
     "var/lib/apt",
+    "var/lib/dpkg/diversions-old",
     "var/lib/dpkg/lock",
     "var/lib/dpkg/lock-frontend",
     "var/lib/dpkg/status-old",
@@ -27,6 +28,24 @@ const LOGS: [&str; 13] = [
     "var/lib/dpkg/triggers/Unincorp",
     "var/log",
 ];
+
+/// Returns a file without what differs from day to day, or with the order in which packages are unpacked.
+fn normal(path: &str, bytes: Vec<u8>) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(&bytes) else { return bytes };
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    match path {
+        "etc/shadow" => lines.iter_mut().for_each(|line| {
+            let mut fields: Vec<&str> = line.split(':').collect();
+            if let Some(day) = fields.get_mut(2) {
+                *day = "";
+            }
+            *line = fields.join(":");
+        }),
+        "var/lib/dpkg/triggers/File" => lines.sort(),
+        _ => return bytes,
+    }
+    lines.join("\n").into_bytes()
+}
 
 /// Returns whether only real maintainer scripts make a path, and an image does not need it: what starts services, backups of
 /// the user database, and what the table of facts omits.
@@ -46,7 +65,11 @@ fn is_generated(path: &str) -> bool {
         "etc/rcS.d/",
     ];
     let omitted = omitted_paths();
-    BACKUPS.contains(&path)
+    let is_bytecode = path.ends_with(".pyc") || path.split('/').any(|part| part == "__pycache__");
+    let is_manual = path.starts_with("etc/alternatives/") && path.ends_with(".gz");
+    is_bytecode
+        || is_manual
+        || BACKUPS.contains(&path)
         || starts.iter().any(|start| path.starts_with(start))
         || omitted.iter().any(|omitted| path == omitted || path.starts_with(&format!("{omitted}/")))
 }
@@ -82,7 +105,7 @@ pub fn listed(root: &Path) -> BTreeMap<String, String> {
             } else if kind.is_symlink() {
                 format!("link to {}", fs::read_link(&path).unwrap().display())
             } else {
-                let digest = hex::encode(Sha256::digest(fs::read(&path).unwrap()));
+                let digest = hex::encode(Sha256::digest(normal(&name, fs::read(&path).unwrap())));
                 let first = if metadata.nlink() > 1 {
                     inodes.entry(metadata.ino()).or_insert_with(|| name.clone()).clone()
                 } else {

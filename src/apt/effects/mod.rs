@@ -4,6 +4,7 @@
 //! the package. Everything else is refused by name.
 
 mod facts;
+mod registries;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +14,8 @@ use crate::debian::maintainer_script::read_script;
 use crate::debian::{ControlFile, DebianVersion};
 
 use facts::fact;
+
+pub use registries::registry;
 
 /// The scripts that run when a package is installed.
 const SCRIPTS: [&str; 2] = ["preinst", "postinst"];
@@ -24,6 +27,13 @@ const SCRIPTS: [&str; 2] = ["preinst", "postinst"];
 pub enum Effect {
     /// Adds a choice to a group of alternatives.
     Alternative(AlternativeChoice),
+    /// Appends text to a file that does not contain it.
+    Append {
+        /// The file.
+        path: String,
+        /// The text.
+        text: String,
+    },
     /// Gives a file capabilities, for instance `cap_net_raw=ep`.
     Capability {
         /// The file.
@@ -76,6 +86,17 @@ pub enum Effect {
         /// `USER:GROUP`, by name.
         owner: String,
     },
+    /// Writes a registry of known content.
+    Registry {
+        /// The file.
+        path: String,
+        /// The name of the [registry].
+        name: String,
+        /// The directory of the architecture's libraries.
+        multiarch: String,
+    },
+    /// Adds the users and groups of a line of sysusers.d(5) unless they exist.
+    Sysusers(String),
     /// Adds a system user unless it exists.
     User {
         /// The name.
@@ -109,6 +130,7 @@ impl fmt::Display for Effect {
                 own.chain(slaves.flat_map(|slave| [slave.name.clone(), slave.link.clone(), slave.path.clone()]))
                     .collect()
             }
+            Self::Append { path, text } => words(&["append", path, &text.escape_default().to_string()]),
             Self::Capability { path, capabilities } => words(&["capability", path, capabilities]),
             Self::Certificates => words(&["certificates"]),
             Self::Copy { from, to } => words(&["copy", from, to]),
@@ -117,6 +139,8 @@ impl fmt::Display for Effect {
             Self::Link { path, target } => words(&["link", path, target]),
             Self::Mode { path, mode, owner } => words(&["mode", path, &format!("{mode:04o}"), owner]),
             Self::Override { path, mode, owner } => words(&["override", path, &format!("{mode:04o}"), owner]),
+            Self::Registry { path, name, multiarch } => words(&["registry", path, name, multiarch]),
+            Self::Sysusers(line) => words(&["sysusers", line]),
             Self::User { name, group, home } => words(&["user", name, group, home]),
             Self::Write { path, text } => words(&["write", path, &text.escape_default().to_string()]),
         };
@@ -156,6 +180,7 @@ fn parse(text: &str) -> Option<Effect> {
                 slaves: slaves.collect(),
             })
         }
+        ["append", path, text] => Effect::Append { path: owned(path), text: unescape(text)? },
         ["capability", path, capabilities] => {
             Effect::Capability { path: owned(path), capabilities: owned(capabilities) }
         }
@@ -170,6 +195,10 @@ fn parse(text: &str) -> Option<Effect> {
         ["override", path, mode, owner] => {
             Effect::Override { path: owned(path), mode: octal(mode)?, owner: owned(owner) }
         }
+        ["registry", path, name, multiarch] => {
+            Effect::Registry { path: owned(path), name: owned(name), multiarch: owned(multiarch) }
+        }
+        ["sysusers", line] => Effect::Sysusers(owned(line)),
         ["user", name, group, home] => Effect::User { name: owned(name), group: owned(group), home: owned(home) },
         ["write", path, text] => Effect::Write { path: owned(path), text: unescape(text)? },
         _ => return None,
@@ -203,19 +232,27 @@ fn unescape(text: &str) -> Option<String> {
     Some(unescaped)
 }
 
-/// Returns what the maintainer scripts of a package would do.
+/// Returns what the maintainer scripts of a package would do. `sysusers` returns the lines of its files in
+/// `/usr/lib/sysusers.d`.
 ///
 /// # Errors
 /// The lines of the scripts that are not understood, if the table of facts does not know the package.
 pub fn effects_of<'a>(
     (name, version, architecture): (&str, &str, &str),
     control_files: impl Fn(&str) -> Option<&'a ControlFile>,
+    sysusers: impl FnOnce() -> Vec<String>,
 ) -> Result<Vec<Effect>, Vec<String>> {
-    let (mut effects, mut unknown) = (Vec::new(), Vec::new());
+    let (mut effects, mut unknown, mut adds_sysusers) = (Vec::new(), Vec::new(), false);
     for script in SCRIPTS.iter().filter_map(|script| control_files(script)) {
         let reading = read_script(&String::from_utf8_lossy(&script.bytes));
         effects.extend(reading.alternatives.into_iter().map(Effect::Alternative));
         unknown.extend(reading.unknown);
+        adds_sysusers |= reading.adds_sysusers;
+    }
+    if adds_sysusers {
+        // Before all else: modes refer to them.
+        let lines = sysusers().into_iter().map(Effect::Sysusers).collect();
+        effects = [lines, effects].concat();
     }
     let version: Option<DebianVersion> = version.parse().ok();
     match version.and_then(|version| fact(name, &version)) {
@@ -259,11 +296,17 @@ mod tests {
             "link /etc/x ../y",
             "mode /var/spool/cron/crontabs 1730 root:crontab",
             "override /usr/bin/crontab 2755 root:crontab",
+            "registry /x graphviz-2.42 y",
+            "sysusers 'g crontab - -'",
             "user redis redis /var/lib/redis",
-            "write /etc/x 'a b\\n'",
         ] {
             let effect: Effect = text.parse().unwrap();
-            assert_eq!(effect.to_string(), text);
+            assert_eq!(effect.to_string().parse(), Ok(effect), "{text}");
+        }
+        assert_eq!(Effect::Group("crontab".to_owned()).to_string(), "group crontab");
+        for text in ["append /etc/x 'a\\n'", "write /etc/x 'a b\\n\\t\"'"] {
+            let effect: Effect = text.parse().unwrap();
+            assert_eq!(effect.to_string().parse(), Ok(effect), "{text}");
         }
         let Ok(Effect::Write { text, .. }) = "write /etc/x 'a b\\n\\u{e9}'".parse() else { panic!("it is a file") };
         assert_eq!(text, "a b\n\u{e9}");

@@ -192,7 +192,7 @@ fn other_files_are_refused() {
         (ar(&[v.clone(), empty, d.clone()]), "its control file is malformed: it is missing"),
         (ar(&[v.clone(), deep, d.clone()]), "a control archive has files alone"),
         (ar(&[v.clone(), broken, d]), "its content cannot be read"),
-        (ar(&[v, ("control.tar.lz", vec![]), c]), "`control.tar.lz` has an unknown compression"),
+        (ar(&[v, ("control.tar.lz", vec![]), ("data.tar.lz", vec![])]), "`control.tar.lz` has an unknown compression"),
     ];
     for (bytes, expected) in cases {
         let error = read(&bytes).unwrap_err();

@@ -50,6 +50,66 @@ pub(super) fn add_user(
     append(state, "etc/shadow", &format!("{name}:!:::::::"), secret())
 }
 
+/// Adds the users and groups of a line of sysusers.d(5), as systemd-sysusers does: with the highest free id that is neither a
+/// user's nor a group's. Lines of other types have no effect.
+///
+/// # Errors
+/// The user database cannot be read, or no id is free.
+pub(super) fn add_sysusers(
+    state: &mut SystemState,
+    line: &str,
+    (users, groups): (&FixedIds, &FixedIds),
+) -> Result<(), SystemLayerError> {
+    let fields = shlex::split(line).unwrap_or_default();
+    let field = |at: usize| fields.get(at).map(String::as_str).filter(|field| *field != "-");
+    let (Some(kind), Some(name)) = (field(0), field(1)) else { return Ok(()) };
+    let (uid, gid) = field(2).map_or((None, None), |ids| match ids.split_once(':') {
+        Some((uid, gid)) => (uid.parse().ok(), Some(gid)),
+        None => (ids.parse().ok(), None),
+    });
+    match kind.trim_end_matches('!') {
+        "g" if id(state, "etc/group", name)?.is_none() => {
+            let gid = free_to_both(state, name, uid.or(groups.get(name).copied()))?;
+            append(state, "etc/group", &format!("{name}:x:{gid}:"), FileAccess::FILE)?;
+            append(state, "etc/gshadow", &format!("{name}:!*::"), secret())
+        }
+        "u" if id(state, "etc/passwd", name)?.is_none() => {
+            let uid = match id(state, "etc/group", name)? {
+                Some(id) if uid.is_none() && gid.is_none() => id,
+                _ => free_to_both(state, name, uid.or(users.get(name).copied()))?,
+            };
+            let gid = match gid {
+                Some(group) => group.parse().ok().or(id(state, "etc/group", group)?).unwrap_or(uid),
+                None => match id(state, "etc/group", name)? {
+                    Some(id) => id,
+                    None => {
+                        append(state, "etc/group", &format!("{name}:x:{uid}:"), FileAccess::FILE)?;
+                        append(state, "etc/gshadow", &format!("{name}:!*::"), secret())?;
+                        uid
+                    }
+                },
+            };
+            let [comment, home, shell] =
+                [field(3).unwrap_or_default(), field(4).unwrap_or("/"), field(5).unwrap_or("/usr/sbin/nologin")];
+            append(state, "etc/passwd", &format!("{name}:x:{uid}:{gid}:{comment}:{home}:{shell}"), FileAccess::FILE)?;
+            append(state, "etc/shadow", &format!("{name}:!*:::::::"), secret())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns a fixed id, or the highest that is free among users and groups.
+fn free_to_both(state: &SystemState, name: &str, fixed: Option<u32>) -> Result<u32, SystemLayerError> {
+    if let Some(id) = fixed {
+        return Ok(id);
+    }
+    let texts = [state.text("etc/passwd")?.unwrap_or_default(), state.text("etc/group")?.unwrap_or_default()];
+    let taken = texts.iter().flat_map(|text| text.lines()).filter_map(|line| line.split(':').nth(2)?.parse().ok());
+    let taken: Vec<u32> = taken.collect();
+    let free = SYSTEM_IDS.rev().find(|id| !taken.contains(id));
+    free.ok_or_else(|| SystemLayerError::NoFreeId { name: name.to_owned() })
+}
+
 /// Returns the owner that `USER:GROUP` names.
 ///
 /// # Errors

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::apt::effects::{Effect, effects_of};
+use crate::apt::effects::{Effect, effects_of, registry};
 use crate::debian::alternatives::{AlternativeChoice, AlternativeGroup};
 use crate::pipeline::apt::SystemLayerError;
 use crate::pipeline::apt::layers::{FetchedPackage, SystemLayerOptions};
-use crate::pipeline::apt::packed::PackedPackage;
+use crate::pipeline::apt::packed::{PackedKind, PackedPackage};
 use crate::pipeline::apt::system_state::SystemState;
 use crate::pipeline::apt::{accounts, capabilities, certificates};
-use crate::tree::{FileAccess, FileMode};
+use crate::tree::{FileAccess, FileContent, FileMode};
 
 const ALTERNATIVES: &str = "var/lib/dpkg/alternatives";
 
@@ -29,7 +29,7 @@ pub(super) fn of_packages(
     let mut effects = Vec::with_capacity(packages.len());
     for (package, packed) in packages.iter().zip(packed) {
         let identity = (package.name.as_str(), package.version.as_str(), package.architecture.as_str());
-        match effects_of(identity, |name| packed.control_files.get(name)) {
+        match effects_of(identity, |name| packed.control_files.get(name), || sysusers(packed)) {
             Ok(found) => effects.push(Some(found)),
             Err(lines) => {
                 if !options.allow_unconfigured.contains(&package.name) {
@@ -52,7 +52,7 @@ pub(super) fn apply(
     options: &SystemLayerOptions,
 ) -> Result<(), SystemLayerError> {
     let mut groups = BTreeMap::new();
-    let mut has_certificates = false;
+    let (mut has_certificates, mut registries) = (false, Vec::new());
     for effect in effects.iter().flatten().flatten() {
         match effect {
             Effect::Alternative(choice) => add_choice(state, choice, &mut groups)?,
@@ -61,6 +61,14 @@ pub(super) fn apply(
                 let value = value.ok_or_else(|| SystemLayerError::Capability { text: capabilities.clone() })?;
                 let path = state.resolve(path);
                 state.capabilities.insert(path, value);
+            }
+            Effect::Append { path, text } => {
+                let mut whole = state.text(path)?.unwrap_or_default();
+                if !whole.contains(text.as_str()) {
+                    whole.push_str(text);
+                    let access = state.access(path, FileAccess::FILE);
+                    state.write(path, access, whole.into_bytes());
+                }
             }
             Effect::Certificates => has_certificates = true,
             Effect::Copy { from, to } => {
@@ -93,6 +101,8 @@ pub(super) fn apply(
                 let owner = accounts::owner(state, owner)?;
                 state.set_access(path, *mode, owner);
             }
+            Effect::Registry { path, name, multiarch } => registries.push((path, name, multiarch)),
+            Effect::Sysusers(line) => accounts::add_sysusers(state, line, (&options.users, &options.groups))?,
             Effect::User { name, group, home } => {
                 accounts::add_user(state, (name, group, home), (&options.users, &options.groups))?;
             }
@@ -105,7 +115,29 @@ pub(super) fn apply(
         }
     }
     write_groups(state, groups);
+    for (path, name, multiarch) in registries {
+        if let Some(text) = registry(name, multiarch, |path| state.exists(path)) {
+            make_parent(state, path);
+            state.write(path, FileAccess::FILE, text.into_bytes());
+        }
+    }
     if has_certificates { certificates::write(state) } else { Ok(()) }
+}
+
+/// Returns the lines of a package's files in `/usr/lib/sysusers.d`. One that cannot be read has none: the layer reports it.
+fn sysusers(packed: &PackedPackage) -> Vec<String> {
+    const DIRECTORY: &str = "usr/lib/sysusers.d/";
+    const LARGEST: u64 = 1 << 20;
+    let files =
+        packed.entries.iter().filter(|entry| entry.path.starts_with(DIRECTORY) && entry.path.ends_with(".conf"));
+    let texts = files.filter_map(|entry| {
+        let PackedKind::File(file) = &entry.kind else { return None };
+        let content = FileContent::Archived { archive: packed.pack.clone(), extent: file.extent.clone() };
+        content.read(LARGEST).ok()
+    });
+    let texts: Vec<String> = texts.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+    let lines = texts.iter().flat_map(|text| text.lines()).map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
 }
 
 fn make_parent(state: &mut SystemState, path: &str) {
