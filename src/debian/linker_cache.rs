@@ -71,9 +71,12 @@ pub fn choose(entries: impl IntoIterator<Item = LibraryEntry>) -> Vec<ChosenLibr
     let mut chosen: BTreeMap<String, ChosenLibrary> = BTreeMap::new();
     for LibraryEntry { name, soname, flags, is_link } in entries {
         let soname = soname.unwrap_or_else(|| name.clone());
-        // `libx.so` is for the linker, and `libx.so.1` for the dynamic one. Any other link counts as a file.
+        // A link for the linker, `libx.so`, and one with the name in the library stand for themselves. Any other link counts as
+        // a file.
         let is_usual = name == soname || name.ends_with(".so") && soname.starts_with(&name);
-        let found = ChosenLibrary { soname: soname.clone(), name, flags, is_link: is_link && is_usual };
+        let is_link = is_link && is_usual;
+        let soname = if is_link { name.clone() } else { soname };
+        let found = ChosenLibrary { soname: soname.clone(), name, flags, is_link };
         let is_better = chosen.get(&soname).is_none_or(|known| {
             let is_file_for_link = !found.is_link && known.is_link;
             is_file_for_link || found.is_link == known.is_link && compare(&known.name, &found.name) == Ordering::Less
@@ -227,7 +230,10 @@ mod tests {
         ]);
         let shown: Vec<(&str, &str, bool)> =
             chosen.iter().map(|one| (one.soname.as_str(), one.name.as_str(), one.is_link)).collect();
-        assert_eq!(shown, [("liba.so.1", "libother.so.1", false), ("libnone.so", "libnone.so", false)]);
+        assert_eq!(
+            shown,
+            [("liba.so", "liba.so", true), ("liba.so.1", "libother.so.1", false), ("libnone.so", "libnone.so", false)]
+        );
     }
 
     #[test]

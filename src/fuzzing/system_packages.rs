@@ -23,6 +23,8 @@ pub struct LaidPackages {
     pub upgraded: Vec<String>,
     /// The packages that are not configured.
     pub unconfigured: Vec<String>,
+    /// The number of files that the base's dpkg omits.
+    pub omitted: usize,
     /// The effects by package.
     pub effects: BTreeMap<String, Vec<String>>,
 }
@@ -61,6 +63,7 @@ pub fn lay_packages(
         layers: laid.layers.iter().map(|layer| format!("{} {}", layer.key.hex(), layer.holds)).collect(),
         upgraded: laid.upgraded.iter().map(|one| format!("{} {} {}", one.name, one.from, one.to)).collect(),
         unconfigured: laid.unconfigured,
+        omitted: laid.omitted,
         effects: laid.effects,
     })
 }

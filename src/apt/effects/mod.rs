@@ -144,8 +144,7 @@ impl fmt::Display for Effect {
             Self::User { name, group, home } => words(&["user", name, group, home]),
             Self::Write { path, text } => words(&["write", path, &text.escape_default().to_string()]),
         };
-        let quoted =
-            words.iter().map(|word| shlex::try_quote(word).map_or(word.clone().into(), |quoted| quoted.into_owned()));
+        let quoted = words.iter().map(|word| shlex::try_quote(word).map_or(word.clone(), |quoted| quoted.into_owned()));
         formatter.write_str(&quoted.collect::<Vec<String>>().join(" "))
     }
 }

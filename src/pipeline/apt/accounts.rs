@@ -92,7 +92,9 @@ pub(super) fn add_sysusers(
             let [comment, home, shell] =
                 [field(3).unwrap_or_default(), field(4).unwrap_or("/"), field(5).unwrap_or("/usr/sbin/nologin")];
             append(state, "etc/passwd", &format!("{name}:x:{uid}:{gid}:{comment}:{home}:{shell}"), FileAccess::FILE)?;
-            append(state, "etc/shadow", &format!("{name}:!*:::::::"), secret())
+            // An exclamation mark expires the account: it is for services alone.
+            let expires = if kind.ends_with('!') { "1" } else { "" };
+            append(state, "etc/shadow", &[name, "!*", "", "", "", "", "", expires, ""].join(":"), secret())
         }
         _ => Ok(()),
     }
