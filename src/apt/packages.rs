@@ -5,8 +5,7 @@ use std::io::BufRead;
 use std::ops::Range;
 
 use crate::debian::{
-    ControlError, ControlParagraph, DebianVersion, InvalidStanza, PackageName, PackageRelation, PackageStanza,
-    ParagraphReader,
+    ControlError, ControlParagraph, DebianVersion, InvalidStanza, PackageName, PackageStanza, ParagraphReader,
 };
 use crate::digest::Sha256;
 
@@ -170,14 +169,6 @@ impl PackageIndex {
     pub fn stanza(&self, id: OfferId) -> Result<PackageStanza, InvalidPackageIndex> {
         let stanza = PackageStanza::of(&self.paragraph(id)?);
         stanza.map_err(|error| InvalidPackageIndex::stanza(self.name(id).as_str(), error))
-    }
-
-    /// Returns what a package provides.
-    ///
-    /// # Errors
-    /// The field is invalid.
-    pub(super) fn provides(&self, id: OfferId) -> Result<Vec<PackageRelation>, InvalidPackageIndex> {
-        Ok(self.stanza(id)?.provides)
     }
 
     /// Returns the file of a package.

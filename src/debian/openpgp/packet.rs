@@ -57,7 +57,7 @@ impl<'a> PacketBytes<'a> {
     fn length(&mut self, first: u8) -> Result<Option<usize>, InvalidPacket> {
         Ok(match first {
             0..192 => Some(usize::from(first)),
-            192..224 => Some((usize::from(first) - 192 << 8) + usize::from(self.byte()?) + 192),
+            192..224 => Some(((usize::from(first) - 192) << 8) + usize::from(self.byte()?) + 192),
             255 => Some(self.number(4)?),
             _ => None,
         })
@@ -67,7 +67,7 @@ impl<'a> PacketBytes<'a> {
     pub(super) fn subpacket(&mut self) -> Result<(u8, &'a [u8]), InvalidPacket> {
         let first = self.byte()?;
         let length = match first {
-            192..=254 => (usize::from(first) - 192 << 8) + usize::from(self.byte()?) + 192,
+            192..=254 => ((usize::from(first) - 192) << 8) + usize::from(self.byte()?) + 192,
             _ => self.length(first)?.unwrap_or_default(),
         };
         let mut body = PacketBytes(self.take(length)?);
