@@ -236,7 +236,19 @@ impl ImageConfig {
     }
 }
 
+/// The `PATH` that container engines use if an image sets none.
+pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 impl ExecutionParameters {
+    /// Returns the parameters as a container has them: with the `PATH` of the engine if they set none.
+    pub(crate) fn in_container(&self) -> Self {
+        let mut parameters = self.clone();
+        if parameters.env("PATH").is_none() {
+            parameters.set_env("PATH", DEFAULT_PATH);
+        }
+        parameters
+    }
+
     /// Returns the value of an environment variable.
     pub fn env(&self, name: &str) -> Option<&str> {
         self.env.iter().find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='))

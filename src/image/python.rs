@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use pep440_rs::Version;
 
 use super::Base;
+use super::config::DEFAULT_PATH;
 use crate::hints::Hints;
 use crate::platform::PythonVersion;
 
@@ -106,7 +107,7 @@ pub fn choose(found: &[BasePython], path: Option<&str>, wanted: PythonVersion) -
         return Err(BasePythonError::Missing);
     }
     let suitable: Vec<_> = found.iter().filter(|python| python.version == wanted).collect();
-    let directories = path.unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(':');
+    let directories = path.unwrap_or(DEFAULT_PATH).split(':');
     let mut paths = directories.map(|directory| format!("{}/python{wanted}", directory.trim_end_matches('/')));
     let first = paths.find_map(|path| suitable.iter().find(|python| python.path == path));
     let own: Vec<_> = suitable.iter().filter(|python| python.path == python.executable).collect();

@@ -19,8 +19,8 @@ const PREFIX: &str = "apt:";
 
 /// What Debian's Python needs besides what it depends on, where there is no base: `base-files` has the link `/lib64`, by which
 /// the dynamic linker is found, and os-release; `base-passwd` the users; wheels are linked to libstdc++; `ssl` finds
-/// certificates by the links of `openssl`. None of this is a dependency, because Debian's systems always have it.
-const WITHOUT_BASE: [&str; 5] = ["base-files", "base-passwd", "ca-certificates", "libstdc++6", "openssl"];
+/// certificates by the links of `openssl`, and names of ports are those of `netbase`. None of this is a dependency, because Debian's systems always have it.
+const WITHOUT_BASE: [&str; 6] = ["base-files", "base-passwd", "ca-certificates", "libstdc++6", "netbase", "openssl"];
 
 /// The Python of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,7 +153,7 @@ mod tests {
             python.packages(base.as_ref()).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(names(Some("debian:13-slim")), "python3.13");
-        assert_eq!(names(None), "base-files base-passwd ca-certificates libstdc++6 openssl python3.13");
+        assert_eq!(names(None), "base-files base-passwd ca-certificates libstdc++6 netbase openssl python3.13");
         assert_eq!(names(Some("scratch")), names(None));
     }
 }

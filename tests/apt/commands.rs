@@ -84,7 +84,7 @@ fn what_is_requested_is_locked_for_each_platform() {
     // What the base has is not locked, and what it has in too old a version is replaced.
     assert!(!first.contains("name = \"libc6\""), "{first}");
     assert!(
-        first.contains("{ name = \"zlib1g\", version = \"1:1.2.13.dfsg-1\", replaces = \"1:1.1.0-1\" }"),
+        first.lines().any(|line| line.contains("name = \"zlib1g\"") && line.contains("replaces = \"1:1.1.0-1\"")),
         "{first}"
     );
 

@@ -3,15 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 
 /// The configuration of dpkg in Debian's slim images.
 const SLIM: &str = "path-exclude /usr/share/groff/*\npath-exclude /usr/share/info/*\npath-exclude /usr/share/linda/*\n\
                     path-exclude /usr/share/lintian/*\npath-exclude /usr/share/locale/*\npath-exclude /usr/share/man/*\n\
                     path-exclude /usr/share/doc/*\npath-include /usr/share/doc/*/copyright\n";
-
-/// Makes one root at a time.
-static MAKING: Mutex<()> = Mutex::new(());
 
 /// Runs a command, and returns its standard output. Panics if it fails.
 pub fn run(command: &mut Command) -> String {
@@ -40,11 +36,13 @@ pub fn in_chroot<'a>(root: &Path, arguments: &[&str]) -> &'a mut Command {
 
 /// Returns the slim root of a suite, which debootstrap makes once: its directory, and an archive of it.
 pub fn root(suite: &str) -> (PathBuf, PathBuf) {
-    let _making = MAKING.lock().unwrap_or_else(|error| error.into_inner());
     let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-cache/apt-roots");
+    fs::create_dir_all(&cache).unwrap();
+    // Several test binaries need it, and run at the same time.
+    let making = fs::File::create(cache.join(".lock")).unwrap();
+    making.lock().unwrap();
     let (root, archive) = (cache.join(suite), cache.join(format!("{suite}.tar")));
     if !archive.exists() {
-        fs::create_dir_all(&cache).unwrap();
         drop(fs::remove_dir_all(&root));
         let mirror = "http://deb.debian.org/debian";
         run(Command::new("debootstrap").args(["--variant=minbase", suite]).arg(&root).arg(mirror));

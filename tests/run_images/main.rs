@@ -12,6 +12,9 @@ mod proxy;
 #[allow(dead_code, reason = "it is for tests of the registry client, too")]
 #[path = "../support/registries.rs"]
 mod registries;
+#[allow(dead_code, reason = "the tests of layers look into the roots")]
+#[path = "../apt_layers/roots.rs"]
+mod roots;
 #[path = "../support/mod.rs"]
 mod support;
 #[allow(dead_code, reason = "the tests of images need more")]
@@ -35,6 +38,7 @@ mod health;
 mod linked_pythons;
 mod loading;
 mod logins;
+mod packages;
 mod platforms;
 mod projects;
 mod pushing;

@@ -110,6 +110,8 @@ fn each_key_is_a_flag_and_each_flag_a_key() {
         let of_kind = targets.iter().find(|target| target["properties"]["kind"]["const"] == command).unwrap();
         let mut keys: BTreeSet<String> = of_kind["properties"].as_object().unwrap().keys().cloned().collect();
         assert!(keys.remove("kind") && keys.remove("extends"));
+        // Tables, which are too long for a flag.
+        assert_eq!(keys.remove("apt-source"), command == "image");
         assert_eq!(keys, flags(command), "the schema (left) and the command (right) differ");
         let shared = schema["properties"].as_object().unwrap();
         assert!(keys.iter().all(|key| shared.contains_key(key)), "{command}");

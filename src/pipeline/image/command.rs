@@ -185,8 +185,9 @@ fn numeric_user(settings: &ImageSettings) -> Option<String> {
 /// and of the base.
 fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Result<Vec<(String, String)>, BuildError> {
     let mut env = Vec::with_capacity(target.env.len());
+    let inherited = base.config.execution.in_container();
     for (name, value) in &target.env {
-        let mut value = config::expand(value, &base.config.execution)?;
+        let mut value = config::expand(value, &inherited)?;
         // The base may have modules of its own.
         if name == "PYTHONPATH"
             && let Some(inherited) = base.env(name).filter(|inherited| !inherited.is_empty())
@@ -199,7 +200,7 @@ fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Resul
     for (name, value) in &settings.container.env {
         let value = substitute(name, value, |wanted| {
             let own = before.iter().find(|(known, _)| known == wanted).map(|(_, value)| value.as_str());
-            own.or_else(|| base.env(wanted)).map(str::to_owned)
+            own.or_else(|| inherited.env(wanted)).map(str::to_owned)
         })?;
         env.retain(|(earlier, _)| earlier != name);
         env.push((name.clone(), value));

@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 use crate::audit::command::absolute;
 use crate::hints;
 use crate::image::FileSystem;
+use crate::image::config::DEFAULT_PATH;
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base_files::BaseFiles;
 use crate::tree::{FileAccess, FileOrigin, FileTree, TreeEntry, TreePath};
-
-/// The `PATH` that container engines use if the image sets none.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The largest script that is read, in bytes.
 const LARGEST_SCRIPT: u64 = 1 << 20;
