@@ -128,3 +128,9 @@ fn control_files() {
 fn signed_texts() {
     damage("signed_text", fuzz::signed_text);
 }
+
+/// Made by dpkg-deb, with each of its compressions.
+#[test]
+fn debs() {
+    damage("deb", fuzz::deb);
+}
