@@ -166,7 +166,7 @@ mod tests {
     fn paragraphs_are_separated_by_empty_lines() {
         let text =
             "\n\nPackage: a\nDescription: short\n long\n .\n more\n \t\n# comment\nPackage:b\r\nEmpty:\nX:\n y\n";
-        let expected = vec![
+        let expected = [
             vec![("Package", "a"), ("Description", "short\n long\n .\n more")],
             vec![("Package", "b"), ("Empty", ""), ("X", "\n y")],
         ];
