@@ -11,6 +11,7 @@ const READ_LIMIT: u64 = 1 << 16;
 /// Names in lower case.
 const NAMES: &[&str] = &[
     // Packaging and locks.
+    "apt.lock",
     "conda-lock.yml",
     "environment.yaml",
     "environment.yml",

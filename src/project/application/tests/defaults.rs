@@ -40,6 +40,7 @@ fn everything_but_what_belongs_to_development_is_included_by_default() {
         "CHANGELOG.rst",
         "pyproject.toml",
         "uv.lock",
+        "apt.lock",
         "requirements-dev.txt",
         "requirements/base.txt",
         "Dockerfile",
