@@ -58,7 +58,7 @@ fn distribution_by_path(contents: &ArtifactContents) -> HashMap<&str, &str> {
             EntryOrigin::Distribution(index) => {
                 Some((file.path.as_str(), contents.distributions.get(index)?.name.as_str()))
             }
-            EntryOrigin::Application | EntryOrigin::Base => None,
+            EntryOrigin::Application | EntryOrigin::SystemPackages | EntryOrigin::Base => None,
         })
         .collect()
 }

@@ -110,6 +110,7 @@ fn owner(contents: &ArtifactContents, total: &OriginTotal) -> OwnerReport {
         kind: match total.origin {
             Some(EntryOrigin::Distribution(_)) => OwnerKind::Distribution,
             Some(EntryOrigin::Application) => OwnerKind::Application,
+            Some(EntryOrigin::SystemPackages) => OwnerKind::SystemPackages,
             Some(EntryOrigin::Base) => OwnerKind::Base,
             None => OwnerKind::Hidden,
         },
@@ -131,6 +132,7 @@ fn report(contents: &ArtifactContents, file: &FileEntry) -> FileReport {
             .map(|distribution| format!("{} {}", distribution.name, distribution.version))
             .unwrap_or_default(),
         EntryOrigin::Application => "application".to_owned(),
+        EntryOrigin::SystemPackages => "system packages".to_owned(),
         EntryOrigin::Base => "base".to_owned(),
     };
     let link = match &file.kind {

@@ -154,6 +154,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     ("why", &[example("Show what requires numpy", "pybundle why numpy")]),
+    ("apt", &[example("Lock the packages that the images request", "pybundle apt lock")]),
     (
         "apt lock",
         &[

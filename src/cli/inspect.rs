@@ -163,6 +163,7 @@ fn name_of(owner: &OwnerReport) -> String {
     match (owner.kind, &owner.name, &owner.version) {
         (_, Some(name), Some(version)) => format!("{name} {version}"),
         (OwnerKind::Application, ..) => "(the application)".to_owned(),
+        (OwnerKind::SystemPackages, ..) => "(system packages)".to_owned(),
         (OwnerKind::Base, ..) => "(the base)".to_owned(),
         _ => "(hidden by higher layers)".to_owned(),
     }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::digest::Sha256;
 use crate::image::base::{self, ManifestKind};
-use crate::image::{Blob, BlobContent, BlobError, OciArtifact};
+use crate::image::{Blob, BlobContent, BlobError, OciArtifact, manifest};
 
 /// The `created_by` of pybundle's layers in the history.
 const CREATED_BY: &str = "pybundle";
@@ -281,8 +281,13 @@ pub(super) fn merge(
     let records =
         records.into_iter().filter(|((path, layer), _)| visible.get(path).is_some_and(|at| files[*at].layer == *layer));
     let records = records.map(|((path, _), record)| (path, record)).collect();
+    let packages =
+        documents.layers.iter().position(|layer| layer.is_own() && layer.description == manifest::PACKAGE_DATABASE);
     let (distributions, records) =
         origins::assign(&mut files, records, |file| match documents.layers.get(file.layer) {
+            Some(_) if packages.is_some_and(|last| file.layer <= last && documents.layers[file.layer].is_own()) => {
+                EntryOrigin::SystemPackages
+            }
             Some(layer) if layer.is_own() => EntryOrigin::Application,
             _ => EntryOrigin::Base,
         });

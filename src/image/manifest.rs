@@ -20,6 +20,9 @@ const BASE_NAME: &str = "org.opencontainers.image.base.name";
 /// The annotation with the digest of the base's manifest.
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
+/// The description of the layer with dpkg's database, the last of the layers with operating-system packages.
+pub(crate) const PACKAGE_DATABASE: &str = "the package database";
+
 /// The annotation with the closure of an image: what leads to the record of its distributions, and follows from what decides
 /// its layers.
 pub(crate) const CLOSURE: &str = "dev.pybundle.cache";

@@ -125,7 +125,7 @@ pub(crate) struct SystemPackageOptions {
     /// Add a Debian package and what it depends on, as locked in apt.lock
     ///
     /// `pybundle apt lock` writes apt.lock. The base must be Debian or Ubuntu, and lists its own packages.
-    #[arg(long, value_name = "NAME[=VERSION]", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME[=VERSION]", value_delimiter = ',', hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
     pub(crate) apt: Vec<PackageRequest>,

@@ -103,12 +103,14 @@ pub(crate) struct StackedLayerReport {
 
 /// What files belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum OwnerKind {
     /// A distribution.
     Distribution,
     /// The application.
     Application,
+    /// The operating-system packages that were put on the base.
+    SystemPackages,
     /// The base of an image.
     Base,
     /// None: a higher layer replaces or removes them.

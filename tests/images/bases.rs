@@ -73,7 +73,9 @@ fn an_empty_base_has_nothing() {
     assert!(files.clone().any(|path| path == "app/app.py"));
     assert!(files.clone().any(|path| path == "app/.venv/lib/python3.12/site-packages/example_greeting.py"
         || path == "app/.venv/lib/python3.12/site-packages/example_greeting/__init__.py"));
-    assert_eq!(image.env("PATH").as_deref(), Some("/app/.venv/bin:"));
+    // That of container engines, which they set only where an image has none.
+    let path = "/app/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    assert_eq!(image.env("PATH").as_deref(), Some(path));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -117,8 +118,11 @@ fn a_signal_leaves_nothing_behind_and_a_kill_nothing_for_long() {
     for (name, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         for delay in [60, 120, 200, 300, 450] {
             let (ended, said) = build(Some((name, delay)));
-            assert!(ended.success() || ended.code() == Some(status), "{name} after {delay} ms: {ended}: {said}");
-            if !ended.success() {
+            // On a busy machine, the signal may come before the program has begun.
+            let has_not_begun = ended.signal() == Some(status - 128) && said.is_empty();
+            let is_expected = ended.success() || ended.code() == Some(status) || has_not_begun;
+            assert!(is_expected, "{name} after {delay} ms: {ended}: {said}");
+            if ended.code() == Some(status) {
                 stopped += 1;
                 let expected = format!("error: `pybundle image` was stopped by SIG{name} before it was done\n");
                 assert!(said.ends_with(&expected), "{said}");

@@ -110,6 +110,17 @@ fn wheels_find_the_libraries_of_packages() {
     let requested = added.iter().filter(|package| package["requested"] == true).count();
     assert_eq!(requested, 6);
     assert!(added.len() > 50 && installed > added.len(), "{} {installed}", added.len());
+    // Their files are not the application's.
+    let archive = format!("docker-archive:{}", project.path().join("image.tar").display());
+    let inspected = succeed(&mut pybundle(&["inspect", "--json", &archive]));
+    let inspected: Value = serde_json::from_str(&inspected).unwrap();
+    let files = |kind: &str| {
+        let mut owners = inspected["contents"].as_array().unwrap().iter();
+        owners.find(|owner| owner["kind"] == kind).map(|owner| owner["files"].as_u64().unwrap())
+    };
+    assert!(files("system-packages").is_some_and(|files| files > 500), "{inspected}");
+    // app.py, pyvenv.cfg and three links.
+    assert_eq!(files("application"), Some(5));
     // The linker's cache is that of ldconfig.
     let script = "cp /etc/ld.so.cache /tmp/ours && ldconfig && cmp /tmp/ours /etc/ld.so.cache && echo same";
     let compared = succeed(&mut docker().run("packages:1", &["--entrypoint=sh", "--user=0"], &["-c", script]));

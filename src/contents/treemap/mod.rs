@@ -77,6 +77,7 @@ fn called(contents: &ArtifactContents, is_hidden: bool, origin: EntryOrigin) -> 
             .get(index)
             .map_or(("", ""), |distribution| (distribution.name.as_str(), distribution.version.as_str())),
         EntryOrigin::Application => ("application", ""),
+        EntryOrigin::SystemPackages => ("system", "packages"),
         EntryOrigin::Base => ("base", "image"),
     }
 }

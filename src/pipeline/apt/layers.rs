@@ -11,6 +11,7 @@ use crate::archive::layer::LayerTree;
 use crate::cache::Cache;
 use crate::debian::{InstalledState, PathFilter};
 use crate::digest::Sha256;
+use crate::image::manifest::PACKAGE_DATABASE;
 use crate::image::system::BaseSystem;
 use crate::pipeline::apt::SystemLayerError;
 use crate::pipeline::apt::closure_files::ClosureFiles;
@@ -215,5 +216,5 @@ fn last_layer(
         tree.whiteouts.insert(TreePath::of_system(&path)?);
     }
     keep_directories(&mut tree, state.directories.keys(), &state.files)?;
-    Ok(SystemLayer { holds: "the package database".to_owned(), key: key(&tree), tree })
+    Ok(SystemLayer { holds: PACKAGE_DATABASE.to_owned(), key: key(&tree), tree })
 }
