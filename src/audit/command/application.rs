@@ -30,6 +30,8 @@ pub(crate) enum ApplicationAttribute {
     Any,
     /// An attribute of the module.
     Named(String),
+    /// An attribute of the module of which an attribute is used, for instance `cli` of `granian:cli.entrypoint`.
+    Owner(String),
     /// The last component of the module's name may be one.
     LastComponent,
 }
@@ -63,6 +65,7 @@ impl ApplicationName {
         let Some(module) = module_location(module, server.module) else { return Ok(None) };
         let attribute = match (attribute, server.default) {
             (Some(attribute), _) => match attribute_name(module_text, attribute, server)? {
+                Some(name) if attribute[name.len()..].starts_with('.') => ApplicationAttribute::Owner(name.to_owned()),
                 Some(name) => ApplicationAttribute::Named(name.to_owned()),
                 None => ApplicationAttribute::Any,
             },

@@ -83,7 +83,7 @@ impl<'a> ImportChecker<'a> {
             ModuleResolution::Namespace(directories) => match &started.usage {
                 ModuleUse::Run => (!self.resolver.has_submodule(&directories, "__main__"))
                     .then(|| StartProblem::NoMain { module: module.clone() }),
-                ModuleUse::Serve(ApplicationAttribute::Named(name)) => {
+                ModuleUse::Serve(ApplicationAttribute::Named(name) | ApplicationAttribute::Owner(name)) => {
                     let is_submodule = self.resolver.has_submodule(&directories, name);
                     (!is_submodule).then(|| StartProblem::NamespacePackage {
                         module: module.clone(),
@@ -94,7 +94,9 @@ impl<'a> ImportChecker<'a> {
             },
             ModuleResolution::Module(file) => match &started.usage {
                 ModuleUse::Run => self.missing_main(&file, module),
-                ModuleUse::Serve(ApplicationAttribute::Named(name)) => self.missing_attribute(&file, started, name),
+                ModuleUse::Serve(ApplicationAttribute::Named(name) | ApplicationAttribute::Owner(name)) => {
+                    self.missing_attribute(&file, started, name)
+                }
                 ModuleUse::Serve(_) => None,
             },
         }
@@ -118,7 +120,9 @@ impl<'a> ImportChecker<'a> {
         let name = first_components(module, depth + 1);
         let mut missing = remedies::missing(self.imports, own(), name, Vec::new(), started.is_certain);
         let attribute = match usage {
-            ModuleUse::Serve(ApplicationAttribute::Named(attribute)) => format!(":{attribute}"),
+            ModuleUse::Serve(ApplicationAttribute::Named(attribute) | ApplicationAttribute::Owner(attribute)) => {
+                format!(":{attribute}")
+            }
             _ => String::new(),
         };
         let similar = remedies::similar(module, own());
@@ -137,7 +141,10 @@ impl<'a> ImportChecker<'a> {
     fn missing_attribute(&self, file: &ModuleFile<'a>, started: &StartedModule, name: &str) -> Option<StartProblem> {
         let names = self.names(file)?;
         let (path, attribute) = (file.path.to_owned(), name.to_owned());
+        // Modules and literals have attributes that can be called.
+        let is_called = matches!(started.usage, ModuleUse::Serve(ApplicationAttribute::Named(_)));
         match names.get(name) {
+            Some(_) if !is_called => return None,
             Some(Binding::Module(_)) => {
                 return Some(StartProblem::NotCallable { path, attribute, kind: "a module" });
             }
@@ -150,7 +157,7 @@ impl<'a> ImportChecker<'a> {
             return None;
         }
         if self.resolver.has_submodule(&package, name) {
-            return Some(StartProblem::NotCallable { path, attribute, kind: "a module" });
+            return is_called.then_some(StartProblem::NotCallable { path, attribute, kind: "a module" });
         }
         let in_module = remedies::similar(name, names.iter().map(|(name, _)| name));
         let in_module = in_module.into_iter().map(|name| format!("{}:{name}", started.module));
