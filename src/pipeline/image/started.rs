@@ -68,8 +68,10 @@ impl StartedCommand {
                     let mut entry_points =
                         distributions.iter().flat_map(|distribution| &distribution.wheel.inventory.entry_points);
                     if let Some(entry_point) = entry_points.find(|entry_point| entry_point.name == name) {
-                        let object = entry_point.object.split('.').next().unwrap_or_default();
-                        let attribute = ApplicationAttribute::Named(object.to_owned());
+                        let attribute = match entry_point.object.split_once('.') {
+                            Some((owner, _)) => ApplicationAttribute::Owner(owner.to_owned()),
+                            None => ApplicationAttribute::Named(entry_point.object.clone()),
+                        };
                         self.modules.push(StartedModule {
                             command: started.text(),
                             module: entry_point.module.clone(),
