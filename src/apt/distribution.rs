@@ -1,12 +1,10 @@
 //! The distribution of a base: which archives it installs from, and whose keys it trusts.
 
-use std::collections::BTreeMap;
-
 use url::Url;
 
 use super::AptSource;
-use crate::debian::DebianArchitecture;
 use crate::debian::openpgp::ArchiveKeyring;
+use crate::debian::{DebianArchitecture, os_release};
 use crate::hints::Hints;
 
 /// The keys of Debian 12 and 13, for bases without a keyring: each release has one for its archive, one for its security
@@ -60,24 +58,24 @@ impl DebianDistribution {
     /// # Errors
     /// The base has no such file, or is neither Debian nor Ubuntu.
     pub fn of_os_release(text: Option<&str>) -> Result<Self, UnsupportedDistribution> {
-        let fields = fields(text.ok_or(UnsupportedDistribution::Unknown)?);
+        let fields = os_release(text.ok_or(UnsupportedDistribution::Unknown)?);
         let pretty = || {
             let name = fields.get("PRETTY_NAME").or_else(|| fields.get("NAME")).or_else(|| fields.get("ID"));
             name.map_or_else(|| "an unknown system".to_owned(), |name| name.escape_debug().to_string())
         };
-        let kind = match fields.get("ID").map(String::as_str) {
+        let kind = match fields.get("ID").copied() {
             Some("debian") => DistributionKind::Debian,
             Some("ubuntu") => DistributionKind::Ubuntu,
             _ => return Err(UnsupportedDistribution::Other(pretty())),
         };
         // distroless has only the number.
-        let by_number = || match (kind, fields.get("VERSION_ID").map(String::as_str)) {
+        let by_number = || match (kind, fields.get("VERSION_ID").copied()) {
             (DistributionKind::Debian, Some("12")) => Some("bookworm".to_owned()),
             (DistributionKind::Debian, Some("13")) => Some("trixie".to_owned()),
             _ => None,
         };
         let is_name = |name: &String| name.bytes().all(|byte| byte.is_ascii_lowercase()) && !name.is_empty();
-        let codename = fields.get("VERSION_CODENAME").cloned().filter(is_name).or_else(by_number);
+        let codename = fields.get("VERSION_CODENAME").map(|name| (*name).to_owned()).filter(is_name).or_else(by_number);
         let codename = codename.ok_or_else(|| UnsupportedDistribution::NoCodename(pretty()))?;
         Ok(Self { kind, codename })
     }
@@ -148,12 +146,6 @@ impl DebianDistribution {
         });
         sources.flatten().collect()
     }
-}
-
-fn fields(text: &str) -> BTreeMap<&str, String> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    let pairs = lines.filter_map(|line| line.split_once('='));
-    pairs.map(|(key, value)| (key, value.trim_matches(['"', '\'']).to_owned())).collect()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod maintainer_script;
 mod member_stream;
 mod name;
 pub mod openpgp;
+mod os_release;
 mod path_filter;
 mod provided;
 mod relation;
@@ -31,6 +32,7 @@ pub use deb::{ControlFile, Deb, DebEntry, DebEntryKind, DebError, DebErrorKind, 
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use installed_paragraph::{Conffile, InstalledState, installed_paragraph};
 pub use name::{InvalidPackageName, PackageName};
+pub(crate) use os_release::os_release;
 pub use path_filter::PathFilter;
 pub(crate) use provided::{DebianRelease, apt_hint};
 pub use relation::{DebianDependency, InvalidRelation, PackageRelation, VersionOperator};

@@ -5,6 +5,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use super::os_release;
+
 /// By the names that files are linked to. Each line is a name and its package, or its packages in Debian 12 and 13.
 const LIBRARIES: &str = include_str!("provided/libraries.txt");
 
@@ -22,14 +24,10 @@ pub(crate) enum DebianRelease {
 }
 
 impl DebianRelease {
-    /// Returns the release that a file os-release names
-    /// ([os-release(5)](https://manpages.debian.org/os-release.5)); `None` if it is another system.
+    /// Returns the release that a file [os-release](os_release) names; `None` if it is another system.
     pub(crate) fn of_os_release(text: &str) -> Option<Self> {
-        let value = |key: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
-            Some(line.trim_matches(['"', '\'']))
-        };
-        match (value("ID")?, value("VERSION_ID")?) {
+        let fields = os_release(text);
+        match (*fields.get("ID")?, *fields.get("VERSION_ID")?) {
             ("debian", "12") => Some(Self::Bookworm),
             ("debian", "13") => Some(Self::Trixie),
             _ => None,

@@ -48,31 +48,7 @@ impl FileSystem {
     /// Resolves the links above a path, and with `is_followed` also the path itself if it is a link. Returns `None` for a
     /// loop of links.
     pub(crate) fn resolve(&self, path: &str, is_followed: bool) -> Option<String> {
-        let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
-        let (mut resolved, mut followed): (Vec<String>, usize) = (Vec::new(), 0);
-        while let Some(name) = rest.pop() {
-            match name.as_str() {
-                "" | "." => continue,
-                ".." => {
-                    resolved.pop();
-                    continue;
-                }
-                _ => resolved.push(name),
-            }
-            let Some(target) = self.links.get(&resolved.join("/")).filter(|_| is_followed || !rest.is_empty()) else {
-                continue;
-            };
-            followed += 1;
-            if followed > MOST_LINKS {
-                return None;
-            }
-            resolved.pop();
-            if target.starts_with('/') {
-                resolved.clear();
-            }
-            rest.extend(target.split('/').rev().map(str::to_owned));
-        }
-        Some(resolved.join("/"))
+        resolve_links(path, is_followed, |path| self.link(path))
     }
 
     /// Returns whether a resolved path is a directory.
@@ -178,6 +154,40 @@ impl FileSystemScan {
     fn is_file(&self, path: &str) -> bool {
         self.found.links.contains_key(path) || self.found.executables.contains(path) || self.found.files.contains(path)
     }
+}
+
+/// Resolves the links above a path, and with `is_followed` also the path itself, by the targets that `link` returns. Returns
+/// `None` for a loop of links.
+pub(crate) fn resolve_links<'a>(
+    path: &str,
+    is_followed: bool,
+    link: impl Fn(&str) -> Option<&'a str>,
+) -> Option<String> {
+    let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+    let (mut resolved, mut followed): (Vec<String>, usize) = (Vec::new(), 0);
+    while let Some(name) = rest.pop() {
+        match name.as_str() {
+            "" | "." => continue,
+            ".." => {
+                resolved.pop();
+                continue;
+            }
+            _ => resolved.push(name),
+        }
+        let Some(target) = link(&resolved.join("/")).filter(|_| is_followed || !rest.is_empty()) else {
+            continue;
+        };
+        followed += 1;
+        if followed > MOST_LINKS {
+            return None;
+        }
+        resolved.pop();
+        if target.starts_with('/') {
+            resolved.clear();
+        }
+        rest.extend(target.split('/').rev().map(str::to_owned));
+    }
+    Some(resolved.join("/"))
 }
 
 /// Returns whether a file belongs to the user database.

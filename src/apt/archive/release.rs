@@ -120,7 +120,7 @@ impl Archives<'_> {
         if file.date > self.now + CLOCK_TOLERANCE {
             return Err(AptArchiveError::Future { release: label, date: file.date });
         }
-        // Otherwise one suite could be served in the place of another, with the same keys.
+        // Otherwise one suite could be served instead of another, with the same keys.
         let names: Vec<String> = file.suite.iter().chain(&file.codename).cloned().collect();
         let is_flat = source.suite.ends_with('/');
         if !is_flat && !names.is_empty() && !names.contains(&source.suite) {

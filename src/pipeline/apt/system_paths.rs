@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::image::FileSystem;
+use crate::image::filesystem::resolve_links;
 use crate::tree::FileAccess;
-
-/// How many links are followed before they count as a loop, as by Linux (path_resolution(7)).
-const MOST_LINKS: usize = 40;
 
 /// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,31 +34,7 @@ impl<'a> SystemPaths<'a> {
     /// A layer must not have a directory where the base has a link: unpacking it would replace the link, and with `bin` or
     /// `lib` all that is behind it.
     pub(super) fn resolve(&self, path: &str, is_followed: bool) -> Option<String> {
-        let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
-        let (mut resolved, mut followed): (Vec<String>, usize) = (Vec::new(), 0);
-        while let Some(name) = rest.pop() {
-            match name.as_str() {
-                "" | "." => continue,
-                ".." => {
-                    resolved.pop();
-                    continue;
-                }
-                _ => resolved.push(name),
-            }
-            let Some(target) = self.link(&resolved.join("/")).filter(|_| is_followed || !rest.is_empty()) else {
-                continue;
-            };
-            followed += 1;
-            if followed > MOST_LINKS {
-                return None;
-            }
-            resolved.pop();
-            if target.starts_with('/') {
-                resolved.clear();
-            }
-            rest.extend(target.split('/').rev().map(str::to_owned));
-        }
-        Some(resolved.join("/"))
+        resolve_links(path, is_followed, |path| self.link(path))
     }
 
     /// Returns the target of a link.

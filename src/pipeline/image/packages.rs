@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::apt::archive::Archives;
 use crate::apt::lock::{APT_LOCK, AptLock, ClosureMember, LockedPackage};
 use crate::apt::{AptSource, PackageRequest};
-use crate::debian::{DebianArchitecture, InvalidDebianArchitecture};
+use crate::debian::{DebianArchitecture, InvalidDebianArchitecture, os_release};
 use crate::digest::Sha256;
 use crate::image::system::BaseSystem;
 use crate::image::{Base, python};
@@ -120,7 +120,7 @@ pub(super) fn install(
     let size = laid.layers.iter().map(|layer| layer.tree.files.size()).sum();
     let layers = layer_build::of_packages(laid.layers, settings.compression, bases.cache)?;
     base.packages = layers.iter().map(|built| (built.layer.clone(), built.holds.clone())).collect();
-    Ok(Some(SystemPackages { lock: path, system: os_release(&system), packages, layers, size }))
+    Ok(Some(SystemPackages { lock: path, system: operating_system(&system), packages, layers, size }))
 }
 
 impl InstalledPackage {
@@ -147,15 +147,12 @@ fn check_requested(
     Err(PackagesError::NotLocked { path: path.to_owned(), requested: requested.to_vec() })
 }
 
-/// Returns the operating system of a base and its version
-/// ([os-release(5)](https://manpages.debian.org/os-release.5)); an empty base becomes Debian.
-fn os_release(system: &BaseSystem) -> (String, Option<String>) {
+/// Returns the operating system of a base and its version; an empty base becomes Debian.
+fn operating_system(system: &BaseSystem) -> (String, Option<String>) {
     let text = system.text("etc/os-release").map(|text| String::from_utf8_lossy(&text.bytes)).unwrap_or_default();
-    let value = |key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
-        Some(line.trim_matches(['"', '\'']).to_owned())
-    };
-    (value("ID").unwrap_or_else(|| "debian".to_owned()), value("VERSION_ID"))
+    let fields = os_release(&text);
+    let id = fields.get("ID").copied().unwrap_or("debian");
+    (id.to_owned(), fields.get("VERSION_ID").map(|version| (*version).to_owned()))
 }
 
 /// Returns the path of the lock: in the project's directory if it is there, or else in that of its workspace.
