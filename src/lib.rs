@@ -86,6 +86,7 @@ pub mod apt;
 pub mod archive;
 pub(crate) mod artifact;
 pub(crate) mod audit;
+pub(crate) mod aws;
 pub mod builder;
 pub mod bytecode;
 pub mod cache;

@@ -1,6 +1,11 @@
-//! Removes secrets from URLs before they appear in messages.
+//! What may appear in messages: no secrets, and what others wrote as one line.
+
+use std::fmt;
 
 use url::Url;
+
+/// The most characters of what others wrote.
+const LONGEST: usize = 500;
 
 /// Returns a URL without the parts that may be secret: the user, the password, the query and the fragment.
 pub(crate) fn url(url: &Url) -> String {
@@ -39,9 +44,51 @@ fn ends_authority(character: char) -> bool {
     character.is_whitespace() || matches!(character, '/' | '?' | '#' | '"' | '\'' | '`')
 }
 
+/// A secret, which `Display` and `Debug` do not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Returns the secret, to send it and never to show it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("****")
+    }
+}
+
+/// Returns the output of another program as one line of bounded length, without control characters.
+pub(crate) fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text
+        .split(|character: char| character.is_whitespace() || character.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::text as redact;
+    use super::{LONGEST, one_line, text as redact};
 
     #[test]
     fn only_credentials_are_replaced() {
@@ -59,5 +106,12 @@ mod tests {
         ] {
             assert_eq!(redact(text), redacted);
         }
+    }
+
+    #[test]
+    fn what_others_say_becomes_one_bounded_line() {
+        assert_eq!(one_line("  cannot\r\n\tunlock \u{1b}[31mit\u{0}\n"), "cannot unlock [31mit");
+        assert_eq!(one_line(&"ü".repeat(LONGEST)), "ü".repeat(LONGEST));
+        assert_eq!(one_line(&"ü".repeat(LONGEST + 1)), "ü".repeat(LONGEST) + "…");
     }
 }

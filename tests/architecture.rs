@@ -89,7 +89,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lambda", &["hints", "name", "report", "platform", "tree"]),
     ("image", &["hints", "limited_reader", "archive", "digest", "name", "report", "platform", "temporary", "tree"]),
     ("contents", &["hints", "limited_reader", "archive", "digest", "image", "name", "tree", "wheel"]),
-    ("registry", &["hints", "http", "digest", "image", "report", "retry", "silence"]),
+    ("aws", &["hints", "http", "redact", "retry"]),
+    ("registry", &["aws", "hints", "http", "digest", "image", "redact", "report", "retry", "silence"]),
     ("sbom", &["digest", "git", "image", "mail_headers", "name"]),
     (
         "settings",

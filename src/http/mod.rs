@@ -1,5 +1,6 @@
 //! The HTTP client that indexes, registries and AWS are asked with.
 
+use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -48,4 +49,37 @@ pub(crate) fn client(connect_timeout: Duration) -> ClientBuilder {
         .connect_timeout(connect_timeout)
         // The header would send the URL of one server to the next, which may contain a secret or a signature.
         .referer(false)
+}
+
+/// Returns the host of a URL, with its port unless that is the default of the scheme.
+pub(crate) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Tells whether a host, with an optional port, is a loopback address.
+pub(crate) fn is_loopback(registry: &str) -> bool {
+    let host = match registry.rsplit_once(':') {
+        Some((host, _)) if !registry.ends_with(']') => host,
+        _ => registry,
+    };
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_this_machine_alone() {
+        for registry in ["localhost", "localhost:5000", "127.0.0.1:1", "127.8.9.1", "[::1]:5000", "[::1]"] {
+            assert!(is_loopback(registry), "{registry}");
+        }
+        for registry in
+            ["localhost.tld", "128.0.0.1:1", "10.0.0.1", "[::2]:1", "127.0.0.1.nip.io", "registry-1.docker.io"]
+        {
+            assert!(!is_loopback(registry), "{registry}");
+        }
+    }
 }

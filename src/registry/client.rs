@@ -1,7 +1,6 @@
 //! Sending requests to registries: over HTTP or HTTPS, with which credentials, and through redirects.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -19,7 +18,7 @@ use super::request_error::{Identity, RequestError, is_about_certificates, is_abo
 use super::response::RegistryResponse;
 use super::token::{AuthTarget, Authorization, RegistryAccess, Scopes};
 use super::{RegistryError, RegistryOptions};
-use crate::http;
+use crate::http::{self, authority, is_loopback};
 use crate::silence::SilenceWatch;
 
 /// The limit of reqwest and of Go's client.
@@ -333,9 +332,9 @@ impl RegistryClient {
     }
 }
 
-/// Starts to build an HTTP client, for registries and for AWS.
-pub(super) fn http_client(connect_timeout: Duration) -> ClientBuilder {
-    // `follow` does it, which sends credentials to the registry alone. AWS does not redirect.
+/// Starts to build an HTTP client.
+fn http_client(connect_timeout: Duration) -> ClientBuilder {
+    // `follow` does it, which sends credentials to the registry alone.
     http::client(connect_timeout).redirect(Policy::none())
 }
 
@@ -360,26 +359,10 @@ impl std::fmt::Display for RepositoryName<'_> {
     }
 }
 
-/// Returns the host of a URL, with its port unless that is the default of the scheme.
-pub(super) fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
 /// Tells whether a URL is that of a registry, given by its host with an optional port.
 pub(super) fn is_at(url: &Url, registry: &str) -> bool {
     let own = Url::parse(&format!("{}://{registry}", url.scheme()));
     own.is_ok_and(|own| own.host() == url.host() && own.port_or_known_default() == url.port_or_known_default())
-}
-
-/// Tells whether a host, with an optional port, is a loopback address.
-pub(super) fn is_loopback(registry: &str) -> bool {
-    let host = match registry.rsplit_once(':') {
-        Some((host, _)) if !registry.ends_with(']') => host,
-        _ => registry,
-    };
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Returns where a response redirects its request, if that is followed. A redirect of HEAD says nothing about the blob: some
@@ -409,18 +392,6 @@ mod tests {
             ("https://other@hos/", "host", false),
         ] {
             assert_eq!(is_at(&url.parse().unwrap(), registry), expected, "{url}");
-        }
-    }
-
-    #[test]
-    fn loopback_is_this_machine_alone() {
-        for registry in ["localhost", "localhost:5000", "127.0.0.1:1", "127.8.9.1", "[::1]:5000", "[::1]"] {
-            assert!(is_loopback(registry), "{registry}");
-        }
-        for registry in
-            ["localhost.tld", "128.0.0.1:1", "10.0.0.1", "[::2]:1", "127.0.0.1.nip.io", "registry-1.docker.io"]
-        {
-            assert!(!is_loopback(registry), "{registry}");
         }
     }
 }

@@ -16,11 +16,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::aws::{
+use super::credentials::RegistryLogin;
+use crate::aws::{
     AwsClient, AwsCredentials, AwsEnvironment, AwsError, AwsResponse, AwsService, EndpointVariant, first_line, sign,
 };
-use super::credentials::{RegistryLogin, one_line};
 use crate::hints::Hints;
+use crate::redact::one_line;
 
 /// How long before its end a token is no longer used: a push may take minutes.
 const LEEWAY: Duration = Duration::from_secs(15 * 60);

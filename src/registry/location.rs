@@ -9,8 +9,8 @@ use std::net::{IpAddr, ToSocketAddrs};
 
 use url::{Host, Url};
 
-use super::client::authority;
 use super::request_error::RequestError;
+use crate::http::authority;
 
 /// Checks the URL of the next request of an upload. The registry's own host is always allowed, with any port. Names are
 /// resolved; one that cannot be resolved here is left to the proxy, or to the error of the request.

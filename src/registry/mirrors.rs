@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use url::Url;
 
-use super::client::{RepositoryName, authority};
-use super::credentials::one_line;
+use super::client::RepositoryName;
 use super::reference::{DOCKER, DOCKER_HOST};
 use super::{ImageReference, RegistryError, RequestError};
+use crate::http::authority;
+use crate::redact::one_line;
 use document::{DaemonDocument, MirrorUse, RegistriesDocument, RegistryTable};
 
 mod document;

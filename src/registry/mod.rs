@@ -21,7 +21,7 @@ use crate::silence::{NetworkTimeout, SilenceLimits};
 use client::RegistryClient;
 use credentials::Keychain;
 
-pub use aws::AwsError;
+pub use crate::aws::AwsError;
 pub use error::{RegistryAction, RegistryError};
 pub use mirrors::RegistryFiles;
 pub use push::{BlobCount, PushSummary, RepositoryPush};
@@ -31,7 +31,6 @@ pub use request_error::{Identity, RequestError, ServerErrors};
 
 mod attach;
 mod attempts;
-mod aws;
 mod challenge;
 mod client;
 pub mod credentials;

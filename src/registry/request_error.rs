@@ -7,12 +7,13 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use super::client::is_loopback;
-use super::credentials::{CredentialsError, one_line, variable};
+use super::credentials::{CredentialsError, variable};
 use super::ecr::is_ecr;
 use crate::digest::Sha256;
 use crate::hints::Hints;
+use crate::http::is_loopback;
 use crate::image::BlobError;
+use crate::redact::one_line;
 use crate::silence::TooSilent;
 
 /// Why one attempt at a request failed.

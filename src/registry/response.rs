@@ -8,8 +8,9 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
 use url::Url;
 
-use super::client::{authority, is_at};
+use super::client::is_at;
 use super::request_error::{Identity, RequestError, ServerErrors};
+use crate::http::authority;
 use crate::retry::retry_after;
 use crate::silence::{SilenceLimits, SilenceWatch};
 

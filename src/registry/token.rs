@@ -15,9 +15,10 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
 use super::challenge::Challenge;
-use super::client::{RegistryClient, authority};
+use super::client::RegistryClient;
 use super::credentials::RegistryLogin;
 use super::request_error::{Identity, RequestError};
+use crate::http::authority;
 
 /// The lifetime of a token without `expires_in`, in seconds, as the specification has it.
 const DEFAULT_LIFETIME: u64 = 60;

@@ -10,9 +10,6 @@ pub use super::helper::HelperError;
 use crate::hints::Hints;
 use crate::registry::ecr::EcrError;
 
-/// The longest message of another program that is shown, in characters.
-const LONGEST: usize = 500;
-
 /// Why credentials cannot be looked up. No message contains the content of a file, a variable or a helper.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
@@ -91,30 +88,5 @@ impl Hints for CredentialsError {
             Self::Ecr(error) => error.hints(),
             Self::Read { .. } | Self::Json { .. } => Vec::new(),
         }
-    }
-}
-
-/// Returns the output of another program as one line of bounded length, without control characters.
-pub(in crate::registry) fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text
-        .split(|character: char| character.is_whitespace() || character.is_control())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_others_say_becomes_one_bounded_line() {
-        assert_eq!(one_line("  cannot\r\n\tunlock \u{1b}[31mit\u{0}\n"), "cannot unlock [31mit");
-        assert_eq!(one_line(&"ü".repeat(LONGEST)), "ü".repeat(LONGEST));
-        assert_eq!(one_line(&"ü".repeat(LONGEST + 1)), "ü".repeat(LONGEST) + "…");
     }
 }

@@ -18,9 +18,9 @@ use tokio::process::Command;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::RegistryLogin;
-use super::error::one_line;
 use super::file::HelperQuery;
 use crate::hints::Hints;
+use crate::redact::one_line;
 
 /// The time limit of a helper, which may ask the user to unlock a key.
 const TIME_LIMIT: Duration = Duration::from_secs(30);

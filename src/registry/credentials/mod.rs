@@ -20,14 +20,14 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::OnceCell;
 
-use super::aws::AwsEnvironment;
 use super::ecr::{self, EcrError, EcrRegistry};
+use crate::aws::AwsEnvironment;
 pub(crate) use file::AUTH_CONFIG;
 use file::CredentialFile;
 use helper::Helpers;
 use scope::CredentialScope;
 
-pub(super) use error::one_line;
+pub use crate::redact::Secret;
 pub use error::{CredentialsError, HelperError};
 pub use variables::VARIABLE_PREFIX;
 pub(super) use variables::variable;
@@ -39,35 +39,6 @@ mod scope;
 #[cfg(test)]
 mod tests;
 mod variables;
-
-/// A secret, which `Display` and `Debug` do not show.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Returns the secret, to send it and never to show it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("****")
-    }
-}
 
 /// The credentials for a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::process::Command;
 
 use super::{AwsCredentials, AwsError};
-use crate::registry::credentials::one_line;
+use crate::redact::one_line;
 
 /// What the command prints, as JSON.
 #[derive(Deserialize)]

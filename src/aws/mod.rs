@@ -25,11 +25,12 @@ use std::process::ExitStatus;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use reqwest::redirect::Policy;
 use reqwest::{Request, StatusCode};
 
-use super::client::{authority, http_client, is_loopback};
-use super::credentials::{Secret, one_line};
 use crate::hints::Hints;
+use crate::http::{self, authority, is_loopback};
+use crate::redact::{Secret, one_line};
 use crate::retry::RetryPolicy;
 use config::SharedConfig;
 use profile::{CredentialSource, resolve};
@@ -44,8 +45,8 @@ mod sigv4;
 mod sso;
 mod sts;
 
-pub(super) use endpoint::{AwsService, EndpointVariant};
-pub(super) use sigv4::sign;
+pub(crate) use endpoint::{AwsService, EndpointVariant};
+pub(crate) use sigv4::sign;
 
 /// The limit for all sources together: a `credential_process` may ask the user for a code.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(60);
@@ -68,13 +69,13 @@ const RESPONSE_LIMIT: usize = 1 << 20;
 
 /// The variables `AWS_*`, of which none is empty, and the home directory.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct AwsEnvironment {
+pub(crate) struct AwsEnvironment {
     variables: BTreeMap<String, String>,
     home: Option<PathBuf>,
 }
 
 impl AwsEnvironment {
-    pub(super) fn new(variables: &BTreeMap<String, String>, home: Option<&Path>) -> Self {
+    pub(crate) fn new(variables: &BTreeMap<String, String>, home: Option<&Path>) -> Self {
         let variables = variables.iter().filter(|(name, _)| name.starts_with("AWS_"));
         let variables = variables.map(|(name, value)| (name.clone(), value.clone()));
         Self { variables: variables.collect(), home: home.map(Path::to_owned) }
@@ -91,7 +92,7 @@ impl AwsEnvironment {
 
 /// An access key, with the session token of temporary credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AwsCredentials {
+pub(crate) struct AwsCredentials {
     access_key_id: String,
     secret_access_key: Secret,
     session_token: Option<Secret>,
@@ -208,13 +209,13 @@ impl Hints for AwsError {
 }
 
 /// A response, read to its end.
-pub(super) struct AwsResponse {
-    pub(super) status: StatusCode,
-    pub(super) body: Vec<u8>,
+pub(crate) struct AwsResponse {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Finds credentials, and sends requests to AWS's services in one region.
-pub(super) struct AwsClient<'a> {
+pub(crate) struct AwsClient<'a> {
     environment: &'a AwsEnvironment,
     region: &'a str,
     /// With the system's proxy, and without. Not shared with other clients: connections belong to a tokio runtime.
@@ -222,7 +223,7 @@ pub(super) struct AwsClient<'a> {
 }
 
 impl<'a> AwsClient<'a> {
-    pub(super) fn new(environment: &'a AwsEnvironment, region: &'a str) -> Self {
+    pub(crate) fn new(environment: &'a AwsEnvironment, region: &'a str) -> Self {
         Self { environment, region, http: OnceLock::new() }
     }
 
@@ -230,7 +231,7 @@ impl<'a> AwsClient<'a> {
     ///
     /// # Errors
     /// A source is configured, but fails or does not respond in time.
-    pub(super) async fn credentials(&self) -> Result<Option<AwsCredentials>, AwsError> {
+    pub(crate) async fn credentials(&self) -> Result<Option<AwsCredentials>, AwsError> {
         tokio::time::timeout(CREDENTIALS_TIMEOUT, self.first_credentials())
             .await
             .unwrap_or(Err(AwsError::TimedOut { service: "the source of AWS credentials", limit: CREDENTIALS_TIMEOUT }))
@@ -297,7 +298,7 @@ impl<'a> AwsClient<'a> {
     }
 
     /// Sends a request, again after failures that may pass.
-    pub(super) async fn send(&self, service: &'static str, request: Request) -> Result<AwsResponse, AwsError> {
+    pub(crate) async fn send(&self, service: &'static str, request: Request) -> Result<AwsResponse, AwsError> {
         let attempts = async {
             let mut failures = 0;
             loop {
@@ -342,10 +343,15 @@ impl<'a> AwsClient<'a> {
         if let Some(clients) = self.http.get() {
             return Ok(clients);
         }
-        let proxied = http_client(CONNECT_TIMEOUT).build().map_err(|source| transport(service, source))?;
-        let direct = http_client(CONNECT_TIMEOUT).no_proxy().build().map_err(|source| transport(service, source))?;
+        let proxied = http_client().build().map_err(|source| transport(service, source))?;
+        let direct = http_client().no_proxy().build().map_err(|source| transport(service, source))?;
         Ok(self.http.get_or_init(|| [proxied, direct]))
     }
+}
+
+/// Starts to build an HTTP client. AWS does not redirect.
+fn http_client() -> reqwest::ClientBuilder {
+    http::client(CONNECT_TIMEOUT).redirect(Policy::none())
 }
 
 async fn exchange(service: &'static str, client: &reqwest::Client, request: Request) -> Result<AwsResponse, AwsError> {
@@ -388,10 +394,10 @@ fn is_local(url: &url::Url) -> bool {
         Some(url::Host::Ipv6(address)) => address.segments()[..2] == [0xfd00, 0xec2],
         _ => false,
     };
-    is_metadata || is_loopback(&authority(url)) || crate::http::is_direct(url)
+    is_metadata || is_loopback(&authority(url)) || http::is_direct(url)
 }
 
 /// Returns the first line of a service's message, as one bounded line. Later lines may quote the signed request.
-pub(super) fn first_line(message: &str) -> String {
+pub(crate) fn first_line(message: &str) -> String {
     one_line(message.lines().next().unwrap_or_default())
 }

@@ -21,7 +21,7 @@ const PARTITIONS: [(&str, &str, &str); 7] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::registry) enum AwsService {
+pub(crate) enum AwsService {
     Ecr,
     Sts,
     Sso,
@@ -63,15 +63,15 @@ impl AwsService {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::registry) struct EndpointVariant {
-    pub(in crate::registry) is_fips: bool,
-    pub(in crate::registry) is_dual_stack: bool,
+pub(crate) struct EndpointVariant {
+    pub(crate) is_fips: bool,
+    pub(crate) is_dual_stack: bool,
 }
 
 impl AwsClient<'_> {
     /// Returns the endpoint of a service: one that the environment or the profile names, or else AWS's own, of the
     /// variant that is wanted here or there.
-    pub(in crate::registry) async fn endpoint(
+    pub(crate) async fn endpoint(
         &self,
         service: AwsService,
         region: &str,

@@ -10,7 +10,7 @@ use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
 
 use super::AwsCredentials;
-use crate::registry::client::authority;
+use crate::http::authority;
 
 /// All but the unreserved characters of RFC 3986, and the slashes between segments.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
@@ -20,13 +20,7 @@ const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token
 
 /// Signs a request without a query, whose body is in memory: adds the headers `X-Amz-Date`, `X-Amz-Security-Token` and
 /// `Authorization`. All headers that the request has are signed.
-pub(in crate::registry) fn sign(
-    request: &mut Request,
-    service: &str,
-    region: &str,
-    credentials: &AwsCredentials,
-    now: Timestamp,
-) {
+pub(crate) fn sign(request: &mut Request, service: &str, region: &str, credentials: &AwsCredentials, now: Timestamp) {
     let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
     let date = &time[..8];
     if let Ok(value) = HeaderValue::from_str(&time) {
