@@ -30,7 +30,10 @@ impl Example {
         }
         std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
         succeed(Command::new("cp").arg("-R").arg(repository().join("testdata/projects").join(name)).arg(&folder));
-        adapt(&folder);
+        let requests_packages = adapt(&folder);
+        if requests_packages {
+            succeed(&mut pybundle(&["apt", "lock", folder.to_str().unwrap()]));
+        }
         let mut command = pybundle(&["build", "--json", "--project", folder.to_str().unwrap()]);
         // What is compiled, sources as well as bytecode, is compiled for the base's Python, wherever that is.
         let path = std::env::var_os("PATH").unwrap();
@@ -67,15 +70,19 @@ impl Example {
     }
 }
 
-/// Puts bases and runtimes that can be run here in the place of those that the configuration names.
-fn adapt(folder: &Path) {
+/// Puts bases and runtimes that can be run here in the place of those that the configuration names. Returns whether the
+/// example has packages of the operating system, which are locked over its base.
+fn adapt(folder: &Path) -> bool {
     let base = bases::slim();
+    let mut requests_packages = false;
     for path in pyprojects(folder) {
         let text = std::fs::read_to_string(&path).unwrap();
+        requests_packages |= text.contains("\napt = ");
         let platform = format!("base = \"{}\"\nplatform = [\"{}\"]", base.argument(), bases::platform());
         let runtime = format!("runtime = \"python{}\"\narch = \"{}\"", base.python, architecture());
         std::fs::write(&path, text.replace(BASE, &platform).replace(RUNTIME, &runtime)).unwrap();
     }
+    requests_packages
 }
 
 /// Returns every pyproject.toml below a folder.

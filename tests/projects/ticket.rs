@@ -39,6 +39,8 @@ fn production_answers_by_uwsgi_and_stops() {
     let container = docker().container("ticket", &options, &[]);
     assert_answers(&container);
     assert!(container.log().contains("Starting uWSGI 2."), "{}", container.log());
+    let first = container.execute(&["cat", "/proc/1/cmdline"]);
+    assert!(first.starts_with("tini\0--\0entrypoint.sh\0uwsgi\0"), "{first:?}");
     assert_eq!(container.stop(), 0, "{}", container.log());
     // The script ends in `exec "$@"`: other commands can be given.
     let printed = succeed(&mut docker().run("ticket", &options, &["python", "-c", WHO]));

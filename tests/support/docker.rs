@@ -108,6 +108,11 @@ impl Container {
         ask(self.docker.command(&["exec", &self.id]).args(request.arguments()))
     }
 
+    /// Runs a command in the container, and returns its standard output.
+    pub fn execute(&self, arguments: &[&str]) -> String {
+        succeed(self.docker.command(&["exec", &self.id]).args(arguments))
+    }
+
     /// Stops the container as orchestrators do, with SIGTERM, and with SIGKILL after 30 seconds. Returns its exit status.
     pub fn stop(&self) -> i32 {
         succeed(&mut self.docker.command(&["stop", "-t", "30", &self.id]));
