@@ -83,22 +83,24 @@ pub fn installed_paragraph(control: &str, state: InstalledState, conffiles: &[Co
     text
 }
 
-/// Returns the fields of a paragraph with their values, which may have several lines.
+/// Returns the fields of a paragraph with their values, which may have several lines. dpkg removes white space only at the end
+/// of a value: it stays at the end of the first line of a description.
 fn fields(paragraph: &str) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
     for line in paragraph.lines().filter(|line| !line.trim().is_empty()) {
         match (line.starts_with([' ', '\t']), fields.last_mut()) {
             (true, Some((_, value))) => {
                 value.push('\n');
-                value.push_str(line.trim_end());
+                value.push_str(line);
             }
             (true, None) => {}
             (false, _) => {
                 let (name, value) = line.split_once(':').unwrap_or((line, ""));
-                fields.push((name.trim().to_owned(), value.trim().to_owned()));
+                fields.push((name.trim().to_owned(), value.trim_ascii_start().to_owned()));
             }
         }
     }
+    fields.iter_mut().for_each(|(_, value)| value.truncate(value.trim_ascii_end().len()));
     fields
 }
 
@@ -132,7 +134,7 @@ mod tests {
     fn fields_are_in_dpkgs_order() {
         let control = "Package: demo\nVersion: 1:2-3\nArchitecture: amd64\nMaintainer: A <a@example.org>\n\
                        Depends: libc6 (>=2.34) , a|b(<< 1), c:any\nSection: libs\nPriority: optional\n\
-                       Homepage: https://example.org\nDescription: short\n long\n .\n more\nTag: x::y,\n z::w\n";
+                       Homepage: https://example.org\nDescription: short \n long\n .\n more \nTag: x::y,\n z::w\n";
         let conffiles = [("/etc/demo".to_owned(), "d41d8cd98f00b204e9800998ecf8427e".to_owned())];
         assert_eq!(
             installed_paragraph(control, InstalledState::Unpacked, &conffiles),
@@ -140,7 +142,7 @@ mod tests {
              Maintainer: A <a@example.org>\nArchitecture: amd64\nVersion: 1:2-3\n\
              Depends: libc6 (>= 2.34), a | b (<< 1), c:any\n\
              Conffiles:\n /etc/demo d41d8cd98f00b204e9800998ecf8427e\n\
-             Description: short\n long\n .\n more\nHomepage: https://example.org\nTag: x::y,\n z::w\n"
+             Description: short \n long\n .\n more\nHomepage: https://example.org\nTag: x::y,\n z::w\n"
         );
     }
 }

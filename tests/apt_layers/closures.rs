@@ -31,7 +31,18 @@ fn corpus() {
     let missing = real.lines().filter(|line| !laid.contains(line)).map(|line| format!("-{line}\n"));
     let added = laid.lines().filter(|line| !real.contains(line)).map(|line| format!("+{line}\n"));
     println!("{}", missing.chain(added).collect::<String>());
-    println!("{}{} differences", shown(&differences), differences.len());
+    println!("{}{}{} differences", shown(&differences), lines(&installation, &differences), differences.len());
+}
+
+/// Returns how the text files among the differences differ, line by line.
+fn lines(installation: &Installation, differences: &[(String, String, String)]) -> String {
+    let [real, laid] = [&installation.real, &installation.laid];
+    let both = differences.iter().filter(|(_, real, laid)| real.starts_with("file") && laid.starts_with("file"));
+    let texts = both.map(|(path, _, _)| {
+        let output = Command::new("diff").arg("-U1").args([real.join(path), laid.join(path)]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).lines().take(60).map(|line| format!("{line}\n")).collect::<String>()
+    });
+    texts.collect()
 }
 
 /// The commonest packages of Python's Dockerfiles: libraries, alternatives, a set-group-id file, a capability, and the
