@@ -31,7 +31,7 @@ pub fn pylock(text: &str) -> bool {
 pub fn poetry_lock(text: &str) -> bool {
     let (text, pyproject) = text.split_once('\0').unwrap_or((text, ""));
     let Ok(table) = pyproject.parse::<toml::Table>() else { return false };
-    let project = LocalProject { path: PathBuf::new(), table, is_package: true };
+    let project = LocalProject { path: PathBuf::new(), script: false, table, is_package: true };
     let lock = Lock::parse_poetry(text, Path::new("poetry.lock"), &project);
     select(lock.inspect(|lock| drop(lock.check_locked(std::slice::from_ref(&project)))))
 }
@@ -40,7 +40,7 @@ pub fn poetry_lock(text: &str) -> bool {
 pub fn pdm_lock(text: &str) -> bool {
     let (text, pyproject) = text.split_once('\0').unwrap_or((text, ""));
     let Ok(table) = pyproject.parse::<toml::Table>() else { return false };
-    let project = LocalProject { path: PathBuf::new(), table, is_package: true };
+    let project = LocalProject { path: PathBuf::new(), script: false, table, is_package: true };
     let lock = Lock::parse_pdm(text, Path::new("pdm.lock"), &project, &variable);
     select(lock.inspect(|lock| drop(lock.check_locked(std::slice::from_ref(&project)))))
 }

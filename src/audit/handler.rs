@@ -5,6 +5,7 @@
 //! (`_get_handler` in awslambdaric's `bootstrap.py`) imports the part before the last dot, with each `/` replaced by a
 //! dot, and gets the rest as an attribute of the module.
 
+mod default;
 mod definition;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use super::search::{HiddenPortion, module_name};
 use crate::hints::{self, Hints, did_you_mean};
 use crate::platform::PythonVersion;
 use crate::tree::{FileOrigin, FileTree};
+pub(crate) use default::{UnknownHandler, default};
 use definition::HandlerCheck;
 
 /// The largest module that is parsed, in bytes. A larger one is assumed to define the handler.

@@ -127,7 +127,7 @@ impl GlobalArguments {
 /// The project, and its target.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ProjectArguments {
-    /// Directory of the project, or name of a target of [tool.pybundle]
+    /// Directory of the project, script with inline metadata, or name of a target
     #[arg(default_value = ".", value_name = "PROJECT", value_hint = ValueHint::DirPath)]
     pub(crate) project: PathBuf,
     /// Build this target of [tool.pybundle]

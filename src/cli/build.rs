@@ -17,6 +17,7 @@ use super::{image, located_project, plan};
 use crate::git::GitChanges;
 use crate::options::{CommonOptions, ConfigurationError, Invocation, ProjectConfiguration, TargetKind, TargetOptions};
 use crate::pipeline::{self, BuildError, ProjectCache, Target, TargetBuildOptions, TargetResult};
+use crate::project::script;
 use crate::report::{
     BuiltArtifact, BuiltReport, ErrorReport, FORMAT_VERSION, ListedReport, TargetListReport, TargetOutcome, TargetPlan,
     TargetsReport,
@@ -108,7 +109,10 @@ fn run_viewed(
     let started = Instant::now();
     let projects = ProjectCache::default();
     arguments.project = located_project::locate(&arguments.project, &projects)?;
-    let changes = arguments.changed_since.as_deref().map(|revision| GitChanges::since(&arguments.project, revision));
+    let changes = arguments
+        .changed_since
+        .as_deref()
+        .map(|revision| GitChanges::since(script::directory_of(&arguments.project), revision));
     let targets = arguments.targets(global, changes.transpose()?.as_ref(), &projects)?;
     if arguments.list {
         list(&targets, arguments.format, printer)?;

@@ -119,6 +119,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "Build for arm64, with the dependencies in a layer",
                 "pybundle lambda --runtime python3.13 --arch arm64 --layer dist/layer.zip",
             ),
+            example("Build a script whose dependencies `uv lock --script` locked", "pybundle lambda app.py"),
         ],
     ),
     (

@@ -6,9 +6,11 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::environment;
 use super::error::CliError;
+use super::located_project::InvalidProject;
 use super::printer::{Printer, TextPage, visible};
 use crate::audit::handler::Handler;
 use crate::options;
+use crate::project::script;
 use crate::report::{FORMAT_VERSION, InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 use crate::scaffold::{self, DetectedProject, Proposal, RequestedTargets, Scaffold, TargetKinds, TestSuite};
 
@@ -63,6 +65,9 @@ fn target_name(text: &str) -> Result<String, &'static str> {
 /// # Errors
 /// See [`scaffold::scaffold`]; or a file cannot be written.
 pub(crate) fn run(arguments: InitArguments, printer: &Printer) -> Result<(), CliError> {
+    if script::is_script(&arguments.project) {
+        return Err(InvalidProject::NotConfigured(arguments.project).into());
+    }
     let kinds = arguments.kind.map(|kind| match kind {
         KindChoice::Lambda => TargetKinds::Lambda,
         KindChoice::Image => TargetKinds::Image,

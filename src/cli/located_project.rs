@@ -1,15 +1,16 @@
-//! The project that a command is about: the argument PROJECT, which is a directory or the name of a target.
+//! The project that a command is about: the argument PROJECT, which is a directory, a script or the name of a target.
 
 use std::path::{Path, PathBuf};
 
 use super::annotation;
 use super::arguments::ProjectArguments;
 use super::error::CliError;
-use crate::hints::{Hints, did_you_mean, nearest};
+use crate::hints::{self, Hints, did_you_mean, nearest};
 use crate::lock::LockFormat;
 use crate::name::DistributionName;
 use crate::options::{ConfigurationError, ProjectConfiguration, TargetOptions};
 use crate::pipeline::ProjectCache;
+use crate::project::script;
 use crate::trim::SlimRule;
 
 /// The working directory.
@@ -21,8 +22,10 @@ pub(crate) enum InvalidProject {
     /// As a name that is neither.
     #[error("`{name}` is neither a directory nor a target of this project")]
     Unknown { name: String, targets: Vec<String> },
-    #[error("{} is a file, not the directory of a project", .0.display())]
+    #[error("{} is neither the directory of a project nor a script", .0.display())]
     File(PathBuf),
+    #[error("cannot configure {}: a script needs no more than its metadata", .0.display())]
+    NotConfigured(PathBuf),
     /// A directory inside a project.
     #[error("{} is not a project: it contains no pyproject.toml and no lock", directory.display())]
     InsideProject {
@@ -46,6 +49,10 @@ impl Hints for InvalidProject {
                 (name.as_str(), hint)
             }
             Self::File(_) => return vec!["name the directory, or nothing for the working directory".to_owned()],
+            Self::NotConfigured(script) => {
+                let script = hints::quoted(&script.to_string_lossy());
+                return vec![format!("run `pybundle lambda {script}` or `pybundle image {script}`")];
+            }
             Self::InsideProject { directory, project, path } => (
                 directory.to_str().unwrap_or_default(),
                 format!(
@@ -64,10 +71,10 @@ impl Hints for InvalidProject {
 
 impl ProjectArguments {
     /// Finds the project, and the target if PROJECT is the name of one. The working directory may be anywhere in a project;
-    /// a directory that is named must be one.
+    /// a directory that is named must be one, and a file a script.
     ///
     /// # Errors
-    /// The directory is not a project, or cannot be read.
+    /// The directory is not a project or the file no script, or it cannot be read.
     pub(super) fn locate(self, package: Option<&DistributionName>, projects: &ProjectCache) -> Result<Self, CliError> {
         let named = self.project.to_str().filter(|text| !text.contains('/') && !matches!(*text, "." | ".."));
         if let Some(name) = named
@@ -123,12 +130,12 @@ impl ProjectArguments {
     }
 }
 
-/// Returns the directory of the project that a directory belongs to, as the user would name it.
+/// Returns the directory of the project that a directory belongs to, as the user would name it, or a script itself.
 ///
 /// # Errors
-/// The directory is named, but not a project itself, or cannot be read.
+/// The directory is named, but not a project itself, or it or the script cannot be read.
 pub(super) fn locate(directory: &Path, projects: &ProjectCache) -> Result<PathBuf, CliError> {
-    if directory.is_file() {
+    if directory.is_file() && !script::is_script(directory) {
         return Err(InvalidProject::File(directory.to_owned()).into());
     }
     let workspace =
@@ -136,6 +143,9 @@ pub(super) fn locate(directory: &Path, projects: &ProjectCache) -> Result<PathBu
     let project = workspace.directory(workspace.current());
     let members = workspace.members.iter().map(|member| workspace.directory(member));
     annotation::remember_projects(std::iter::once(project.clone()).chain(members));
+    if workspace.script().is_some() {
+        return Ok(directory.to_owned());
+    }
     let Ok(canonical) = directory.canonicalize() else { return Ok(directory.to_owned()) };
     let Some(path) = canonical.strip_prefix(&project).ok().filter(|path| !path.as_os_str().is_empty()) else {
         return Ok(directory.to_owned());

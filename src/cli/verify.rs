@@ -27,7 +27,7 @@ pub(crate) struct VerifyArguments {
     /// Zip, OCI layout, OCI or Docker archive, or image in a registry (HOST/REPOSITORY:TAG)
     #[arg(value_name = "ARTIFACT|REF", value_hint = ValueHint::AnyPath)]
     artifact: String,
-    /// Directory of the project, and the options of `pybundle lambda` or `pybundle image` that the artifact was built with, or
+    /// Directory of the project or script, and the options of `pybundle lambda` or `pybundle image` that the artifact was built with, or
     /// the target that it was built from: --target NAME
     #[arg(value_name = "PROJECT", trailing_var_arg = true, allow_hyphen_values = true)]
     project: Vec<String>,

@@ -1,10 +1,10 @@
 //! Hints for errors of a lock.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::LockFormat;
 use super::error::{LockError, is_requirements_file, list, quoted_list};
-use crate::hints::{Hints, did_you_mean, nearest};
+use crate::hints::{self, Hints, did_you_mean, nearest};
 
 impl Hints for LockError {
     fn hints(&self) -> Vec<String> {
@@ -114,14 +114,24 @@ pub(super) fn python_hint(flags: &[String], which: &str) -> Option<String> {
 }
 
 /// Returns the command that writes a lock of this format.
-fn lock_command(path: &Path) -> &'static str {
-    match LockFormat::of(path) {
-        Some(LockFormat::Uv) | None => "`uv lock`",
+fn lock_command(path: &Path) -> String {
+    let command = match LockFormat::of(path) {
+        Some(LockFormat::Uv) | None => match script_of(path) {
+            Some(script) => return format!("`uv lock --script {}`", hints::quoted(&script.to_string_lossy())),
+            None => "`uv lock`",
+        },
         Some(LockFormat::Poetry) => "`poetry lock`",
         Some(LockFormat::Pdm) => "`pdm lock`",
         Some(LockFormat::Pipfile) => "`pipenv lock`",
         Some(LockFormat::Pylock | LockFormat::Requirements) => "the tool that created it",
-    }
+    };
+    command.to_owned()
+}
+
+/// Returns the script that a lock of uv is of, if it is not that of a project.
+fn script_of(lock: &Path) -> Option<PathBuf> {
+    let is_project = lock.file_name().is_some_and(|name| name == LockFormat::Uv.file_name());
+    Some(lock.with_extension("")).filter(|script| !is_project && script.is_file())
 }
 
 /// Returns the first version of a tool whose locks are supported.

@@ -295,7 +295,9 @@ impl Lock {
 pub struct LocalProject {
     /// The directory, relative to the lock's; empty for the lock's own.
     pub path: PathBuf,
-    /// The parsed pyproject.toml.
+    /// Whether it is a script, whose requirements are at the top level of its metadata.
+    pub script: bool,
+    /// The parsed pyproject.toml, or the metadata of a script.
     pub table: toml::Table,
     /// Whether it is built and installed as a distribution.
     pub is_package: bool,

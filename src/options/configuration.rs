@@ -12,6 +12,8 @@ use crate::lock::LockFormat;
 use crate::name::DistributionName;
 use crate::project::WorkspaceCache;
 use crate::project::document::TomlDocument;
+use crate::project::pyproject::FILENAME;
+use crate::project::script;
 use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::redact;
 use crate::settings::{ConfiguredAt, ConfiguredFiles, Environment, Settings};
@@ -86,15 +88,17 @@ impl ProjectConfiguration {
     }
 
     fn of_member(project: &Path, workspace: &Workspace, member: &WorkspaceMember) -> Result<Self, ConfigurationError> {
+        let project = script::directory_of(project);
         let root = workspace.members.first().filter(|root| root.path != member.path);
         let members = root.into_iter().chain([member]);
         let files =
             members.clone().map(|member| (member.pyproject.path.clone(), shown(project, &workspace.directory(member))));
         let documents = members.map(|member| member.pyproject.document.clone());
         let directory = workspace.directory(member);
-        let name = match &member.pyproject.name {
-            Some(name) => name.to_string(),
-            None => directory.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        let name = match (&member.pyproject.name, member.pyproject.script()) {
+            (Some(name), _) => name.to_string(),
+            (None, Some(script)) => script.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            (None, None) => directory.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         };
         Self::of_files(name, files.collect(), documents.collect())
     }
@@ -109,8 +113,8 @@ impl ProjectConfiguration {
         documents: Vec<TomlDocument>,
     ) -> Result<Self, ConfigurationError> {
         let (mut shared, mut targets, mut path) = (BTreeMap::new(), BTreeMap::new(), PathBuf::new());
-        for (at, ((_, directory), document)) in files.iter().zip(&documents).enumerate() {
-            let mut file = ConfigurationFile::of(document, directory)?;
+        for (at, ((path_of_file, directory), document)) in files.iter().zip(&documents).enumerate() {
+            let mut file = ConfigurationFile::of(document, path_of_file, directory)?;
             for (kind, values) in file.shared()? {
                 shared.entry(kind).or_insert_with(OptionValues::default).replace(values);
             }
@@ -130,8 +134,12 @@ impl ProjectConfiguration {
     /// A table of `[tool.pybundle]` was invalid.
     pub(crate) fn before(&self, text: &dyn Fn(&Path) -> Option<String>) -> Result<Self, ConfigurationError> {
         let documents = self.files.iter().map(|(path, _)| {
-            // A file that was not TOML configured nothing.
-            text(path).and_then(|text| TomlDocument::parse(&text).ok()).unwrap_or_default()
+            // A file that was not TOML, or a script that declared nothing, configured nothing.
+            let document = text(path).and_then(|text| match path.ends_with(FILENAME) {
+                true => TomlDocument::parse(&text).ok(),
+                false => script::document(&text, path).ok(),
+            });
+            document.unwrap_or_default()
         });
         Self::of_files(self.member.clone(), self.files.clone(), documents.collect())
     }
@@ -173,9 +181,15 @@ impl ProjectConfiguration {
     ) -> Result<ResolvedOptions, ConfigurationError> {
         let flags = OptionValues::of_flags(flags).map_err(|error| ConfigurationError::Flags(error.to_string()))?;
         let mut shared = self.shared.get(&O::KIND).cloned().unwrap_or_default();
+        let chain = self.chain(target)?;
+        let script = chain.iter().rev().find_map(|(_, target)| target.values.script()).or_else(|| shared.script());
+        if let Some(script) = script {
+            let mut inline = Self::read(&script, None, &WorkspaceCache::default())?.shared;
+            shared.replace(inline.remove(&O::KIND).unwrap_or_default());
+        }
         shared.remove_overridden(&environment.indexes);
         let mut resolved: Vec<OptionValues> = Vec::new();
-        for (name, own) in self.chain(target)? {
+        for (name, own) in chain {
             if own.kind != O::KIND {
                 return Err(ConfigurationError::OtherKind { name: name.to_owned(), kind: own.kind, wanted: O::KIND });
             }

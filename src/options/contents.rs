@@ -1,5 +1,7 @@
 //! Options of the application's files, of what is installed of distributions, and of audits.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,10 @@ use crate::trim::{FilePattern, SlimRule};
 #[command(next_help_heading = "Application")]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct ApplicationOptions {
+    /// The script that is the application, with its dependencies in inline metadata (PEP 723) and its lock beside it. On the
+    /// command line, it takes the place of the project's directory.
+    #[arg(skip)]
+    pub(crate) script: Option<PathBuf>,
     /// Include exactly these application files [default: all but development files]
     ///
     /// PATH is a file or a directory, DEST where it goes in the artifact. Paths on the command line are relative to the

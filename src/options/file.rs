@@ -29,9 +29,9 @@ pub(super) struct ConfigurationFile {
 }
 
 impl ConfigurationFile {
-    /// Reads `[tool.pybundle]` of the pyproject.toml in a directory.
-    pub(crate) fn of(document: &TomlDocument, directory: &Path) -> Result<Self, ConfigurationError> {
-        let path = directory.join(FILENAME);
+    /// Reads `[tool.pybundle]` of the document of a file, which is named as in a directory.
+    pub(crate) fn of(document: &TomlDocument, file: &Path, directory: &Path) -> Result<Self, ConfigurationError> {
+        let path = directory.join(file.file_name().unwrap_or_default());
         let configured = document.table.get("tool").and_then(|tool| tool.get("pybundle"));
         let mut file = Self {
             path,
@@ -108,6 +108,10 @@ impl ConfigurationFile {
                     continue;
                 }
                 self.check_user(&own, &place, key)?;
+                if key == "script" && table.get("extends").is_some() {
+                    let reason = "a target has the script of the target that it extends";
+                    return Err(self.value_error(own.line(key), &place, key, reason));
+                }
                 if !schema::knows(kind, key) {
                     let other =
                         [TargetKind::Lambda, TargetKind::Image].into_iter().find(|kind| schema::knows(*kind, key));
@@ -194,6 +198,9 @@ impl ConfigurationFile {
             TargetKind::Image => checked::<ImageOptions>(key, value, &self.directory),
         };
         let line = lines.line(key);
+        if key == "script" && !self.path.ends_with(FILENAME) {
+            return Err(self.value_error(line, place, key, "a script cannot name another one"));
+        }
         let value = checked.map_err(|reason| self.value_error(line, place, key, &reason))?;
         let table = place.iter().map(|key| (*key).to_owned()).collect();
         Ok(SourcedValue { value, sources: vec![ValueSource::File { path: self.path.clone(), line, table }] })

@@ -43,6 +43,7 @@ pub(crate) use values::{ImagePlatform, python_version};
 
 use self::values::CommandArguments;
 use crate::index::InvalidIndexUrl;
+use crate::project::script;
 use crate::settings::{CacheChoice, ConfiguredFiles, Environment, ProfileChoice, Settings};
 
 /// The kind of artifact that a target is built into.
@@ -76,7 +77,7 @@ pub(crate) fn is_target_name(text: &str) -> bool {
 /// How the command was called, apart from its options.
 #[derive(Debug, Clone)]
 pub(crate) struct Invocation {
-    /// The project's directory, as the user names it.
+    /// The project's directory, or a script, as the user names it.
     pub(crate) project: PathBuf,
     /// The name of the target, if one is built.
     pub(crate) target: Option<String>,
@@ -141,7 +142,8 @@ pub(crate) struct CommonOptions {
 
 impl CommonOptions {
     fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl> {
-        for path in self.selection.lock.iter_mut().chain(&mut self.build.wheel_dir) {
+        let paths = self.selection.lock.iter_mut().chain(&mut self.build.wheel_dir);
+        for path in paths.chain(&mut self.application.script) {
             *path = directory.join(&path);
         }
         // Includes of flags are relative to the project, those of a file to its directory.
@@ -156,8 +158,16 @@ impl CommonOptions {
         extends: Option<Box<Settings>>,
         invocation: &Invocation,
     ) -> Result<Settings, InvalidIndexUrl> {
+        let directory = script::directory_of(&invocation.project).to_owned();
+        let mut includes = self.application.include;
+        if self.application.script.is_some() {
+            // The paths are relative to the project that names the script, and not to the script.
+            let absolute = std::path::absolute(&directory).unwrap_or_else(|_| directory.clone());
+            includes.iter_mut().for_each(|include| include.rebase(&absolute));
+        }
         Ok(Settings {
-            project: invocation.project.clone(),
+            project: self.application.script.unwrap_or_else(|| invocation.project.clone()),
+            directory,
             target: invocation.target.clone(),
             extends,
             lock_check: self.selection.lock_check(),
@@ -165,7 +175,7 @@ impl CommonOptions {
             request: self.selection.request(),
             requirements: self.requirements.into(),
             profile,
-            includes: self.application.include,
+            includes,
             configured: invocation.configured,
             excludes: self.application.exclude,
             prepare: self.application.prepare.into_iter().map(|CommandArguments(arguments)| arguments).collect(),

@@ -135,6 +135,11 @@ impl OptionValues {
         keys.find(|key| self.value(key) != other.value(key)).cloned()
     }
 
+    /// Returns the script that is built.
+    pub(super) fn script(&self) -> Option<PathBuf> {
+        self.value("script")?.as_str().map(PathBuf::from)
+    }
+
     fn value(&self, key: &str) -> Option<&Value> {
         self.0.get(key).map(|value| &value.value)
     }

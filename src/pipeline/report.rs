@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::cache::Cache;
-use crate::lock::{FileLocation, SelectedDistribution, SelectedSource};
+use crate::lock::{Dependent, FileLocation, SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
@@ -57,7 +57,10 @@ fn requirements(plan: &Plan) -> Vec<RequirementReport> {
         .filter(|requirement| requirement.condition.is_some() || !selected.contains(&requirement.name))
         .map(|requirement| RequirementReport {
             name: requirement.name.to_string(),
-            required_by: requirement.required_by.to_string(),
+            required_by: match requirement.required_by {
+                Dependent::Root => plan.name(),
+                dependent => dependent.to_string(),
+            },
             condition: requirement.condition,
             applies: requirement.applies,
         })

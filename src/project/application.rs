@@ -196,6 +196,8 @@ pub(crate) struct ApplicationSource<'a> {
     pub(crate) project: &'a Path,
     /// The workspace root.
     pub(crate) workspace: &'a Path,
+    /// The script that is the application, which everything that is included is added to.
+    pub(crate) script: Option<&'a Path>,
     /// What the user includes; empty for the default.
     pub(crate) includes: &'a [Include],
     /// Patterns that have precedence over everything else.
@@ -215,12 +217,13 @@ impl ApplicationSource<'_> {
     /// A file cannot be read or bundled, an included path does not exist, or there are no files.
     pub(crate) fn collect(self) -> Result<Application, ApplicationError> {
         let mut collector = Collector::new(self)?;
-        if self.includes.is_empty() {
-            collector.take_default()?;
-        } else {
-            for include in self.includes {
-                collector.take_include(include)?;
-            }
+        match self.script {
+            Some(script) => collector.take_script(script)?,
+            None if self.includes.is_empty() => collector.take_default()?,
+            None => {}
+        }
+        for include in self.includes {
+            collector.take_include(include)?;
         }
         collector.finish()
     }

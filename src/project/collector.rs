@@ -1,7 +1,9 @@
 //! Walks a project's directories to collect the files of its application.
 
 mod imported_tests;
+mod module_imports;
 mod reach;
+mod script_modules;
 mod source_root;
 
 use std::cell::OnceCell;

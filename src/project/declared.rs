@@ -63,7 +63,8 @@ impl DeclaredDistribution {
     /// # Errors
     /// A file cannot be read.
     pub(crate) fn of(pyproject: &PyprojectToml) -> io::Result<Self> {
-        let setup = setuptools::read(pyproject.directory())?;
+        // A setup.py beside a script is that of a project.
+        let setup = if pyproject.script().is_some() { None } else { setuptools::read(pyproject.directory())? };
         let is_package = pyproject.is_package() || setup.is_some() && pyproject.may_be_package();
         let setup = setup.unwrap_or_default();
         Ok(Self {

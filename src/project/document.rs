@@ -27,6 +27,11 @@ impl TomlDocument {
         Self::parse_as::<toml::Table>(text).map(|(document, _)| document)
     }
 
+    /// Removes all other keys from the top level.
+    pub(super) fn retain(&mut self, keys: &[&str]) {
+        Arc::make_mut(&mut self.table).retain(|key, _| keys.contains(&key));
+    }
+
     /// Parses a text, and reads it as a type whose errors say where in the text they are.
     pub(super) fn parse_as<T: DeserializeOwned>(text: &str) -> Result<(Self, T), Error> {
         let root = DeTable::parse(text)?;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::hints::Hints;
+use crate::hints::{self, Hints};
 use crate::name::DistributionName;
 
 /// Why a project or its workspace cannot be read.
@@ -28,6 +28,27 @@ pub enum ProjectError {
         column: usize,
         /// What is wrong.
         reason: String,
+    },
+    /// A script declares nothing.
+    #[error("{} has no inline script metadata", .0.display())]
+    NoScriptMetadata(PathBuf),
+    /// The metadata of a script is not closed within its comment.
+    #[error("{}:{line}: the block `# /// script` is not closed with `# ///`", path.display())]
+    UnclosedScriptBlock {
+        /// The script.
+        path: PathBuf,
+        /// The line in which the block begins, from 1.
+        line: usize,
+    },
+    /// A script has metadata twice.
+    #[error("{}:{second}: a second block `# /// script`; the first is in line {first}", path.display())]
+    SeveralScriptBlocks {
+        /// The script.
+        path: PathBuf,
+        /// The line in which the first block begins, from 1.
+        first: usize,
+        /// The line in which the next block begins, from 1.
+        second: usize,
     },
     /// An entry of `tool.uv.index` is invalid.
     #[error("{}: the index {index} in `tool.uv.index` is invalid: {reason}", path.display())]
@@ -89,6 +110,15 @@ impl Hints for ProjectError {
             Self::Read { .. } | Self::Invalid { .. } | Self::Index { .. } | Self::UvOptions { .. } => {
                 return Vec::new();
             }
+            Self::NoScriptMetadata(path) => format!(
+                "declare what it requires, for instance with `uv add --script {} requests`; if it belongs to a project, pass the \
+                 directory of that",
+                hints::quoted(&path.to_string_lossy())
+            ),
+            Self::UnclosedScriptBlock { .. } => {
+                "write `#` at the start of each line between `# /// script` and `# ///`, also of empty ones".to_owned()
+            }
+            Self::SeveralScriptBlocks { .. } => "merge the two blocks".to_owned(),
             Self::MemberPattern { .. } => {
                 "patterns are relative to the workspace root and stay below it, for instance `packages/*`".to_owned()
             }

@@ -57,6 +57,11 @@ pub(crate) struct InvalidInclude {
 }
 
 impl Include {
+    /// Includes a file or a directory under its own name at the artifact's root.
+    pub(super) fn of(path: &Path) -> Self {
+        Self { source: path.to_owned(), destination: IncludeDestination::unstated(), mode: None, owner: None }
+    }
+
     /// Resolves a relative path against a directory.
     pub(crate) fn rebase(&mut self, directory: &Path) {
         self.source = directory.join(&self.source);

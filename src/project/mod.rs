@@ -13,6 +13,7 @@ pub mod pyproject;
 pub(crate) mod python_pin;
 mod requires_python;
 mod rules;
+pub(crate) mod script;
 mod setup_script;
 mod setuptools;
 pub(crate) mod uv_options;

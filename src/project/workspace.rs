@@ -44,12 +44,17 @@ impl Workspace {
     /// one above it, if that is a workspace root with the project as a member. Otherwise the project is its own workspace.
     ///
     /// A directory with one of the files in `marks`, or with a `setup.py` or `setup.cfg`, is a project without a
-    /// `pyproject.toml`; so is `directory` itself if no project is found.
+    /// `pyproject.toml`; so is `directory` itself if no project is found. If `directory` is a file, it is a script, which is
+    /// alone in its workspace.
     ///
     /// # Errors
-    /// The directory cannot be read, or the project, its workspace root or another member is invalid.
+    /// The directory or the script cannot be read, or the project, its workspace root or another member is invalid.
     pub fn discover(directory: &Path, marks: &[&str]) -> Result<Self, ProjectError> {
         let directory = fs::canonicalize(directory).map_err(read_error(directory))?;
+        if directory.is_file() {
+            let around = directory.parent().unwrap_or(&directory).to_owned();
+            return Ok(Self::alone(&around, PyprojectToml::of_script(directory)?));
+        }
         let marks: Vec<&str> = [FILENAME, "setup.py", "setup.cfg"].iter().chain(marks).copied().collect();
         let mut ancestors = directory.ancestors();
         let project =
@@ -85,6 +90,9 @@ impl Workspace {
     /// any other directory.
     pub fn seen_from(&self, directory: &Path) -> Option<Self> {
         let directory = fs::canonicalize(directory).ok()?;
+        if let Some(script) = self.script() {
+            return (script == directory).then(|| self.clone());
+        }
         let current = self.members.iter().position(|member| self.directory(member) == directory)?;
         let between = directory.ancestors().skip(1).take_while(|above| **above != *self.root);
         // Discovery would find a project between the member and the root first.
@@ -95,6 +103,11 @@ impl Workspace {
     /// Returns the project that was discovered, which has no name if it is a root without a project.
     pub fn current(&self) -> &WorkspaceMember {
         &self.members[self.current]
+    }
+
+    /// Returns the script that is built, if it is not a project: its canonical path.
+    pub(crate) fn script(&self) -> Option<&Path> {
+        self.current().pyproject.script()
     }
 
     /// Returns the member with a name.

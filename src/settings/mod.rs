@@ -127,8 +127,10 @@ pub(crate) struct ConfiguredFiles {
 /// The settings of every command that selects from a lock.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// The project's directory.
+    /// The project's directory, or a script.
     pub(crate) project: PathBuf,
+    /// The directory whose `dist` outputs are written to by default: the project's, or the script's if it is in none.
+    pub(crate) directory: PathBuf,
     /// The name of the target, if one is built.
     pub(crate) target: Option<String>,
     /// The settings of the target that this one extends: the artifact contains everything that the other's does.
@@ -166,6 +168,7 @@ impl Settings {
         // Without `..`, so that a new setting is not forgotten.
         let Self {
             project,
+            directory,
             target,
             extends,
             locks,
@@ -197,8 +200,9 @@ impl Settings {
             keyring_provider: _,
         } = fetch;
         let extends = extends.as_ref().map(|extends| extends.identity());
-        let parts: [&dyn fmt::Debug; 24] = [
+        let parts: [&dyn fmt::Debug; 25] = [
             project,
+            directory,
             target,
             &extends,
             locks,
@@ -232,7 +236,7 @@ impl Settings {
     }
 
     fn dist(&self) -> PathBuf {
-        if self.project == Path::new(".") { PathBuf::from("dist") } else { self.project.join("dist") }
+        if self.directory == Path::new(".") { PathBuf::from("dist") } else { self.directory.join("dist") }
     }
 }
 

@@ -176,3 +176,21 @@ fn scripts_use_the_interpreter_of_the_runtime() {
     let interpreter = format!("/var/lang/bin/python{}", bundle.python);
     assert_eq!(script.lines().next(), Some(format!("#!{interpreter}").as_str()));
 }
+
+#[test]
+fn a_script_runs_with_the_modules_beside_it() {
+    let metadata = "# /// script\n# requires-python = \">=3.9\"\n# dependencies = [\"pydantic>=2\"]\n# ///\n";
+    let code = "import pydantic\n\nfrom pricing import total\n\n\nclass Order(pydantic.BaseModel):\n    count: int\n\n\n\
+                def lambda_handler(event, context):\n    return total(Order(**event).count)\n";
+    let project = Project::new(&[
+        ("order.py", format!("{metadata}{code}").as_str()),
+        ("pricing.py", "def total(count):\n    return 3 * count\n"),
+    ]);
+    project.uv(&["lock", "--script", "order.py"]);
+    let python = newest_python();
+    let zip = project.path().join("order.zip");
+    let runtime = format!("python{python}");
+    let arguments = ["lambda", "--runtime", &runtime, "--arch", architecture()];
+    succeed(pybundle(&arguments).arg(project.path().join("order.py")).arg("-o").arg(&zip));
+    assert_eq!(invoke(&python, "order.lambda_handler", &json!({"count": "4"}), &[&zip]).answer(), json!(12));
+}

@@ -77,7 +77,7 @@ impl PdmProject {
 
     fn declared(&self) -> LocalProject {
         let table = self.directory.read("pyproject.toml").parse().unwrap();
-        LocalProject { path: PathBuf::new(), table, is_package: false }
+        LocalProject { path: PathBuf::new(), script: false, table, is_package: false }
     }
 
     fn parsed(&self) -> Result<Lock, LockError> {

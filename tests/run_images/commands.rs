@@ -397,3 +397,37 @@ fn what_the_kernel_and_docker_refuse_is_an_error() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
+
+#[test]
+fn a_script_is_the_command_of_its_image() {
+    let metadata = "# /// script\n# requires-python = \">=3.9\"\n# dependencies = [\"orjson\"]\n# ///\n";
+    let project = Project::new(&[
+        (
+            "job.py",
+            format!(
+                "{metadata}import sys\nimport orjson\nimport steps\nprint(steps.first(), orjson.dumps(sys.argv[1:]))\n"
+            )
+            .as_str(),
+        ),
+        ("steps.py", "def first():\n    return 'first'\n"),
+    ]);
+    project.uv(&["lock", "--script", "job.py"]);
+    let layout = project.path().join("image");
+    let output = format!("oci:{}", layout.display());
+    let arguments = ["image", "--base", &bases::slim().argument(), "--platform", bases::platform(), "-o", &output];
+    succeed(pybundle(&arguments).arg(project.path().join("job.py")).args(["-t", "localhost/job:1"]));
+    let sandbox = Sandbox::unpack_tag(&layout, "1");
+    assert_eq!(succeed(&mut sandbox.run(&[])), "first b'[]'\n");
+    assert_eq!(succeed(&mut sandbox.run(&["python", "job.py", "x"])), "first b'[\"x\"]'\n");
+    // In another directory, too.
+    let elsewhere = project.path().join("elsewhere");
+    let output = format!("oci:{}", elsewhere.display());
+    let arguments = ["image", "--base", &bases::slim().argument(), "--platform", bases::platform(), "-o", &output];
+    succeed(pybundle(&arguments).arg(project.path().join("job.py")).args([
+        "-t",
+        "localhost/job:1",
+        "--workdir",
+        "/tmp",
+    ]));
+    assert_eq!(succeed(&mut Sandbox::unpack_tag(&elsewhere, "1").run(&[])), "first b'[]'\n");
+}

@@ -72,6 +72,7 @@ impl Project {
     pub fn check_locked(&self, folders: &[&str]) -> Result<Freshness, LockError> {
         let project = |folder: &&str| LocalProject {
             path: folder.into(),
+            script: false,
             table: self.read(format!("{folder}/pyproject.toml").trim_start_matches('/')).parse().unwrap(),
             is_package: true,
         };

@@ -15,6 +15,7 @@ mod refusals;
 #[allow(dead_code, reason = "one that lets everybody in is enough here")]
 mod registry;
 mod schema;
+mod scripts;
 #[path = "../support/mod.rs"]
 mod support;
 mod test_project;

@@ -199,7 +199,11 @@ impl UvLock {
 
     /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
     pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
-        let mut requirements = Vec::new();
+        let of_root = self.manifest.requirements.iter().map(|requirement| {
+            let marker = requirement.marker.as_ref().map(|marker| &marker.value);
+            LockedRequirement::new(&requirement.name, Dependent::Root, marker, environment)
+        });
+        let mut requirements: Vec<LockedRequirement> = of_root.collect();
         for (_, package) in self.graph.all() {
             let own =
                 package.dependencies.iter().map(|edge| (edge, Dependent::Distribution(package.name.clone(), None)));

@@ -213,7 +213,11 @@ impl<'a> Remedies<'a> {
     fn add_it(&self, name: &DistributionName) -> String {
         let plan = self.audited.plan;
         match &*plan.project.lock {
-            Lock::Uv(_) => format!("if it belongs to the distribution {name}, add it with `uv add {name}`"),
+            Lock::Uv(_) => {
+                let script = plan.project.workspace.script().map(|script| hints::quoted(&script.to_string_lossy()));
+                let script = script.map(|script| format!("--script {script} ")).unwrap_or_default();
+                format!("if it belongs to the distribution {name}, add it with `uv add {script}{name}`")
+            }
             Lock::Poetry(_) => format!("if it belongs to the distribution {name}, add it with `poetry add {name}`"),
             Lock::Pdm(_) => format!("if it belongs to the distribution {name}, add it with `pdm add {name}`"),
             Lock::Pipfile(_) => {

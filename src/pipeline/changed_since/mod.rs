@@ -123,6 +123,9 @@ impl Reach<'_> {
     fn declared(&self) -> Result<Option<String>, BuildError> {
         let workspace = &self.project.workspace;
         let current = &workspace.current().pyproject;
+        if let Some(script) = current.script() {
+            return Ok(self.is_touched(script).then(|| self.changed(script)));
+        }
         if let Some(reason) = self.tables(&current.path, current.table(), declared::of_project)? {
             return Ok(Some(reason));
         }

@@ -3,6 +3,7 @@
 use super::BuildError;
 use crate::hints::Hints;
 use crate::lock::LockFormat;
+use crate::project::script;
 use crate::tree::{Collision, FileOrigin, InsertError};
 
 impl Hints for BuildError {
@@ -73,6 +74,7 @@ impl Hints for BuildError {
             Self::BaseChoice(error) => error.hints(),
             Self::Reference(error) => error.hints(),
             Self::InvalidHandler(_) => Vec::new(),
+            Self::UnknownHandler(error) => error.hints(),
             Self::Contents(error) => error.hints(),
             Self::NoArtifact(_) => hint("to name an image, give its tag, digest or registry: HOST/REPOSITORY:TAG"),
             Self::NoImage(_) | Self::NoPlatforms(_) => Vec::new(),
@@ -131,7 +133,10 @@ impl Hints for BuildError {
                 "list the distributions from PyPI that {source_file} names in requirements.in, and lock them with `{command}`: \
                  conda packages cannot be bundled"
             )],
-            Self::LockOutdated(_) => hint("run `uv lock`, or pass --frozen to use the lock file without checking it"),
+            Self::LockOutdated { script, .. } => {
+                let command = script.as_deref().map_or_else(|| "uv lock".to_owned(), script::lock_command);
+                vec![format!("run `{command}`, or pass --frozen to use the lock file without checking it")]
+            }
             Self::UnknownLock(_) => hint(
                 "pass a uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock or requirements file whose name ends with .txt",
             ),

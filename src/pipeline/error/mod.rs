@@ -10,7 +10,7 @@ use std::process::ExitStatus;
 use crate::apt::lock::AptLockError;
 use crate::archive::ArchiveError;
 use crate::audit::AuditFailures;
-use crate::audit::handler::{HandlerError, InvalidHandler};
+use crate::audit::handler::{HandlerError, InvalidHandler, UnknownHandler};
 use crate::builder;
 use crate::bytecode::BytecodeError;
 use crate::cache::CacheError;
@@ -158,6 +158,8 @@ pub(crate) enum BuildError {
     #[error(transparent)]
     InvalidHandler(#[from] InvalidHandler),
     #[error(transparent)]
+    UnknownHandler(#[from] UnknownHandler),
+    #[error(transparent)]
     Contents(#[from] ContentsError),
     #[error("`{}` does not exist", .0.escape_debug())]
     NoArtifact(String),
@@ -196,8 +198,13 @@ pub(crate) enum BuildError {
     /// The project has only an environment.yml.
     #[error("lock file {} does not exist", .path.display())]
     NoLockOfConda { path: PathBuf, source_file: &'static str, command: String },
-    #[error("{} does not match pyproject.toml, according to `uv lock --check`", .0.display())]
-    LockOutdated(PathBuf),
+    /// `script` is what the lock is of, if it is not that of a project.
+    #[error(
+        "{} does not match {}, according to `uv lock --check`",
+        .path.display(),
+        .script.as_ref().map_or_else(|| "pyproject.toml".into(), |script| script.to_string_lossy())
+    )]
+    LockOutdated { path: PathBuf, script: Option<PathBuf> },
     #[error("{} is not a supported lock file", .0.display())]
     UnknownLock(PathBuf),
     #[error("cannot read {}", .path.display())]

@@ -23,6 +23,7 @@ mod referrers;
 pub(crate) mod registry_state;
 mod remote_cache;
 pub(crate) mod report;
+mod script_command;
 mod search_path;
 mod started;
 
@@ -44,6 +45,7 @@ use crate::pipeline::image::packages::PackageStage;
 use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
 use crate::pipeline::image::remote_cache::RemoteCache;
 use crate::pipeline::image::report::BuiltImage;
+use crate::pipeline::image::script_command::with_command;
 use crate::pipeline::install::bytecode::Bytecode;
 use crate::pipeline::notes::{BuildSources, BuiltTarget, plan_digest};
 use crate::pipeline::plan::indexes::Origins;
@@ -98,6 +100,7 @@ fn build(
 
     let selecting = RunningPhase::start(reporter, Phase::Select, 0);
     let project = LockedProject::open(common, projects, reporter)?;
+    let settings = &*with_command(settings, &project)?;
     let prepared = prepare::run(common, projects, reporter)?;
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(cache, reporter);
@@ -196,6 +199,7 @@ pub(crate) fn plan_image(
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &session.cache, reporter };
     let _selecting = RunningPhase::start(reporter, Phase::Select, 0);
     let project = LockedProject::open(common, projects, reporter)?;
+    let settings = &*with_command(settings, &project)?;
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, reporter);
     let files = outputs::files(settings, &project)?;
@@ -231,6 +235,7 @@ pub(crate) fn noted_plan(settings: &ImageSettings, projects: &ProjectCache) -> R
     let registry = registry(&settings.registry, &common.environment.registry_credentials, reporter)?;
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &session.cache, reporter };
     let project = LockedProject::open(common, projects, reporter)?;
+    let settings = &*with_command(settings, &project)?;
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, reporter);
     let files = outputs::files(settings, &project)?;

@@ -1,6 +1,7 @@
 //! Writes images to files.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use crate::archive::output::FinishedFile;
 use crate::image::file::{ImageFile, ImageFormat};
@@ -30,10 +31,10 @@ enum CompleteOutput {
 pub(crate) fn files(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<ImageFile>, BuildError> {
     let mut files = settings.outputs.clone();
     if files.is_empty() && !settings.push && settings.load.is_none() {
-        let name = &project.member(&settings.common).pyproject.name;
-        let path = settings
-            .common
-            .default_output(|| name.as_ref().map_or_else(|| "image".to_owned(), ToString::to_string), "tar");
+        let pyproject = &project.member(&settings.common).pyproject;
+        let script = pyproject.script().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+        let name = pyproject.name.as_ref().map(ToString::to_string).or(script);
+        let path = settings.common.default_output(|| name.unwrap_or_else(|| "image".to_owned()), "tar");
         files.push(ImageFile { format: ImageFormat::OciArchive, path, selector: None });
     }
     let mut paths = HashSet::new();

@@ -23,7 +23,7 @@ use crate::pipeline::install::Installer;
 use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::notes::{BuildSources, BuiltTarget, WrittenOutput, plan_digest};
 use crate::pipeline::plan::indexes::Origins;
-use crate::pipeline::plan::{LockedProject, Plan, prepare};
+use crate::pipeline::plan::{LockedProject, Plan, prepare, script};
 use crate::pipeline::planned_outputs::{self, PlannedOutput, resolved};
 use crate::pipeline::session::{Session, repairing};
 use crate::pipeline::wheels::{completeness, planned};
@@ -59,8 +59,9 @@ pub(crate) fn plan(
     let function = LambdaProject::new(project, settings, &finder)?;
     let plan = function.plan(settings, &finder, (&session.cache, None), reporter)?;
     planned::check(&plan, common, &origins.fetch, &finder, &session.cache, reporter)?;
-    if let Some(handler) = &settings.handler {
-        plan.check_planned_handler(handler, reporter)?;
+    // Whoever plans what is to become an image names no handler.
+    if let Some(handler) = handler(settings, &function.project).ok().flatten() {
+        plan.check_planned_handler(&handler, reporter)?;
     }
     let mut outputs: Vec<PathBuf> = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
     outputs.extend(documents::planned(&settings.documents, &outputs[0]));
@@ -107,6 +108,7 @@ fn build(
     let common = &settings.common;
     let selecting = RunningPhase::start(reporter, Phase::Select, 0);
     let project = LockedProject::open(common, projects, reporter)?;
+    let handler = handler(settings, &project)?;
     let prepared = prepare::run(common, projects, reporter)?;
     // The session owns the files that the artifact is copied from: it must live until the artifact is written.
     let session = Session::open(&common.cache)?;
@@ -139,7 +141,7 @@ fn build(
     let trees: Vec<&FileTree> = package.trees().map(|(_, tree)| tree).collect();
     let roots: Vec<ImportRoot> =
         trees.iter().zip(site_packages).map(|(tree, site_packages)| ImportRoot { tree, site_packages }).collect();
-    if let Some(handler) = &settings.handler {
+    if let Some(handler) = &handler {
         plan.check_handler(handler, &roots, reporter)?;
     }
     let deployment = Deployment {
@@ -155,7 +157,7 @@ fn build(
         settings: common,
         distributions: &distributions,
         roots: &roots,
-        started: &settings.handler.iter().map(Handler::module).collect::<Vec<_>>(),
+        started: &handler.iter().map(Handler::module).collect::<Vec<_>>(),
         command: &CommandModules::default(),
         application: &profile.function.site_packages,
         // The runtime starts in /var/task.
@@ -191,6 +193,7 @@ fn build(
     let built = BuiltFunction {
         plan: &plan,
         profile,
+        handler,
         reason: &function.reason,
         distributions: &distributions,
         package: &package,
@@ -200,7 +203,16 @@ fn build(
         documents: documents::persist(documents)?,
         elapsed: started.elapsed(),
     };
-    Ok(BuiltTarget { report: built.report(settings), sources })
+    Ok(BuiltTarget { report: built.report(), sources })
+}
+
+/// Returns the handler that the settings name, or else that of a script.
+///
+/// # Errors
+/// The script does not tell which of its functions is the handler.
+fn handler(settings: &LambdaSettings, project: &LockedProject) -> Result<Option<Handler>, BuildError> {
+    let of_script = || project.workspace.script().map(script::handler).transpose();
+    settings.handler.clone().map_or_else(of_script, |handler| Ok(Some(handler)))
 }
 
 /// Returns the system libraries that a runtime provides.

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::earlier_zips;
 use crate::archive::ArchiveError;
 use crate::archive::output::FinishedFile;
+use crate::audit::handler::Handler;
 use crate::cache::Cache;
 use crate::lambda::{DeploymentPackage, limits};
 use crate::name::DistributionName;
@@ -20,13 +21,13 @@ use crate::report::{
     ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DocumentReport, FORMAT_VERSION,
     LimitsReport,
 };
-use crate::settings::LambdaSettings;
 use crate::tree::{FileOrigin, FileTree};
 
 /// A function that was built and written.
 pub(super) struct BuiltFunction<'a> {
     pub plan: &'a Plan<'a>,
     pub profile: &'a LambdaProfile,
+    pub handler: Option<Handler>,
     /// Why the runtime was chosen.
     pub reason: &'a str,
     pub distributions: &'a [InstalledDistribution<'a>],
@@ -40,7 +41,7 @@ pub(super) struct BuiltFunction<'a> {
 }
 
 impl BuiltFunction<'_> {
-    pub(super) fn report(self, settings: &LambdaSettings) -> BuildReport {
+    pub(super) fn report(self) -> BuildReport {
         let Self { plan, package, profile, .. } = self;
         let sizes = limits::size_by_origin(package);
         let mut size_by_name: BTreeMap<&DistributionName, u64> = BTreeMap::new();
@@ -68,7 +69,7 @@ impl BuiltFunction<'_> {
                 &plan.application,
                 sizes.get(&FileOrigin::Application).copied().unwrap_or(0),
             ),
-            handler: settings.handler.as_ref().map(ToString::to_string),
+            handler: self.handler.as_ref().map(ToString::to_string),
             trim: trim_report(self.distributions),
             bytecode: self.bytecode,
             audit: self.audit,

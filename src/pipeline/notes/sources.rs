@@ -92,9 +92,9 @@ impl BuildSources {
         let mut files: BTreeSet<PathBuf> = included.cloned().collect();
         for plan in plans {
             files.extend(distributions(plan));
-            files.extend(
-                plan.selected.iter().filter_map(virtual_directory).map(|directory| directory.join("pyproject.toml")),
-            );
+            // A script is one of the application's files, and a pyproject.toml beside it is not its own.
+            let declaring = plan.selected.iter().filter(|_| project.workspace.script().is_none());
+            files.extend(declaring.filter_map(virtual_directory).map(|directory| directory.join("pyproject.toml")));
         }
         let has_documents = documents.sbom.is_some() || documents.provenance;
         if has_documents && plans.iter().any(|plan| plan.projects().next().is_some()) {

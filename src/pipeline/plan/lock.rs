@@ -15,6 +15,7 @@ use crate::pipeline::plan::requirements_source::RequirementsSource;
 use crate::pipeline::session::LockEvidence;
 use crate::pipeline::{BuildError, ProjectCache};
 use crate::project::declared::DeclaredDistribution;
+use crate::project::script;
 use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::report::Reporter;
 use crate::settings::{LockCheck, Settings, Variables};
@@ -93,8 +94,11 @@ pub(crate) fn open(
 }
 
 /// Returns the first lock in the project's directory or its workspace's. A workspace has one uv.lock, at its root: one in a
-/// member's directory is left over from before it was a member, and uv does not read it.
+/// member's directory is left over from before it was a member, and uv does not read it. The lock of a script is beside it.
 pub(crate) fn find(workspace: &Workspace) -> Option<PathBuf> {
+    if let Some(script) = workspace.script() {
+        return Some(script::lock_of(script)).filter(|path| path.is_file());
+    }
     let directories = [workspace.directory(workspace.current()), workspace.root.clone()];
     let mut candidates = LockFormat::NAMES.iter().flat_map(|name| {
         let member_first = directories.iter().map(move |directory| directory.join(name));
@@ -106,6 +110,9 @@ pub(crate) fn find(workspace: &Workspace) -> Option<PathBuf> {
 
 /// Returns the error of a project without a lock, which names the lock of another tool if there is one.
 fn missing(workspace: &Workspace) -> BuildError {
+    if let Some(script) = workspace.script() {
+        return BuildError::NoLock { path: script::lock_of(script), command: Some(script::lock_command(script)) };
+    }
     let directory = workspace.directory(workspace.current());
     match foreign(workspace) {
         Some(error) => error.into(),
@@ -134,6 +141,9 @@ fn foreign(workspace: &Workspace) -> Option<LockError> {
 /// Tells whether a project declares no dependency, as far as its files tell; the requirements of its wheel are checked
 /// later.
 pub(crate) fn requires_nothing(workspace: &Workspace) -> bool {
+    if workspace.script().is_some() {
+        return workspace.current().pyproject.table().get("dependencies").is_none_or(is_empty);
+    }
     let directory = workspace.directory(workspace.current());
     let mut declaring = ["requirements.in", "Pipfile"].into_iter().chain(CONDA_FILES);
     let table = workspace.current().pyproject.table();
@@ -281,6 +291,7 @@ pub(crate) fn environment<'a>(
 pub(super) fn local_project(member: &WorkspaceMember) -> LocalProject {
     LocalProject {
         path: member.path.clone(),
+        script: member.pyproject.script().is_some(),
         table: member.pyproject.table().clone(),
         is_package: member.pyproject.is_package(),
     }

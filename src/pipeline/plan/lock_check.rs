@@ -1,5 +1,6 @@
 //! The comparison of a lock with its project (`--locked`).
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use crate::pipeline::BuildError;
 use crate::pipeline::plan::lock::local_project;
 use crate::pipeline::session::LockEvidence;
 use crate::project::declared::DeclaredDistribution;
-use crate::project::pyproject::PyprojectToml;
+use crate::project::pyproject::{FILENAME, PyprojectToml};
 use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::report::{Reporter, RunningTask, Task, TaskKind};
 use crate::settings::Settings;
@@ -34,11 +35,15 @@ pub(super) fn check(
         Err(error) => return Err(error.into()),
         Ok(Freshness::Unknown(reasons)) => match uv_check.decide(reasons) {
             UvVerdict::Current => return Ok(LockEvidence::Uv),
-            UvVerdict::Outdated => return Err(BuildError::LockOutdated(path.to_owned())),
+            UvVerdict::Outdated => {
+                let script = workspace.script().map(Path::to_owned);
+                return Err(BuildError::LockOutdated { path: path.to_owned(), script });
+            }
             UvVerdict::Unknown(why) => why,
         },
     };
-    reporter.warn(&format!("cannot tell whether {} matches pyproject.toml: {why}", path.display()));
+    let declaring = workspace.script().and_then(Path::file_name).unwrap_or_else(|| OsStr::new(FILENAME));
+    reporter.warn(&format!("cannot tell whether {} matches {}: {why}", path.display(), declaring.display()));
     Ok(LockEvidence::Uv)
 }
 
@@ -102,7 +107,12 @@ impl UvCheck<'_> {
         let (uv, _) = builder::find_uv(environment.search_path())?;
         let mut check = Command::new(uv);
         check.envs(environment.of_uv());
-        check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&self.workspace.root).args(flags);
+        check.args(["lock", "--check", "--no-python-downloads"]);
+        match self.workspace.script() {
+            Some(script) => check.arg("--script").arg(script),
+            None => check.arg("--project").arg(&self.workspace.root),
+        };
+        check.args(flags);
         let running = RunningTask::start(self.reporter, Task::new(TaskKind::Run, "`uv lock --check`"));
         let output = check.output();
         running.finish();

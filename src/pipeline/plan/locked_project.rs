@@ -95,10 +95,12 @@ impl LockedProject {
         self.workspace.members.iter().filter_map(declared).chain(self.name())
     }
 
-    /// Returns the declared name of the project, or one derived from its directory's.
+    /// Returns the declared name of the project, or one derived from its directory's or its script's.
     fn name(&self) -> Option<DistributionName> {
         self.declared.name.clone().or_else(|| {
-            let name = self.workspace.directory(self.workspace.current()).file_name()?.to_string_lossy().into_owned();
+            let directory = self.workspace.directory(self.workspace.current());
+            let named = self.workspace.script().map_or_else(|| directory.file_name(), Path::file_stem);
+            let name = named?.to_string_lossy().into_owned();
             let name = name.replace(|character| !DistributionName::may_contain(character), "-");
             name.trim_matches(|character: char| !character.is_ascii_alphanumeric()).parse().ok()
         })
@@ -157,14 +159,18 @@ impl LockedProject {
         request: &SelectionRequest,
     ) -> Result<Selection, BuildError> {
         let mut distributions = selection.distributions;
-        let is_known =
-            lock.lists_project() || distributions.iter().any(|pinned| pinned.required_by.contains(&Dependent::Root));
+        let name = match self.workspace.script() {
+            Some(_) => self.name_of_script(&mut distributions),
+            None if lock.lists_project() => return Ok(Selection { distributions }),
+            None => self.name(),
+        };
+        let is_known = distributions.iter().any(|pinned| pinned.required_by.contains(&Dependent::Root));
         let is_excluded = request.no_install_project || request.no_install_workspace || !request.only_groups.is_empty();
         if is_known || is_excluded {
             return Ok(Selection { distributions });
         }
         let directory = self.workspace.directory(self.workspace.current());
-        let Some(name) = self.name() else { return Ok(Selection { distributions }) };
+        let Some(name) = name else { return Ok(Selection { distributions }) };
         if let (Some(asked), Some(path)) = (request.package.as_ref().filter(|asked| **asked != name), self.path()) {
             let (path, members) = (path.to_owned(), vec![name.to_string()]);
             return Err(LockError::UnknownMember { path, name: asked.clone(), members }.into());
@@ -184,6 +190,21 @@ impl LockedProject {
         distributions.push(PinnedDistribution { name, version, required_by: vec![Dependent::Root], source });
         distributions.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(Selection { distributions })
+    }
+
+    /// Returns a name for the script that no distribution has, and makes it what requires those that its lock lists as required.
+    fn name_of_script(&self, distributions: &mut [PinnedDistribution]) -> Option<DistributionName> {
+        let stem = self.name().map(|name| name.to_string());
+        let long = stem.as_ref().map(|stem| format!("{stem}-script"));
+        let candidates = stem.into_iter().chain(long).chain((1..).map(|number| format!("script-{number}")));
+        let mut candidates = candidates.filter_map(|name| name.parse::<DistributionName>().ok());
+        let name = candidates.find(|name| distributions.iter().all(|pinned| pinned.name != *name))?;
+        for dependent in distributions.iter_mut().flat_map(|pinned| &mut pinned.required_by) {
+            if *dependent == Dependent::Root {
+                *dependent = Dependent::Distribution(name.clone(), None);
+            }
+        }
+        Some(name)
     }
 
     /// Returns the version of Python that a file pins for a member.

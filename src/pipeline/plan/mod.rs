@@ -12,6 +12,7 @@ pub(crate) mod provided;
 pub(crate) mod python;
 pub(crate) mod requirements_source;
 pub(crate) mod resolve;
+pub(crate) mod script;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -165,10 +166,13 @@ impl<'a> Plan<'a> {
         self.outputs = outputs;
     }
 
-    /// Returns the root project's name, or its directory's if it has none.
+    /// Returns the root project's name, or its directory's if it has none, or a script's.
     pub(crate) fn name(&self) -> String {
         let root = self.selected.iter().find(|selected| selected.is_root());
         let workspace = &self.project.workspace;
+        if let Some(stem) = workspace.script().and_then(Path::file_stem) {
+            return stem.to_string_lossy().into_owned();
+        }
         let name = root.map(|root| &root.name).or(self.project.declared.name.as_ref());
         name.map(ToString::to_string)
             .or_else(|| Some(workspace.root.file_name()?.to_string_lossy().into_owned()))
@@ -195,7 +199,10 @@ fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, B
     if settings.includes.is_empty() {
         return Ok(Application::default());
     }
-    collect(settings, workspace, &workspace.directory(workspace.current()))
+    let directory = workspace.directory(workspace.current());
+    let excludes = Excludes::new(&directory, &settings.excludes)?;
+    let source = application_source(settings, workspace, &directory, &excludes);
+    Ok(ApplicationSource { script: None, ..source }.collect()?)
 }
 
 /// Checks that the files that the settings include, and those of the targets that are extended, are there.
@@ -207,7 +214,7 @@ pub(crate) fn check_included(settings: &Settings, workspace: &Workspace) -> Resu
     all.map(|settings| included(settings, workspace)).try_for_each(|collected| collected.map(|_| ()))
 }
 
-/// Collects the included files of a directory, or its default files.
+/// Collects the included files of a directory, or its default files. A script is collected together with the included files.
 ///
 /// # Errors
 /// An included path does not exist, or a file cannot be bundled.
@@ -226,6 +233,7 @@ pub(crate) fn application_source<'a>(
     ApplicationSource {
         project: directory,
         workspace: &workspace.root,
+        script: workspace.script(),
         includes: &settings.includes,
         excludes,
         started: &settings.started,
@@ -251,7 +259,7 @@ fn application(
             _ => {}
         }
     }
-    match virtual_root.filter(|_| settings.includes.is_empty()) {
+    match virtual_root.filter(|_| settings.includes.is_empty() || workspace.script().is_some()) {
         Some(directory) => {
             let application =
                 collect(settings, workspace, directory).map_err(|error| member_instead(error, workspace))?;

@@ -5,19 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ruff_python_ast::Stmt;
-use ruff_python_ast::visitor::{self, Visitor};
-
+use super::module_imports::imports_of;
 use super::{CandidatePath, Collector, TestFiles};
-use crate::limited_reader;
-use crate::platform::PythonVersion;
-use crate::syntax;
-
-/// The largest module that is searched for imports, in bytes.
-const READ_LIMIT: u64 = 1 << 20;
-
-/// The newest version, which accepts the syntax of all others.
-const PYTHON: PythonVersion = PythonVersion { major: 3, minor: 15 };
 
 impl Collector<'_> {
     /// Returns whether a file or directory that is named like a test is imported by modules that are not, or started.
@@ -60,7 +49,7 @@ impl Collector<'_> {
     }
 
     /// Returns a module, or the modules below a directory that neither are tests nor excluded by another rule.
-    fn modules_at(&self, path: &Path) -> Vec<PathBuf> {
+    pub(super) fn modules_at(&self, path: &Path) -> Vec<PathBuf> {
         if !path.is_dir() {
             return vec![path.to_owned()];
         }
@@ -93,41 +82,4 @@ fn tests_of(directories: &[PathBuf], name: &str) -> Vec<PathBuf> {
         }
     }
     tests
-}
-
-/// An import of a module, or of a name from it.
-struct ModuleImport {
-    /// The number of dots before the name.
-    level: usize,
-    /// The module's dotted name, with that of what is imported from it.
-    name: String,
-}
-
-/// Returns the imports of a module, wherever they are in it; none if it cannot be parsed.
-fn imports_of(module: &Path) -> Vec<ModuleImport> {
-    let Ok(source) = limited_reader::read_regular_file(module, READ_LIMIT) else { return Vec::new() };
-    let imports = syntax::parse(&source, PYTHON, |_, body| {
-        let mut collector = ModuleImportCollector(Vec::new());
-        collector.visit_body(body);
-        collector.0
-    });
-    imports.ok().flatten().unwrap_or_default()
-}
-
-struct ModuleImportCollector(Vec<ModuleImport>);
-
-impl<'a> Visitor<'a> for ModuleImportCollector {
-    fn visit_stmt(&mut self, statement: &'a Stmt) {
-        match statement {
-            Stmt::Import(import) => {
-                self.0.extend(import.names.iter().map(|alias| ModuleImport { level: 0, name: alias.name.to_string() }));
-            }
-            Stmt::ImportFrom(import) => {
-                let module = import.module.as_ref().map(|module| format!("{module}.")).unwrap_or_default();
-                let names = import.names.iter().map(|alias| format!("{module}{}", alias.name));
-                self.0.extend(names.map(|name| ModuleImport { level: import.level as usize, name }));
-            }
-            _ => visitor::walk_stmt(self, statement),
-        }
-    }
 }

@@ -10,7 +10,11 @@ impl Collector<'_> {
     /// Returns whether a file at a path would be included, or leads to one that is, as far as the rules tell.
     pub(in crate::project) fn would_take(&self, path: &Path) -> Result<bool, ApplicationError> {
         let includes = self.source.includes;
-        if includes.is_empty() {
+        if let Some(script) = self.source.script {
+            if self.script_reaches(script, path) {
+                return Ok(true);
+            }
+        } else if includes.is_empty() {
             let is_above = self.project.starts_with(path);
             return Ok(is_above || self.keeps(&self.project, path, true)?);
         }

@@ -24,8 +24,9 @@ const PYPROJECTS: [&str; 10] = [
 fn check(header: &str, pyproject: &str, hash: &str) -> Result<Freshness, LockError> {
     let text = format!("{header}\n[metadata]\nlock-version = '2.0'\npython-versions = '*'\ncontent-hash = '{hash}'\n");
     // The requirements of the project do not matter, and are not always valid.
-    let empty = LocalProject { path: PathBuf::new(), table: toml::Table::new(), is_package: true };
-    let project = LocalProject { path: PathBuf::new(), table: pyproject.parse().unwrap(), is_package: true };
+    let empty = LocalProject { path: PathBuf::new(), script: false, table: toml::Table::new(), is_package: true };
+    let project =
+        LocalProject { path: PathBuf::new(), script: false, table: pyproject.parse().unwrap(), is_package: true };
     Lock::parse_poetry(&text, Path::new("poetry.lock"), &empty).unwrap().check_locked(&[project])
 }
 

@@ -24,7 +24,8 @@ fn first_error(path: &Path) -> Option<LockError> {
     let is_project = path.extension().is_some_and(|extension| extension == "toml");
     let (lock, project) = if is_project { (LOCK, text.as_str()) } else { (text.as_str(), PROJECT) };
     let folder = if is_project { path.parent().unwrap().join("poetry.lock") } else { path.to_owned() };
-    let project = LocalProject { path: PathBuf::new(), table: project.parse().unwrap(), is_package: true };
+    let project =
+        LocalProject { path: PathBuf::new(), script: false, table: project.parse().unwrap(), is_package: true };
     let target = &targets(&["3.12"])[0];
     let parsed = Lock::parse_poetry(lock, &folder, &project);
     parsed.and_then(|lock| lock.select(&SelectionRequest::default(), Path::new(""), target)).err()
@@ -56,7 +57,8 @@ fn damaged_locks_never_panic() {
     let path = folder.join("old-with-two-versions.lock");
     let text = std::fs::read_to_string(&path).unwrap();
     let target = &targets(&["3.12"])[0];
-    let project = LocalProject { path: PathBuf::new(), table: PROJECT.parse().unwrap(), is_package: true };
+    let project =
+        LocalProject { path: PathBuf::new(), script: false, table: PROJECT.parse().unwrap(), is_package: true };
     let read = |text: &str| {
         let lock = Lock::parse_poetry(text, &path, &project);
         let _ = lock.and_then(|lock| lock.select(&SelectionRequest::default(), Path::new(""), target));

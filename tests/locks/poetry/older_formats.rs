@@ -55,7 +55,7 @@ fn query(package: &str, metadata: &str) -> IndexQuery {
     let lock = Lock::parse_poetry(
         &text,
         Path::new("poetry.lock"),
-        &LocalProject { path: PathBuf::new(), table, is_package: false },
+        &LocalProject { path: PathBuf::new(), script: false, table, is_package: false },
     )
     .unwrap();
     let mut selection = lock.select(&Case::default().0, Path::new(""), &targets(&["3.12"])[0]).unwrap();

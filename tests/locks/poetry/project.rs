@@ -55,7 +55,7 @@ impl Project {
     pub fn declared(&self) -> LocalProject {
         let text = self.read("pyproject.toml");
         let is_package = !text.contains("package-mode = false");
-        LocalProject { path: PathBuf::new(), table: text.parse().unwrap(), is_package }
+        LocalProject { path: PathBuf::new(), script: false, table: text.parse().unwrap(), is_package }
     }
 
     /// Compares the lock with the project.

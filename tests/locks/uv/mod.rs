@@ -3,6 +3,7 @@
 mod asked;
 mod freshness;
 mod invalid;
+mod scripts;
 mod selection;
 mod targets;
 mod workspaces;

@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use pep440_rs::Version;
+use pep440_rs::{Version, VersionSpecifiers};
 
 use super::document::{self, UvMetadata, UvOverride, UvSource};
 use super::graph::UvPackage;
 use super::{REVISION_WITH_EXTRAS, REVISION_WITHOUT_METADATA, UvLock};
 use crate::lock::error::LockError;
 use crate::lock::path::join;
+use crate::lock::toml_syntax::Parsed;
 use crate::lock::{Freshness, LocalProject};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use declaration::{ProjectDeclaration, UndecidedReason};
@@ -36,6 +37,7 @@ const PATCHES: std::ops::RangeInclusive<u64> = 0..=25;
 struct MemberPyproject {
     directory: PathBuf,
     pyproject: UvPyproject,
+    is_script: bool,
 }
 
 #[derive(Default)]
@@ -56,7 +58,7 @@ impl UvLock {
         for project in workspace {
             let directory = join(&self.directory, &project.path.to_string_lossy());
             match project.table.clone().try_into::<UvPyproject>() {
-                Ok(pyproject) => members.push(MemberPyproject { directory, pyproject }),
+                Ok(pyproject) => members.push(MemberPyproject { directory, pyproject, is_script: project.script }),
                 Err(error) => {
                     undecided.push(format!("{}: {}", directory.join("pyproject.toml").display(), error.message()))
                 }
@@ -87,17 +89,27 @@ impl UvLock {
         self.compare_members(members, &mut findings);
         self.compare_python(members, &mut findings);
         let root_directory = join(&self.directory, "");
+        let script = members.iter().any(|member| member.is_script);
         if let Some(root) = members.iter().find(|member| member.directory == root_directory) {
             let grid = MarkerGrid::new(&self.requires_python, []);
             let directories = member_directories(members);
             let declaration = self.declaration(root, members, &directories, &grid);
+            if root.is_script {
+                let declared = declaration.list(root.pyproject.dependencies.iter().map(|parsed| &parsed.value));
+                let locked = self.locked(&self.manifest.requirements, &grid);
+                match declared {
+                    Ok(declared) => compare("", &declared, &locked, &grid, &mut findings.differences),
+                    Err(UndecidedReason(reason)) => findings.undecided.push(reason),
+                }
+            }
             if let Err(UndecidedReason(reason)) = self.compare_root(&root.pyproject, &declaration, &grid, &mut findings)
             {
                 findings.undecided.push(reason);
             }
         }
         undecided.extend(findings.undecided);
-        self.check_differences("the workspace".to_owned(), findings.differences)
+        let compared = if script { "the script" } else { "the workspace" };
+        self.check_differences(compared.to_owned(), findings.differences)
     }
 
     fn compare_members(&self, members: &[MemberPyproject], findings: &mut FreshnessFindings) {
@@ -112,8 +124,7 @@ impl UvLock {
     }
 
     fn compare_python(&self, members: &[MemberPyproject], findings: &mut FreshnessFindings) {
-        let projects = members.iter().filter_map(|member| member.pyproject.project.as_ref());
-        let ranges: Vec<_> = projects.filter_map(|project| project.requires_python.as_ref()).collect();
+        let ranges: Vec<_> = members.iter().filter_map(MemberPyproject::requires_python).collect();
         if ranges.is_empty() {
             return;
         }
@@ -288,6 +299,12 @@ impl UvLock {
 }
 
 impl MemberPyproject {
+    fn requires_python(&self) -> Option<&Parsed<VersionSpecifiers>> {
+        let project = self.pyproject.project.as_ref();
+        let of_script = self.pyproject.requires_python.as_ref().filter(|_| self.is_script);
+        project.and_then(|project| project.requires_python.as_ref()).or(of_script)
+    }
+
     fn name(&self) -> Option<&DistributionName> {
         self.pyproject.project.as_ref().map(|project| &project.name)
     }

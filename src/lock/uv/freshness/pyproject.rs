@@ -14,6 +14,10 @@ use crate::name::{DistributionName, ExtraName, GroupName};
 pub(super) struct UvPyproject {
     /// `[project]` (PEP 621).
     pub(super) project: Option<UvProjectTable>,
+    /// `dependencies` of a script (PEP 723).
+    pub(super) dependencies: Vec<Parsed<Requirement>>,
+    /// `requires-python` of a script (PEP 723).
+    pub(super) requires_python: Option<Parsed<VersionSpecifiers>>,
     /// `[dependency-groups]` (PEP 735).
     pub(super) dependency_groups: BTreeMap<GroupName, Vec<UvGroupEntry>>,
     /// `[build-system]` (PEP 518).
