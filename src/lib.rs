@@ -95,6 +95,7 @@ pub(crate) mod closure;
 pub mod constraint;
 pub(crate) mod contents;
 pub mod debian;
+pub(crate) mod deploy;
 pub mod digest;
 pub(crate) mod engine;
 pub mod fetch;

@@ -90,6 +90,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("image", &["hints", "limited_reader", "archive", "digest", "name", "report", "platform", "temporary", "tree"]),
     ("contents", &["hints", "limited_reader", "archive", "digest", "image", "name", "tree", "wheel"]),
     ("aws", &["hints", "http", "redact", "retry"]),
+    ("deploy", &["aws", "hints", "redact", "retry"]),
     ("registry", &["aws", "hints", "http", "digest", "image", "redact", "report", "retry", "silence"]),
     ("sbom", &["digest", "git", "image", "mail_headers", "name"]),
     (
@@ -97,7 +98,9 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "apt",
             "audit",
+            "aws",
             "debian",
+            "deploy",
             "engine",
             "hints",
             "image",
@@ -116,8 +119,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "options",
         &[
-            "apt", "debian", "hints", "audit", "image", "index", "lock", "name", "project", "redact", "registry",
-            "sbom", "settings", "platform", "trim",
+            "apt", "debian", "deploy", "hints", "audit", "image", "index", "lock", "name", "project", "redact",
+            "registry", "sbom", "settings", "platform", "trim",
         ],
     ),
     (

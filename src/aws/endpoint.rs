@@ -23,6 +23,7 @@ const PARTITIONS: [(&str, &str, &str); 7] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AwsService {
     Ecr,
+    Lambda,
     Sts,
     Sso,
     SsoOidc,
@@ -30,9 +31,10 @@ pub(crate) enum AwsService {
 
 impl AwsService {
     /// Returns the service's identifier, which `[services]` sections have in lower case and variables in upper case.
-    fn id(self) -> &'static str {
+    pub(super) fn id(self) -> &'static str {
         match self {
             Self::Ecr => "ecr",
+            Self::Lambda => "lambda",
             Self::Sts => "sts",
             Self::Sso => "sso",
             Self::SsoOidc => "sso_oidc",
@@ -44,6 +46,7 @@ impl AwsService {
         match self {
             Self::Ecr if is_dual_stack => "ecr",
             Self::Ecr => "api.ecr",
+            Self::Lambda => "lambda",
             Self::Sts => "sts",
             Self::Sso => "portal.sso",
             Self::SsoOidc => "oidc",
@@ -131,6 +134,10 @@ mod tests {
             (AwsService::Ecr, "us-isob-east-1", false, false, "api.ecr.us-isob-east-1.sc2s.sgov.gov"),
             (AwsService::Ecr, "us-isof-south-1", false, false, "api.ecr.us-isof-south-1.csp.hci.ic.gov"),
             (AwsService::Ecr, "eu-isoe-west-1", false, false, "api.ecr.eu-isoe-west-1.cloud.adc-e.uk"),
+            (AwsService::Lambda, "eu-central-1", false, false, "lambda.eu-central-1.amazonaws.com"),
+            (AwsService::Lambda, "us-east-2", true, false, "lambda-fips.us-east-2.amazonaws.com"),
+            (AwsService::Lambda, "eu-west-1", false, true, "lambda.eu-west-1.api.aws"),
+            (AwsService::Lambda, "cn-north-1", false, false, "lambda.cn-north-1.amazonaws.com.cn"),
             (AwsService::Sts, "eu-central-1", false, false, "sts.eu-central-1.amazonaws.com"),
             (AwsService::Sts, "us-east-2", true, false, "sts-fips.us-east-2.amazonaws.com"),
             (AwsService::Sts, "us-gov-east-1", true, false, "sts.us-gov-east-1.amazonaws.com"),

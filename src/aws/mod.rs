@@ -19,6 +19,7 @@
 //! `credential_process` at spaces without regard to quotes, and continues with the next source after an error.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -41,11 +42,15 @@ mod endpoint;
 mod metadata;
 mod process;
 mod profile;
+mod response;
+mod session;
 mod sigv4;
 mod sso;
 mod sts;
 
 pub(crate) use endpoint::{AwsService, EndpointVariant};
+pub(crate) use response::AwsResponse;
+pub(crate) use session::{AwsSession, configured_region};
 pub(crate) use sigv4::sign;
 
 /// The limit for all sources together: a `credential_process` may ask the user for a code.
@@ -72,6 +77,13 @@ const RESPONSE_LIMIT: usize = 1 << 20;
 pub(crate) struct AwsEnvironment {
     variables: BTreeMap<String, String>,
     home: Option<PathBuf>,
+}
+
+impl fmt::Debug for AwsEnvironment {
+    /// Shows no value: there may be secrets among them.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AwsEnvironment").finish_non_exhaustive()
+    }
 }
 
 impl AwsEnvironment {
@@ -198,6 +210,13 @@ pub enum AwsError {
     InvalidResponse(&'static str),
 }
 
+impl AwsError {
+    /// Tells whether a request certainly did not reach the service.
+    pub(crate) fn is_unsent(&self) -> bool {
+        matches!(self, Self::Transport { source, .. } if source.is_connect() || source.is_builder())
+    }
+}
+
 impl Hints for AwsError {
     fn hints(&self) -> Vec<String> {
         match self {
@@ -208,23 +227,17 @@ impl Hints for AwsError {
     }
 }
 
-/// A response, read to its end.
-pub(crate) struct AwsResponse {
-    pub(crate) status: StatusCode,
-    pub(crate) body: Vec<u8>,
-}
-
 /// Finds credentials, and sends requests to AWS's services in one region.
 pub(crate) struct AwsClient<'a> {
     environment: &'a AwsEnvironment,
-    region: &'a str,
+    region: String,
     /// With the system's proxy, and without. Not shared with other clients: connections belong to a tokio runtime.
     http: OnceLock<[reqwest::Client; 2]>,
 }
 
 impl<'a> AwsClient<'a> {
-    pub(crate) fn new(environment: &'a AwsEnvironment, region: &'a str) -> Self {
-        Self { environment, region, http: OnceLock::new() }
+    pub(crate) fn new(environment: &'a AwsEnvironment, region: &str) -> Self {
+        Self { environment, region: region.to_owned(), http: OnceLock::new() }
     }
 
     /// Returns the credentials of the first source that is configured, or `None` if there is no such source.
@@ -363,27 +376,12 @@ async fn exchange(service: &'static str, client: &reqwest::Client, request: Requ
             return Err(AwsError::InvalidResponse(service));
         }
     }
-    Ok(AwsResponse { status: response.status(), body })
+    Ok(AwsResponse { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
 }
 
 fn transport(service: &'static str, source: reqwest::Error) -> AwsError {
     // Without the URL, which may contain what is secret in a container's configuration.
     AwsError::Transport { service, source: source.without_url() }
-}
-
-impl AwsResponse {
-    /// Tells whether the same request may succeed later: the service is overloaded, or limits the rate of requests.
-    fn is_transient(&self) -> bool {
-        self.status.is_server_error()
-            || self.status == StatusCode::TOO_MANY_REQUESTS
-            || (self.status.is_client_error() && self.is_throttled())
-    }
-
-    /// Tells whether the service limits the rate of requests. Some do so with status 400 and a code in the body.
-    fn is_throttled(&self) -> bool {
-        let text = String::from_utf8_lossy(&self.body);
-        ["Throttling", "TooManyRequests", "RequestLimitExceeded"].iter().any(|code| text.contains(code))
-    }
 }
 
 /// Tells whether no proxy is used for an address: it cannot reach this machine itself and the metadata services, which are

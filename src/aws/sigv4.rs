@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Request;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
+use url::Url;
 
 use super::AwsCredentials;
 use crate::http::authority;
@@ -18,7 +19,10 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-/// Signs a request without a query, whose body is in memory: adds the headers `X-Amz-Date`, `X-Amz-Security-Token` and
+/// The unreserved characters of RFC 3986, for names and values in a query.
+const QUERY: &AsciiSet = &PATH.add(b'/');
+
+/// Signs a request whose body is in memory: adds the headers `X-Amz-Date`, `X-Amz-Security-Token` and
 /// `Authorization`. All headers that the request has are signed.
 pub(crate) fn sign(request: &mut Request, service: &str, region: &str, credentials: &AwsCredentials, now: Timestamp) {
     let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -44,7 +48,8 @@ pub(crate) fn sign(request: &mut Request, service: &str, region: &str, credentia
     let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
     // Every service but S3 encodes the path once more than the URL does.
     let path = utf8_percent_encode(request.url().path(), PATH);
-    let canonical = format!("{}\n{path}\n\n{lines}\n{names}\n{}", request.method(), hex_sha256(body));
+    let query = canonical_query(request.url());
+    let canonical = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{}", request.method(), hex_sha256(body));
     let scope = format!("{date}/{region}/{service}/aws4_request");
     let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hex_sha256(canonical.as_bytes()));
     let first = format!("AWS4{}", credentials.secret_access_key.reveal()).into_bytes();
@@ -58,6 +63,13 @@ pub(crate) fn sign(request: &mut Request, service: &str, region: &str, credentia
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
     }
+}
+
+fn canonical_query(url: &Url) -> String {
+    let encoded = |text: &str| utf8_percent_encode(text, QUERY).to_string();
+    let mut pairs: Vec<_> = url.query_pairs().map(|(name, value)| (encoded(&name), encoded(&value))).collect();
+    pairs.sort();
+    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }
 
 fn hex_sha256(bytes: &[u8]) -> String {

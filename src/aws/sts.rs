@@ -59,7 +59,7 @@ impl AwsClient<'_> {
             form.append_pair("DurationSeconds", seconds);
         }
         let mut request = self.sts_request(form.finish()).await?;
-        sign(&mut request, "sts", self.region, credentials, Timestamp::now());
+        sign(&mut request, "sts", &self.region, credentials, Timestamp::now());
         parse(&self.send(STS, request).await?, "")
     }
 
@@ -78,7 +78,7 @@ impl AwsClient<'_> {
     }
 
     async fn sts_request(&self, body: String) -> Result<Request, AwsError> {
-        let url = self.endpoint(AwsService::Sts, self.region, EndpointVariant::default()).await?;
+        let url = self.endpoint(AwsService::Sts, &self.region, EndpointVariant::default()).await?;
         let mut request = Request::new(Method::POST, url);
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         *request.body_mut() = Some(body.into());

@@ -75,9 +75,9 @@ enum ListFormat {
 }
 
 /// A target of one of the projects.
-struct ListedTarget {
-    listed: ListedReport,
-    target: Target,
+pub(super) struct ListedTarget {
+    pub(super) listed: ListedReport,
+    pub(super) target: Target,
 }
 
 impl ListedTarget {
@@ -177,25 +177,31 @@ pub(crate) fn plan(
     global: &GlobalArguments,
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
-    let arguments = BuildArguments {
-        names: Vec::new(),
-        push: false,
-        dry_run: true,
-        project,
-        workspace: false,
-        changed_since: None,
-        list: false,
-        format: ListFormat::Text,
-        jobs: None,
-        rebuild: false,
-        flags: TargetFlags::of_common(common),
-    };
+    let flags = TargetFlags::of_common(common);
+    let arguments = BuildArguments { dry_run: true, ..BuildArguments::of_targets(Vec::new(), project, false, flags) };
     run_viewed(arguments, view, global, printer)
 }
 
 impl BuildArguments {
+    /// Returns arguments without options.
+    pub(super) fn of_targets(names: Vec<String>, project: PathBuf, workspace: bool, flags: TargetFlags) -> Self {
+        Self {
+            names,
+            push: false,
+            dry_run: false,
+            project,
+            workspace,
+            changed_since: None,
+            list: false,
+            format: ListFormat::Text,
+            jobs: None,
+            rebuild: false,
+            flags,
+        }
+    }
+
     /// Returns the requested targets with their settings, and whether they changed.
-    fn targets(
+    pub(super) fn targets(
         &self,
         global: &GlobalArguments,
         changes: Option<&GitChanges>,

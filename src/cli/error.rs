@@ -3,11 +3,13 @@
 use std::io;
 
 use super::apt::UnknownFile;
+use super::deploy::InvalidDeployment;
 use super::located_project::InvalidProject;
 use super::printer::count;
 use super::why::NotSelected;
 use crate::archive::ArchiveError;
 use crate::cache::CacheError;
+use crate::deploy::DeployError;
 use crate::git::GitChangesError;
 use crate::hints::Hints;
 use crate::image::InvalidPort;
@@ -44,6 +46,10 @@ pub(crate) enum CliError {
     Project(#[from] InvalidProject),
     #[error(transparent)]
     NotSelected(#[from] NotSelected),
+    #[error(transparent)]
+    Deployment(#[from] InvalidDeployment),
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
     #[error(transparent)]
     UnknownFile(#[from] UnknownFile),
     /// An artifact has problems, which were printed.
@@ -96,6 +102,8 @@ impl Hints for CliError {
             Self::Option(error) => error.hints(),
             Self::Project(error) => error.hints(),
             Self::NotSelected(error) => error.hints(),
+            Self::Deployment(error) => error.hints(),
+            Self::Deploy(error) => error.hints(),
             Self::UnknownFile(_) => Vec::new(),
             Self::ArtifactAndDocument(flag) => {
                 vec![format!("write the artifact to a file, or omit {flag}")]

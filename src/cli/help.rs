@@ -90,7 +90,7 @@ const REGISTRY_VARIABLES: &[EnvironmentVariable] = &[
     variable("XDG_RUNTIME_DIR, XDG_CONFIG_HOME", "The directories that have containers/auth.json otherwise"),
     variable(
         "AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …",
-        "The credentials for Amazon ECR, as for the AWS CLI",
+        "The credentials for Amazon ECR and AWS Lambda, as for the AWS CLI",
     ),
 ];
 
@@ -143,6 +143,14 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "List the targets of a workspace that changed since main, for a CI matrix",
                 "pybundle build --workspace --changed-since origin/main --list --format github-matrix",
             ),
+        ],
+    ),
+    (
+        "deploy",
+        &[
+            example("Build and deploy every target that has a function", "pybundle deploy"),
+            example("Show what would be deployed", "pybundle deploy --dry-run"),
+            example("Point the alias to the version before", "pybundle deploy api --rollback"),
         ],
     ),
     ("push", &[example("Push an archive under a name", "pybundle push dist/shop.tar ghcr.io/acme/shop:1.0")]),
@@ -219,9 +227,8 @@ pub(crate) fn examples(words: &str) -> &'static [Example] {
 /// Returns the environment variables that a command reads, given by its words without `pybundle`.
 pub(crate) fn variables(words: &str) -> impl Iterator<Item = &'static EnvironmentVariable> {
     let (build, registry) = match words {
-        "image" | "build" | "plan" | "why" | "verify" | "apt lock" | "apt list" | "apt why" | "apt outdated" => {
-            (BUILD_VARIABLES, REGISTRY_VARIABLES)
-        }
+        "image" | "build" | "deploy" | "plan" | "why" | "verify" | "apt lock" | "apt list" | "apt why"
+        | "apt outdated" => (BUILD_VARIABLES, REGISTRY_VARIABLES),
         "lambda" => (BUILD_VARIABLES, &[][..]),
         "push" | "inspect" | "diff" => (&[][..], REGISTRY_VARIABLES),
         _ => (&[][..], &[][..]),

@@ -12,6 +12,7 @@ mod completions;
 mod config;
 mod contents;
 mod dependency_tree;
+mod deploy;
 mod diff;
 mod documents;
 mod environment;
@@ -69,6 +70,11 @@ enum Command {
     ///
     /// Targets are built side by side. A failing target does not stop the others.
     Build(Box<build::BuildArguments>),
+    /// Deploy targets to their AWS Lambda functions, or roll them back
+    ///
+    /// Targets are built, and every function is checked before one is changed. With an alias, a version is published, and the
+    /// alias is moved last: until then the earlier version is live.
+    Deploy(Box<deploy::DeployArguments>),
     /// Push an OCI layout or an archive to a registry
     Push(push::PushArguments),
     /// Show which distributions would be bundled, and why
@@ -142,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Lambda(arguments) => lambda::run(*arguments, &cli.global, &printer),
         Command::Image(arguments) => image::run(*arguments, &cli.global, &printer),
         Command::Build(arguments) => return exit(build::run(*arguments, &cli.global, &printer), &printer),
+        Command::Deploy(arguments) => return exit(deploy::run(*arguments, &cli.global, &printer), &printer),
         Command::Push(arguments) => push::run(arguments, &cli.global, &printer),
         Command::Plan(arguments) => return exit(plan::run(*arguments, &cli.global, &printer), &printer),
         Command::Why(arguments) => why::run(*arguments, &cli.global, &printer),

@@ -10,8 +10,8 @@ use super::printer::Printer;
 use crate::options;
 use crate::report::{
     AptFileReport, AptListReport, AptLockReport, AptWhyReport, BuildReport, CacheFolderReport, CacheSizeReport,
-    CompletionsReport, ConfigurationReport, DiffReport, FORMAT_VERSION, FailureReport, ImagePlanReport, ImageReport,
-    InitReport, InspectReport, PinReport, PlanReport, ProfileListReport, ProfileReport, PushedReport,
+    CompletionsReport, ConfigurationReport, DeployReport, DiffReport, FORMAT_VERSION, FailureReport, ImagePlanReport,
+    ImageReport, InitReport, InspectReport, PinReport, PlanReport, ProfileListReport, ProfileReport, PushedReport,
     SchemaDescription, SchemaListReport, TargetListReport, TargetsReport, VerifyReport, WhyReport,
 };
 
@@ -31,6 +31,7 @@ const DOCUMENTS: &[DocumentSchema] = &[
     DocumentSchema::printed::<PinReport>("image-pin", "pybundle image --pin --json"),
     DocumentSchema::printed::<TargetsReport>("build", "pybundle build --json"),
     DocumentSchema::printed::<TargetListReport>("build-list", "pybundle build --list --json"),
+    DocumentSchema::printed::<DeployReport>("deploy", "pybundle deploy --json"),
     DocumentSchema::printed::<PushedReport>("push", "pybundle push --json"),
     DocumentSchema::printed::<PlanReport>("plan", "pybundle plan --json, pybundle lambda --dry-run --json"),
     DocumentSchema::printed::<WhyReport>("why", "pybundle why --json"),

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use crate::options::{
-    CommonOptions, DocumentOptions, ImageOptions, ImagePlatform, ImagePython, InvalidOption, LambdaOptions,
-    RegistryAccessOptions, TargetKind, python_version,
+    CommonOptions, DeployOptions, DocumentOptions, ImageOptions, ImagePlatform, ImagePython, InvalidOption,
+    LambdaOptions, RegistryAccessOptions, TargetKind, python_version,
 };
 use crate::platform::{Architecture, PythonVersion};
 use crate::registry::ImageReference;
@@ -30,12 +30,20 @@ pub(crate) struct TargetFlags {
     registry: RegistryAccessOptions,
     #[command(flatten)]
     pub(crate) common: CommonOptions,
+    /// Flags of `pybundle deploy` alone.
+    #[arg(skip)]
+    deploy: DeployOptions,
 }
 
 impl TargetFlags {
     /// Returns the flags for targets of which only those that every kind has are given.
     pub(crate) fn of_common(common: CommonOptions) -> Self {
         Self { common, ..Self::default() }
+    }
+
+    /// Adds the flags of `pybundle deploy`.
+    pub(crate) fn with_deploy(self, deploy: DeployOptions) -> Self {
+        Self { deploy, ..self }
     }
 
     /// Checks the flags that only some kinds of targets have; `targets` are those that are built.
@@ -64,6 +72,7 @@ impl TargetFlags {
         options.function.runtime = self.runtime.map(|version| format!("python{version}"));
         options.function.arch = self.arch.or_else(|| self.platform.first().map(|ImagePlatform(first)| *first));
         options.package.documents = self.documents.clone();
+        options.deploy = self.deploy.clone();
         options
     }
 

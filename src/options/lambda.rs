@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::values::profile;
-use super::{CommonOptions, DocumentOptions, InvalidOption, Invocation, TargetKind, TargetOptions, texts};
+use super::{
+    CommonOptions, DeployOptions, DocumentOptions, InvalidOption, Invocation, TargetKind, TargetOptions, texts,
+};
 use crate::audit::handler::Handler;
 use crate::index::InvalidIndexUrl;
 use crate::platform::{Architecture, InvalidArchitecture, PythonVersion};
@@ -27,6 +29,10 @@ pub(crate) struct LambdaOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) package: PackageOptions,
+    /// Flags of `pybundle deploy` alone.
+    #[arg(skip)]
+    #[serde(flatten)]
+    pub(crate) deploy: DeployOptions,
 }
 
 /// What the function runs, where it goes and what it is built for.
@@ -109,7 +115,7 @@ impl TargetOptions for LambdaOptions {
         invocation: &Invocation,
     ) -> Result<LambdaSettings, InvalidOption> {
         let profile = self.profile();
-        let Self { function, common, package } = self;
+        let Self { function, common, package, deploy } = self;
         let mut common = common.settings(profile, extends, invocation)?;
         common.started.extend(function.handler.iter().map(ToString::to_string));
         Ok(LambdaSettings {
@@ -121,6 +127,7 @@ impl TargetOptions for LambdaOptions {
             handler: function.handler,
             exclude_runtime: package.exclude_runtime,
             allow_oversize: package.allow_oversize,
+            deploy: deploy.settings(),
         })
     }
 

@@ -17,11 +17,8 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::credentials::RegistryLogin;
-use crate::aws::{
-    AwsClient, AwsCredentials, AwsEnvironment, AwsError, AwsResponse, AwsService, EndpointVariant, first_line, sign,
-};
+use crate::aws::{AwsClient, AwsCredentials, AwsEnvironment, AwsError, AwsResponse, AwsService, EndpointVariant, sign};
 use crate::hints::Hints;
-use crate::redact::one_line;
 
 /// How long before its end a token is no longer used: a push may take minutes.
 const LEEWAY: Duration = Duration::from_secs(15 * 60);
@@ -301,7 +298,7 @@ async fn send(
     if response.status.is_success() {
         return Ok(response);
     }
-    match error_code(&response.body) {
+    match response.service_error() {
         Some((code, message)) => {
             Err(EcrError::Refused { registry: Box::new(registry.clone()), action: action.clone(), code, message })
         }
@@ -329,15 +326,6 @@ async fn exchange(
     *request.body_mut() = Some(action.body(registry).to_string().into());
     sign(&mut request, "ecr", &registry.region, credentials, Timestamp::now());
     client.send(ECR, request).await
-}
-
-/// Returns the code and the message of an error in AWS's JSON protocol: the code may have a namespace before `#`.
-fn error_code(body: &[u8]) -> Option<(String, String)> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let code = ["__type", "code"].iter().find_map(|key| body.get(key)?.as_str())?;
-    let code = code.rsplit('#').next().unwrap_or(code);
-    let message = ["message", "Message"].iter().find_map(|key| body.get(key)?.as_str()).unwrap_or_default();
-    Some((one_line(code), first_line(message)))
 }
 
 #[cfg(test)]
@@ -401,13 +389,5 @@ mod tests {
         for wrong in ["{}", r#"{"authorizationData": []}"#, r#"{"authorizationData": [{}]}"#, "<html>"] {
             assert!(EcrToken::parse(wrong.as_bytes()).is_none(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn error_codes_have_no_namespace() {
-        let body = br#"{"__type": "com.amazonaws.ecr#ThrottlingException", "message": "Rate\nexceeded"}"#;
-        assert_eq!(error_code(body), Some(("ThrottlingException".to_owned(), "Rate".to_owned())));
-        assert_eq!(error_code(b"<html>"), None);
-        assert_eq!(error_code(br#"{"message": "x"}"#), None);
     }
 }

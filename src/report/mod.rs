@@ -2,6 +2,7 @@
 
 mod apt;
 mod artifact;
+mod deploy;
 mod error;
 mod image;
 mod init;
@@ -23,6 +24,7 @@ pub(crate) use artifact::{
     ContentsKind, DiffReport, DiffVerdict, FileChange, FileReport, FindingReport, InspectReport, LayerOriginReport,
     OwnerKind, OwnerReport, StackedLayerReport, VerifiedKind, VerifyReport,
 };
+pub(crate) use deploy::{DeployOutcome, DeployReport, DeployedReport};
 pub(crate) use error::{ErrorReport, FailureReport};
 pub(crate) use image::{
     BaseReport, ImagePlanReport, ImageReport, LayerReport, LoadReport, PinReport, PlatformReport, PushReport,

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::aws::AwsEnvironment;
 use crate::image::{InvalidTimestamp, Timestamp};
 use crate::interpreter::InterpreterLocations;
 use crate::registry::RegistryFiles;
@@ -77,6 +78,8 @@ pub(crate) struct Environment {
     pub(crate) indexes: IndexVariables,
     pub(crate) index_credentials: IndexCredentialSources,
     pub(crate) registry_credentials: KeychainOptions,
+    /// Where AWS credentials come from.
+    pub(crate) aws: AwsEnvironment,
     /// The files of podman and Docker with the mirrors of registries.
     pub(crate) registry_files: RegistryFiles,
     /// The hosts in `PYBUNDLE_INSECURE_REGISTRY`, which are accessed by plain HTTP.
@@ -196,6 +199,7 @@ impl Environment {
                 poetry_auth: poetry_directory(&variables, home).map(|directory| directory.join("auth.toml")),
             },
             registry_credentials: KeychainOptions::resolve(variables.pairs(), home),
+            aws: AwsEnvironment::new(&variables.0, home),
             registry_files: RegistryFiles::of_system(&|name| variables.path(name), home),
             insecure_registries: variables
                 .get("PYBUNDLE_INSECURE_REGISTRY")

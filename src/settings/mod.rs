@@ -1,6 +1,8 @@
 //! Everything that drives a build, as typed values: flags, configuration, environment and defaults are combined before.
 
 mod apt;
+mod deploy;
+mod engine;
 mod environment;
 mod remote_cache;
 mod size;
@@ -14,12 +16,13 @@ use std::str::FromStr;
 use url::Url;
 
 pub(crate) use apt::{AptSettings, AptSourceSettings, SigningKeys};
+pub(crate) use deploy::DeploySettings;
+pub(crate) use engine::EngineChoice;
 pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
 pub(crate) use remote_cache::RemoteCacheChoice;
 pub(crate) use size::{SizeLimit, binary_size};
 
 use crate::audit::handler::Handler;
-use crate::engine::EngineKind;
 use crate::hints::Hints;
 use crate::image::config::health::{HealthCheck, StopSignal, VolumePath};
 use crate::image::config::user::UserSetting;
@@ -275,12 +278,23 @@ pub(crate) struct LambdaSettings {
     /// Writes an artifact that exceeds Lambda's limit.
     pub(crate) allow_oversize: bool,
     pub(crate) documents: DocumentSettings,
+    pub(crate) deploy: DeploySettings,
 }
 
 impl LambdaSettings {
     /// Returns a text that differs for settings with different results; see [`Settings::identity`].
     pub(crate) fn identity(&self) -> String {
-        let Self { common, architecture, output, layer, handler, exclude_runtime, allow_oversize, documents } = self;
+        let Self {
+            common,
+            architecture,
+            output,
+            layer,
+            handler,
+            exclude_runtime,
+            allow_oversize,
+            documents,
+            deploy: _,
+        } = self;
         let own = (architecture, output, layer, handler, exclude_runtime, allow_oversize, documents);
         format!("lambda {} {own:?}", common.identity())
     }
@@ -403,24 +417,6 @@ pub(crate) struct RegistrySettings {
     pub(crate) create_repositories: bool,
     /// How long a registry may be silent.
     pub(crate) network_timeout: NetworkTimeout,
-}
-
-/// Which container engine an image is loaded into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EngineChoice {
-    /// The first of Docker and podman that is installed.
-    Any,
-    Engine(EngineKind),
-}
-
-impl EngineChoice {
-    /// Returns the engine, if it must be that one.
-    pub(crate) fn kind(self) -> Option<EngineKind> {
-        match self {
-            Self::Any => None,
-            Self::Engine(kind) => Some(kind),
-        }
-    }
 }
 
 /// The settings of `pybundle image`.

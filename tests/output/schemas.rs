@@ -87,6 +87,7 @@ fn what_every_command_prints_is_as_its_schema_says() {
         ("build", 0, "build api web --project=targets"),
         ("build", 1, "build --project=targets"),
         ("build", 0, "build --project=targets --dry-run api web"),
+        ("deploy", 1, "deploy api --project=targets --function=shop --region=eu-west-1"),
         ("build-list", 0, "build --project=targets --list"),
         ("failure", 1, "lambda project --handler=absent.handler"),
         ("why", 0, "why example-banner project"),
@@ -136,7 +137,8 @@ fn what_every_command_prints_is_as_its_schema_says() {
         .map(|(schema, status, words)| {
             let words: Vec<&str> = words.split(' ').chain(["--json"]).collect();
             // A document is never colored.
-            let printed = run(studio.pybundle(&words).env("CLICOLOR_FORCE", "1"));
+            let printed =
+                run(studio.pybundle(&words).env("CLICOLOR_FORCE", "1").env("AWS_EC2_METADATA_DISABLED", "true"));
             assert_eq!(printed.status, *status, "{words:?}: {}", printed.err);
             let document: Value =
                 serde_json::from_str(&printed.out).unwrap_or_else(|_| panic!("{words:?}: {}", printed.out));

@@ -1,0 +1,299 @@
+//! `pybundle deploy`: builds targets, and makes them what their Lambda functions run.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, ValueHint};
+
+use super::arguments::GlobalArguments;
+use super::build::{BuildArguments, ListedTarget};
+use super::error::CliError;
+use super::located_project;
+use super::printer::{Printer, TextPage, count};
+use super::progress::ProgressDisplay;
+use super::target_flags::TargetFlags;
+use crate::deploy::{self, DeployMode, DeployedCode, DeploymentOutcome, DeploymentTarget, EndedDeployment};
+use crate::hints::Hints;
+use crate::options::DeployOptions;
+use crate::pipeline::{self, ProjectCache, Target, TargetBuildOptions};
+use crate::report::{
+    ArtifactKind, BuildReport, BuiltArtifact, DeployOutcome, DeployReport, DeployedReport, ErrorReport, FORMAT_VERSION,
+};
+
+/// Arguments of `pybundle deploy`.
+#[derive(Debug, Args)]
+pub(crate) struct DeployArguments {
+    /// Targets to deploy, as NAME or MEMBER/NAME [default: all that have a function]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    #[command(flatten)]
+    deploy: DeployOptions,
+    /// Create the alias if it is missing
+    #[arg(long, conflicts_with = "rollback")]
+    create_alias: bool,
+    /// Point the alias to the version that it pointed to before
+    ///
+    /// `pybundle deploy` records that version in the alias. Nothing is built, and $LATEST keeps its code. A second rollback
+    /// undoes the first one.
+    #[arg(long)]
+    rollback: bool,
+    /// Build, and show what would be deployed; change no function
+    #[arg(long, conflicts_with = "rollback")]
+    dry_run: bool,
+    /// Use the project in this directory
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    project: PathBuf,
+    /// Deploy the targets of every workspace member
+    #[arg(long)]
+    workspace: bool,
+    /// Build at most this many targets at a time [default: one for each processor]
+    #[arg(short, long, value_name = "COUNT", hide_short_help = true)]
+    jobs: Option<NonZeroUsize>,
+    /// Build also targets of which nothing changed
+    #[arg(long, hide_short_help = true)]
+    rebuild: bool,
+    #[command(flatten)]
+    flags: TargetFlags,
+}
+
+/// Why targets cannot be deployed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvalidDeployment {
+    #[error("target `{0}` has no function to deploy to")]
+    NoFunction(String),
+    #[error("no target has a function to deploy to")]
+    NoFunctions,
+    #[error("--function names one function, but {} targets are deployed: {}", .0.len(), .0.join(", "))]
+    FunctionOfSeveral(Vec<String>),
+    #[error("target `{0}` is written to standard output, which cannot be deployed")]
+    StandardOutput(String),
+}
+
+impl Hints for InvalidDeployment {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NoFunction(_) | Self::NoFunctions => {
+                vec!["set `function` of the target in [tool.pybundle], or --function".to_owned()]
+            }
+            Self::FunctionOfSeveral(targets) => {
+                vec![format!("name the target, for instance `pybundle deploy {} --function …`", targets[0])]
+            }
+            Self::StandardOutput(_) => vec!["write the artifact to a file".to_owned()],
+        }
+    }
+}
+
+/// A target, and where it is deployed.
+struct DeployedTarget {
+    name: String,
+    target: Target,
+    to: DeploymentTarget,
+}
+
+/// Builds and deploys the targets, or rolls them back, and prints the result of each.
+///
+/// # Errors
+/// A configuration is invalid, or there is no such target. If only some targets fail, the exit status is a failure.
+pub(crate) fn run(
+    mut arguments: DeployArguments,
+    global: &GlobalArguments,
+    printer: &Printer,
+) -> Result<ExitCode, CliError> {
+    let started = Instant::now();
+    let projects = ProjectCache::default();
+    arguments.project = located_project::locate(&arguments.project, &projects)?;
+    let targets = arguments.targets(global, &projects)?;
+    let environment = global.environment().aws;
+    let outcomes = if arguments.rollback {
+        let deployments: Vec<DeploymentTarget> = targets.iter().map(|target| target.to.clone()).collect();
+        ended(deploy::roll_back(&deployments, &environment)?, &[])
+    } else {
+        match arguments.build(&targets, &projects, printer)? {
+            Ok(codes) => {
+                let mode = if arguments.dry_run { DeployMode::DryRun } else { DeployMode::Deploy };
+                let deployments: Vec<_> = targets.iter().map(|target| target.to.clone()).zip(codes.clone()).collect();
+                ended(deploy::deploy(&deployments, &environment, mode)?, &codes)
+            }
+            Err(outcomes) => outcomes.into_iter().map(|outcome| (None, outcome)).collect(),
+        }
+    };
+    let reports = targets.into_iter().zip(outcomes).map(|(target, (region, outcome))| DeployedReport {
+        name: target.name,
+        function: target.to.function.to_string(),
+        alias: target.to.alias.map(|alias| alias.to_string()),
+        region: region.or(target.to.region),
+        outcome,
+    });
+    let report = DeployReport {
+        format: FORMAT_VERSION,
+        targets: reports.collect(),
+        elapsed_seconds: started.elapsed().as_secs_f64(),
+    };
+    let errors: Vec<(&str, &ErrorReport)> = report.targets.iter().filter_map(failure).collect();
+    printer.failures(&errors);
+    printer.result(&report, |page| summary(&report, page))?;
+    Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl DeployArguments {
+    /// Returns the requested targets that have a function.
+    fn targets(&self, global: &GlobalArguments, projects: &ProjectCache) -> Result<Vec<DeployedTarget>, CliError> {
+        let flags = self.flags.clone().with_deploy(self.deploy.clone());
+        let build = BuildArguments::of_targets(self.names.clone(), self.project.clone(), self.workspace, flags);
+        let listed = build.targets(global, None, projects)?;
+        let has_function = |listed: &ListedTarget| matches!(&listed.target, Target::Lambda(settings) if settings.deploy.function.is_some());
+        if let Some(named) = listed.iter().find(|listed| !self.names.is_empty() && !has_function(listed)) {
+            return Err(InvalidDeployment::NoFunction(named.listed.name.clone()).into());
+        }
+        let mut targets = Vec::new();
+        for ListedTarget { listed, target } in listed {
+            let Target::Lambda(settings) = &target else { continue };
+            let deploy = settings.deploy.clone();
+            let Some(function) = deploy.function else { continue };
+            if settings.zips().any(|zip| zip == "-") {
+                return Err(InvalidDeployment::StandardOutput(listed.name).into());
+            }
+            let to = DeploymentTarget {
+                function,
+                alias: deploy.alias,
+                create_alias: self.create_alias,
+                region: deploy.region,
+            };
+            targets.push(DeployedTarget { name: listed.name, target, to });
+        }
+        if targets.is_empty() {
+            return Err(InvalidDeployment::NoFunctions.into());
+        }
+        if self.deploy.function.is_some() && targets.len() > 1 {
+            let names = targets.into_iter().map(|target| target.name).collect();
+            return Err(InvalidDeployment::FunctionOfSeveral(names).into());
+        }
+        Ok(targets)
+    }
+
+    /// Builds the targets, and returns the code of each; if one cannot be built, what came of each instead.
+    fn build(
+        &self,
+        targets: &[DeployedTarget],
+        projects: &ProjectCache,
+        printer: &Printer,
+    ) -> Result<Result<Vec<DeployedCode>, Vec<DeployOutcome>>, CliError> {
+        pipeline::check_outputs(targets.iter().map(|target| &target.target))?;
+        let progress = ProgressDisplay::new(printer, targets.iter().map(|target| target.name.clone()).collect());
+        let built: Vec<&Target> = targets.iter().map(|target| &target.target).collect();
+        let options = TargetBuildOptions { jobs: self.jobs, rebuild: self.rebuild };
+        let built: Vec<Result<Option<DeployedCode>, ErrorReport>> = pipeline::build_all(
+            &built,
+            projects,
+            options,
+            |at| progress.reporter(at),
+            |_, result| {
+                progress.finished();
+                match result {
+                    Ok(result) => Ok(code(&result.artifact)),
+                    Err(error) => Err(CliError::from(error).report()),
+                }
+            },
+        );
+        progress.end();
+        if built.iter().all(Result::is_ok) {
+            return Ok(Ok(built.into_iter().flatten().flatten().collect()));
+        }
+        let outcomes = built.into_iter().map(|built| match built {
+            Ok(_) => DeployOutcome::Skipped,
+            Err(error) => DeployOutcome::Failed { error },
+        });
+        Ok(Err(outcomes.collect()))
+    }
+}
+
+/// Returns the code of a function that was built.
+fn code(artifact: &BuiltArtifact) -> Option<DeployedCode> {
+    let BuiltArtifact::Lambda(BuildReport { artifacts, target, limits, .. }) = artifact else { return None };
+    let function = artifacts.iter().find(|artifact| artifact.kind == ArtifactKind::Function)?;
+    Some(DeployedCode {
+        path: function.path.clone(),
+        size: function.size,
+        size_limit: limits.direct_upload_limit,
+        code_sha256: function.code_sha256.clone(),
+        runtime: target.runtime.clone(),
+        architecture: target.architecture.clone(),
+    })
+}
+
+/// Returns what came of deployments, with the regions of their functions.
+fn ended(deployments: Vec<EndedDeployment>, codes: &[DeployedCode]) -> Vec<(Option<String>, DeployOutcome)> {
+    let mut codes = codes.iter().map(|code| code.code_sha256.clone());
+    let outcomes = deployments.into_iter().map(|EndedDeployment { region, outcome }| {
+        let code_sha256 = codes.next().unwrap_or_default();
+        let outcome = match outcome {
+            DeploymentOutcome::Deployed(now) => {
+                DeployOutcome::Deployed { version: now.version, previous_version: now.previous, code_sha256 }
+            }
+            DeploymentOutcome::RolledBack(now) => {
+                DeployOutcome::RolledBack { version: now.version, previous_version: now.previous }
+            }
+            DeploymentOutcome::Unchanged { version } => DeployOutcome::Unchanged { version, code_sha256 },
+            DeploymentOutcome::Planned { version } => DeployOutcome::Planned { version, code_sha256 },
+            DeploymentOutcome::Skipped => DeployOutcome::Skipped,
+            DeploymentOutcome::Failed(failed) => DeployOutcome::Failed { error: ErrorReport::new(&failed) },
+        };
+        (region, outcome)
+    });
+    outcomes.collect()
+}
+
+fn failure(report: &DeployedReport) -> Option<(&str, &ErrorReport)> {
+    match &report.outcome {
+        DeployOutcome::Failed { error } => Some((&report.name, error)),
+        _ => None,
+    }
+}
+
+fn summary(report: &DeployReport, page: &mut TextPage) {
+    let mut rows = vec![["target", "function", "region", "version", ""].map(str::to_owned)];
+    rows.extend(report.targets.iter().map(row));
+    page.table(&rows, &[]);
+    let mut parts = Vec::new();
+    for outcome in ["deployed", "rolled back", "unchanged", "would be deployed", "skipped", "failed"] {
+        let number = report.targets.iter().filter(|target| name_of(&target.outcome) == outcome).count();
+        if number > 0 {
+            parts.push(format!("{number} {outcome}"));
+        }
+    }
+    let total = count(report.targets.len() as u64, "target");
+    page.line(&format!("{total}: {}, in {:.2} s", parts.join(", "), report.elapsed_seconds));
+}
+
+fn row(report: &DeployedReport) -> [String; 5] {
+    let function = match &report.alias {
+        Some(alias) => format!("{}:{alias}", report.function),
+        None => report.function.clone(),
+    };
+    let version = match &report.outcome {
+        DeployOutcome::Deployed { version, previous_version, .. }
+        | DeployOutcome::RolledBack { version, previous_version } => match (previous_version, version) {
+            (Some(previous), Some(version)) if previous != version => format!("{previous} -> {version}"),
+            (_, version) => version.clone().unwrap_or_else(|| "$LATEST".to_owned()),
+        },
+        DeployOutcome::Unchanged { version, .. } | DeployOutcome::Planned { version, .. } => {
+            version.clone().unwrap_or_else(|| if report.alias.is_some() { "-" } else { "$LATEST" }.to_owned())
+        }
+        DeployOutcome::Skipped | DeployOutcome::Failed { .. } => "-".to_owned(),
+    };
+    let region = report.region.clone().unwrap_or_else(|| "-".to_owned());
+    [report.name.clone(), function, region, version, name_of(&report.outcome).to_owned()]
+}
+
+fn name_of(outcome: &DeployOutcome) -> &'static str {
+    match outcome {
+        DeployOutcome::Deployed { .. } => "deployed",
+        DeployOutcome::RolledBack { .. } => "rolled back",
+        DeployOutcome::Unchanged { .. } => "unchanged",
+        DeployOutcome::Planned { .. } => "would be deployed",
+        DeployOutcome::Skipped => "skipped",
+        DeployOutcome::Failed { .. } => "failed",
+    }
+}

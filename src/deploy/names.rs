@@ -1,0 +1,132 @@
+//! The names of functions and aliases.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A function, by its name or its ARN.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FunctionName(String);
+
+/// A text that names no function.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidFunctionName {
+    #[error(
+        "`{0}` is not a valid function name: expected at most 64 ASCII letters, digits, `-` and `_`, or a function's ARN"
+    )]
+    Malformed(String),
+    #[error("`{name}` names a version or an alias: expected the function alone, with `alias = \"{qualifier}\"`")]
+    Qualified { name: String, qualifier: String },
+}
+
+impl FunctionName {
+    /// Returns the name or the ARN, as Lambda's API takes it.
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the name without account and region.
+    pub(super) fn short(&self) -> &str {
+        self.0.rsplit(':').next().unwrap_or(&self.0)
+    }
+
+    /// Returns the region of an ARN.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.0.split(':').nth(3)
+    }
+}
+
+impl fmt::Display for FunctionName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl FromStr for FunctionName {
+    type Err = InvalidFunctionName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFunctionName> {
+        let parts: Vec<&str> = text.split(':').collect();
+        match parts[..] {
+            [name] if is_name(name, 64) => Ok(Self(text.to_owned())),
+            ["arn", partition, "lambda", region, account, "function", name]
+                if partition.starts_with("aws") && is_name(region, 64) && is_name(account, 12) && is_name(name, 64) =>
+            {
+                Ok(Self(text.to_owned()))
+            }
+            [name, qualifier] | ["arn", _, "lambda", _, _, "function", name, qualifier] if is_name(name, 64) => {
+                Err(InvalidFunctionName::Qualified { name: text.to_owned(), qualifier: qualifier.to_owned() })
+            }
+            _ => Err(InvalidFunctionName::Malformed(text.to_owned())),
+        }
+    }
+}
+
+/// The alias that serves the function's callers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AliasName(String);
+
+/// A text that is not the name of an alias.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a valid alias: expected at most 128 ASCII letters, digits, `-` and `_`, not only digits")]
+pub(crate) struct InvalidAliasName(String);
+
+impl AliasName {
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AliasName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl FromStr for AliasName {
+    type Err = InvalidAliasName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAliasName> {
+        // Digits alone are a version.
+        if is_name(text, 128) && !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidAliasName(text.to_owned()))
+        }
+    }
+}
+
+fn is_name(text: &str, longest: usize) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=longest).contains(&text.len()) && text.bytes().all(is_allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_have_a_name_or_an_arn() {
+        let arn = "arn:aws-cn:lambda:cn-north-1:123456789012:function:shop";
+        for (text, short, region) in [("shop_1-a", "shop_1-a", None), (arn, "shop", Some("cn-north-1"))] {
+            let name: FunctionName = text.parse().unwrap();
+            assert_eq!((name.to_string().as_str(), name.short(), name.region()), (text, short, region));
+        }
+        for text in ["", "a b", "shop/../x", "ü", &"a".repeat(65), "arn:aws:s3:::bucket", "a:b:c", "arn:aws:lambda::"]
+        {
+            let malformed = InvalidFunctionName::Malformed(text.to_owned());
+            assert_eq!(text.parse::<FunctionName>(), Err(malformed), "{text}");
+        }
+        for text in ["shop:live", &format!("{arn}:live")] {
+            let error = text.parse::<FunctionName>().unwrap_err().to_string();
+            assert!(error.contains("`alias = \"live\"`") || error.contains("alias = \"live\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_alias_is_not_a_version() {
+        assert_eq!("live-2".parse::<AliasName>().unwrap().text(), "live-2");
+        for text in ["", "12", "$LATEST", "a.b"] {
+            assert!(text.parse::<AliasName>().is_err(), "{text}");
+        }
+    }
+}

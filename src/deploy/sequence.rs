@@ -1,0 +1,315 @@
+//! The steps of a deployment: each leaves what is live as it is, except for the last one.
+//!
+//! Lambda carries out a request once or not at all, but its answer may be lost. Each step then looks at what is there, and
+//! repeats the request only if it had no effect.
+
+use std::time::{Duration, Instant};
+
+use super::error::{DeployError, FailedDeployment, FunctionProperty, LiveCode};
+use super::lambda_api::{AliasConfiguration, AliasMove, FunctionConfiguration, LambdaApi, SentCode};
+use super::names::{AliasName, FunctionName};
+use super::record::AliasRecord;
+use super::{DeployedCode, DeployedVersion, DeploymentTarget};
+use crate::hints::nearest;
+
+/// How often a change is requested while something gets in the way.
+const ATTEMPTS: usize = 3;
+
+/// As AWS's own waiters: five minutes for an update, and 26 for a version, whose snapshot may be made before it is active.
+const UPDATE_LIMIT: Duration = Duration::from_secs(5 * 60);
+const VERSION_LIMIT: Duration = Duration::from_secs(26 * 60);
+
+const UPDATING: &str = "updating the function";
+
+/// The pauses between questions for the state double from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A function that the code is made for, as it was before the deployment.
+pub(super) struct CheckedFunction {
+    latest: FunctionConfiguration,
+    alias: Option<CheckedAlias>,
+}
+
+struct CheckedAlias {
+    /// `None` if it is created.
+    before: Option<AliasConfiguration>,
+    /// The code of the version that it points to.
+    code_sha256: Option<String>,
+}
+
+impl CheckedFunction {
+    /// Returns the digest of the code that is live.
+    pub(super) fn live_code(&self) -> Option<&str> {
+        match &self.alias {
+            Some(alias) => alias.code_sha256.as_deref(),
+            None => Some(&self.latest.code_sha256),
+        }
+    }
+
+    /// Returns the version that the alias points to.
+    pub(super) fn live_version(&self) -> Option<&str> {
+        Some(&self.alias.as_ref()?.before.as_ref()?.function_version)
+    }
+}
+
+/// The deployment of one function.
+pub(super) struct Sequence<'a> {
+    pub(super) api: &'a LambdaApi<'a>,
+    pub(super) target: &'a DeploymentTarget,
+}
+
+impl Sequence<'_> {
+    fn function(&self) -> &FunctionName {
+        &self.target.function
+    }
+
+    /// Checks that the function exists and that the code is made for it.
+    pub(super) async fn check(&self, code: &DeployedCode) -> Result<CheckedFunction, DeployError> {
+        let latest = match self.api.function(self.function(), None).await {
+            Err(error) if error.is_not_found() => return Err(self.unknown_function().await),
+            latest => latest?,
+        };
+        compare(&latest, code)?;
+        if let Some(reason) = latest.failure() {
+            return Err(DeployError::FailedFunction(reason));
+        }
+        let alias = match &self.target.alias {
+            Some(alias) => Some(self.check_alias(alias).await?),
+            None => None,
+        };
+        Ok(CheckedFunction { latest, alias })
+    }
+
+    async fn check_alias(&self, alias: &AliasName) -> Result<CheckedAlias, DeployError> {
+        let before = match self.existing_alias(alias).await {
+            Err(DeployError::UnknownAlias { .. }) if self.target.create_alias => {
+                return Ok(CheckedAlias { before: None, code_sha256: None });
+            }
+            before => before?,
+        };
+        let live = self.api.function(self.function(), Some(&before.function_version)).await?;
+        Ok(CheckedAlias { before: Some(before), code_sha256: Some(live.code_sha256) })
+    }
+
+    /// Returns an alias that sends all requests to one version.
+    async fn existing_alias(&self, alias: &AliasName) -> Result<AliasConfiguration, DeployError> {
+        let (function, name) = (self.function().clone(), alias.clone());
+        let before = match self.api.alias(self.function(), alias).await {
+            Err(error) if error.is_not_found() => {
+                let known = self.api.alias_names(self.function()).await.unwrap_or_default();
+                let nearest = nearest(alias.text(), known.iter().map(String::as_str)).map(str::to_owned);
+                return Err(DeployError::UnknownAlias { function, alias: name, nearest });
+            }
+            before => before?,
+        };
+        match before.routed_version() {
+            Some(version) => Err(DeployError::RoutedAlias { function, alias: name, version: version.to_owned() }),
+            None => Ok(before),
+        }
+    }
+
+    async fn unknown_function(&self) -> DeployError {
+        let (function, region) = (self.function().clone(), self.api.region().to_owned());
+        let known = self.api.function_names().await.unwrap_or_default();
+        let nearest = nearest(function.short(), known.iter().map(String::as_str)).map(str::to_owned);
+        DeployError::UnknownFunction { function, region, nearest }
+    }
+
+    /// Deploys the code to a function that was checked.
+    pub(super) async fn deploy(
+        &self,
+        checked: CheckedFunction,
+        code: &DeployedCode,
+        sent: &SentCode<'_>,
+    ) -> Result<DeployedVersion, FailedDeployment> {
+        let previous = checked.live_version().map(str::to_owned);
+        let unchanged = LiveCode::Unchanged { version: previous.clone() };
+        let Some(alias) = &checked.alias else {
+            // Lambda's callers get the new code as soon as it is updated, so a lost answer leaves open which one is live.
+            self.update_code(checked.latest, code, sent).await.map_err(|(live, source)| self.failed(live, source))?;
+            return Ok(DeployedVersion { version: None, previous: None });
+        };
+        let published = async {
+            let latest = self.update_code(checked.latest, code, sent).await.map_err(|(_, source)| source)?;
+            self.publish(latest, code).await
+        };
+        let version = published.await.map_err(|source| self.failed(unchanged, source))?;
+        self.point(alias.before.as_ref(), &version).await.map_err(|(live, source)| self.failed(live, source))?;
+        Ok(DeployedVersion { version: Some(version), previous })
+    }
+
+    /// Moves the alias to the version that it pointed to before.
+    pub(super) async fn roll_back(&self) -> Result<DeployedVersion, FailedDeployment> {
+        let failed = |version: Option<String>, source| {
+            let live = version.map_or(LiveCode::Untouched, |version| LiveCode::Unchanged { version: Some(version) });
+            FailedDeployment { verb: "roll back", ..self.failed(live, source) }
+        };
+        let alias = self.target.alias.as_ref().ok_or_else(|| failed(None, DeployError::RollbackWithoutAlias))?;
+        let before = self.existing_alias(alias).await.map_err(|source| failed(None, source))?;
+        let current = before.function_version.clone();
+        let record = AliasRecord::of(&before.description).filter(|record| record.to == current);
+        let Some(record) = record else {
+            let (function, alias, version) = (self.function().clone(), alias.clone(), current.clone());
+            return Err(failed(Some(current), DeployError::NoRecord { function, alias, version }));
+        };
+        match self.api.function(self.function(), Some(&record.from)).await {
+            Err(error) if error.is_not_found() => {
+                let (function, version) = (self.function().clone(), record.from);
+                return Err(failed(Some(current), DeployError::DeletedVersion { function, version }));
+            }
+            result => result.map_err(|source| failed(Some(current.clone()), source))?,
+        };
+        let moved = self.point(Some(&before), &record.from).await;
+        moved.map_err(|(live, source)| FailedDeployment { verb: "roll back", ..self.failed(live, source) })?;
+        Ok(DeployedVersion { version: Some(record.from), previous: Some(current) })
+    }
+
+    pub(super) fn failed(&self, live: LiveCode, source: DeployError) -> FailedDeployment {
+        FailedDeployment { verb: "deploy to", function: self.target.to_string(), live, source }
+    }
+
+    /// Replaces the code of `$LATEST` unless it is there, and waits until Lambda has updated the function. The error says
+    /// what `$LATEST` then has.
+    async fn update_code(
+        &self,
+        before: FunctionConfiguration,
+        code: &DeployedCode,
+        sent: &SentCode<'_>,
+    ) -> Result<FunctionConfiguration, (LiveCode, DeployError)> {
+        let earlier = before.code_sha256;
+        let (unchanged, unknown) = (LiveCode::Unchanged { version: None }, LiveCode::Unknown);
+        // An update of somebody else may be in progress. Whether it succeeds does not matter.
+        let settled = self.settled(None, UPDATE_LIMIT, UPDATING).await;
+        let mut latest = settled.map_err(|source| (unchanged.clone(), source))?;
+        for attempt in 1.. {
+            if latest.code_sha256 == code.code_sha256 {
+                break;
+            }
+            if latest.code_sha256 != earlier {
+                return Err((unknown, DeployError::CodeChanged));
+            }
+            compare(&latest, code).map_err(|source| (unchanged.clone(), source))?;
+            let revision = latest.revision_id.as_deref();
+            match self.api.update_code(self.function(), sent, &code.architecture, revision).await {
+                Ok(()) => {}
+                Err(error) if (error.is_unanswered() || error.is_conflict()) && attempt < ATTEMPTS => {}
+                Err(error) if error.is_unanswered() => return Err((unknown, error)),
+                Err(error) => return Err((unchanged, error)),
+            }
+            latest = self.updated().await.map_err(|source| match source {
+                DeployError::UpdateFailed(_) => (unchanged.clone(), source),
+                _ => (unknown.clone(), source),
+            })?;
+        }
+        Ok(latest)
+    }
+
+    /// Waits until the function is not being updated.
+    async fn updated(&self) -> Result<FunctionConfiguration, DeployError> {
+        let latest = self.settled(None, UPDATE_LIMIT, UPDATING).await?;
+        match latest.update_failure() {
+            Some(reason) => Err(DeployError::UpdateFailed(reason)),
+            None => Ok(latest),
+        }
+    }
+
+    async fn settled(
+        &self,
+        version: Option<&str>,
+        limit: Duration,
+        what: &'static str,
+    ) -> Result<FunctionConfiguration, DeployError> {
+        let (started, mut pause) = (Instant::now(), FIRST_PAUSE);
+        loop {
+            let configuration = self.api.function(self.function(), version).await?;
+            if !configuration.is_changing() {
+                return Ok(configuration);
+            }
+            if started.elapsed() > limit {
+                return Err(DeployError::StillWaiting { what, minutes: limit.as_secs() / 60 });
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    /// Publishes a version with the code, and waits until it can run. To publish again what did not change returns the same
+    /// version, so a lost answer does no harm.
+    async fn publish(&self, mut latest: FunctionConfiguration, code: &DeployedCode) -> Result<String, DeployError> {
+        let mut attempt = 1;
+        let version = loop {
+            if latest.code_sha256 != code.code_sha256 {
+                return Err(DeployError::CodeChanged);
+            }
+            let revision = latest.revision_id.as_deref();
+            match self.api.publish_version(self.function(), &code.code_sha256, revision).await {
+                Ok(published) => break published.version,
+                Err(error) if (error.is_unanswered() || error.is_conflict()) && attempt < ATTEMPTS => attempt += 1,
+                Err(error) => return Err(error),
+            }
+            latest = self.updated().await?;
+        };
+        let published = self.settled(Some(&version), VERSION_LIMIT, "preparing the version").await?;
+        match published.failure() {
+            Some(reason) => Err(DeployError::VersionFailed { version, reason }),
+            None => Ok(version),
+        }
+    }
+
+    /// Points the alias to a version: the step that makes it live.
+    async fn point(&self, before: Option<&AliasConfiguration>, version: &str) -> Result<(), (LiveCode, DeployError)> {
+        let Some(alias) = &self.target.alias else { return Ok(()) };
+        let from = before.map(|before| before.function_version.as_str());
+        if from == Some(version) {
+            return Ok(());
+        }
+        let description = AliasRecord::describe(before.map(|before| before.description.as_str()), from, version);
+        let to = AliasMove { function: self.function(), alias, version, description: &description };
+        let unchanged = LiveCode::Unchanged { version: from.map(str::to_owned) };
+        for attempt in 1.. {
+            let moved = match before {
+                Some(before) => self.api.update_alias(&to, before.revision_id.as_deref()).await,
+                None => self.api.create_alias(&to).await,
+            };
+            let error = match moved {
+                Ok(()) => break,
+                Err(error) if error.is_unanswered() || error.is_conflict() => error,
+                Err(error) => return Err((unchanged, error)),
+            };
+            let now = match self.api.alias(self.function(), alias).await {
+                Ok(now) => Some(now.function_version),
+                Err(error) if error.is_not_found() => None,
+                Err(_) => return Err((LiveCode::Unknown, error)),
+            };
+            match now.as_deref() {
+                Some(now) if now == version => break,
+                now if now == from && attempt < ATTEMPTS => {}
+                now if now == from => return Err((unchanged, error)),
+                now => {
+                    let now = now.unwrap_or("none").to_owned();
+                    return Err((LiveCode::Unchanged { version: Some(now.clone()) }, DeployError::AliasMoved(now)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks that a function can run the code.
+fn compare(latest: &FunctionConfiguration, code: &DeployedCode) -> Result<(), DeployError> {
+    let package_type = latest.package_type.as_deref().unwrap_or("Zip");
+    let architecture = latest.architectures.first().map_or("x86_64", String::as_str);
+    let runtime = latest.runtime.as_deref().unwrap_or_default();
+    for (property, deployed, built) in [
+        (FunctionProperty::PackageType, package_type, "Zip"),
+        (FunctionProperty::Architecture, architecture, code.architecture.as_str()),
+        (FunctionProperty::Runtime, runtime, code.runtime.as_str()),
+    ] {
+        if deployed != built {
+            let (deployed, built) = (deployed.to_owned(), built.to_owned());
+            return Err(DeployError::Mismatch { property, deployed, built });
+        }
+    }
+    Ok(())
+}

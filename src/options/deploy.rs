@@ -1,0 +1,35 @@
+//! Where targets are deployed.
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::texts;
+use crate::deploy::{AliasName, FunctionName};
+use crate::settings::DeploySettings;
+
+/// The Lambda function that a target is deployed to.
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct DeployOptions {
+    /// Deploy to this Lambda function: NAME or ARN
+    #[arg(long, value_name = "NAME")]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) function: Option<FunctionName>,
+    /// Publish a version, and point this alias to it [default: update $LATEST only]
+    #[arg(long, value_name = "NAME")]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) alias: Option<AliasName>,
+    /// Deploy to this AWS region [default: that of the function's ARN, AWS_REGION or the profile]
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+}
+
+impl DeployOptions {
+    pub(super) fn settings(self) -> DeploySettings {
+        let Self { function, alias, region } = self;
+        DeploySettings { function, alias, region }
+    }
+}

@@ -1,0 +1,77 @@
+//! What `pybundle deploy` reports.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{ErrorReport, format_version};
+
+/// What `pybundle deploy` reports.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct DeployReport {
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
+    pub(crate) format: u32,
+    /// The targets, ordered by their projects and names.
+    pub(crate) targets: Vec<DeployedReport>,
+    /// How long it took, in seconds.
+    pub(crate) elapsed_seconds: f64,
+}
+
+/// What came of a target.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct DeployedReport {
+    /// The target's name; in a workspace after its project's and a slash.
+    pub(crate) name: String,
+    /// The name or the ARN of the function.
+    pub(crate) function: String,
+    /// The alias; none if `$LATEST` is live.
+    pub(crate) alias: Option<String>,
+    /// The function's region; none if it is unknown.
+    pub(crate) region: Option<String>,
+    /// What came of it.
+    #[serde(flatten)]
+    pub(crate) outcome: DeployOutcome,
+}
+
+/// What came of a target.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub(crate) enum DeployOutcome {
+    /// The code is live.
+    Deployed {
+        /// The version that the alias points to.
+        version: Option<String>,
+        /// The version that it pointed to before.
+        previous_version: Option<String>,
+        /// The digest of the code, as Lambda states it.
+        code_sha256: String,
+    },
+    /// The alias points to the version that it pointed to before the last deployment.
+    RolledBack {
+        /// That version.
+        version: Option<String>,
+        /// The version that it pointed to until now.
+        previous_version: Option<String>,
+    },
+    /// The code was live already.
+    Unchanged {
+        /// The version that the alias points to.
+        version: Option<String>,
+        /// The digest of the code.
+        code_sha256: String,
+    },
+    /// It would be deployed.
+    Planned {
+        /// The version that the alias points to now.
+        version: Option<String>,
+        /// The digest of the code that would be deployed.
+        code_sha256: String,
+    },
+    /// It was not deployed, because another target cannot be built or deployed.
+    Skipped,
+    /// It was not deployed.
+    Failed {
+        /// Why.
+        error: ErrorReport,
+    },
+}

@@ -1,0 +1,225 @@
+//! An emulation of Lambda's API that is as strict as AWS: signatures, revisions, updates in progress, immutable versions,
+//! and answers that are lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::lambda::{Function, carry_out};
+use crate::signature::Identity;
+use crate::wire::Message;
+
+pub const REGION: &str = "eu-west-1";
+pub const ACCESS_KEY: &str = "AKIDEXAMPLE";
+pub const SECRET_KEY: &str = "s3cret/key+EXAMPLE";
+pub const SESSION_TOKEN: &str = "s3ssion/token+=";
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection is closed, and nothing is done.
+    Cut,
+    /// It is done, and the connection is closed.
+    Lost,
+    /// It is done, and answered with an error of the server.
+    LostInError,
+    /// It is answered with an error of the server.
+    Error,
+    /// There are too many requests, as Lambda says it.
+    Throttled,
+    /// As `Throttled`, with the time to wait.
+    RetryLater,
+}
+
+impl Fault {
+    pub const ALL: [Self; 6] =
+        [Self::Cut, Self::Lost, Self::LostInError, Self::Error, Self::Throttled, Self::RetryLater];
+}
+
+#[derive(Default)]
+struct State {
+    functions: BTreeMap<String, Function>,
+    revisions: u32,
+    requests: Vec<String>,
+    faults: BTreeMap<usize, Fault>,
+    /// From this request on, nothing is answered.
+    dead_from: Option<(usize, Fault)>,
+    denied: BTreeSet<String>,
+    /// What happens to a function before a request is answered: as if somebody else did it.
+    interference: Vec<(&'static str, fn(&mut Function))>,
+    /// Requests that AWS would not have accepted.
+    rejected: Vec<String>,
+}
+
+/// AWS, until the test ends.
+pub struct Cloud {
+    port: u16,
+    state: Arc<Mutex<State>>,
+}
+
+impl Cloud {
+    /// Starts the emulation with a function `shop`, whose alias `live` points to version 1.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let cloud = Self { port: listener.local_addr().unwrap().port(), state: Arc::default() };
+        cloud.create("shop");
+        let state = Arc::clone(&cloud.state);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let state = Arc::clone(&state);
+                thread::spawn(move || serve(stream, &state));
+            }
+        });
+        cloud
+    }
+
+    pub fn create(&self, name: &str) {
+        let mut state = self.state.lock().unwrap();
+        let function = Function::new([(); 3].map(|()| state.revision()));
+        state.functions.insert(name.to_owned(), function);
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Changes a function.
+    pub fn with(&self, name: &str, change: impl FnOnce(&mut Function)) {
+        change(self.state.lock().unwrap().functions.get_mut(name).unwrap());
+    }
+
+    /// Lets something go wrong with the request at a position, counted from 0.
+    pub fn fault(&self, position: usize, fault: Fault) {
+        self.state.lock().unwrap().faults.insert(position, fault);
+    }
+
+    /// Lets the same go wrong with all requests from a position on.
+    pub fn fault_from(&self, position: usize, fault: Fault) {
+        self.state.lock().unwrap().dead_from = Some((position, fault));
+    }
+
+    /// Denies an action to the client.
+    pub fn deny(&self, action: &str) {
+        self.state.lock().unwrap().denied.insert(action.to_owned());
+    }
+
+    /// Changes the function `shop` before the next request for an action is answered.
+    pub fn interfere(&self, before: &'static str, change: fn(&mut Function)) {
+        self.state.lock().unwrap().interference.push((before, change));
+    }
+
+    /// Returns the actions that were requested, in order.
+    pub fn requests(&self) -> Vec<String> {
+        self.state.lock().unwrap().requests.clone()
+    }
+
+    /// Returns the requests that AWS would not have accepted.
+    pub fn rejected(&self) -> Vec<String> {
+        self.state.lock().unwrap().rejected.clone()
+    }
+
+    pub fn function(&self, name: &str) -> Function {
+        self.state.lock().unwrap().functions[name].clone()
+    }
+}
+
+impl State {
+    fn revision(&mut self) -> String {
+        self.revisions += 1;
+        format!("revision-{}", self.revisions)
+    }
+}
+
+fn serve(mut stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
+    loop {
+        let request = Message::read(&mut stream)?;
+        let mut state = state.lock().unwrap();
+        let action = action(&request);
+        let position = state.requests.len();
+        state.requests.push(action.to_owned());
+        let dead = state.dead_from.filter(|(from, _)| position >= *from).map(|(_, fault)| fault);
+        let fault = state.faults.remove(&position).or(dead);
+        if fault == Some(Fault::Cut) {
+            return stream.shutdown(Shutdown::Both);
+        }
+        let refusal = match fault {
+            Some(Fault::Error) => Some(error(500, "ServiceException", "Internal error")),
+            Some(Fault::Throttled) => Some(error(429, "TooManyRequestsException", "Rate exceeded")),
+            Some(Fault::RetryLater) => {
+                Some(error(429, "TooManyRequestsException", "Rate exceeded").with("Retry-After", 0))
+            }
+            _ => None,
+        };
+        let answer = refusal.unwrap_or_else(|| answer(&mut state, action, &request));
+        drop(state);
+        match fault {
+            Some(Fault::Lost) => return stream.shutdown(Shutdown::Both),
+            Some(Fault::LostInError) => error(503, "ServiceException", "Lost").write(&mut stream)?,
+            _ => answer.write(&mut stream)?,
+        }
+    }
+}
+
+/// Returns an error as Lambda sends it. Some of its servers state the code in the header and others in the body.
+fn error(status: u16, code: &str, message: &str) -> Message {
+    let answer = Message::answer(status).with("Content-Type", "application/json");
+    if status == 413 {
+        return answer.with_body("<html><h1>Request Entity Too Large</h1></html>");
+    }
+    if message.len() % 2 == 0 {
+        let body = json!({ "__type": format!("com.amazonaws.lambda#{code}"), "message": message });
+        return answer.with_body(body.to_string());
+    }
+    let header = format!("{code}:http://internal.amazon.com/coral/com.amazonaws.awslambda/");
+    answer.with("x-amzn-ErrorType", header).with_body(json!({ "Type": "User", "Message": message }).to_string())
+}
+
+/// Returns the action that a request is for.
+fn action(request: &Message) -> &'static str {
+    let parts: Vec<&str> = request.path().trim_start_matches("/2015-03-31/functions").split('/').collect();
+    match (request.method(), &parts[..]) {
+        ("GET", [""]) => "ListFunctions",
+        ("GET", ["", _]) => "GetFunction",
+        ("PUT", ["", _, "code"]) => "UpdateFunctionCode",
+        ("POST", ["", _, "versions"]) => "PublishVersion",
+        ("GET", ["", _, "aliases"]) => "ListAliases",
+        ("POST", ["", _, "aliases"]) => "CreateAlias",
+        ("GET", ["", _, "aliases", _]) => "GetAlias",
+        ("PUT", ["", _, "aliases", _]) => "UpdateAlias",
+        _ => "Unknown",
+    }
+}
+
+fn answer(state: &mut State, action: &str, request: &Message) -> Message {
+    let identity = Identity {
+        access_key: ACCESS_KEY,
+        secret_key: SECRET_KEY,
+        session_token: SESSION_TOKEN,
+        region: REGION,
+        service: "lambda",
+    };
+    if let Err(reason) = identity.verify(request, Timestamp::now()) {
+        state.rejected.push(format!("{action}: {reason}"));
+        return error(403, "InvalidSignatureException", "The request signature does not match");
+    }
+    if state.denied.contains(action) {
+        let message = format!("User is not authorized to perform: lambda:{action}");
+        return error(403, "AccessDeniedException", &message);
+    }
+    if let Some(at) = state.interference.iter().position(|(before, _)| *before == action) {
+        let (_, change) = state.interference.remove(at);
+        change(state.functions.get_mut("shop").unwrap());
+    }
+    let revision = state.revision();
+    match carry_out(&mut state.functions, revision, action, request) {
+        Ok((status, body)) => {
+            Message::answer(status).with("Content-Type", "application/json").with_body(body.to_string())
+        }
+        Err((status, code, message)) => error(status, code, &message),
+    }
+}
