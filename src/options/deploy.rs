@@ -22,7 +22,7 @@ pub(crate) struct DeployOptions {
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) alias: Option<AliasName>,
-    /// Deploy to this AWS region [default: that of the function's ARN, AWS_REGION or the profile]
+    /// Deploy to this AWS region [default: the ARN's, AWS_REGION or the profile's]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
 }
