@@ -41,6 +41,9 @@ impl Fault {
         [Self::Cut, Self::Lost, Self::LostInError, Self::Error, Self::Throttled, Self::RetryLater];
 }
 
+/// An action, and what happens before it is answered.
+type Interference = (&'static str, fn(&mut Function));
+
 #[derive(Default)]
 struct State {
     functions: BTreeMap<String, Function>,
@@ -51,7 +54,7 @@ struct State {
     dead_from: Option<(usize, Fault)>,
     denied: BTreeSet<String>,
     /// What happens to a function before a request is answered: as if somebody else did it.
-    interference: Vec<(&'static str, fn(&mut Function))>,
+    interference: Vec<Interference>,
     /// Requests that AWS would not have accepted.
     rejected: Vec<String>,
 }
@@ -171,7 +174,7 @@ fn error(status: u16, code: &str, message: &str) -> Message {
     if status == 413 {
         return answer.with_body("<html><h1>Request Entity Too Large</h1></html>");
     }
-    if message.len() % 2 == 0 {
+    if message.len().is_multiple_of(2) {
         let body = json!({ "__type": format!("com.amazonaws.lambda#{code}"), "message": message });
         return answer.with_body(body.to_string());
     }
