@@ -88,7 +88,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("lambda", &["hints", "name", "report", "platform", "tree"]),
     ("image", &["hints", "limited_reader", "archive", "digest", "name", "report", "platform", "temporary", "tree"]),
-    ("contents", &["hints", "limited_reader", "archive", "digest", "image", "name", "tree", "wheel"]),
+    ("contents", &["hints", "limited_reader", "archive", "debian", "digest", "image", "name", "tree", "wheel"]),
     ("aws", &["hints", "http", "redact", "retry"]),
     ("deploy", &["aws", "hints", "redact", "retry"]),
     ("registry", &["aws", "hints", "http", "digest", "image", "redact", "report", "retry", "silence"]),

@@ -18,7 +18,7 @@ pub enum UnsupportedDistribution {
     #[error("the base has no file os-release, so that its distribution is unknown")]
     Unknown,
     /// The base is another system.
-    #[error("the base is {0}, whose packages are not supported: expected Debian or Ubuntu")]
+    #[error("the base is {0}, which has no dpkg: expected Debian or Ubuntu")]
     Other(String),
     /// The base does not say which release it is.
     #[error("the base is {0}, but its os-release has no VERSION_CODENAME")]
@@ -29,7 +29,13 @@ impl Hints for UnsupportedDistribution {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Unknown | Self::Other(_) => {
-                vec!["choose a base of Debian or Ubuntu, for instance --base python:3.13-slim".to_owned()]
+                let mut hints =
+                    vec!["choose a base of Debian or Ubuntu, for instance --base python:3.13-slim".to_owned()];
+                // Lambda's runtimes search `lib` in the directory of the function.
+                if matches!(self, Self::Other(name) if name.starts_with("Amazon Linux")) {
+                    hints.push("include a library of Amazon Linux: --include libpq.so.5:lib/libpq.so.5".to_owned());
+                }
+                hints
             }
             Self::NoCodename(_) => {
                 vec!["choose a base of a release, for instance --base python:3.13-slim".to_owned()]
@@ -182,11 +188,11 @@ mod tests {
             (None, "the base has no file os-release, so that its distribution is unknown"),
             (
                 Some("ID=alpine\nPRETTY_NAME=\"Alpine Linux v3.22\""),
-                "the base is Alpine Linux v3.22, whose packages are not supported: expected Debian or Ubuntu",
+                "the base is Alpine Linux v3.22, which has no dpkg: expected Debian or Ubuntu",
             ),
             (
                 Some("ID=\"amzn\"\nNAME=\"Amazon Linux\""),
-                "the base is Amazon Linux, whose packages are not supported: expected Debian or Ubuntu",
+                "the base is Amazon Linux, which has no dpkg: expected Debian or Ubuntu",
             ),
             (
                 Some("ID=debian\nVERSION_CODENAME=../x"),

@@ -8,8 +8,8 @@ use crate::contents::difference::{self, Change, DistributionState, FileState};
 use crate::contents::{ArtifactContents, EntryOrigin};
 use crate::pipeline::BuildError;
 use crate::report::{
-    ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport, DiffVerdict,
-    FORMAT_VERSION, FileChange, Reporter,
+    ChangedDistributionReport, ChangedFileReport, ChangedPackageReport, ChangedPropertyReport, ComparedReport,
+    DiffReport, DiffVerdict, FORMAT_VERSION, FileChange, Reporter,
 };
 
 /// Compares two artifacts.
@@ -45,6 +45,7 @@ pub(super) fn compare(before: (String, &ArtifactContents), after: (String, &Arti
         before: compared(before),
         after: compared(after),
         distributions: difference.distributions.into_iter().map(distribution).collect(),
+        packages: difference.packages.into_iter().map(package).collect(),
         files: files.collect(),
         properties: difference.properties.into_iter().map(property).collect(),
     }
@@ -124,6 +125,10 @@ fn owner(FileState { ids: (uid, gid), .. }: &FileState) -> String {
 
 fn is_other(before: &FileState, after: &FileState) -> bool {
     before.sha256 != after.sha256 || before.kind != after.kind
+}
+
+fn package(Change { name, before, after }: Change<String>) -> ChangedPackageReport {
+    ChangedPackageReport { name, before, after }
 }
 
 fn property(Change { name, before, after }: Change<String>) -> ChangedPropertyReport {

@@ -15,8 +15,8 @@ use crate::contents::{
 use crate::image::file::ImageFile;
 use crate::pipeline::BuildError;
 use crate::report::{
-    ContainerReport, ContentsKind, FORMAT_VERSION, FileReport, InspectReport, LayerOriginReport, OwnerKind,
-    OwnerReport, Reporter, StackedLayerReport,
+    ContainerReport, ContentsKind, FORMAT_VERSION, FileReport, FoundPackageReport, InspectReport, LayerOriginReport,
+    OwnerKind, OwnerReport, Reporter, StackedLayerReport,
 };
 
 /// An artifact and its contents.
@@ -74,10 +74,15 @@ impl Inspected {
             overhead: contents.overhead(),
             image: contents.image.as_ref().map(container),
             layers: contents.layers.iter().map(layer).collect(),
+            packages: contents.packages.iter().map(package).collect(),
             contents: contents.totals().iter().map(|total| owner(contents, total)).collect(),
             largest: largest.into_iter().take(files).map(|file| report(contents, file)).collect(),
         }
     }
+}
+
+fn package((name, version): (&String, &String)) -> FoundPackageReport {
+    FoundPackageReport { name: name.clone(), version: version.clone() }
 }
 
 fn layer(layer: &LayerContents) -> StackedLayerReport {

@@ -12,8 +12,8 @@ use super::printer::{Printer, TextPage, count, shortened, visible};
 use super::progress::ProgressReporter;
 use crate::artifact::{self, ArtifactName};
 use crate::report::{
-    ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport, DiffVerdict,
-    FileChange,
+    ChangedDistributionReport, ChangedFileReport, ChangedPackageReport, ChangedPropertyReport, ComparedReport,
+    DiffReport, DiffVerdict, FileChange,
 };
 use crate::settings::binary_size;
 
@@ -67,6 +67,10 @@ pub(crate) fn show(report: &DiffReport, printer: &Printer, page: &mut TextPage) 
     section(page, "distributions", &report.distributions, shown, |page, changes| {
         let rows: Vec<_> = changes.iter().map(distribution).collect();
         page.table(&rows, &[3]);
+    });
+    section(page, "packages", &report.packages, shown, |page, changes| {
+        let rows: Vec<_> = changes.iter().map(package).collect();
+        page.table(&rows, &[]);
     });
     section(page, "configuration", &report.properties, shown, |page, changes| {
         changes.iter().for_each(|change| property(change, width, page));
@@ -126,12 +130,21 @@ fn delta(before: u64, after: u64) -> String {
 }
 
 fn distribution(change: &ChangedDistributionReport) -> [String; 4] {
-    let (sign, versions) = match (&change.before, &change.after) {
+    let [sign, name, versions] = versions(&change.name, &change.before, &change.after);
+    [sign, name, versions, delta(change.size_before, change.size_after)]
+}
+
+fn package(change: &ChangedPackageReport) -> [String; 3] {
+    versions(&change.name, &change.before, &change.after)
+}
+
+fn versions(name: &str, before: &Option<String>, after: &Option<String>) -> [String; 3] {
+    let (sign, versions) = match (before, after) {
         (Some(before), Some(after)) => ("  ~", format!("{before} → {after}")),
         (None, after) => ("  +", after.clone().unwrap_or_default()),
         (before, None) => ("  -", before.clone().unwrap_or_default()),
     };
-    [sign.to_owned(), change.name.clone(), versions, delta(change.size_before, change.size_after)]
+    [sign.to_owned(), name.to_owned(), versions]
 }
 
 fn property(change: &ChangedPropertyReport, width: usize, page: &mut TextPage) {

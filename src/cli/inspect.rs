@@ -131,6 +131,13 @@ fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, pag
             ));
         }
     }
+    if !report.packages.is_empty() {
+        page.field("packages", &report.packages.len().to_string());
+    }
+    if verbose {
+        let rows: Vec<_> = report.packages.iter().map(|found| ["           ", &found.name, &found.version]).collect();
+        page.table(&rows.iter().map(|row| row.map(str::to_owned)).collect::<Vec<_>>(), &[]);
+    }
     let words: Vec<&str> = image.entrypoint.iter().chain(&image.command).map(String::as_str).collect();
     let words = shlex::try_join(words.iter().copied()).unwrap_or_else(|_| words.join(" "));
     let user = if image.user.is_empty() { String::new() } else { format!(", as user {}", image.user) };

@@ -13,6 +13,8 @@ use crate::image::manifest::CLOSURE;
 pub(crate) struct Difference {
     pub(crate) verdict: Equivalence,
     pub(crate) distributions: Vec<Change<DistributionState>>,
+    /// The versions of the operating system's packages.
+    pub(crate) packages: Vec<Change<String>>,
     pub(crate) files: Vec<Change<FileState>>,
     /// Changed properties of images.
     pub(crate) properties: Vec<Change<String>>,
@@ -60,17 +62,24 @@ pub(crate) struct FileState {
 pub(crate) fn compare(before: &ArtifactContents, after: &ArtifactContents) -> Difference {
     if (before.kind == DetectedKind::Image) == (after.kind == DetectedKind::Image) && before.digest == after.digest {
         let verdict = Equivalence::Identical;
-        return Difference { verdict, distributions: Vec::new(), files: Vec::new(), properties: Vec::new() };
+        return Difference {
+            verdict,
+            distributions: Vec::new(),
+            packages: Vec::new(),
+            files: Vec::new(),
+            properties: Vec::new(),
+        };
     }
     let distributions: Vec<_> = changes(&distributions(before), &distributions(after))
         .into_iter()
         .filter(|change| version(&change.before) != version(&change.after))
         .collect();
+    let packages = changes(&before.packages, &after.packages);
     let files = changes(&files(before), &files(after));
     let properties = changes(&properties(before), &properties(after));
     let is_equal = distributions.is_empty() && files.is_empty() && properties.is_empty();
     let verdict = if is_equal { Equivalence::Equal(reasons(before, after)) } else { Equivalence::Different };
-    Difference { verdict, distributions, files, properties }
+    Difference { verdict, distributions, packages, files, properties }
 }
 
 /// Returns what differs, sorted by name.

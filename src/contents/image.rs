@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::layer::{self, LayerMember, LayerMemberKind, ScannedLayer};
 use super::{
     ArtifactContents, ContentsError, DetectedKind, EntryOrigin, FileEntry, ImageDescription, LayerContents,
-    LayerOrigin, origins,
+    LayerOrigin, origins, packages,
 };
 use crate::digest::Sha256;
 use crate::image::base::{self, ManifestKind};
@@ -280,12 +280,15 @@ pub(super) fn merge(
     let MergedLayers { mut files, records, visible } = merged;
     let records =
         records.into_iter().filter(|((path, layer), _)| visible.get(path).is_some_and(|at| files[*at].layer == *layer));
-    let records = records.map(|((path, _), record)| (path, record)).collect();
-    let packages =
+    let mut records = records.map(|((path, _), record)| (path, record)).collect();
+    let packages = packages::take(&mut records);
+    let last_of_packages =
         documents.layers.iter().position(|layer| layer.is_own() && layer.description == manifest::PACKAGE_DATABASE);
     let (distributions, records) =
         origins::assign(&mut files, records, |file| match documents.layers.get(file.layer) {
-            Some(_) if packages.is_some_and(|last| file.layer <= last && documents.layers[file.layer].is_own()) => {
+            Some(_)
+                if last_of_packages.is_some_and(|last| file.layer <= last && documents.layers[file.layer].is_own()) =>
+            {
                 EntryOrigin::SystemPackages
             }
             Some(layer) if layer.is_own() => EntryOrigin::Application,
@@ -305,6 +308,7 @@ pub(super) fn merge(
         files,
         distributions,
         records,
+        packages,
         image: Some(ImageDescription {
             platform: documents.platform(),
             platforms,

@@ -12,7 +12,7 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::Digest as _;
 
 use super::measure::{self, MeasuringReader};
-use super::{FileKind, LARGEST_RECORD, origins};
+use super::{FileKind, LARGEST_RECORD, origins, packages};
 use crate::archive::layer;
 use crate::archive::tar::{self as written, TarFormat, TarMember};
 use crate::digest::Sha256;
@@ -246,7 +246,8 @@ impl<'a> LayerScanner<'a> {
 
     fn content(&mut self, path: &str, entry: &mut tar::Entry<'_, impl Read>) -> io::Result<(Sha256, u64)> {
         let mut hasher = sha2::Sha256::new();
-        let mut record = (origins::is_record(path) && entry.size() <= LARGEST_RECORD).then(Vec::new);
+        let is_kept = origins::is_record(path) || packages::is_database(path);
+        let mut record = (is_kept && entry.size() <= LARGEST_RECORD).then(Vec::new);
         let (mut buffer, mut size) = (vec![0; BUFFER], 0);
         loop {
             let length = match entry.read(&mut buffer) {

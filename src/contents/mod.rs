@@ -10,6 +10,7 @@ pub(crate) mod image;
 pub(crate) mod layer;
 mod measure;
 mod origins;
+mod packages;
 pub(crate) mod treemap;
 pub(crate) mod verify;
 mod zip;
@@ -40,6 +41,8 @@ pub(crate) struct ArtifactContents {
     pub(crate) distributions: Vec<DistributionEntry>,
     /// The path and the content of each distribution's RECORD, in the same order.
     pub(crate) records: Vec<(String, Vec<u8>)>,
+    /// The versions of the operating system's packages by name, which a zip has not.
+    pub(crate) packages: BTreeMap<String, String>,
     /// `None` for a zip.
     pub(crate) image: Option<ImageDescription>,
 }

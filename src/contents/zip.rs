@@ -1,5 +1,6 @@
 //! Reads a Lambda zip.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
@@ -53,7 +54,17 @@ pub(super) fn contents(
     let is_layer =
         files.iter().all(|file| is_in_layer(&file.path)) && files.iter().any(|file| file.path.starts_with("python/"));
     let kind = if is_layer { DetectedKind::Layer } else { DetectedKind::Function };
-    ArtifactContents { kind, digest, size, layers: Vec::new(), files, distributions, records, image: None }
+    ArtifactContents {
+        kind,
+        digest,
+        size,
+        layers: Vec::new(),
+        files,
+        distributions,
+        records,
+        packages: BTreeMap::new(),
+        image: None,
+    }
 }
 
 fn is_in_layer(path: &str) -> bool {

@@ -9,6 +9,7 @@ mod ar;
 mod architecture;
 pub mod certificate_hash;
 mod control;
+mod copyright;
 pub mod deb;
 mod fingerprint;
 mod installed_paragraph;
@@ -28,6 +29,7 @@ mod version;
 
 pub use architecture::{DebianArchitecture, InvalidDebianArchitecture};
 pub use control::{ControlError, ControlParagraph, ParagraphReader};
+pub(crate) use copyright::licenses;
 pub use deb::{ControlFile, Deb, DebEntry, DebEntryKind, DebError, DebErrorKind, DebIdentity};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use installed_paragraph::{Conffile, InstalledState, installed_paragraph};

@@ -13,7 +13,7 @@ use crate::debian::deb::field_of;
 use crate::digest::Sha256;
 use crate::hints::Hints;
 use crate::image::search::LayerSearch;
-use crate::pipeline::apt::{FetchedPackage, SystemLayerOptions, layers};
+use crate::pipeline::apt::{FetchedPackage, layers};
 
 /// What was laid over a base.
 pub struct LaidPackages {
@@ -50,8 +50,7 @@ pub fn lay_packages(
     let packages = debs.iter().map(|path| fetched(path)).collect::<Result<Vec<_>, String>>()?;
     let cache = Cache::open(cache).map_err(shown)?;
     let allow_unconfigured = allow_unconfigured.iter().map(|name| (*name).to_owned()).collect();
-    let options = SystemLayerOptions { allow_unconfigured, ..SystemLayerOptions::default() };
-    let laid = layers(&packages, &base, &options, &cache).map_err(|error| {
+    let laid = layers(&packages, &base, &allow_unconfigured, &cache).map_err(|error| {
         let hints = error.hints().into_iter().map(|hint| format!("\nhint: {hint}")).collect::<String>();
         format!("{}{hints}", shown(error))
     })?;

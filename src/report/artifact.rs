@@ -32,10 +32,21 @@ pub(crate) struct InspectReport {
     pub(crate) image: Option<ContainerReport>,
     /// The layers of an image, the lowest first; empty for zips.
     pub(crate) layers: Vec<StackedLayerReport>,
+    /// The packages of the operating system, ordered by name: those of the base, and those above it.
+    pub(crate) packages: Vec<FoundPackageReport>,
     /// What is in it, the largest first.
     pub(crate) contents: Vec<OwnerReport>,
     /// Its files, the largest first: all that were asked for.
     pub(crate) largest: Vec<FileReport>,
+}
+
+/// A package of the operating system in an image.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct FoundPackageReport {
+    /// The name.
+    pub(crate) name: String,
+    /// The version.
+    pub(crate) version: String,
 }
 
 /// What an artifact is.
@@ -193,6 +204,8 @@ pub(crate) struct DiffReport {
     pub(crate) after: ComparedReport,
     /// The distributions of which only one artifact has some version, ordered by name.
     pub(crate) distributions: Vec<ChangedDistributionReport>,
+    /// The packages of the operating system of which only one image has some version, ordered by name.
+    pub(crate) packages: Vec<ChangedPackageReport>,
     /// The files that differ, ordered by path.
     pub(crate) files: Vec<ChangedFileReport>,
     /// The properties of images that differ, ordered by name: `env NAME`, `label NAME`, `annotation NAME`, or a key of the
@@ -215,6 +228,17 @@ pub(crate) struct ComparedReport {
     pub(crate) uncompressed_size: u64,
     /// The number of these files.
     pub(crate) files: usize,
+}
+
+/// A package of the operating system that differs.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct ChangedPackageReport {
+    /// The name.
+    pub(crate) name: String,
+    /// The version in the first image; none if it is not there.
+    pub(crate) before: Option<String>,
+    /// The version in the second image; none if it is not there.
+    pub(crate) after: Option<String>,
 }
 
 /// A distribution that differs.

@@ -20,9 +20,10 @@ pub(crate) use apt::{
     AptProviderReport, AptWhyReport,
 };
 pub(crate) use artifact::{
-    ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, CheckReport, ComparedReport, ContainerReport,
-    ContentsKind, DiffReport, DiffVerdict, FileChange, FileReport, FindingReport, InspectReport, LayerOriginReport,
-    OwnerKind, OwnerReport, StackedLayerReport, VerifiedKind, VerifyReport,
+    ChangedDistributionReport, ChangedFileReport, ChangedPackageReport, ChangedPropertyReport, CheckReport,
+    ComparedReport, ContainerReport, ContentsKind, DiffReport, DiffVerdict, FileChange, FileReport, FindingReport,
+    FoundPackageReport, InspectReport, LayerOriginReport, OwnerKind, OwnerReport, StackedLayerReport, VerifiedKind,
+    VerifyReport,
 };
 pub(crate) use deploy::{DeployOutcome, DeployReport, DeployedReport};
 pub(crate) use error::{ErrorReport, FailureReport};

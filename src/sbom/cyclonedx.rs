@@ -87,7 +87,7 @@ fn base(base: &BaseImage) -> Value {
 
 fn system_package(package: &SystemPackageComponent) -> Value {
     let digest = hash(&package.sha256.into());
-    json!({
+    let mut value = json!({
         "type": "library",
         "bom-ref": package.purl(),
         "name": package.name,
@@ -96,7 +96,9 @@ fn system_package(package: &SystemPackageComponent) -> Value {
         "scope": "required",
         "hashes": [digest],
         "externalReferences": [{ "type": "distribution", "url": package.url, "hashes": [digest] }],
-    })
+    });
+    set(&mut value, "licenses", License::of_debian(&package.licenses).as_ref().map(licenses));
+    value
 }
 
 /// Returns the `bom-ref` of a base image.

@@ -1,8 +1,9 @@
 //! The licence that a distribution declares in its metadata.
 //!
 //! Specifications: [PyPA, core metadata](https://packaging.python.org/en/latest/specifications/core-metadata/#license-expression),
-//! [SPDX 2.3, licence expressions](https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/), and
-//! [PEP 639, mapping classifiers](https://peps.python.org/pep-0639/#appendix-mapping-license-classifiers-to-spdx-identifiers).
+//! [SPDX 2.3, licence expressions](https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/),
+//! [PEP 639, mapping classifiers](https://peps.python.org/pep-0639/#appendix-mapping-license-classifiers-to-spdx-identifiers),
+//! and [DEP-5, licence short names](https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/#license-short-name).
 //!
 //! A name is mapped to an identifier only if it is unambiguous: `BSD License`, `Apache Software License` and `GPLv3` stand
 //! for several licences each and stay names.
@@ -83,7 +84,39 @@ const NAMES: [(&str, &str); 24] = [
     ("mpl 2.0", "MPL-2.0"),
 ];
 
+/// Debian's short names that SPDX writes in another way. The GNU licences follow a rule.
+const DEBIAN_NAMES: [(&str, &str); 9] = [
+    ("Apache-2", "Apache-2.0"),
+    ("BSD-2-clause", "BSD-2-Clause"),
+    ("BSD-3-clause", "BSD-3-Clause"),
+    ("BSD-4-clause", "BSD-4-Clause"),
+    ("CC0", "CC0-1.0"),
+    ("Expat", "MIT"),
+    ("PSF-2", "PSF-2.0"),
+    ("PostgreSQL", "PostgreSQL"),
+    ("zlib", "Zlib"),
+];
+
 impl License {
+    /// Returns the licences of a package of Debian, whose files have these short names: an expression if SPDX lists all.
+    pub(super) fn of_debian(names: &[String]) -> Option<Self> {
+        let expressions: Option<Vec<String>> = names.iter().map(|name| debian_expression(name)).collect();
+        match expressions {
+            _ if names.is_empty() => None,
+            None => Some(Self::Named { name: names.join(", "), text: None }),
+            Some(mut expressions) => {
+                expressions.sort_unstable();
+                expressions.dedup();
+                if expressions.len() > 1 {
+                    // AND binds more tightly than OR.
+                    let choices = expressions.iter_mut().filter(|expression| expression.contains(" OR "));
+                    choices.for_each(|expression| *expression = format!("({expression})"));
+                }
+                Some(Self::Expression(expressions.join(" AND ")))
+            }
+        }
+    }
+
     /// Returns the declared licence: `License-Expression`, else a known `License`, else a known single classifier, else
     /// the name or text in these fields.
     pub(super) fn declared(expression: Option<&str>, license: Option<&str>, classifiers: &[String]) -> Option<Self> {
@@ -145,6 +178,28 @@ fn canonical(text: &str) -> Option<String> {
         _ => word.to_owned(),
     });
     Some(words.collect::<Vec<_>>().join(" "))
+}
+
+/// Returns Debian's short names, joined by `and` and `or`, as an expression; `None` if SPDX does not list one.
+fn debian_expression(names: &str) -> Option<String> {
+    let words = names.split_whitespace().map(|word| match word {
+        "and" | "or" => Some(word.to_uppercase()),
+        name => debian_identifier(name),
+    });
+    canonical(&words.collect::<Option<Vec<String>>>()?.join(" "))
+}
+
+/// Returns the identifier of a short name: `GPL-2+` is `GPL-2.0-or-later`.
+fn debian_identifier(name: &str) -> Option<String> {
+    let known = DEBIAN_NAMES.iter().find(|(known, _)| *known == name).map(|(_, id)| (*id).to_owned());
+    let of_gnu = || {
+        let (base, range) = name.strip_suffix('+').map_or((name, "only"), |base| (base, "or-later"));
+        let (family, version) = base.split_once('-')?;
+        let minor = if version.contains('.') { "" } else { ".0" };
+        matches!(family, "AGPL" | "GFDL" | "GPL" | "LGPL").then(|| format!("{family}-{version}{minor}-{range}"))
+    };
+    let id = known.or_else(of_gnu).unwrap_or_else(|| name.to_owned());
+    spdx::license_id(&id).filter(|found| !found.is_deprecated()).map(|found| found.name.to_owned())
 }
 
 /// Returns the expression for a `License` field that is a known name or already an expression.
@@ -212,8 +267,26 @@ mod tests {
     }
 
     #[test]
+    fn short_names_of_debian_become_expressions() {
+        for (names, expected) in [
+            (&["Expat"][..], Some("MIT")),
+            (&["GPL-2+", "LGPL-2.1+"], Some("GPL-2.0-or-later AND LGPL-2.1-or-later")),
+            (&["GPL-3", "Expat or Apache-2.0", "Expat"], Some("GPL-3.0-only AND MIT AND (MIT OR Apache-2.0)")),
+            (&["MPL-2.0 or GPL-2+ and zlib"], Some("MPL-2.0 OR GPL-2.0-or-later AND Zlib")),
+            (&["Expat", "public-domain"], None),
+            (&["GPL-2+ with OpenSSL exception"], None),
+        ] {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let named = License::Named { name: names.join(", "), text: None };
+            let expected = expected.map_or(named, |text| License::Expression(text.to_owned()));
+            assert_eq!(License::of_debian(&names), Some(expected));
+        }
+        assert_eq!(License::of_debian(&[]), None);
+    }
+
+    #[test]
     fn the_tables_contain_valid_identifiers() {
-        for (name, id) in CLASSIFIERS.iter().chain(&NAMES) {
+        for (name, id) in CLASSIFIERS.iter().chain(&NAMES).chain(&DEBIAN_NAMES) {
             assert!(spdx::license_id(id).is_some_and(|found| !found.is_deprecated()), "{name}: {id}");
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn render(contents: &SbomContents) -> Vec<u8> {
     let mut licenses = BTreeMap::new();
     let mut packages = vec![project(contents, &mut licenses)];
     packages.extend(contents.base.as_ref().map(base));
-    packages.extend(contents.packages.iter().map(system_package));
+    packages.extend(contents.packages.iter().map(|package| system_package(package, &mut licenses)));
     packages.extend(contents.components.iter().map(|component| package(component, &mut licenses)));
     let title = match &contents.project.version {
         Some(version) => format!("{}-{version}", contents.project.name),
@@ -112,7 +112,9 @@ fn base(base: &BaseImage) -> Value {
     value
 }
 
-fn system_package(package: &SystemPackageComponent) -> Value {
+fn system_package(package: &SystemPackageComponent, licenses: &mut ExtractedLicenses) -> Value {
+    let license = License::of_debian(&package.licenses);
+    let declared = license.map(|license| declared(&license, &format!("package {}", package.name), licenses));
     json!({
         "SPDXID": system_reference(&package.name),
         "name": package.name,
@@ -125,7 +127,7 @@ fn system_package(package: &SystemPackageComponent) -> Value {
         "downloadLocation": package.url,
         "filesAnalyzed": false,
         "licenseConcluded": UNKNOWN,
-        "licenseDeclared": UNKNOWN,
+        "licenseDeclared": declared.unwrap_or_else(|| UNKNOWN.to_owned()),
         "copyrightText": UNKNOWN,
     })
 }

@@ -22,6 +22,8 @@ pub(crate) struct SystemPackageComponent {
     pub(crate) is_requested: bool,
     /// The names of the packages that it depends on.
     pub(crate) requires: Vec<String>,
+    /// The short names of its files' licences, if its copyright file is machine-readable.
+    pub(crate) licenses: Vec<String>,
 }
 
 impl SystemPackageComponent {
@@ -58,6 +60,7 @@ mod tests {
             sha256: Sha256::of(b""),
             is_requested: true,
             requires: Vec::new(),
+            licenses: Vec::new(),
         };
         let url = "pkg:deb/debian/libpq5@15.20-0%2Bdeb12u1?arch=amd64&distro=debian-12";
         assert_eq!(package.purl(), format!("{url}&upstream=postgresql-15"));

@@ -274,7 +274,6 @@ fn debs_that_left_the_archive_are_fetched_from_its_snapshot() {
                 filename: file.filename,
                 size: file.size,
                 sha256: file.sha256,
-                effects: Vec::new(),
             }
         })
         .collect();

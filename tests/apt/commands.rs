@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::base_image;
+use crate::support::bases;
 use crate::support::command::{fail, pybundle, repository, succeed};
 
 /// A project of which an image requests packages.
@@ -161,10 +162,11 @@ fn what_cannot_be_locked_writes_nothing() {
     );
     let base = format!("oci:{}", alpine.display());
     let error = fail(&mut project.command(&["lock", "--base", &base, "--platform", "amd64"]));
-    assert!(
-        error.contains("the base is Alpine Linux, whose packages are not supported: expected Debian or Ubuntu"),
-        "{error}"
-    );
+    assert!(error.contains("the base is Alpine Linux, which has no dpkg: expected Debian or Ubuntu"), "{error}");
+    let base = bases::lambda().argument();
+    let error = fail(&mut project.command(&["lock", "--base", &base, "--platform", bases::platform()]));
+    assert!(error.contains("the base is Amazon Linux, which has no dpkg: expected Debian or Ubuntu"), "{error}");
+    assert!(error.contains("hint: include a library of Amazon Linux: --include libpq.so.5:lib/libpq.so.5"), "{error}");
     fs::write(project.lock(), "version = 1\nclosures = []\n").unwrap();
     let error = fail(&mut project.command(&["lock"]));
     assert!(error.contains("(line 2): unknown field `closures`"), "{error}");

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::example::Example;
 use crate::support::answer::Request;
-use crate::support::command::succeed;
+use crate::support::command::{pybundle, succeed};
 use crate::support::docker::{Container, docker};
 
 /// uWSGI as it is by default takes a minute to compile; this is what the example needs of it, not optimized.
@@ -57,6 +57,33 @@ fn development_answers_by_django_and_tests_itself() {
     assert_eq!(run(&["python", "-c", WHO]), "app 1000 1000 /app\n");
     let pytest = run(&["python", "-m", "pytest", "-p", "no:cacheprovider"]);
     assert!(pytest.contains("2 passed"), "{pytest}");
+}
+
+/// tini is in production's image alone, over the same base.
+#[test]
+fn reports_name_the_package() {
+    let [development, production] =
+        ["dev", "prod"].map(|name| format!("docker-archive:{}", TICKET.path(&format!("dist/{name}.tar")).display()));
+    let read = |arguments: &[&str]| -> Value { serde_json::from_str(&succeed(&mut pybundle(arguments))).unwrap() };
+    let difference = read(&["diff", "--json", &development, &production]);
+    let [tini] = difference["packages"].as_array().unwrap().as_slice() else { panic!("{}", difference["packages"]) };
+    assert_eq!((&tini["name"], &tini["before"]), (&json!("tini"), &json!(null)));
+    let inspected = read(&["inspect", "--json", &production]);
+    let packages = inspected["packages"].as_array().unwrap();
+    assert!(packages.contains(&json!({"name": "tini", "version": tini["after"]})), "{packages:?}");
+    assert!(packages.iter().any(|package| package["name"] == "libc6"), "{packages:?}");
+
+    let layout = format!("oci:{}", TICKET.path("layout").display());
+    let project = TICKET.path("");
+    let arguments = ["image", "prod", "--sbom=cyclonedx", "--quiet", "-o", &layout];
+    succeed(pybundle(&arguments).current_dir(&project).envs(UWSGI));
+    let blobs = std::fs::read_dir(TICKET.path("layout/blobs/sha256")).unwrap();
+    let documents = blobs.filter_map(|blob| serde_json::from_slice(&std::fs::read(blob.unwrap().path()).unwrap()).ok());
+    let sbom: Value = documents.into_iter().find(|document: &Value| document["bomFormat"] == "CycloneDX").unwrap();
+    let component =
+        sbom["components"].as_array().unwrap().iter().find(|component| component["name"] == "tini").unwrap();
+    assert!(component["purl"].as_str().unwrap().starts_with("pkg:deb/"), "{component}");
+    assert_eq!(component["licenses"][0]["license"]["id"], "MIT", "{component}");
 }
 
 #[test]

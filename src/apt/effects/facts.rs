@@ -29,8 +29,8 @@ struct FactsDocument {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct FactTable {
-    names: Vec<String>,
-    below: String,
+    /// The packages, each with the first version that is not known.
+    below: BTreeMap<String, String>,
     /// Where it was read.
     #[serde(rename = "source")]
     _source: String,
@@ -53,14 +53,13 @@ static FACTS: LazyLock<BTreeMap<String, Vec<PackageFact>>> =
 fn facts(text: &str) -> Result<BTreeMap<String, Vec<PackageFact>>, String> {
     let document: FactsDocument = toml::from_str(text).map_err(|error| error.to_string())?;
     let mut facts: BTreeMap<String, Vec<PackageFact>> = BTreeMap::new();
-    for FactTable { names, below, alternatives, effects, omits, .. } in document.package {
-        let fact = PackageFact {
-            below: below.parse().map_err(|error| format!("{names:?}: {error}"))?,
-            has_alternatives: alternatives,
-            effects,
-            omits,
-        };
-        names.into_iter().for_each(|name| facts.entry(name).or_default().push(fact.clone()));
+    for FactTable { below, alternatives, effects, omits, .. } in document.package {
+        for (name, below) in below {
+            let below = below.parse().map_err(|error| format!("{name}: {error}"))?;
+            let (effects, omits) = (effects.clone(), omits.clone());
+            let fact = PackageFact { below, has_alternatives: alternatives, effects, omits };
+            facts.entry(name).or_default().push(fact);
+        }
     }
     Ok(facts)
 }
@@ -99,5 +98,7 @@ mod tests {
             parsed.for_each(|effect| assert!(effect.is_ok(), "{name}: {effect:?}"));
         }
         assert!(fact("cron", &"99".parse().unwrap()).is_none());
+        assert!(fact("git", &"1:2.47.3-0+deb13u1".parse().unwrap()).is_some());
+        assert!(fact("git", &"1:2.48.0-1".parse().unwrap()).is_none());
     }
 }

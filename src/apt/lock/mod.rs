@@ -108,10 +108,6 @@ pub struct LockedClosure {
 pub struct ArchitectureClosure {
     /// The digest of dpkg's status in the base; `None` if there is no base.
     pub status_sha256: Option<Sha256>,
-    /// The ids of the users that the packages create.
-    pub users: BTreeMap<String, u32>,
-    /// The ids of the groups that the packages create.
-    pub groups: BTreeMap<String, u32>,
     /// The packages in the order in which dpkg would configure them.
     pub members: Vec<ClosureMember>,
 }
@@ -154,8 +150,6 @@ pub struct LockedPackage {
     pub size: u64,
     /// The digest of the .deb file.
     pub sha256: Sha256,
-    /// What its maintainer scripts would do, and an image does instead of them, one line each.
-    pub effects: Vec<String>,
 }
 
 impl AptLock {

@@ -59,10 +59,6 @@ struct ClosureTable {
 struct ArchitectureTable {
     architecture: DebianArchitecture,
     status_sha256: Option<Sha256Text>,
-    #[serde(default)]
-    users: BTreeMap<String, u32>,
-    #[serde(default)]
-    groups: BTreeMap<String, u32>,
     packages: Vec<MemberTable>,
 }
 
@@ -91,8 +87,6 @@ struct PackageTable {
     filename: String,
     size: u64,
     sha256: Sha256Text,
-    #[serde(default)]
-    effects: Vec<String>,
 }
 
 /// A digest as 64 hexadecimal digits, as archives write it.
@@ -263,7 +257,6 @@ impl AptLockDocument {
             filename: table.filename,
             size: table.size,
             sha256: table.sha256.0,
-            effects: table.effects,
         });
         let closures: Result<Vec<LockedClosure>, String> =
             self.closure.into_iter().map(ClosureTable::into_closure).collect();
@@ -284,8 +277,6 @@ impl ClosureTable {
             });
             let closure = ArchitectureClosure {
                 status_sha256: table.status_sha256.map(|digest| digest.0),
-                users: table.users,
-                groups: table.groups,
                 members: members.collect(),
             };
             if architectures.insert(table.architecture.clone(), closure).is_some() {

@@ -1,6 +1,5 @@
 //! Writes apt.lock: equal locks as equal bytes, one package of a closure on one line, so that differences are easy to read.
 
-use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
 use super::{AptLock, ArchitectureClosure, ClosureMember, LockedClosure, LockedPackage, LockedRelease};
@@ -53,11 +52,6 @@ fn write_architecture(text: &mut String, closure: &ArchitectureClosure) {
     if let Some(status) = closure.status_sha256 {
         line(text, "status-sha256", &string(status.hex()));
     }
-    for (key, ids) in [("users", &closure.users), ("groups", &closure.groups)] {
-        if !ids.is_empty() {
-            line(text, key, &inline_table(ids));
-        }
-    }
     text.push_str("packages = [\n");
     for member in &closure.members {
         let _ = writeln!(text, "    {},", inline_member(member));
@@ -98,9 +92,6 @@ fn write_package(text: &mut String, package: &LockedPackage) {
     line(text, "filename", &string(&package.filename));
     line(text, "size", &package.size.to_string());
     line(text, "sha256", &string(package.sha256.hex()));
-    if !package.effects.is_empty() {
-        line(text, "effects", &list(&package.effects));
-    }
 }
 
 fn line(text: &mut String, key: &str, value: &str) {
@@ -114,9 +105,4 @@ fn string(value: impl Display) -> String {
 
 fn list<T: Display>(values: &[T]) -> String {
     format!("[{}]", values.iter().map(string).collect::<Vec<_>>().join(", "))
-}
-
-fn inline_table(ids: &BTreeMap<String, u32>) -> String {
-    let pairs: Vec<_> = ids.iter().map(|(name, id)| format!("{} = {id}", string(name))).collect();
-    format!("{{ {} }}", pairs.join(", "))
 }

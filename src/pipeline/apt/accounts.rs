@@ -2,8 +2,6 @@
 //!
 //! Specification: [adduser(8)](https://manpages.debian.org/adduser.8), [adduser.conf(5)](https://manpages.debian.org/adduser.conf.5).
 
-use std::collections::BTreeMap;
-
 use crate::pipeline::apt::SystemLayerError;
 use crate::pipeline::apt::system_state::SystemState;
 use crate::tree::{FileAccess, FileMode, FileOwner};
@@ -14,18 +12,15 @@ const SYSTEM_IDS: std::ops::RangeInclusive<u32> = 100..=999;
 /// The group that may read passwords (base-passwd).
 const SHADOW: u32 = 42;
 
-/// The ids of the users or groups that the lock has fixed.
-pub(super) type FixedIds = BTreeMap<String, u32>;
-
 /// Adds a group unless it exists.
 ///
 /// # Errors
 /// The file of groups cannot be read, or no id is free.
-pub(super) fn add_group(state: &mut SystemState, name: &str, fixed: &FixedIds) -> Result<u32, SystemLayerError> {
+pub(super) fn add_group(state: &mut SystemState, name: &str) -> Result<u32, SystemLayerError> {
     if let Some(id) = id(state, "etc/group", name)? {
         return Ok(id);
     }
-    let id = free(state, "etc/group", name, fixed)?;
+    let id = free(state, "etc/group", name)?;
     append(state, "etc/group", &format!("{name}:x:{id}:"), FileAccess::FILE)?;
     append(state, "etc/gshadow", &format!("{name}:!::"), secret())?;
     Ok(id)
@@ -38,13 +33,12 @@ pub(super) fn add_group(state: &mut SystemState, name: &str, fixed: &FixedIds) -
 pub(super) fn add_user(
     state: &mut SystemState,
     (name, group, home): (&str, &str, &str),
-    (users, groups): (&FixedIds, &FixedIds),
 ) -> Result<(), SystemLayerError> {
     if id(state, "etc/passwd", name)?.is_some() {
         return Ok(());
     }
-    let uid = free(state, "etc/passwd", name, users)?;
-    let gid = add_group(state, group, groups)?;
+    let uid = free(state, "etc/passwd", name)?;
+    let gid = add_group(state, group)?;
     append(state, "etc/passwd", &format!("{name}:x:{uid}:{gid}::{home}:/usr/sbin/nologin"), FileAccess::FILE)?;
     // `!` matches no password. The day of the last change is empty: it would differ from day to day.
     append(state, "etc/shadow", &format!("{name}:!:::::::"), secret())
@@ -55,11 +49,7 @@ pub(super) fn add_user(
 ///
 /// # Errors
 /// The user database cannot be read, or no id is free.
-pub(super) fn add_sysusers(
-    state: &mut SystemState,
-    line: &str,
-    (users, groups): (&FixedIds, &FixedIds),
-) -> Result<(), SystemLayerError> {
+pub(super) fn add_sysusers(state: &mut SystemState, line: &str) -> Result<(), SystemLayerError> {
     let fields = shlex::split(line).unwrap_or_default();
     let field = |at: usize| fields.get(at).map(String::as_str).filter(|field| *field != "-");
     let (Some(kind), Some(name)) = (field(0), field(1)) else { return Ok(()) };
@@ -69,14 +59,14 @@ pub(super) fn add_sysusers(
     });
     match kind.trim_end_matches('!') {
         "g" if id(state, "etc/group", name)?.is_none() => {
-            let gid = free_to_both(state, name, uid.or(groups.get(name).copied()))?;
+            let gid = free_to_both(state, name, uid)?;
             append(state, "etc/group", &format!("{name}:x:{gid}:"), FileAccess::FILE)?;
             append(state, "etc/gshadow", &format!("{name}:!*::"), secret())
         }
         "u" if id(state, "etc/passwd", name)?.is_none() => {
             let uid = match id(state, "etc/group", name)? {
                 Some(id) if uid.is_none() && gid.is_none() => id,
-                _ => free_to_both(state, name, uid.or(users.get(name).copied()))?,
+                _ => free_to_both(state, name, uid)?,
             };
             let gid = match gid {
                 Some(group) => group.parse().ok().or(id(state, "etc/group", group)?).unwrap_or(uid),
@@ -100,9 +90,9 @@ pub(super) fn add_sysusers(
     }
 }
 
-/// Returns a fixed id, or the highest that is free among users and groups.
-fn free_to_both(state: &SystemState, name: &str, fixed: Option<u32>) -> Result<u32, SystemLayerError> {
-    if let Some(id) = fixed {
+/// Returns the id that a line gives, or the highest that is free among users and groups.
+fn free_to_both(state: &SystemState, name: &str, given: Option<u32>) -> Result<u32, SystemLayerError> {
+    if let Some(id) = given {
         return Ok(id);
     }
     let texts = [state.text("etc/passwd")?.unwrap_or_default(), state.text("etc/group")?.unwrap_or_default()];
@@ -136,16 +126,12 @@ fn id(state: &SystemState, file: &str, name: &str) -> Result<Option<u32>, System
     Ok(line.and_then(|fields| fields.get(2)?.parse().ok()))
 }
 
-/// Returns the id that the lock has fixed, or the first free one.
-fn free(state: &SystemState, file: &str, name: &str, fixed: &FixedIds) -> Result<u32, SystemLayerError> {
-    if let Some(id) = fixed.get(name) {
-        return Ok(*id);
-    }
+/// Returns the first free id.
+fn free(state: &SystemState, file: &str, name: &str) -> Result<u32, SystemLayerError> {
     let text = state.text(file)?.unwrap_or_default();
     let taken: Vec<u32> = text.lines().filter_map(|line| line.split(':').nth(2)?.parse().ok()).collect();
     let mut ids = SYSTEM_IDS;
-    ids.find(|id| !taken.contains(id) && !fixed.values().any(|other| other == id))
-        .ok_or_else(|| SystemLayerError::NoFreeId { name: name.to_owned() })
+    ids.find(|id| !taken.contains(id)).ok_or_else(|| SystemLayerError::NoFreeId { name: name.to_owned() })
 }
 
 fn append(state: &mut SystemState, file: &str, line: &str, default: FileAccess) -> Result<(), SystemLayerError> {

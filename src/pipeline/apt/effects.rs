@@ -1,11 +1,11 @@
 //! Writes into an image what maintainer scripts would do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::apt::effects::{Effect, effects_of, registry};
 use crate::debian::alternatives::{AlternativeChoice, AlternativeGroup};
 use crate::pipeline::apt::SystemLayerError;
-use crate::pipeline::apt::layers::{FetchedPackage, SystemLayerOptions};
+use crate::pipeline::apt::layers::FetchedPackage;
 use crate::pipeline::apt::packed::{PackedKind, PackedPackage};
 use crate::pipeline::apt::system_state::SystemState;
 use crate::pipeline::apt::{accounts, capabilities, certificates};
@@ -23,7 +23,7 @@ pub(super) type PackageEffects = Vec<Option<Vec<Effect>>>;
 pub(super) fn of_packages(
     packages: &[FetchedPackage],
     packed: &[PackedPackage],
-    options: &SystemLayerOptions,
+    allow_unconfigured: &BTreeSet<String>,
 ) -> Result<PackageEffects, SystemLayerError> {
     let mut unknown: Vec<(String, String)> = Vec::new();
     let mut effects = Vec::with_capacity(packages.len());
@@ -32,7 +32,7 @@ pub(super) fn of_packages(
         match effects_of(identity, |name| packed.control_files.get(name), || sysusers(packed)) {
             Ok(found) => effects.push(Some(found)),
             Err(lines) => {
-                if !options.allow_unconfigured.contains(&package.name) {
+                if !allow_unconfigured.contains(&package.name) {
                     unknown.push((package.name.clone(), lines.into_iter().next().unwrap_or_default()));
                 }
                 effects.push(None);
@@ -46,11 +46,7 @@ pub(super) fn of_packages(
 ///
 /// # Errors
 /// A file cannot be read, or an owner does not exist.
-pub(super) fn apply(
-    state: &mut SystemState,
-    effects: &PackageEffects,
-    options: &SystemLayerOptions,
-) -> Result<(), SystemLayerError> {
+pub(super) fn apply(state: &mut SystemState, effects: &PackageEffects) -> Result<(), SystemLayerError> {
     let mut groups = BTreeMap::new();
     let (mut has_certificates, mut registries) = (false, Vec::new());
     for effect in effects.iter().flatten().flatten() {
@@ -84,7 +80,7 @@ pub(super) fn apply(
                 state.directory(path, FileAccess { mode: FileMode::from(*mode), owner });
             }
             Effect::Group(name) => {
-                accounts::add_group(state, name, &options.groups)?;
+                accounts::add_group(state, name)?;
             }
             Effect::Link { path, target } => {
                 if !state.exists(path) {
@@ -102,9 +98,9 @@ pub(super) fn apply(
                 state.set_access(path, *mode, owner);
             }
             Effect::Registry { path, name, multiarch } => registries.push((path, name, multiarch)),
-            Effect::Sysusers(line) => accounts::add_sysusers(state, line, (&options.users, &options.groups))?,
+            Effect::Sysusers(line) => accounts::add_sysusers(state, line)?,
             Effect::User { name, group, home } => {
-                accounts::add_user(state, (name, group, home), (&options.users, &options.groups))?;
+                accounts::add_user(state, (name, group, home))?;
             }
             Effect::Write { path, text } => {
                 if !state.exists(path) {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::archive::layer::LayerTree;
 use crate::cache::Cache;
-use crate::debian::{InstalledState, PathFilter};
+use crate::debian::{self, InstalledState, PathFilter};
 use crate::digest::Sha256;
 use crate::image::manifest::PACKAGE_DATABASE;
 use crate::image::system::BaseSystem;
@@ -43,16 +43,6 @@ impl fmt::Display for FetchedPackage {
     }
 }
 
-/// What the user decides about the layers.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct SystemLayerOptions {
-    /// The packages whose maintainer scripts need not be understood: they are unpacked, and not configured.
-    pub allow_unconfigured: BTreeSet<String>,
-    /// The ids of the users and groups that the packages create, as the lock has them.
-    pub users: BTreeMap<String, u32>,
-    pub groups: BTreeMap<String, u32>,
-}
-
 /// A layer before its bytes or digests are computed. All of its content is in the cache or in memory.
 #[derive(Debug, Clone)]
 pub(crate) struct SystemLayer {
@@ -82,12 +72,15 @@ pub(crate) struct SystemLayers {
     pub omitted: usize,
     /// What is done instead of maintainer scripts, for each package with any.
     pub effects: BTreeMap<String, Vec<String>>,
+    /// The short names of the licences of each package with a machine-readable copyright file.
+    pub licenses: BTreeMap<String, Vec<String>>,
 }
 
 /// Lays packages over a base, in the order in which dpkg would configure them.
 ///
 /// Small packages share a layer, large ones have one each, and the last layer has what maintainer scripts would write, and
-/// dpkg's database.
+/// dpkg's database. The maintainer scripts of `allow_unconfigured` need not be understood: these packages are unpacked, and not
+/// configured.
 ///
 /// # Errors
 /// A .deb is not valid or not the locked package, two packages have different files at one path, or what a package's
@@ -95,13 +88,13 @@ pub(crate) struct SystemLayers {
 pub(crate) fn layers(
     packages: &[FetchedPackage],
     base: &BaseSystem,
-    options: &SystemLayerOptions,
+    allow_unconfigured: &BTreeSet<String>,
     cache: &Cache,
 ) -> Result<SystemLayers, SystemLayerError> {
     let packed = pack_all(packages, cache)?;
     let filter = path_filter(base);
     let files = ClosureFiles::place(packages, &packed, base.files(), &filter)?;
-    let effects = effects::of_packages(packages, &packed, options)?;
+    let effects = effects::of_packages(packages, &packed, allow_unconfigured)?;
     let mut database = PackageDatabase::new(base);
     let mut result = SystemLayers { omitted: files.omitted, ..SystemLayers::default() };
     let mut whiteouts: BTreeSet<String> = BTreeSet::new();
@@ -126,7 +119,8 @@ pub(crate) fn layers(
         database.add(package, packed, state);
     }
     let mut state = SystemState::new(base, &packed, files);
-    effects::apply(&mut state, &effects, options)?;
+    result.licenses = licenses(packages, &state)?;
+    effects::apply(&mut state, &effects)?;
     libraries::write(&mut state, database.paragraph("libc-bin"))?;
     result.layers = layers_of_packages(packages, &state)?;
     whiteouts.extend(std::mem::take(&mut database.removed));
@@ -143,6 +137,22 @@ fn pack_all(packages: &[FetchedPackage], cache: &Cache) -> Result<Vec<PackedPack
     let mut packed: Vec<(usize, PackedPackage)> = packed.collect::<Result<_, SystemLayerError>>()?;
     packed.sort_by_key(|(at, _)| *at);
     Ok(packed.into_iter().map(|(_, packed)| packed).collect())
+}
+
+/// Returns the licences of packages, whose copyright files may be links to those of other packages.
+fn licenses(
+    packages: &[FetchedPackage],
+    state: &SystemState,
+) -> Result<BTreeMap<String, Vec<String>>, SystemLayerError> {
+    let mut found = BTreeMap::new();
+    for FetchedPackage { name, .. } in packages {
+        let text = state.text(&format!("usr/share/doc/{name}/copyright"))?;
+        let licenses = text.map(|text| debian::licenses(&text)).unwrap_or_default();
+        if !licenses.is_empty() {
+            found.insert(name.clone(), licenses);
+        }
+    }
+    Ok(found)
 }
 
 /// Returns which paths the base's dpkg omits.

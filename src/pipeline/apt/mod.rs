@@ -16,5 +16,5 @@ mod system_paths;
 mod system_state;
 
 pub(crate) use error::SystemLayerError;
-pub(crate) use layers::{FetchedPackage, SystemLayer, SystemLayerOptions, UpgradedPackage, layers};
+pub(crate) use layers::{FetchedPackage, SystemLayer, UpgradedPackage, layers};
 pub(crate) use packages_error::PackagesError;

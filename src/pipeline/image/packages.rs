@@ -12,7 +12,7 @@ use crate::digest::Sha256;
 use crate::image::system::BaseSystem;
 use crate::image::{Base, python};
 use crate::pipeline::BuildError;
-use crate::pipeline::apt::{self, FetchedPackage, PackagesError, SystemLayerOptions};
+use crate::pipeline::apt::{self, FetchedPackage, PackagesError};
 use crate::pipeline::image::apt_lock::{sources, with_machine_logins};
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::layer_build::{self, BuiltLayer};
@@ -45,6 +45,8 @@ pub(crate) struct InstalledPackage {
     requires: Vec<String>,
     /// Whether the project requests it.
     pub is_requested: bool,
+    /// The short names of its licences.
+    licenses: Vec<String>,
 }
 
 impl SystemPackages {
@@ -62,6 +64,7 @@ impl SystemPackages {
                 sha256: locked.sha256,
                 is_requested: package.is_requested,
                 requires: package.requires.clone(),
+                licenses: package.licenses.clone(),
             }
         });
         components.collect()
@@ -105,15 +108,14 @@ pub(super) fn install(
         return Err(PackagesError::OtherBase { path, requested: requested.clone() }.into());
     };
     let packages = closure.members.iter().filter_map(|member| InstalledPackage::of(&lock, member, &architecture));
-    let packages: Vec<InstalledPackage> = packages.collect();
+    let mut packages: Vec<InstalledPackage> = packages.collect();
     let sources = sources(&system, base.layers.is_empty(), &architecture, settings)?;
     let fetched = fetch(&packages, &lock, &sources, (settings, project), bases)?;
-    let options = SystemLayerOptions {
-        allow_unconfigured: unconfigured.iter().map(ToString::to_string).collect(),
-        users: closure.users.clone(),
-        groups: closure.groups.clone(),
-    };
-    let laid = apt::layers(&fetched, &system, &options, bases.cache)?;
+    let unconfigured = unconfigured.iter().map(ToString::to_string).collect();
+    let mut laid = apt::layers(&fetched, &system, &unconfigured, bases.cache)?;
+    for package in &mut packages {
+        package.licenses = laid.licenses.remove(package.locked.name.as_str()).unwrap_or_default();
+    }
     for apt::UpgradedPackage { name, from, to } in &laid.upgraded {
         bases.reporter.warn(&format!("{name} {from} of the base is replaced by {to}"));
     }
@@ -129,7 +131,7 @@ impl InstalledPackage {
         let locked = lock.package(member, architecture)?.clone();
         let uri = lock.release(&locked)?.uri.clone();
         let requires = member.depends.iter().map(ToString::to_string).collect();
-        Some(Self { locked, uri, requires, is_requested: member.requested })
+        Some(Self { locked, uri, requires, is_requested: member.requested, licenses: Vec::new() })
     }
 }
 

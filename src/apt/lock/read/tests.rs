@@ -19,7 +19,6 @@ sources = ["http://deb.debian.org/debian bookworm main"]
 [[closure.architecture]]
 architecture = "amd64"
 status-sha256 = "3333333333333333333333333333333333333333333333333333333333333333"
-users = { "postgres" = 101 }
 packages = [
     { name = "libssl3", version = "3.0.18-1~deb12u1", replaces = "3.0.17-1~deb12u2" },
     { name = "libpq5", version = "15.20-0+deb12u1", requested = true, depends = ["libssl3"] },
@@ -42,7 +41,6 @@ release = "http://deb.debian.org/debian bookworm"
 filename = "pool/main/p/postgresql-15/libpq5_15.20-0+deb12u1_amd64.deb"
 size = 192268
 sha256 = "5555555555555555555555555555555555555555555555555555555555555555"
-effects = ["ldconfig"]
 
 [[package]]
 name = "libssl3"

@@ -195,6 +195,5 @@ fn locked(
         filename: file.filename,
         size: file.size,
         sha256: file.sha256,
-        effects: Vec::new(),
     })
 }
