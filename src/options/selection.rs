@@ -105,7 +105,10 @@ impl SelectionOptions {
 #[command(next_help_heading = "Requirements")]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct RequirementsOptions {
-    /// Let uv pin what a requirements file leaves unpinned
+    /// Let uv pin what is not locked
+    ///
+    /// A build of a project without a lock writes the lock that uv makes, to be committed: uv.lock for a pyproject.toml, and
+    /// requirements.txt for requirements.in, setup.py and setup.cfg. No existing file is changed.
     #[arg(long, hide_short_help = true)]
     pub(crate) resolve: bool,
     /// Require a hash for every entry of a requirements file

@@ -160,6 +160,8 @@ pub(crate) struct ProjectCache {
     current: Mutex<BTreeMap<PathBuf, LockEvidence>>,
     /// What was done in projects by the commands that were run in them.
     prepared: Mutex<PreparedProjects>,
+    /// Held while a project is locked.
+    locking: Mutex<()>,
 }
 
 impl ProjectCache {
@@ -221,6 +223,15 @@ impl ProjectCache {
         let preparation = Arc::new(prepare()?);
         prepared.insert(key, preparation.clone());
         Ok(preparation)
+    }
+
+    /// Locks a project, which targets in parallel do one after the other.
+    ///
+    /// # Errors
+    /// `lock` fails.
+    pub(crate) fn locking(&self, lock: impl FnOnce() -> Result<(), BuildError>) -> Result<(), BuildError> {
+        let _held = self.locking.lock().unwrap_or_else(PoisonError::into_inner);
+        lock()
     }
 
     /// Compares a lock with its workspace, unless an earlier comparison succeeded.

@@ -35,6 +35,7 @@ use crate::pipeline::error::over_budget::OverBudget;
 use crate::platform::{Architecture, ProfileError, PythonChoiceError, PythonVersion};
 use crate::project::ProjectError;
 use crate::project::application::{ApplicationError, InvalidExclude};
+use crate::redact;
 use crate::registry::{InvalidReference, RegistryError};
 use crate::repository::RepositoryError;
 use crate::sdist::unpack::UnpackError;
@@ -257,6 +258,12 @@ impl BuildError {
     pub(crate) fn reading(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Read { path: path.clone(), source }
+    }
+
+    /// Returns the error of what uv cannot resolve, with what uv says.
+    pub(crate) fn unresolvable(path: &Path, said: &[u8]) -> Self {
+        let said = redact::text(String::from_utf8_lossy(said).trim_end());
+        Self::Unresolvable { path: path.to_owned(), said }
     }
 
     /// Returns the conversion of an I/O error of writing a file in the temporary directory.

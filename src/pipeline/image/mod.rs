@@ -49,7 +49,7 @@ use crate::pipeline::image::script_command::with_command;
 use crate::pipeline::install::bytecode::Bytecode;
 use crate::pipeline::notes::{BuildSources, BuiltTarget, plan_digest};
 use crate::pipeline::plan::indexes::Origins;
-use crate::pipeline::plan::{LockedProject, Plan, prepare};
+use crate::pipeline::plan::{LockedProject, Plan, missing_lock, prepare};
 use crate::pipeline::planned_outputs::{self, PlannedOutput};
 use crate::pipeline::session::{Session, is_streamed, registry, repairing};
 use crate::pipeline::wheels::{completeness, planned};
@@ -99,6 +99,7 @@ fn build(
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache, reporter };
 
     let selecting = RunningPhase::start(reporter, Phase::Select, 0);
+    missing_lock::write(common, projects, reporter)?;
     let project = LockedProject::open(common, projects, reporter)?;
     let settings = &*with_command(settings, &project)?;
     let prepared = prepare::run(common, projects, reporter)?;

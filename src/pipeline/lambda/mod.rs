@@ -23,7 +23,7 @@ use crate::pipeline::install::Installer;
 use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::notes::{BuildSources, BuiltTarget, WrittenOutput, plan_digest};
 use crate::pipeline::plan::indexes::Origins;
-use crate::pipeline::plan::{LockedProject, Plan, prepare, script};
+use crate::pipeline::plan::{LockedProject, Plan, missing_lock, prepare, script};
 use crate::pipeline::planned_outputs::{self, PlannedOutput, resolved};
 use crate::pipeline::session::{Session, repairing};
 use crate::pipeline::wheels::{completeness, planned};
@@ -107,6 +107,7 @@ fn build(
     let started = Instant::now();
     let common = &settings.common;
     let selecting = RunningPhase::start(reporter, Phase::Select, 0);
+    missing_lock::write(common, projects, reporter)?;
     let project = LockedProject::open(common, projects, reporter)?;
     let handler = handler(settings, &project)?;
     let prepared = prepare::run(common, projects, reporter)?;

@@ -7,6 +7,7 @@ pub(crate) mod indexes;
 pub(crate) mod lock;
 mod lock_check;
 mod locked_project;
+pub(crate) mod missing_lock;
 pub(crate) mod prepare;
 pub(crate) mod provided;
 pub(crate) mod python;

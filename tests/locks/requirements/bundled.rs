@@ -147,15 +147,31 @@ fn a_project_without_a_lock_is_locked_or_resolved() {
             expected.retain(|name| *name != "demo");
         }
         assert_eq!(names(project.path(), &["--resolve"]), expected, "{source}");
-        succeed(&mut bundle(&["--resolve"]));
+        let lock = project.path().join(if source == "pyproject.toml" { "uv.lock" } else { "requirements.txt" });
+        assert!(!lock.exists(), "{source}: a plan writes nothing");
         if source != "requirements.in" {
             expected.push("idna");
             expected.sort_unstable();
             assert_eq!(names(project.path(), &["--resolve", "--extra", "fast"]), expected, "{source}");
         }
+        // A build writes what the command of the hint writes, and no build changes it.
+        let said = stderr(&mut bundle(&["--resolve"]));
+        assert!(said.contains(&format!("/{}: commit it", lock.file_name().unwrap().display())), "{source}: {said}");
+        let text = || std::fs::read_to_string(&lock).unwrap();
+        let written = text();
+        std::fs::remove_file(&lock).unwrap();
         let mut words = command.split(' ');
-        succeed(Command::new(words.next().unwrap()).args(words).current_dir(project.path()));
+        let mut uv = Command::new(words.next().unwrap());
+        uv.args(words).current_dir(project.path());
+        if source != "pyproject.toml" {
+            uv.args(["--python-version", "3.12"]);
+        }
+        succeed(&mut uv);
+        assert_eq!(text(), written, "{source}");
         succeed(&mut bundle(&[]));
+        std::fs::write(&lock, format!("{}\n# mine\n", std::fs::read_to_string(&lock).unwrap())).unwrap();
+        succeed(&mut bundle(&["--resolve"]));
+        assert!(text().ends_with("# mine\n"), "{source}");
     }
 }
 
@@ -255,4 +271,48 @@ fn a_project_without_a_lock_is_told_how_its_own_tool_makes_one() {
             succeed(&mut plan(project.path(), &[]));
         }
     }
+}
+
+/// The resolution that a build writes is made from the indexes of the flags, for every Python of the project.
+#[test]
+fn what_is_resolved_is_locked_for_all_targets() {
+    let setup = "from setuptools import setup\nsetup(name='demo', version='1', py_modules=['demo'], python_requires='>=3.9', \
+                 install_requires=['alpha', 'old; python_version < \"3.10\"'])\n";
+    let project = Project::new(&[("setup.py", setup), ("demo.py", "")]);
+    for name in ["alpha", "old"] {
+        project.write(&format!("wheels/{name}-1.0-py3-none-any.whl"), &crate::support::wheel(name, "1.0"));
+    }
+    let links = project.path().join("wheels");
+    let zip = project.path().join("f.zip");
+    let build = |arguments: &[&str]| {
+        let mut command = pybundle(&["lambda", "--no-audit", "--find-links"]);
+        command.arg(&links).arg("-o").arg(&zip).args(arguments).arg(project.path());
+        command
+    };
+    // No index has it.
+    let message = fail(&mut build(&["--resolve", "--runtime=python3.12", "--no-index", "--exclude-newer=2000-01-01"]));
+    assert!(
+        message.starts_with("error: uv cannot resolve ") && !project.path().join("requirements.txt").exists(),
+        "{message}"
+    );
+    succeed(&mut build(&["--resolve", "--runtime=python3.12"]));
+    let written = project.read("requirements.txt");
+    assert!(written.contains("\nold==1.0 ; python_full_version < '3.10' "), "{written}");
+    succeed(&mut build(&["--runtime=python3.9"]));
+}
+
+/// A script is locked beside itself.
+#[test]
+fn a_script_without_a_lock_is_locked() {
+    let project = Project::new(&[(
+        "app.py",
+        "# /// script\n# requires-python = \">=3.12\"\n# dependencies = [\"six\"]\n# ///\nimport six\ndef handler(event, context): ...\n",
+    )]);
+    let script = project.path().join("app.py");
+    let zip = project.path().join("f.zip");
+    assert!(succeed(pybundle(&["plan", "--resolve"]).arg(&script)).contains("six"));
+    assert!(!project.path().join("app.py.lock").exists());
+    succeed(pybundle(&["lambda", "--resolve", "-o"]).arg(&zip).arg(&script));
+    project.uv(&["lock", "--check", "--script", "app.py"]);
+    succeed(pybundle(&["lambda", "-o"]).arg(&zip).arg(&script));
 }
