@@ -24,6 +24,7 @@ const PARTITIONS: [(&str, &str, &str); 7] = [
 pub(crate) enum AwsService {
     Ecr,
     Lambda,
+    S3,
     Sts,
     Sso,
     SsoOidc,
@@ -35,6 +36,7 @@ impl AwsService {
         match self {
             Self::Ecr => "ecr",
             Self::Lambda => "lambda",
+            Self::S3 => "s3",
             Self::Sts => "sts",
             Self::Sso => "sso",
             Self::SsoOidc => "sso_oidc",
@@ -47,6 +49,7 @@ impl AwsService {
             Self::Ecr if is_dual_stack => "ecr",
             Self::Ecr => "api.ecr",
             Self::Lambda => "lambda",
+            Self::S3 => "s3",
             Self::Sts => "sts",
             Self::Sso => "portal.sso",
             Self::SsoOidc => "oidc",
@@ -57,9 +60,14 @@ impl AwsService {
     fn host(self, region: &str, variant: EndpointVariant) -> String {
         let partition = PARTITIONS.iter().find(|(start, ..)| region.starts_with(start));
         let (_, suffix, dual_stack_suffix) = partition.unwrap_or(&PARTITIONS[PARTITIONS.len() - 1]);
-        // In GovCloud, the usual endpoints are those for FIPS; only ECR has others.
-        let is_fips_by_default = region.starts_with("us-gov-") && !variant.is_dual_stack && self != Self::Ecr;
+        // In GovCloud, the usual endpoints are those for FIPS; only ECR and S3 have others.
+        let has_other_fips = matches!(self, Self::Ecr | Self::S3);
+        let is_fips_by_default = region.starts_with("us-gov-") && !variant.is_dual_stack && !has_other_fips;
         let fips = if variant.is_fips && !is_fips_by_default { "-fips" } else { "" };
+        if self == Self::S3 {
+            let dual_stack = if variant.is_dual_stack { ".dualstack" } else { "" };
+            return format!("s3{fips}{dual_stack}.{region}.{suffix}");
+        }
         let suffix = if variant.is_dual_stack { dual_stack_suffix } else { suffix };
         format!("{}{fips}.{region}.{suffix}", self.prefix(variant.is_dual_stack))
     }
@@ -138,6 +146,10 @@ mod tests {
             (AwsService::Lambda, "us-east-2", true, false, "lambda-fips.us-east-2.amazonaws.com"),
             (AwsService::Lambda, "eu-west-1", false, true, "lambda.eu-west-1.api.aws"),
             (AwsService::Lambda, "cn-north-1", false, false, "lambda.cn-north-1.amazonaws.com.cn"),
+            (AwsService::S3, "eu-central-1", false, false, "s3.eu-central-1.amazonaws.com"),
+            (AwsService::S3, "us-gov-west-1", true, false, "s3-fips.us-gov-west-1.amazonaws.com"),
+            (AwsService::S3, "us-east-1", true, true, "s3-fips.dualstack.us-east-1.amazonaws.com"),
+            (AwsService::S3, "cn-north-1", false, true, "s3.dualstack.cn-north-1.amazonaws.com.cn"),
             (AwsService::Sts, "eu-central-1", false, false, "sts.eu-central-1.amazonaws.com"),
             (AwsService::Sts, "us-east-2", true, false, "sts-fips.us-east-2.amazonaws.com"),
             (AwsService::Sts, "us-gov-east-1", true, false, "sts.us-gov-east-1.amazonaws.com"),

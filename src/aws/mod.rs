@@ -49,7 +49,7 @@ mod sso;
 mod sts;
 
 pub(crate) use endpoint::{AwsService, EndpointVariant};
-pub(crate) use response::AwsResponse;
+pub(crate) use response::{AwsResponse, xml_element};
 pub(crate) use session::{AwsSession, configured_region};
 pub(crate) use sigv4::sign;
 

@@ -19,7 +19,7 @@ pub(crate) struct AwsResponse {
 
 impl AwsResponse {
     /// Tells whether the same request may succeed later: the service is overloaded, or limits the rate of requests.
-    pub(super) fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         self.status.is_server_error() || self.is_throttled()
     }
 
@@ -47,6 +47,13 @@ impl AwsResponse {
         let message = ["message", "Message"].iter().find_map(|key| body.get(key)?.as_str()).unwrap_or_default();
         Some((one_line(code), first_line(message)))
     }
+}
+
+/// Returns the text of the first element of a name that has no attributes.
+pub(crate) fn xml_element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    Some(text.trim())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::http::authority;
 /// All but the unreserved characters of RFC 3986, and the slashes between segments.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
+const PAYLOAD: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
@@ -36,6 +37,12 @@ pub(crate) fn sign(request: &mut Request, service: &str, region: &str, credentia
         value.set_sensitive(true);
         request.headers_mut().insert(SECURITY_TOKEN, value);
     }
+    let payload = hex_sha256(request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default());
+    let is_s3 = service == "s3";
+    // S3 alone wants it, and refuses requests without it.
+    if is_s3 && let Ok(value) = HeaderValue::from_str(&payload) {
+        request.headers_mut().insert(PAYLOAD, value);
+    }
     let mut headers: Vec<(String, String)> = request
         .headers()
         .iter()
@@ -45,11 +52,11 @@ pub(crate) fn sign(request: &mut Request, service: &str, region: &str, credentia
     headers.sort();
     let names = headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
     let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
     // Every service but S3 encodes the path once more than the URL does.
-    let path = utf8_percent_encode(request.url().path(), PATH);
+    let path = request.url().path();
+    let path = if is_s3 { path.to_owned() } else { utf8_percent_encode(path, PATH).to_string() };
     let query = canonical_query(request.url());
-    let canonical = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{}", request.method(), hex_sha256(body));
+    let canonical = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{payload}", request.method());
     let scope = format!("{date}/{region}/{service}/aws4_request");
     let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hex_sha256(canonical.as_bytes()));
     let first = format!("AWS4{}", credentials.secret_access_key.reveal()).into_bytes();

@@ -10,7 +10,9 @@ use url::form_urlencoded::Serializer;
 
 use super::config::expand_home;
 use super::endpoint::EndpointVariant;
-use super::{AwsClient, AwsCredentials, AwsEnvironment, AwsError, AwsResponse, AwsService, first_line, sign};
+use super::{
+    AwsClient, AwsCredentials, AwsEnvironment, AwsError, AwsResponse, AwsService, first_line, sign, xml_element,
+};
 
 /// The name of the sessions that pybundle begins, as CloudTrail shows it.
 const SESSION_NAME: &str = "pybundle";
@@ -97,14 +99,14 @@ fn form(action: &str, role_arn: &str, session_name: Option<&str>) -> Serializer<
 fn parse(response: &AwsResponse, secret: &str) -> Result<AwsCredentials, AwsError> {
     let text = String::from_utf8_lossy(&response.body);
     if !response.status.is_success() {
-        let [code, message] = ["Code", "Message"].map(|name| element(&text, name).unwrap_or_default());
+        let [code, message] = ["Code", "Message"].map(|name| xml_element(&text, name).unwrap_or_default());
         let message = unescape(&format!("{code}: {message}"));
         let message = if secret.is_empty() { message } else { message.replace(secret, "****") };
         return Err(AwsError::Service { service: STS, status: response.status, message: first_line(&message) });
     }
-    let credentials = element(&text, "Credentials").unwrap_or_default();
+    let credentials = xml_element(&text, "Credentials").unwrap_or_default();
     let [key, secret, token] =
-        ["AccessKeyId", "SecretAccessKey", "SessionToken"].map(|name| element(credentials, name));
+        ["AccessKeyId", "SecretAccessKey", "SessionToken"].map(|name| xml_element(credentials, name));
     match (key, secret, token) {
         (Some(key), Some(secret), Some(token)) => Ok(AwsCredentials {
             access_key_id: key.to_owned(),
@@ -113,13 +115,6 @@ fn parse(response: &AwsResponse, secret: &str) -> Result<AwsCredentials, AwsErro
         }),
         _ => Err(AwsError::InvalidResponse(STS)),
     }
-}
-
-/// Returns the text of the first element of a name that has no attributes.
-fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    let (text, _) = rest.split_once(&format!("</{name}>"))?;
-    Some(text.trim())
 }
 
 fn unescape(text: &str) -> String {

@@ -14,7 +14,9 @@ use super::located_project;
 use super::printer::{Printer, TextPage, count};
 use super::progress::ProgressDisplay;
 use super::target_flags::TargetFlags;
-use crate::deploy::{self, DeployMode, DeployedCode, DeploymentOutcome, DeploymentTarget, EndedDeployment};
+use crate::deploy::{
+    self, DeployMode, DeployedCode, DeployedVersion, DeploymentOutcome, DeploymentTarget, EndedDeployment,
+};
 use crate::hints::Hints;
 use crate::options::DeployOptions;
 use crate::pipeline::{self, ProjectCache, Target, TargetBuildOptions};
@@ -160,6 +162,7 @@ impl DeployArguments {
                 alias: deploy.alias,
                 create_alias: self.create_alias,
                 region: deploy.region,
+                s3_bucket: deploy.s3_bucket,
             };
             targets.push(DeployedTarget { name: listed.name, target, to });
         }
@@ -230,7 +233,8 @@ fn ended(deployments: Vec<EndedDeployment>, codes: &[DeployedCode]) -> Vec<(Opti
         let code_sha256 = codes.next().unwrap_or_default();
         let outcome = match outcome {
             DeploymentOutcome::Deployed(now) => {
-                DeployOutcome::Deployed { version: now.version, previous_version: now.previous, code_sha256 }
+                let DeployedVersion { version, previous, sent } = now;
+                DeployOutcome::Deployed { version, previous_version: previous, code_sha256, uploaded_bytes: sent }
             }
             DeploymentOutcome::RolledBack(now) => {
                 DeployOutcome::RolledBack { version: now.version, previous_version: now.previous }

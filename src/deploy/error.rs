@@ -41,6 +41,25 @@ impl LambdaAction {
     }
 }
 
+/// A request to S3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum S3Action {
+    GetObject,
+    PutObject,
+    AbortMultipartUpload,
+}
+
+impl S3Action {
+    /// Returns the action's name in policies.
+    fn name(self) -> &'static str {
+        match self {
+            Self::GetObject => "GetObject",
+            Self::PutObject => "PutObject",
+            Self::AbortMultipartUpload => "AbortMultipartUpload",
+        }
+    }
+}
+
 /// Why a function cannot be deployed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeployError {
@@ -85,6 +104,15 @@ pub(crate) enum DeployError {
     CodeChanged,
     #[error("another process moved the alias to version {0} at the same time")]
     AliasMoved(String),
+    #[error("S3 did not carry out {} in bucket {bucket}", action.name())]
+    Bucket {
+        action: S3Action,
+        bucket: String,
+        #[source]
+        source: Box<AwsError>,
+    },
+    #[error("bucket {bucket} is in {region}, but the function is in {function_region}")]
+    BucketRegion { bucket: String, region: String, function_region: String },
     #[error("the zip has {size} bytes, more than the {limit} that Lambda accepts without S3")]
     NeedsBucket { size: u64, limit: u64 },
     #[error("Lambda does not accept so large a zip without S3")]
@@ -134,6 +162,11 @@ impl DeployError {
     /// Tells whether another update was in progress, or the function or alias had changed: Lambda did nothing.
     pub(super) fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused { status: StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED, .. })
+    }
+
+    /// Tells whether a request to S3 failed.
+    pub(super) fn is_of_bucket(&self) -> bool {
+        matches!(self, Self::Bucket { .. })
     }
 
     pub(super) fn is_not_found(&self) -> bool {
@@ -188,6 +221,13 @@ impl Hints for DeployError {
             Self::StillWaiting { .. } | Self::CodeChanged | Self::AliasMoved(_) => {
                 vec!["run the same command again: it continues where this one ended".to_owned()]
             }
+            Self::Bucket { action, source, .. } => match source.as_ref() {
+                AwsError::Service { status: StatusCode::FORBIDDEN, .. } => {
+                    vec![format!("grant the identity the permission s3:{} for the bucket", action.name())]
+                }
+                _ => Vec::new(),
+            },
+            Self::BucketRegion { function_region, .. } => vec![format!("use a bucket in {function_region}")],
             Self::NeedsBucket { .. } | Self::TooLarge => {
                 vec!["set `s3-bucket` in [tool.pybundle], or --s3-bucket, to a bucket in the function's region".to_owned()]
             }

@@ -23,20 +23,20 @@ use crate::retry::RetryPolicy;
 const LAMBDA: &str = "AWS Lambda";
 
 /// Four more attempts: Lambda allows few changes a second in an account, and targets are deployed in parallel.
-const RETRY: RetryPolicy =
+pub(super) const RETRY: RetryPolicy =
     RetryPolicy { limit: 4, first_pause: Duration::from_millis(400), longest_pause: Duration::from_secs(20) };
 
 /// The limit for an attempt at a request without a large body.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The slowest connection that code is sent over, in bytes a second.
-const SLOWEST_UPLOAD: usize = 128 << 10;
+pub(super) const SLOWEST_UPLOAD: usize = 128 << 10;
 
 /// The most pages of functions that are searched for a misspelled name, of 50 functions each.
 const SEARCHED_PAGES: usize = 20;
 
 /// The unreserved characters of RFC 3986: the colons of an ARN are encoded, as by AWS's SDKs.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A function, or a version of it. What Lambda leaves out is `None`, and unknown values of states are as if they were good.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -105,8 +105,9 @@ impl AliasConfiguration {
 }
 
 /// The code of a function, as it is sent.
-pub(super) enum SentCode<'a> {
-    Zip(&'a [u8]),
+pub(super) enum SentCode {
+    Zip(Vec<u8>),
+    S3 { bucket: String, key: String, version: Option<String> },
 }
 
 /// Where an alias is to point to.
@@ -135,6 +136,10 @@ impl<'a> LambdaApi<'a> {
     pub(super) async fn new(session: &'a AwsSession<'a>) -> Result<Self, DeployError> {
         let endpoint = session.endpoint(AwsService::Lambda).await;
         Ok(Self { session, endpoint: endpoint.map_err(|source| DeployError::Credentials(Arc::new(source)))? })
+    }
+
+    pub(super) fn session(&self) -> &'a AwsSession<'a> {
+        self.session
     }
 
     pub(super) fn region(&self) -> &str {
@@ -194,12 +199,18 @@ impl<'a> LambdaApi<'a> {
     pub(super) async fn update_code(
         &self,
         function: &FunctionName,
-        code: &SentCode<'_>,
+        code: &SentCode,
         architecture: &str,
         revision: Option<&str>,
     ) -> Result<(), DeployError> {
-        let SentCode::Zip(bytes) = code;
-        let mut body = json!({ "Architectures": [architecture], "ZipFile": BASE64_STANDARD.encode(bytes) });
+        let mut body = match code {
+            SentCode::Zip(bytes) => json!({ "ZipFile": BASE64_STANDARD.encode(bytes) }),
+            SentCode::S3 { bucket, key, version: None } => json!({ "S3Bucket": bucket, "S3Key": key }),
+            SentCode::S3 { bucket, key, version } => {
+                json!({ "S3Bucket": bucket, "S3Key": key, "S3ObjectVersion": version })
+            }
+        };
+        body["Architectures"] = json!([architecture]);
         set_revision(&mut body, revision);
         let request = self.request(LambdaAction::UpdateFunctionCode, Method::PUT, function, &["code"]);
         self.send::<Value>(request.with_body(&body)).await.map(|_| ())

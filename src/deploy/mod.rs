@@ -14,17 +14,23 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt as _, stream};
 
 use crate::aws::{AwsEnvironment, AwsError, AwsSession, configured_region};
+use error::LiveCode;
 use lambda_api::{LambdaApi, SentCode};
+use s3_api::S3Api;
 use sequence::{CheckedFunction, Sequence};
+use upload::UploadedCode;
 
 pub(crate) use error::{DeployError, FailedDeployment};
 pub(crate) use names::{AliasName, FunctionName};
 
+mod checkpoints;
 mod error;
 mod lambda_api;
 mod names;
 mod record;
+mod s3_api;
 mod sequence;
+mod upload;
 
 /// How many functions are updated at a time.
 const CONCURRENCY: usize = 8;
@@ -39,6 +45,8 @@ pub(crate) struct DeploymentTarget {
     pub(crate) create_alias: bool,
     /// The region, if it is not that of the environment.
     pub(crate) region: Option<String>,
+    /// The bucket that code goes through.
+    pub(crate) s3_bucket: Option<String>,
 }
 
 impl fmt::Display for DeploymentTarget {
@@ -73,6 +81,8 @@ pub(crate) struct DeployedVersion {
     /// `None` without an alias.
     pub(crate) version: Option<String>,
     pub(crate) previous: Option<String>,
+    /// How many bytes of code were sent.
+    pub(crate) sent: u64,
 }
 
 /// What came of a deployment.
@@ -181,7 +191,7 @@ async fn check<'a>(
     let checked = async {
         let api = sessions.api(target).await?;
         let checked = Sequence { api: &api, target }.check(code).await?;
-        if code.size > code.size_limit {
+        if code.size > code.size_limit && target.s3_bucket.is_none() {
             return Err(DeployError::NeedsBucket { size: code.size, limit: code.size_limit });
         }
         Ok((api, checked))
@@ -195,11 +205,35 @@ async fn update(
     checked: CheckedFunction,
     code: &DeployedCode,
 ) -> Result<DeployedVersion, FailedDeployment> {
-    let path = code.path.clone();
-    let bytes = tokio::fs::read(&path)
-        .await
-        .map_err(|source| FailedDeployment::before_start("deploy to", target, DeployError::Read { path, source }))?;
-    Sequence { api, target }.deploy(checked, code, &SentCode::Zip(&bytes)).await
+    let prepared = prepare(api, target, &checked, code).await;
+    let (code_to_send, sent) = prepared.map_err(|source| {
+        let version = checked.live_version().map(str::to_owned);
+        let live = LiveCode::Unchanged { version };
+        Sequence { api, target }.failed(live, source)
+    })?;
+    let deployed = Sequence { api, target }.deploy(checked, code, &code_to_send).await?;
+    Ok(DeployedVersion { sent, ..deployed })
+}
+
+/// Reads the code or uploads it to S3, unless the function has it, and returns how many bytes are sent.
+async fn prepare(
+    api: &LambdaApi<'_>,
+    target: &DeploymentTarget,
+    checked: &CheckedFunction,
+    code: &DeployedCode,
+) -> Result<(SentCode, u64), DeployError> {
+    if checked.latest_code() == code.code_sha256 {
+        return Ok((SentCode::Zip(Vec::new()), 0));
+    }
+    if let Some(bucket) = &target.s3_bucket {
+        let s3 = S3Api::new(api.session(), bucket).await?;
+        let uploaded = upload::upload(&s3, target.function.short(), code, checked.latest_code()).await?;
+        let UploadedCode { key, version, sent } = uploaded;
+        return Ok((SentCode::S3 { bucket: bucket.clone(), key, version }, sent));
+    }
+    let bytes = tokio::fs::read(&code.path).await;
+    let bytes = bytes.map_err(|source| DeployError::Read { path: code.path.clone(), source })?;
+    Ok((SentCode::Zip(bytes), code.size))
 }
 
 /// The AWS credentials in each region that functions are in.

@@ -47,6 +47,11 @@ impl CheckedFunction {
         }
     }
 
+    /// Returns the digest of the code in `$LATEST`.
+    pub(super) fn latest_code(&self) -> &str {
+        &self.latest.code_sha256
+    }
+
     /// Returns the version that the alias points to.
     pub(super) fn live_version(&self) -> Option<&str> {
         Some(&self.alias.as_ref()?.before.as_ref()?.function_version)
@@ -121,14 +126,14 @@ impl Sequence<'_> {
         &self,
         checked: CheckedFunction,
         code: &DeployedCode,
-        sent: &SentCode<'_>,
+        sent: &SentCode,
     ) -> Result<DeployedVersion, FailedDeployment> {
         let previous = checked.live_version().map(str::to_owned);
         let unchanged = LiveCode::Unchanged { version: previous.clone() };
         let Some(alias) = &checked.alias else {
             // Lambda's callers get the new code as soon as it is updated, so a lost answer leaves open which one is live.
             self.update_code(checked.latest, code, sent).await.map_err(|(live, source)| self.failed(live, source))?;
-            return Ok(DeployedVersion { version: None, previous: None });
+            return Ok(DeployedVersion { version: None, previous: None, sent: 0 });
         };
         let published = async {
             let latest = self.update_code(checked.latest, code, sent).await.map_err(|(_, source)| source)?;
@@ -136,7 +141,7 @@ impl Sequence<'_> {
         };
         let version = published.await.map_err(|source| self.failed(unchanged, source))?;
         self.point(alias.before.as_ref(), &version).await.map_err(|(live, source)| self.failed(live, source))?;
-        Ok(DeployedVersion { version: Some(version), previous })
+        Ok(DeployedVersion { version: Some(version), previous, sent: 0 })
     }
 
     /// Moves the alias to the version that it pointed to before.
@@ -162,7 +167,7 @@ impl Sequence<'_> {
         };
         let moved = self.point(Some(&before), &record.from).await;
         moved.map_err(|(live, source)| FailedDeployment { verb: "roll back", ..self.failed(live, source) })?;
-        Ok(DeployedVersion { version: Some(record.from), previous: Some(current) })
+        Ok(DeployedVersion { version: Some(record.from), previous: Some(current), sent: 0 })
     }
 
     pub(super) fn failed(&self, live: LiveCode, source: DeployError) -> FailedDeployment {
@@ -175,7 +180,7 @@ impl Sequence<'_> {
         &self,
         before: FunctionConfiguration,
         code: &DeployedCode,
-        sent: &SentCode<'_>,
+        sent: &SentCode,
     ) -> Result<FunctionConfiguration, (LiveCode, DeployError)> {
         let earlier = before.code_sha256;
         let (unchanged, unknown) = (LiveCode::Unchanged { version: None }, LiveCode::Unknown);

@@ -25,11 +25,17 @@ pub(crate) struct DeployOptions {
     /// Deploy to this AWS region [default: the ARN's, AWS_REGION or the profile's]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
+    /// Send zips through this S3 bucket [default: none, for zips up to 50 MiB]
+    ///
+    /// The bucket must be in the function's region. A zip that is there already is not sent again, and of one that begins like
+    /// the deployed one only the rest is sent.
+    #[arg(long, value_name = "BUCKET")]
+    pub(crate) s3_bucket: Option<String>,
 }
 
 impl DeployOptions {
     pub(super) fn settings(self) -> DeploySettings {
-        let Self { function, alias, region } = self;
-        DeploySettings { function, alias, region }
+        let Self { function, alias, region, s3_bucket } = self;
+        DeploySettings { function, alias, region, s3_bucket }
     }
 }

@@ -45,6 +45,8 @@ pub(crate) enum DeployOutcome {
         previous_version: Option<String>,
         /// The digest of the code, as Lambda states it.
         code_sha256: String,
+        /// How many bytes of the zip were sent.
+        uploaded_bytes: u64,
     },
     /// The alias points to the version that it pointed to before the last deployment.
     RolledBack {

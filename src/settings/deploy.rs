@@ -8,4 +8,5 @@ pub(crate) struct DeploySettings {
     pub(crate) function: Option<FunctionName>,
     pub(crate) alias: Option<AliasName>,
     pub(crate) region: Option<String>,
+    pub(crate) s3_bucket: Option<String>,
 }

@@ -10,11 +10,13 @@ use std::thread;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::bucket::{self, Bucket};
 use crate::lambda::{Function, carry_out};
 use crate::signature::Identity;
 use crate::wire::Message;
 
 pub const REGION: &str = "eu-west-1";
+pub const BUCKET: &str = "artifacts";
 pub const ACCESS_KEY: &str = "AKIDEXAMPLE";
 pub const SECRET_KEY: &str = "s3cret/key+EXAMPLE";
 pub const SESSION_TOKEN: &str = "s3ssion/token+=";
@@ -57,6 +59,7 @@ struct State {
     interference: Vec<Interference>,
     /// Requests that AWS would not have accepted.
     rejected: Vec<String>,
+    bucket: Bucket,
 }
 
 /// AWS, until the test ends.
@@ -116,6 +119,11 @@ impl Cloud {
         self.state.lock().unwrap().interference.push((before, change));
     }
 
+    /// Looks at the bucket, or changes it.
+    pub fn bucket<T>(&self, act: impl FnOnce(&mut Bucket) -> T) -> T {
+        act(&mut self.state.lock().unwrap().bucket)
+    }
+
     /// Returns the actions that were requested, in order.
     pub fn requests(&self) -> Vec<String> {
         self.state.lock().unwrap().requests.clone()
@@ -160,6 +168,8 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
         };
         let answer = refusal.unwrap_or_else(|| answer(&mut state, action, &request));
         drop(state);
+        let body = if request.method() == "HEAD" { Vec::new() } else { answer.body.clone() };
+        let answer = answer.with_body(body);
         match fault {
             Some(Fault::Lost) => return stream.shutdown(Shutdown::Both),
             Some(Fault::LostInError) => error(503, "ServiceException", "Lost").write(&mut stream)?,
@@ -184,6 +194,9 @@ fn error(status: u16, code: &str, message: &str) -> Message {
 
 /// Returns the action that a request is for.
 fn action(request: &Message) -> &'static str {
+    if !request.path().starts_with("/2015-") {
+        return bucket::action(request);
+    }
     let parts: Vec<&str> = request.path().trim_start_matches("/2015-03-31/functions").split('/').collect();
     match (request.method(), &parts[..]) {
         ("GET", [""]) => "ListFunctions",
@@ -199,16 +212,24 @@ fn action(request: &Message) -> &'static str {
 }
 
 fn answer(state: &mut State, action: &str, request: &Message) -> Message {
+    let is_s3 = !request.path().starts_with("/2015-");
     let identity = Identity {
         access_key: ACCESS_KEY,
         secret_key: SECRET_KEY,
         session_token: SESSION_TOKEN,
         region: REGION,
-        service: "lambda",
+        service: if is_s3 { "s3" } else { "lambda" },
     };
     if let Err(reason) = identity.verify(request, Timestamp::now()) {
         state.rejected.push(format!("{action}: {reason}"));
         return error(403, "InvalidSignatureException", "The request signature does not match");
+    }
+    if is_s3 {
+        return match request.path().split('/').nth(1) {
+            _ if state.denied.contains(action) => bucket::error(403, "AccessDenied"),
+            Some(BUCKET) => state.bucket.answer(action, request),
+            _ => bucket::error(301, "PermanentRedirect").with("x-amz-bucket-region", "eu-north-1"),
+        };
     }
     if state.denied.contains(action) {
         let message = format!("User is not authorized to perform: lambda:{action}");
@@ -219,7 +240,7 @@ fn answer(state: &mut State, action: &str, request: &Message) -> Message {
         change(state.functions.get_mut("shop").unwrap());
     }
     let revision = state.revision();
-    match carry_out(&mut state.functions, revision, action, request) {
+    match carry_out((&mut state.functions, &state.bucket), revision, action, request) {
         Ok((status, body)) => {
             Message::answer(status).with("Content-Type", "application/json").with_body(body.to_string())
         }

@@ -41,7 +41,7 @@ fn project(has_alias: bool) -> (TestProject, usize) {
 }
 
 /// Runs something for each number, several at a time: they wait for pauses between attempts.
-fn each(numbers: impl IntoIterator<Item = usize>, act: impl Fn(usize) + Sync) {
+pub(crate) fn each(numbers: impl IntoIterator<Item = usize>, act: impl Fn(usize) + Sync) {
     let numbers: Vec<usize> = numbers.into_iter().collect();
     for numbers in numbers.chunks(8) {
         thread::scope(|scope| numbers.iter().for_each(|number| drop(scope.spawn(|| act(*number)))));

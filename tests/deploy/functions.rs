@@ -15,12 +15,13 @@ fn a_version_is_published_and_the_alias_is_moved_last() {
     let (cloud, project) = (Cloud::start(), example());
     let first = run(&project, &cloud, &["deploy"]);
     assert_eq!((first.status, cloud.rejected()), (Some(0), Vec::new()), "{first:?}");
-    let zip = code_sha256(&fs::read(project.0.path().join("dist/api.zip")).unwrap());
+    let zip = fs::read(project.0.path().join("dist/api.zip")).unwrap();
+    let (size, zip) = (zip.len(), code_sha256(&zip));
     assert_eq!(
         first.target(),
         json!({
             "name": "api", "function": "shop", "alias": "live", "region": REGION, "status": "deployed", "version": "2",
-            "previous_version": "1", "code_sha256": zip,
+            "previous_version": "1", "code_sha256": zip, "uploaded_bytes": size,
         })
     );
     let function = cloud.function("shop");

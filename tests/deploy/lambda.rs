@@ -7,6 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::bucket::Bucket;
 use crate::wire::Message;
 
 /// How many questions for the state are answered with `InProgress` after an update.
@@ -196,7 +197,7 @@ fn stale(body: &Value, revision: &str) -> Result<(), (u16, &'static str, String)
 
 /// Carries out a request. What changes gets the revision.
 pub fn carry_out(
-    functions: &mut BTreeMap<String, Function>,
+    (functions, bucket): (&mut BTreeMap<String, Function>, &Bucket),
     revision: String,
     action: &str,
     request: &Message,
@@ -221,8 +222,11 @@ pub fn carry_out(
                 return Err(in_progress);
             }
             stale(&body, &function.latest.revision)?;
-            let zip = BASE64_STANDARD.decode(body["ZipFile"].as_str().unwrap_or_default());
-            let zip = zip.ok().filter(|zip| zip.starts_with(b"PK")).ok_or_else(|| invalid("Could not unzip"))?;
+            let zip = match body["S3Key"].as_str() {
+                Some(key) => bucket.version(key, body["S3ObjectVersion"].as_str()).map(<[u8]>::to_vec),
+                None => BASE64_STANDARD.decode(body["ZipFile"].as_str().unwrap_or_default()).ok(),
+            };
+            let zip = zip.filter(|zip| zip.starts_with(b"PK")).ok_or_else(|| invalid("Could not unzip"))?;
             if function.is_storage_full {
                 return Err((400, "CodeStorageExceededException", "Code storage limit exceeded.".to_owned()));
             }

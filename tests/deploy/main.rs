@@ -1,6 +1,8 @@
 //! `pybundle deploy`, against a strict emulation of Lambda's API, and against moto.
 #![cfg(unix)]
 
+mod bucket;
+mod buckets;
 mod cloud;
 mod credentials;
 mod faults;

@@ -1,14 +1,16 @@
 //! The same against moto, which others wrote: requests and answers are understood by both.
 
+use std::fs;
 use std::process::Command;
 
 use crate::moto::{Moto, program};
+use crate::support::artifact::sha256;
 use crate::support::command::succeed;
 use crate::{command, edit, ended, example};
 
 /// Creates the function, or shows it.
 const CLIENT: &str = r#"
-import boto3, io, sys, zipfile
+import boto3, hashlib, io, sys, zipfile
 client = lambda name: boto3.client(name, endpoint_url=sys.argv[1], region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
 functions = client("lambda")
 if sys.argv[2] == "create":
@@ -19,6 +21,12 @@ if sys.argv[2] == "create":
     functions.create_function(FunctionName="shop", Runtime="python3.12", Role=role, Handler="app.handler",
                               Code={"ZipFile": code.getvalue()}, Publish=True)
     functions.create_alias(FunctionName="shop", Name="live", FunctionVersion="1")
+    client("s3").create_bucket(Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+elif sys.argv[2] == "objects":
+    s3 = client("s3")
+    for each in s3.list_objects_v2(Bucket="artifacts")["Contents"]:
+        body = s3.get_object(Bucket="artifacts", Key=each["Key"])["Body"].read()
+        print(each["Key"], hashlib.sha256(body).hexdigest(), len(body))
 else:
     alias = functions.get_alias(FunctionName="shop", Name="live")
     live = functions.get_function(FunctionName="shop", Qualifier=alias["FunctionVersion"])["Configuration"]
@@ -48,4 +56,22 @@ fn moto_has_the_code_behind_the_alias() {
     assert_eq!(run(&["deploy"])["version"], "3");
     assert_eq!(run(&["deploy", "--rollback"])["version"], "2");
     assert_eq!(boto3(&moto, "show"), format!("2 [pybundle: 3 -> 2] {code}"));
+}
+
+#[test]
+fn the_objects_of_moto_are_the_zips() {
+    let (moto, project) = (Moto::start(), crate::buckets::example(17 << 20));
+    boto3(&moto, "create");
+    let mut sent = Vec::new();
+    for edit_number in 0..2 {
+        let deployed = ended(command(&project, &moto.url, &["deploy"]).arg("--json"));
+        assert_eq!(deployed.status, Some(0), "{deployed:?}");
+        sent.push(deployed.target()["uploaded_bytes"].as_u64().unwrap());
+        let zip = fs::read(project.0.path().join("dist/api.zip")).unwrap();
+        let digest = sha256(&zip);
+        let expected = format!("shop/{digest}.zip {digest} {}", zip.len());
+        assert!(boto3(&moto, "objects").lines().any(|line| line == expected), "{expected}");
+        edit(&project, &format!("VERSION = {edit_number}"));
+    }
+    assert!(sent[0] > 17 << 20 && sent[1] < 100 << 10, "{sent:?}");
 }

@@ -175,7 +175,9 @@ fn build(
     let finished = write::write(&package, &plan.project_names(), &earlier, &outputs, reporter)?;
     let size = finished.iter().map(|(_, finished)| finished.size).sum();
     budget::check(common.audit.max_size.as_ref(), size, &distributions)?;
-    write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
+    if settings.deploy.s3_bucket.is_none() {
+        write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
+    }
     let documents = documents::beside_zip(settings, &plan, &distributions, &finished, &outputs)?;
     let artifacts = write::persist(finished, &package, &settings.documents, cache, reporter)?;
     let sources = BuildSources::of(
