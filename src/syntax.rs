@@ -39,6 +39,8 @@ pub struct PythonSyntaxError {
     pub column: usize,
     /// The parser's message.
     pub reason: String,
+    /// Whether another version of Python accepts the source.
+    pub is_of_version: bool,
 }
 
 impl PythonSyntaxError {
@@ -47,7 +49,7 @@ impl PythonSyntaxError {
         let before = source.get(..range.start().to_usize()).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = before[line_start..].chars().count() + 1;
-        Self { line: before.matches('\n').count() + 1, column, reason }
+        Self { line: before.matches('\n').count() + 1, column, reason, is_of_version: false }
     }
 }
 
@@ -65,7 +67,12 @@ pub fn parse<T>(
     let source = decode(source)?;
     if let Some(excess) = ExcessiveNesting::find(&source) {
         return match excess.message() {
-            Some(reason) => Err(PythonSyntaxError { line: ExcessiveNesting::line(&source), column: 1, reason }),
+            Some(reason) => Err(PythonSyntaxError {
+                line: ExcessiveNesting::line(&source),
+                column: 1,
+                reason,
+                is_of_version: false,
+            }),
             None => Ok(None),
         };
     }
@@ -95,12 +102,14 @@ pub fn parse<T>(
 
 /// Returns the first syntax error of a module, or else the first use of syntax that the Python version does not support.
 fn syntax_error(source: &str, parsed: &Parsed<ast::Mod>) -> Option<PythonSyntaxError> {
-    let (range, reason) = match (parsed.errors(), parsed.unsupported_syntax_errors()) {
-        ([error, ..], _) => (error.location, error.error.to_string()),
-        ([], [error, ..]) => (error.range, error.to_string()),
-        ([], []) => return None,
-    };
-    Some(PythonSyntaxError::at(source, range, reason))
+    match (parsed.errors(), parsed.unsupported_syntax_errors()) {
+        ([error, ..], _) => Some(PythonSyntaxError::at(source, error.location, error.error.to_string())),
+        ([], [error, ..]) => Some(PythonSyntaxError {
+            is_of_version: true,
+            ..PythonSyntaxError::at(source, error.range, error.to_string())
+        }),
+        ([], []) => None,
+    }
 }
 
 /// Measures how deeply statements and expressions are nested.
@@ -156,6 +165,7 @@ fn decode(source: &[u8]) -> Result<std::borrow::Cow<'_, str>, PythonSyntaxError>
         line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
         column: String::from_utf8_lossy(&before[line_start..]).chars().count() + 1,
         reason: "byte that is not UTF-8, without an encoding declaration".to_owned(),
+        is_of_version: false,
     })
 }
 

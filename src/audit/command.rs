@@ -2,9 +2,10 @@
 //! and by the servers that take an application as `MODULE:ATTRIBUTE`.
 
 mod application;
+pub(crate) mod code;
 mod finding;
 mod reader;
-mod servers;
+pub(crate) mod servers;
 mod shell;
 
 pub(crate) use application::{ApplicationAttribute, ModuleLocation};

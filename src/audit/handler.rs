@@ -28,6 +28,9 @@ const READ_LIMIT: u64 = 4 << 20;
 /// The Jaro–Winkler similarity from which on a name counts as a misspelling of another.
 const SIMILARITY: f64 = 0.8;
 
+/// The names that most handlers have.
+const CONVENTIONAL: [&str; 2] = ["handler", "lambda_handler"];
+
 /// How many similar handlers an error suggests.
 const SUGGESTIONS: usize = 3;
 
@@ -193,6 +196,8 @@ pub(crate) enum HandlerError {
         path: String,
         /// With an article.
         kind: &'static str,
+        /// Whether the handler's module imports it.
+        is_imported: bool,
         /// Similar handlers, the likeliest first.
         similar: Vec<String>,
     },
@@ -209,6 +214,8 @@ pub(crate) enum HandlerError {
         /// In characters, from 1.
         column: usize,
         reason: String,
+        /// Whether another version of Python accepts the module.
+        is_of_version: bool,
     },
     #[error("cannot read {path}, the module of the handler `{handler}`")]
     Read { handler: Handler, path: String, source: io::Error },
@@ -231,6 +238,9 @@ impl Hints for HandlerError {
             Self::NoModule { .. } | Self::NamespacePackage { .. } => {
                 vec!["use `module.function`, with the dotted name of the module from the artifact's root".to_owned()]
             }
+            Self::NoCallable { is_imported: true, .. } => {
+                vec!["name a function of the application with --handler".to_owned()]
+            }
             Self::NoFunction { handler, path, .. } | Self::NoCallable { handler, path, .. } => vec![format!(
                 "define `def {}(event, context)` in {path}, or name a function with --handler",
                 handler.function()
@@ -242,7 +252,10 @@ impl Hints for HandlerError {
                 vec![format!("use a function that calls `asyncio.run({function}(event, context))`")]
             }
             Self::Parameters { function, .. } => vec![format!("define it as `def {function}(event, context)`")],
-            Self::Syntax { .. } => vec!["fix the module, or choose another version with --runtime".to_owned()],
+            Self::Syntax { is_of_version: true, .. } => {
+                vec!["fix the module, or choose another version with --runtime".to_owned()]
+            }
+            Self::Syntax { path, .. } => vec![format!("fix {path}")],
             Self::HiddenModule { hidden, .. } => hidden.hints(),
             Self::Read { .. } => Vec::new(),
         }
@@ -298,7 +311,7 @@ fn similar_handlers(
                     continue;
                 }
                 let name_similarity = similarity(name, handler.function());
-                let is_near = (module == wanted && name_similarity >= SIMILARITY)
+                let is_near = (module == wanted && (name_similarity >= SIMILARITY || CONVENTIONAL.contains(&name)))
                     || (name == handler.function())
                     || (module_similarity >= SIMILARITY && name_similarity >= SIMILARITY);
                 if is_near {

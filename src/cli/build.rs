@@ -15,7 +15,9 @@ use super::progress::ProgressDisplay;
 use super::target_flags::TargetFlags;
 use super::{image, located_project, plan};
 use crate::git::GitChanges;
-use crate::options::{CommonOptions, ConfigurationError, Invocation, ProjectConfiguration, TargetKind, TargetOptions};
+use crate::options::{
+    CommonOptions, ConfigurationError, Invocation, ProjectConfiguration, TargetKind, TargetOptions, positive_number,
+};
 use crate::pipeline::{self, BuildError, ProjectCache, Target, TargetBuildOptions, TargetResult};
 use crate::project::script;
 use crate::report::{
@@ -54,7 +56,7 @@ pub(crate) struct BuildArguments {
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", requires = "list", hide_short_help = true)]
     format: ListFormat,
     /// Build at most this many targets at a time [default: one for each processor]
-    #[arg(short, long, value_name = "COUNT", hide_short_help = true)]
+    #[arg(short, long, value_name = "COUNT", hide_short_help = true, value_parser = positive_number)]
     jobs: Option<NonZeroUsize>,
     /// Build also targets of which nothing changed
     ///

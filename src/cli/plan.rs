@@ -12,7 +12,7 @@ use super::progress::ProgressReporter;
 use super::{build, contents, image};
 use crate::options::{ImageOptions, LambdaOptions, ProjectConfiguration, TargetKind};
 use crate::pipeline::{self, ProjectCache};
-use crate::report::PlanReport;
+use crate::report::{ErrorReport, PlanReport};
 use crate::settings::{LambdaSettings, binary_size};
 
 /// Arguments of `pybundle plan`.
@@ -80,17 +80,25 @@ pub(crate) fn show(
     printer.result(&report, |page| planned(&report, view, page))
 }
 
-/// Returns the plans of the named target, or of all targets, or of a function, as [`run`] prints them: one for each platform,
-/// with the name of its target or else of the project.
+/// Targets as [`run`] plans them.
+#[derive(Default)]
+pub(crate) struct PlannedTargets {
+    /// A plan for each platform, with the name of its target or else of the project.
+    pub(crate) plans: Vec<(String, PlanReport)>,
+    /// The targets that cannot be planned, and why.
+    pub(crate) failed: Vec<(String, ErrorReport)>,
+}
+
+/// Returns the plans of the named target, or of all targets, or of a function.
 ///
 /// # Errors
-/// As [`run`]; a target that cannot be planned fails all.
+/// As [`run`], if nothing can be planned.
 pub(crate) fn plans(
     project: ProjectArguments,
     options: LambdaOptions,
     global: &GlobalArguments,
     printer: &Printer,
-) -> Result<Vec<(String, PlanReport)>, CliError> {
+) -> Result<PlannedTargets, CliError> {
     let projects = ProjectCache::default();
     let package = options.common.selection.package.clone();
     let project = project.locate(package.as_ref(), &projects)?;
@@ -105,25 +113,37 @@ pub(crate) fn plans(
     let reporter = ProgressReporter::new(printer);
     if targets.is_empty() {
         let report = pipeline::plan_lambda(&project.settings(&options, global, &projects)?.0, &projects, &reporter)?;
-        return Ok(vec![(report.project.clone(), report)]);
+        return Ok(PlannedTargets { plans: vec![(report.project.clone(), report)], failed: Vec::new() });
     }
-    let mut plans = Vec::new();
+    let mut planned = PlannedTargets::default();
+    let mut first_error = None;
     for (name, kind) in targets {
         let project = ProjectArguments { target: Some(name.clone()), project: project.project.clone() };
-        match kind {
-            TargetKind::Lambda => {
-                let settings = project.settings(&options, global, &projects)?.0;
-                plans.push((name, pipeline::plan_lambda(&settings, &projects, &reporter)?));
+        let plans = || -> Result<Vec<PlanReport>, CliError> {
+            match kind {
+                TargetKind::Lambda => {
+                    let settings = project.settings(&options, global, &projects)?.0;
+                    Ok(vec![pipeline::plan_lambda(&settings, &projects, &reporter)?])
+                }
+                TargetKind::Image => {
+                    let options = ImageOptions { common: options.common.clone(), ..ImageOptions::default() };
+                    let settings = project.settings(&options, global, &projects)?.0;
+                    Ok(pipeline::plan_image(&settings, &projects, &reporter)?.platforms)
+                }
             }
-            TargetKind::Image => {
-                let options = ImageOptions { common: options.common.clone(), ..ImageOptions::default() };
-                let settings = project.settings(&options, global, &projects)?.0;
-                let report = pipeline::plan_image(&settings, &projects, &reporter)?;
-                plans.extend(report.platforms.into_iter().map(|platform| (name.clone(), platform)));
+        };
+        match plans() {
+            Ok(plans) => planned.plans.extend(plans.into_iter().map(|plan| (name.clone(), plan))),
+            Err(error) => {
+                planned.failed.push((name, error.report()));
+                first_error.get_or_insert(error);
             }
         }
     }
-    Ok(plans)
+    match first_error {
+        Some(error) if planned.plans.is_empty() => Err(error),
+        _ => Ok(planned),
+    }
 }
 
 /// Adds the plan of a function.

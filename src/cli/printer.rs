@@ -112,16 +112,19 @@ impl TextPage {
     }
 
     /// Adds rows with aligned columns: those in `right` to the right, the others to the left. Where the page is too narrow,
-    /// the widest columns are cut.
+    /// the widest of the others are cut, and at last the first, which names what the row is about. Numbers are not cut.
     pub(crate) fn table<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
         let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| one_line(cell))).collect();
         let rows = &rows[..];
         let mut widths: [usize; N] = std::array::from_fn(|column| column_width(rows, column));
         let room = self.width.unwrap_or(usize::MAX);
         while widths.iter().sum::<usize>() + 2 * (N - 1) > room
-            && let Some(widest) = widths.iter_mut().max_by_key(|width| **width).filter(|width| **width > NARROWEST)
+            && let Some(cut) = (1..N)
+                .filter(|column| !right.contains(column) && widths[*column] > NARROWEST)
+                .max_by_key(|column| widths[*column])
+                .or_else(|| (widths[0] > NARROWEST && !right.contains(&0)).then_some(0))
         {
-            *widest -= 1;
+            widths[cut] -= 1;
         }
         for row in rows {
             let cells = row.iter().enumerate().map(|(column, cell)| {
@@ -477,15 +480,20 @@ mod tests {
     #[test]
     fn a_table_fits_into_the_width_of_a_page() {
         let rows = [["api", "dist/background-worker.zip"]].map(|row| row.map(str::to_owned));
-        for (width, expected) in [
-            (None, "api  dist/background-worker.zip\n"),
-            (Some(31), "api  dist/background-worker.zip\n"),
-            (Some(20), "api  dist/ba…ker.zip\n"),
-            (Some(5), "api  di…ip\n"),
-        ] {
+        // Names are cut after what describes them, and numbers never.
+        let sized = [["background", "155.7 KiB", "dist/background-worker.zip"]].map(|row| row.map(str::to_owned));
+        let page = |width: Option<usize>, fill: &dyn Fn(&mut TextPage)| {
             let mut page = TextPage::new(width);
-            page.table(&rows, &[]);
-            assert_eq!(page.text, expected, "{width:?}");
+            fill(&mut page);
+            page.text
+        };
+        for (width, expected, expected_sized) in [
+            (Some(31), "api  dist/background-worker.zip\n", "background  155.7 KiB  dis….zip\n"),
+            (Some(20), "api  dist/ba…ker.zip\n", "ba…nd  155.7 KiB  di…ip\n"),
+            (Some(5), "api  di…ip\n", "ba…nd  155.7 KiB  di…ip\n"),
+        ] {
+            assert_eq!(page(width, &|page| page.table(&rows, &[])), expected, "{width:?}");
+            assert_eq!(page(width, &|page| page.table(&sized, &[1])), expected_sized, "{width:?}");
         }
     }
 }

@@ -7,12 +7,15 @@ use clap::Args;
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::dependency_tree::{DependencyTree, DistributionOrder, dependent};
 use super::error::CliError;
-use super::plan::plans;
+use super::plan::{PlannedTargets, plans};
 use super::printer::{Printer, TextPage};
 use crate::hints::{Hints, did_you_mean, nearest};
 use crate::name::DistributionName;
 use crate::options::LambdaOptions;
-use crate::report::{DistributionReport, FORMAT_VERSION, PlanReport, RequirementReport, WhyReport, WhyTargetReport};
+use crate::report::{
+    DistributionReport, FORMAT_VERSION, PlanReport, RequirementReport, UnplannedTargetReport, WhyReport,
+    WhyTargetReport,
+};
 
 /// Arguments of `pybundle why`.
 #[derive(Debug, Args)]
@@ -118,10 +121,14 @@ impl NotSelected {
 /// Prints every path from the distribution to what the project requires, for the named target or for all targets.
 ///
 /// # Errors
-/// A target cannot be planned, or no target has the distribution.
+/// No target can be planned, or none of those that can has the distribution.
 pub(crate) fn run(arguments: WhyArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let WhyArguments { name, project, options } = arguments;
-    let plans = plans(project, options, global, printer)?;
+    let PlannedTargets { plans, failed } = plans(project, options, global, printer)?;
+    for (target, error) in &failed {
+        let reason = [&[error.message.clone()], &error.causes[..]].concat().join(": ");
+        printer.warning(&format!("{target}: "), &format!("not considered: {reason}"));
+    }
     let mut targets: Vec<WhyTargetReport> = Vec::new();
     for (target, plan) in &plans {
         let tree = DependencyTree::new(plan, DistributionOrder::Name);
@@ -141,13 +148,14 @@ pub(crate) fn run(arguments: WhyArguments, global: &GlobalArguments, printer: &P
     if targets.is_empty() {
         return Err(NotSelected::new(name, &plans).into());
     }
-    let report = WhyReport { format: FORMAT_VERSION, name: name.to_string(), targets };
+    let failed = failed.into_iter().map(|(target, error)| UnplannedTargetReport { target, error }).collect();
+    let report = WhyReport { format: FORMAT_VERSION, name: name.to_string(), targets, failed };
     printer.result(&report, |page| {
         for (at, why) in report.targets.iter().enumerate() {
             if at > 0 {
                 page.line("");
             }
-            if plans.len() > 1 {
+            if plans.len() > 1 || !report.failed.is_empty() {
                 page.heading(&why.targets.join(", "));
             }
             show(&plans, why, name.as_str(), page);

@@ -28,10 +28,11 @@ pub(crate) fn note_plain_proxy() {
     HAS_PLAIN_PROXY.store(true, Ordering::Relaxed);
 }
 
-/// Tells whether a status is probably the proxy's own: 502 and 504 are those of a gateway that cannot reach the server. Only
-/// for plain HTTP does a proxy answer in the server's place.
+/// Tells whether a status is probably the proxy's own: 502, 503 and 504 are those of a gateway that cannot reach the server, or
+/// does not want to. Only for plain HTTP does a proxy answer in the server's place.
 pub(crate) fn is_of_proxy(url: &Url, status: StatusCode) -> bool {
-    let is_of_gateway = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT);
+    let is_of_gateway =
+        matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
     is_of_gateway && url.scheme() == "http" && HAS_PLAIN_PROXY.load(Ordering::Relaxed) && !is_direct(url)
 }
 

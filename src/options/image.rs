@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::apt_source::{AptSourceOptions, InvalidAptSource};
 use super::image_python::ImagePython;
 use super::texts::OneOrMany;
-use super::values::{CommandArguments, CompressionMethod, ImageOutput, ImagePlatform, NameValue, profile, table};
+use super::values::{
+    CommandArguments, CompressionMethod, ImageOutput, ImagePlatform, NameValue, positive_number, profile, table,
+};
 use super::{
     CommonOptions, DocumentOptions, InvalidOption, Invocation, RegistryAccessOptions, TargetKind, TargetOptions,
     rebase_output, rebase_profile, texts,
@@ -178,7 +180,8 @@ pub(crate) struct ContainerOptions {
     pub(crate) volume: Vec<VolumePath>,
     /// Set the command that checks whether a container is healthy
     ///
-    /// COMMAND is a command line for the shell of the image, or a JSON array; `none` removes the base's.
+    /// COMMAND is a command line for the shell of the image, or a JSON array of an executable and its arguments, also after
+    /// `CMD` as in a Dockerfile; `none` removes the base's.
     #[arg(long, value_name = "COMMAND", hide_short_help = true)]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
@@ -230,7 +233,7 @@ pub(crate) struct OutputOptions {
     #[arg(long, value_enum, value_name = "METHOD", hide_short_help = true)]
     pub(crate) compression: Option<CompressionMethod>,
     /// Limit the number of layers on top of the base [default: 24]
-    #[arg(long, value_name = "COUNT", hide_short_help = true)]
+    #[arg(long, value_name = "COUNT", hide_short_help = true, value_parser = positive_number)]
     pub(crate) max_layers: Option<NonZeroUsize>,
     /// Write the image even if it exceeds the size limit of its target
     #[arg(long, hide_short_help = true)]

@@ -41,7 +41,7 @@ pub(crate) use lambda::LambdaOptions;
 pub(crate) use precedence::{OptionValues, SourcedValue, ValueSource};
 pub(crate) use schema::{defaults, schema};
 pub(crate) use selection::{RequirementsOptions, SelectionOptions};
-pub(crate) use values::{ImagePlatform, python_version};
+pub(crate) use values::{ImagePlatform, positive_number, python_version};
 
 use self::values::CommandArguments;
 use crate::index::InvalidIndexUrl;

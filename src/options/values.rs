@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use clap::ValueEnum;
@@ -199,6 +200,14 @@ impl fmt::Display for ImageOutput {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
     }
+}
+
+/// Parses a number of things.
+///
+/// # Errors
+/// It is not a number, or it is zero.
+pub(crate) fn positive_number(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "expected a number of at least 1")
 }
 
 /// Parses a version of Python, also as the name of the Lambda runtime that has it.

@@ -52,7 +52,7 @@ pub enum RequestError {
         source: reqwest::Error,
     },
     /// The proxy did not establish a connection to the server.
-    #[error("the proxy refused to connect to {host}")]
+    #[error("{} to connect to {host}", if is_without_proxy(source) { "cannot reach the proxy" } else { "the proxy refused" })]
     Proxy {
         /// The server.
         host: String,
@@ -346,6 +346,9 @@ impl Hints for RequestError {
             Self::Transport { host, .. } => vec![format!(
                 "check the connection and, behind a proxy, HTTPS_PROXY; if {host} uses plain HTTP, add --insecure-registry {host}"
             )],
+            Self::Proxy { host, source } if is_without_proxy(source) => vec![format!(
+                "check the address of the proxy in HTTPS_PROXY, or add {host} to NO_PROXY to connect without it"
+            )],
             Self::Proxy { host, source } if !is_proxy_login(source) => vec![format!(
                 "check that the proxy of HTTPS_PROXY reaches {host}, or add {host} to NO_PROXY to connect without it"
             )],
@@ -402,6 +405,11 @@ pub(super) fn is_about_certificates(error: &reqwest::Error) -> bool {
 /// Returns whether a proxy refused to establish a tunnel: hyper-util has no public type for it.
 pub(super) fn is_about_proxy(error: &reqwest::Error) -> bool {
     has_cause(error, "tunnel error: ")
+}
+
+/// Returns whether the proxy itself cannot be reached.
+fn is_without_proxy(error: &reqwest::Error) -> bool {
+    has_cause(error, "tunnel error: failed to create underlying connection")
 }
 
 /// Returns whether a proxy requires a login for a tunnel.

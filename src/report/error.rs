@@ -10,12 +10,15 @@ use crate::hints::Hints;
 use crate::redact;
 
 /// Causes that say nothing: reqwest and hyper name the stages of a request in a chain of errors around the one that failed.
-const STAGES_OF_REQUESTS: [&str; 5] = [
+const STAGES_OF_REQUESTS: [&str; 8] = [
     "error sending request",
     "client error (Connect)",
     "client error (SendRequest)",
     "dns error",
     "error resolving DNS",
+    "tcp connect error",
+    "tunnel error: failed to create underlying connection",
+    "tunnel error: unsuccessful",
 ];
 
 /// Why something failed.

@@ -35,7 +35,7 @@ pub(crate) use init::{InitFileReport, InitFoundReport, InitProjectReport, InitRe
 pub use progress::{Phase, Reporter, RunningPhase, RunningTask, Silent, Task, TaskKind};
 pub(crate) use targets::{
     BuiltArtifact, BuiltReport, ConfigurationReport, InForceReport, ListedReport, TargetListReport, TargetOutcome,
-    TargetPlan, TargetsReport, ValueReport, WhyReport, WhyTargetReport,
+    TargetPlan, TargetsReport, UnplannedTargetReport, ValueReport, WhyReport, WhyTargetReport,
 };
 pub(crate) use tool::{
     CacheFolderReport, CacheSizeReport, CompletionsReport, ImageProfileReport, LambdaProfileReport, ProfileDescription,

@@ -120,6 +120,17 @@ pub(crate) struct WhyReport {
     pub(crate) name: String,
     /// Why the targets get it: those that get it for the same reason together.
     pub(crate) targets: Vec<WhyTargetReport>,
+    /// The targets that cannot be planned, for instance because their base cannot be read.
+    pub(crate) failed: Vec<UnplannedTargetReport>,
+}
+
+/// A target that cannot be planned.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct UnplannedTargetReport {
+    /// The target's name.
+    pub(crate) target: String,
+    /// Why.
+    pub(crate) error: ErrorReport,
 }
 
 /// Why targets get a distribution.

@@ -120,8 +120,10 @@ impl DetectedLock {
     fn missing(workspace: &Workspace, directory: &Path) -> Self {
         let source = RequirementsSource::of(workspace);
         let tool = match &source {
-            Some(RequirementsSource::Pipfile | RequirementsSource::Pyproject) => DependencyTool::Uv,
+            Some(RequirementsSource::Pyproject) => DependencyTool::Uv,
             Some(RequirementsSource::Poetry) => DependencyTool::Poetry,
+            Some(RequirementsSource::Pdm) => DependencyTool::Pdm,
+            Some(RequirementsSource::Pipfile) => DependencyTool::Pipenv,
             Some(
                 file
                 @ (RequirementsSource::RequirementsIn | RequirementsSource::SetupPy | RequirementsSource::SetupCfg),

@@ -90,6 +90,11 @@ fn what_a_base_loses_is_kept_or_named() {
     let warning =
         "the entrypoint of the base, `/entry.sh serve`, does not run: to keep it, pass --entrypoint '/entry.sh serve'";
     assert!(warned(&[])["warnings"].to_string().contains(warning), "{}", warned(&[])["warnings"]);
+    let mine = warned(&["--env=PYTHONPATH=/mine"])["warnings"].to_string();
+    let (_, flag) =
+        mine.split_once("`PYTHONPATH` replaces that of the base, `/opt/shared`: to keep it, pass --env '").unwrap();
+    let kept = workshop.build(&["--env", flag.split_once('\'').unwrap().0]);
+    assert_eq!(kept.env("PYTHONPATH").as_deref(), Some("/mine:/app:/opt/shared"));
     let kept = workshop.build(&["--entrypoint", "/entry.sh serve", "--no-audit"]);
     assert_eq!(kept.execution()["Entrypoint"], json!(["/entry.sh", "serve"]));
     assert!(!warned(&["--entrypoint=", "--cmd=python"])["warnings"].to_string().contains("entrypoint"));

@@ -70,10 +70,22 @@ fn a_proxy_that_cannot_connect_is_named() {
     assert!(said.contains("or add registry.invalid to NO_PROXY to connect without it"), "{said}");
 }
 
+#[test]
+fn a_proxy_that_does_not_run_is_named() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let proxy = RefusingProxy { port: free, requests: Arc::default() };
+    let said = fail(&mut proxy.inspect("registry.invalid/app:1", ""));
+    assert!(
+        said.contains("because: cannot reach the proxy to connect to registry.invalid\n  because: Connection refused"),
+        "{said}"
+    );
+    assert!(said.contains("hint: check the address of the proxy in HTTPS_PROXY, or add registry.invalid to"), "{said}");
+}
+
 /// For plain HTTP, a proxy answers in the place of the server.
 #[test]
 fn a_proxy_that_answers_in_place_of_a_server_is_named() {
-    for status in ["502 Bad Gateway", "504 Gateway Timeout"] {
+    for status in ["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"] {
         let proxy = RefusingProxy::new(status);
         let said = fail(
             proxy.inspect("registry.invalid:5000/app:1", "").args(["--insecure-registry", "registry.invalid:5000"]),

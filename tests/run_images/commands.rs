@@ -29,7 +29,7 @@ const STARTED: [&str; 7] = [
 ];
 
 /// Applications for the servers, and scripts.
-const FILES: [(&str, &str); 16] = [
+const FILES: [(&str, &str); 17] = [
     ("main.py", "from shop.web import asgi as app\nimport shop.web as web\n\n\ndef create_app():\n    return app\n"),
     ("shop/__init__.py", ""),
     ("shop/web.py", ASGI),
@@ -46,6 +46,8 @@ const FILES: [(&str, &str); 16] = [
     ("services/deep.py", "from shop.web import asgi as app\n"),
     ("gunicorn.conf.py", HOOK),
     ("settings/production.py", HOOK),
+    // It is not on the search path, where it would replace the distribution.
+    ("settings/gunicorn.py", HOOK),
     (
         "elsewhere.py",
         "chdir = '/app/services'\ndef post_worker_init(worker):\n    print('worker started', flush=True)\n",
@@ -55,7 +57,7 @@ const FILES: [(&str, &str); 16] = [
 ];
 
 /// The commands, and what is wrong with each; nothing if it starts.
-const COMMANDS: [(&str, Option<&str>); 71] = [
+const COMMANDS: [(&str, Option<&str>); 79] = [
     ("uvicorn main:app", None),
     ("uvicorn main:ap", Some("app/main.py does not define `ap`")),
     ("uvicorn shop.web:asgi --port 8001 --no-access-log", None),
@@ -79,6 +81,10 @@ const COMMANDS: [(&str, Option<&str>); 71] = [
     ("gunicorn main:web", Some("`web` is a module in app/main.py")),
     ("gunicorn shop.wsgi:application.inner", Some("its attribute is neither a name nor a call")),
     ("gunicorn -c settings/production.py shop.wsgi", None),
+    ("gunicorn -c settings/gunicorn.py -k gthread shop.wsgi", None),
+    ("gunicorn -k gevent shop.wsgi", Some("`gunicorn -k gevent`: the module `gevent` is neither")),
+    ("gunicorn -k shop.absent.Worker shop.wsgi", Some("the module `shop.absent` is neither")),
+    ("gunicorn shop.wsgi:app -w 2", Some("hint: did you mean `shop.wsgi:application`?")),
     ("gunicorn -c settings/prod.py shop.wsgi", Some("/app/settings/prod.py exists neither")),
     ("gunicorn -c python:settings.production shop.wsgi", None),
     ("gunicorn --chdir services deep:app", None),
@@ -113,6 +119,10 @@ const COMMANDS: [(&str, Option<&str>); 71] = [
     ("daphne shop.weeb:app", Some("the module `shop.weeb` is neither")),
     ("daphne main", Some("it does not name an attribute")),
     ("python work.py", None),
+    ("python -c 'from shop.wsgi import create; create()'", None),
+    ("python -c 'from shop.wsgi import make'", Some("app/shop/wsgi.py does not define `make`")),
+    ("python -c 'import absent'", Some("`python -c 'import absent'`: the module `absent` is neither")),
+    ("python -c 'import work work'", Some("line 1, column 13")),
     ("python -X utf8 -W ignore -Bu /app/work.py", None),
     ("python works.py", Some("/app/works.py exists neither")),
     ("python tool", None),
@@ -329,7 +339,7 @@ const SCRIPTS: [(&str, &[u8]); 8] = [
 ];
 
 /// Commands with their users, and what is wrong with each.
-const PROCESSES: [(&str, &str, Option<&str>); 22] = [
+const PROCESSES: [(&str, &str, Option<&str>); 24] = [
     ("/app/good.sh true", "65532", None),
     ("./good.sh python hello.py", "65532", None),
     ("good.sh true", "65532", Some("`good.sh`: it exists neither in the image nor in its base")),
@@ -346,6 +356,8 @@ const PROCESSES: [(&str, &str, Option<&str>); 22] = [
     ("sh plain.sh", "65532", None),
     ("python secret.py", "65532", Some("the user 65532 may not read /app/secret.py")),
     ("python secret.py", "0", None),
+    ("python -m secret", "65532", Some("the user 65532 may not read /app/secret.py")),
+    ("python -m secret", "0", None),
     ("python owned.py", "1000", None),
     ("python owned.py", "65532", Some("the user 65532 may not read /app/owned.py")),
     ("python owned.py", "65532:1000", None),

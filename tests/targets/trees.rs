@@ -108,6 +108,21 @@ fn every_target_says_why() {
     assert!(!project.run(&["why", "left", "--target=api"]).contains("tests"));
 }
 
+/// A target whose base cannot be read does not stop the others from answering.
+#[test]
+fn a_target_that_cannot_be_planned_is_said_to_be_left_out() {
+    let project = diamond();
+    let targets = "[tool.pybundle.target.api]\nkind = \"lambda\"\nruntime = \"python3.12\"\n\
+                   [tool.pybundle.target.web]\nkind = \"image\"\nbase = \"oci:gone\"\n";
+    project.0.write("pyproject.toml", format!("{}{targets}", project.0.read("pyproject.toml")).as_bytes());
+    let (page, said) = project.ends(0, &["why", "left"]);
+    assert_eq!(page, "  api\nleft v1.0\n└── shop\n");
+    assert!(said.starts_with("warning: web: not considered: cannot read "), "{said}");
+    let report = project.json(&["why", "left"]);
+    assert_eq!((&report["targets"][0]["targets"][0], &report["failed"][0]["target"]), (&"api".into(), &"web".into()));
+    assert!(project.ends(1, &["why", "left", "--target=web"]).1.starts_with("error: cannot read "));
+}
+
 #[test]
 fn the_largest_distributions_are_first() {
     let project = diamond();

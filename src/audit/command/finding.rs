@@ -5,6 +5,7 @@ use std::fmt;
 use super::application::InvalidApplication;
 use crate::audit::imports::MissingModule;
 use crate::hints::{Hints, did_you_mean};
+use crate::syntax::PythonSyntaxError;
 
 /// Something that a container's command names and that does not start.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub(crate) enum StartProblem {
         group: String,
     },
     MissingModule(MissingModule),
+    /// Statements that Python does not compile.
+    Syntax(PythonSyntaxError),
     /// A package that `python -m` cannot run.
     NoMain {
         module: String,
@@ -133,6 +136,9 @@ impl fmt::Display for StartFinding {
                 let MissingModule { module, python, .. } = missing;
                 write!(formatter, "the module `{module}` is neither in the artifact nor in Python {python}")
             }
+            StartProblem::Syntax(PythonSyntaxError { line, column, reason, .. }) => {
+                write!(formatter, "line {line}, column {column}: {reason}")
+            }
             StartProblem::NoMain { module } => {
                 write!(formatter, "`{module}` is a package without the module `__main__`")
             }
@@ -188,16 +194,15 @@ impl Hints for StartFinding {
                 vec!["run `chmod +x` on it, or set its include's mode = \"0755\"".to_owned()]
             }
             StartProblem::NoInterpreter { path, problem } => {
-                let name = path.rsplit('/').next().unwrap_or(path);
                 vec![match problem {
                     InterpreterProblem::NoLine => {
-                        format!("begin {name} with `#!` and the path of its interpreter, for instance `#!/bin/sh`")
+                        format!("begin {path} with `#!` and the path of its interpreter, for instance `#!/bin/sh`")
                     }
                     InterpreterProblem::ByteOrderMark => {
-                        format!("remove it, for instance with `sed -i '1s/^\\xEF\\xBB\\xBF//' {name}`")
+                        format!("remove it, for instance with `sed -i '1s/^\\xEF\\xBB\\xBF//' {path}`")
                     }
                     InterpreterProblem::CarriageReturn => {
-                        format!("convert its line endings, for instance with `sed -i 's/\\r$//' {name}`")
+                        format!("convert its line endings, for instance with `sed -i 's/\\r$//' {path}`")
                     }
                     InterpreterProblem::Missing(_) => {
                         "choose a base that has it with --base, or change the first line".to_owned()
@@ -210,6 +215,7 @@ impl Hints for StartFinding {
             StartProblem::UnknownUser { user } => vec![format!("add it with --add-user {user}")],
             StartProblem::UnknownGroup { .. } => vec!["name the group by its number".to_owned()],
             StartProblem::MissingModule(missing) => missing.remedies.clone(),
+            StartProblem::Syntax(_) => Vec::new(),
             StartProblem::NoMain { module } => {
                 vec![format!("add the file __main__.py to the package `{module}`, or name one of its modules")]
             }

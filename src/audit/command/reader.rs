@@ -4,6 +4,7 @@ use super::absolute;
 use super::application::ApplicationName;
 use super::servers::{ApplicationArgument, ApplicationServer};
 use super::shell::{self, Word};
+use crate::hints::quoted;
 
 /// How many commands may be within each other: wrappers, shells and scripts.
 const MOST_NESTED: usize = 8;
@@ -69,6 +70,15 @@ pub(crate) enum StartedKind {
     },
     /// A module that Python runs (`python -m`).
     Module(String),
+    /// Statements that Python executes (`python -c`).
+    Code(String),
+    /// What runs the application of a server.
+    Worker {
+        server: &'static ApplicationServer,
+        name: String,
+        /// The directories that the server searches for the module first, absolute.
+        search: Vec<String>,
+    },
     /// What a server starts.
     Application {
         server: &'static ApplicationServer,
@@ -102,6 +112,8 @@ impl Started {
             StartedKind::Executable(program) => program.clone(),
             StartedKind::Script { name, .. } => format!("python {name}"),
             StartedKind::Module(module) => format!("python -m {module}"),
+            StartedKind::Code(code) => format!("python -c {}", quoted(code)),
+            StartedKind::Worker { server, name, .. } => format!("{} {} {name}", server.name, server.workers[0]),
             StartedKind::Application { server, name, .. } => match server.application {
                 ApplicationArgument::Positional => format!("{} {}", server.name, name.text),
                 ApplicationArgument::Option(options, _) => format!("{} {} {}", server.name, options[0], name.text),
@@ -234,6 +246,12 @@ impl CommandReader<'_> {
                         };
                         return module.into_iter().for_each(|name| self.module(name, rest, directory, is_certain));
                     }
+                    'c' => {
+                        let next = arguments.get(at).and_then(Word::known);
+                        let code = if attached.is_empty() { next } else { Some(attached) };
+                        let code = code.map(|code| StartedKind::Code(code.to_owned()));
+                        return code.into_iter().for_each(|code| self.add(code, directory, is_certain));
+                    }
                     'W' | 'X' => {
                         at += usize::from(attached.is_empty());
                         break;
@@ -278,8 +296,12 @@ impl CommandReader<'_> {
             ApplicationArgument::Option(_, name) => (self.variable)(name),
             ApplicationArgument::Positional => None,
         };
+        let search: Vec<String> =
+            found.python_path.iter().map(|path| absolute(directory, path)).chain([found.directory]).collect();
+        if let Some(name) = found.worker {
+            self.add(StartedKind::Worker { server, name, search: search.clone() }, directory, is_certain);
+        }
         let Some(text) = found.application.or(from_variable) else { return };
-        let search = found.python_path.iter().map(|path| absolute(directory, path)).chain([found.directory]).collect();
         let name = ApplicationName { text };
         let kind = StartedKind::Application { server, name, search };
         self.add(kind, directory, is_certain);
@@ -299,6 +321,7 @@ struct ServerArguments {
     directory: String,
     python_path: Vec<String>,
     configuration: Vec<String>,
+    worker: Option<String>,
     /// Whether there are arguments that only running the command tells.
     is_cut: bool,
 }
@@ -343,6 +366,8 @@ impl ServerArguments {
             self.directory = absolute(&self.directory, value);
         } else if server.python_path == Some(name) {
             self.python_path.extend(value.split(',').map(str::to_owned));
+        } else if server.workers.contains(&name) {
+            self.worker = Some(value.to_owned());
         } else if server.configuration.contains(&name) {
             self.configuration.push(value.to_owned());
         }

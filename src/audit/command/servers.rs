@@ -3,6 +3,8 @@
 //! An option that is not listed takes a value: a flag that a later version adds then hides the application, and nothing is
 //! reported about it.
 
+use crate::audit::handler::is_identifier;
+
 /// A server and how it reads its command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ApplicationServer {
@@ -13,6 +15,8 @@ pub(crate) struct ApplicationServer {
     /// The options without a value.
     pub(super) flags: &'static [&'static str],
     pub(super) application: ApplicationArgument,
+    /// The options that name what runs the application.
+    pub(super) workers: &'static [&'static str],
     /// The option with the directory that is searched for modules instead of the working directory.
     pub(super) directory: Option<&'static str>,
     /// The option with further directories, separated by commas.
@@ -156,6 +160,7 @@ const PLAIN_SERVER: ApplicationServer = ApplicationServer {
     loads: &[],
     flags: &[],
     application: ApplicationArgument::Positional,
+    workers: &[],
     directory: None,
     python_path: None,
     configuration: &[],
@@ -166,13 +171,13 @@ const PLAIN_SERVER: ApplicationServer = ApplicationServer {
     default: DefaultAttribute::Required,
 };
 
-/// From the sources of celery 5.7.0, daphne 4.2.3, flask 3.1.3, granian 2.8.9, gunicorn 27.0.1, hypercorn 0.18.0 and uvicorn
+/// From the sources of celery 5.7.0, daphne 4.2.3, fastapi 0.165.0, flask 3.1.3, granian 2.8.9, gunicorn 27.0.1, hypercorn 0.18.0 and uvicorn
 /// 0.54.0.
-static SERVERS: [ApplicationServer; 7] = [
+static SERVERS: [ApplicationServer; 8] = [
     ApplicationServer {
         name: "celery",
         loads: &["celery.bin.celery"],
-        application: ApplicationArgument::Option(&["--app", "-A"], "APP"),
+        application: ApplicationArgument::Option(&["-A", "--app"], "APP"),
         directory: Some("--workdir"),
         default: DefaultAttribute::LastComponent,
         ..PLAIN_SERVER
@@ -180,6 +185,14 @@ static SERVERS: [ApplicationServer; 7] = [
     ApplicationServer {
         name: "daphne",
         flags: &["--help", "--no-server-name", "--proxy-headers", "-h"],
+        ..PLAIN_SERVER
+    },
+    ApplicationServer {
+        name: "fastapi",
+        // Its console script imports this in a `try` and then refuses to run without it.
+        loads: &["fastapi_cli.cli"],
+        flags: &["--help", "--no-proxy-headers", "--no-reload", "--proxy-headers", "--reload", "--version"],
+        application: ApplicationArgument::Option(&["--entrypoint", "-e"], ""),
         ..PLAIN_SERVER
     },
     ApplicationServer {
@@ -202,6 +215,7 @@ static SERVERS: [ApplicationServer; 7] = [
     ApplicationServer {
         name: "gunicorn",
         flags: GUNICORN,
+        workers: &["-k", "--worker-class"],
         directory: Some("--chdir"),
         python_path: Some("--pythonpath"),
         configuration: &["-c", "--config"],
@@ -228,6 +242,50 @@ static SERVERS: [ApplicationServer; 7] = [
         ..PLAIN_SERVER
     },
 ];
+
+/// The workers of gunicorn that are told by a name without a module, and the modules that they need.
+const WORKERS: [(&str, &str); 5] = [
+    ("eventlet", "eventlet"),
+    ("gevent", "gevent"),
+    ("gevent_pywsgi", "gevent"),
+    ("gevent_wsgi", "gevent"),
+    ("tornado", "tornado"),
+];
+
+/// Returns the module of a worker, and its attribute; `None` if the server has it.
+pub(crate) fn worker(name: &str) -> Option<(&str, Option<&str>)> {
+    match name.rsplit_once('.') {
+        Some((module, class)) => module.split('.').all(is_identifier).then_some((module, Some(class))),
+        None => WORKERS.iter().find(|(known, _)| *known == name).map(|(_, module)| (*module, None)),
+    }
+}
+
+/// Distributions by the names of their executables, besides servers, which have the names of their distributions.
+const SCRIPTS: [(&str, &str); 17] = [
+    ("airflow", "apache-airflow"),
+    ("alembic", "alembic"),
+    ("arq", "arq"),
+    ("dagster", "dagster"),
+    ("ddtrace-run", "ddtrace"),
+    ("django-admin", "django"),
+    ("dramatiq", "dramatiq"),
+    ("jupyter", "jupyter-core"),
+    ("litestar", "litestar"),
+    ("mlflow", "mlflow"),
+    ("newrelic-admin", "newrelic"),
+    ("opentelemetry-instrument", "opentelemetry-instrumentation"),
+    ("prefect", "prefect"),
+    ("rq", "rq"),
+    ("streamlit", "streamlit"),
+    ("uwsgi", "uwsgi"),
+    ("waitress-serve", "waitress"),
+];
+
+/// Returns the distribution that an executable belongs to.
+pub(crate) fn distribution_of(name: &str) -> Option<&str> {
+    let known = SCRIPTS.iter().find(|(script, _)| *script == name).map(|(_, distribution)| *distribution);
+    known.or_else(|| ApplicationServer::named(name).map(|server| server.name))
+}
 
 impl ApplicationServer {
     /// Returns the server with the name of an executable or a module.

@@ -7,6 +7,7 @@ use crate::audit::imports;
 use crate::audit::names::{Binding, ImportedName, IncompleteNames, ModuleNames};
 use crate::audit::search::{self, ModuleFile, ModuleLookup, SearchDirectory};
 use crate::platform::PythonVersion;
+use crate::syntax::PythonSyntaxError;
 use crate::tree::FileOrigin;
 
 /// How many imports and aliases are followed: a circular one never ends.
@@ -75,7 +76,11 @@ impl<'a> HandlerCheck<'a> {
                     return Ok(LocatedHandler { path, uncertainty: Some(uncertainty) });
                 }
                 NameTarget::NoCallable(kind) => {
-                    return Err(HandlerError::NoCallable { handler, path, kind, similar: self.similar() });
+                    let is_imported = path != first;
+                    let mut similar = self.similar();
+                    // Another module that imports it has the same.
+                    similar.retain(|other| !is_imported || !other.ends_with(&format!(".{}", handler.function())));
+                    return Err(HandlerError::NoCallable { handler, path, kind, is_imported, similar });
                 }
                 NameTarget::Coroutine => return Err(HandlerError::Coroutine { handler, path, function }),
                 NameTarget::OtherParameters => return Err(HandlerError::Parameters { handler, path, function }),
@@ -141,8 +146,8 @@ impl<'a> HandlerCheck<'a> {
         match ModuleNames::read(&source, self.python) {
             Ok(names) => Ok(Some(names)),
             Err(error) => {
-                let (line, column, reason) = (error.line, error.column, error.reason);
-                Err(HandlerError::Syntax { handler, path, line, column, reason })
+                let PythonSyntaxError { line, column, reason, is_of_version } = error;
+                Err(HandlerError::Syntax { handler, path, line, column, reason, is_of_version })
             }
         }
     }

@@ -20,6 +20,29 @@ fn check_in(files: &[(&str, &str)], handler: &str) -> Result<LocatedHandler, Han
 }
 
 #[test]
+fn hints_about_handlers_are_about_the_application() {
+    let files = [
+        ("app.py", "from lib import Adapter, Other\nhandler = Adapter()\n"),
+        ("other.py", "from lib import Adapter\n"),
+        ("lib.py", "class Adapter:\n    pass\nclass Other:\n    pass\n"),
+        ("late.py", "return 1\n"),
+        ("new.py", "match x:\n    case 1:\n        pass\ntype X = int\n"),
+    ];
+    for (handler, expected) in [
+        ("app.Adapter", "did you mean `app.handler`?"),
+        ("other.Adapter", "name a function of the application with --handler"),
+        ("late.handler", "fix late.py"),
+    ] {
+        assert_eq!(check_in(&files, handler).unwrap_err().hints(), [expected], "{handler}");
+    }
+    let tree = tree(&files);
+    let roots = [ImportRoot { tree: &tree, site_packages: "" }];
+    let python = PythonVersion { major: 3, minor: 11 };
+    let error = check(&"new.handler".parse().unwrap(), &roots, python, |_| true).unwrap_err();
+    assert_eq!(error.hints(), ["fix the module, or choose another version with --runtime"]);
+}
+
+#[test]
 fn modules_of_handlers_are_dotted_names_or_paths() {
     for (text, module, function) in [
         ("app.handler", "app", "handler"),
@@ -193,7 +216,7 @@ fn errors_suggest_similar_handlers() {
         ("app.lambda_handler", "app/__init__.py does not define `lambda_handler`", "`app.main.lambda_handler`"),
         ("lambda_function.x.handler", "no module `lambda_function.x`", "`lambda_function.lambda_handler`"),
         ("data.handler", "`data` is a directory without `__init__.py`", "handler`?"),
-        ("broken.h", "broken.py:1:7: ", "--runtime"),
+        ("broken.h", "broken.py:1:7: ", "fix broken.py"),
         ("zzz.qqq", "no module `zzz`", "from the artifact's root"),
         ("kinds.one", "with two arguments, the event and the context, and kinds.py", "`def one(event, context)`"),
         ("kinds.Service", "it is a class in kinds.py, not a function", "`def Service(event, context)` in kinds.py"),

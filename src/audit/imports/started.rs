@@ -1,6 +1,6 @@
 //! The modules and attributes that a command names, resolved as imports are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::remedies;
 use super::resolve::{self, ModuleResolution};
@@ -9,6 +9,9 @@ use crate::audit::command::{ApplicationAttribute, StartFinding, StartProblem};
 use crate::audit::names::{Binding, ModuleNames};
 use crate::audit::search::ModuleFile;
 use crate::hints::did_you_mean;
+
+/// The names that most applications have.
+const USUAL_APPLICATIONS: [&str; 3] = ["app", "application", "celery"];
 
 /// A module that a command starts.
 #[derive(Debug, Clone)]
@@ -160,8 +163,13 @@ impl<'a> ImportChecker<'a> {
             return is_called.then_some(StartProblem::NotCallable { path, attribute, kind: "a module" });
         }
         let in_module = remedies::similar(name, names.iter().map(|(name, _)| name));
-        let in_module = in_module.into_iter().map(|name| format!("{}:{name}", started.module));
-        let similar = in_module.chain(self.elsewhere(name)).take(remedies::SUGGESTIONS).collect();
+        let usual = USUAL_APPLICATIONS.into_iter().filter(|usual| matches!(names.get(usual), Some(Binding::Object)));
+        let in_module: BTreeSet<String> = in_module.into_iter().chain(usual.map(str::to_owned)).collect();
+        let mut similar: Vec<String> = in_module.iter().map(|name| format!("{}:{name}", started.module)).collect();
+        if similar.is_empty() {
+            similar = self.elsewhere(name);
+        }
+        similar.truncate(remedies::SUGGESTIONS);
         Some(StartProblem::MissingAttribute { path, attribute, similar })
     }
 

@@ -133,7 +133,7 @@ impl Hints for LibraryFinding {
     fn hints(&self) -> Vec<String> {
         match &self.problem {
             LoadProblem::Missing { libraries, .. } => {
-                libraries.iter().flat_map(|library| providers::hints(library, self.kind)).collect()
+                libraries.iter().flat_map(|library| providers::hints(library, &self.owner, self.kind)).collect()
             }
             LoadProblem::Version { .. } => vec![self.version_hint()],
             LoadProblem::Machine { target, .. } => vec![match &self.owner {

@@ -1,6 +1,7 @@
 //! The distributions and Debian packages that provide the shared libraries which are missing most often.
 
 use super::SystemKind;
+use crate::tree::FileOrigin;
 
 /// Prefixes of libraries that belong to the host's hardware: drivers, and what is built on them.
 ///
@@ -36,13 +37,21 @@ const OPTIONAL: [&str; 2] = ["numba/np/ufunc/tbbpool.", "numba/np/ufunc/omppool.
 struct LibraryProvider {
     prefix: &'static str,
     /// A change to the lock that makes the library unnecessary or brings it along.
-    distribution_hint: Option<&'static str>,
+    distribution_hint: Option<DistributionHint>,
     debian_package: &'static str,
+}
+
+/// What to do about the distributions that are usually linked to a library.
+#[derive(Clone, Copy)]
+struct DistributionHint {
+    /// How their names begin.
+    names: &'static [&'static str],
+    hint: &'static str,
 }
 
 const fn by_lock(
     prefix: &'static str,
-    distribution_hint: &'static str,
+    distribution_hint: DistributionHint,
     debian_package: &'static str,
 ) -> LibraryProvider {
     LibraryProvider { prefix, distribution_hint: Some(distribution_hint), debian_package }
@@ -52,10 +61,20 @@ const fn by_package(prefix: &'static str, debian_package: &'static str) -> Libra
     LibraryProvider { prefix, distribution_hint: None, debian_package }
 }
 
-const HEADLESS: &str = "replace opencv-python with opencv-python-headless, which has no user interface";
-const XML: &str = "lock a version of lxml or xmlsec that has a wheel for the target: its wheels contain libxml2";
-const POSTGRES: &str = "lock psycopg[binary] or psycopg2-binary: their wheels contain libpq";
-const MYSQL: &str = "replace mysqlclient with PyMySQL, which needs no library";
+const HEADLESS: DistributionHint = DistributionHint {
+    names: &["opencv-"],
+    hint: "replace opencv-python with opencv-python-headless, which has no user interface",
+};
+const XML: DistributionHint = DistributionHint {
+    names: &["lxml", "xmlsec", "python3-saml"],
+    hint: "lock a version of lxml or xmlsec that has a wheel for the target: its wheels contain libxml2",
+};
+const POSTGRES: DistributionHint = DistributionHint {
+    names: &["psycopg"],
+    hint: "lock psycopg[binary] or psycopg2-binary: their wheels contain libpq",
+};
+const MYSQL: DistributionHint =
+    DistributionHint { names: &["mysqlclient"], hint: "replace mysqlclient with PyMySQL, which needs no library" };
 
 const PROVIDERS: [LibraryProvider; 40] = [
     by_lock("libGL.so", HEADLESS, "libgl1"),
@@ -81,16 +100,40 @@ const PROVIDERS: [LibraryProvider; 40] = [
     by_package("libquadmath.so", "libquadmath0"),
     by_package("libexpat.so", "libexpat1"),
     by_package("libz.so", "zlib1g"),
-    by_lock("libsndfile.so", "lock soundfile 0.11 or later: its wheels contain libsndfile", "libsndfile1"),
-    by_lock("libmagic.so", "replace python-magic with puremagic, which needs no library", "libmagic1"),
+    by_lock(
+        "libsndfile.so",
+        DistributionHint {
+            names: &["soundfile", "pysoundfile"],
+            hint: "lock soundfile 0.11 or later: its wheels contain libsndfile",
+        },
+        "libsndfile1",
+    ),
+    by_lock(
+        "libmagic.so",
+        DistributionHint {
+            names: &["python-magic"],
+            hint: "replace python-magic with puremagic, which needs no library",
+        },
+        "libmagic1",
+    ),
     by_package("libcairo.so", "libcairo2"),
     by_package("libpango-1.0.so", "libpango-1.0-0"),
     by_package("libpangocairo-1.0.so", "libpangocairo-1.0-0"),
     by_package("libodbc.so", "unixodbc"),
-    by_lock("libgdal.so", "lock rasterio, fiona or pyogrio: their wheels contain GDAL", "libgdal-dev"),
+    by_lock(
+        "libgdal.so",
+        DistributionHint {
+            names: &["gdal", "rasterio", "fiona", "pyogrio"],
+            hint: "lock rasterio, fiona or pyogrio: their wheels contain GDAL",
+        },
+        "libgdal-dev",
+    ),
     by_lock(
         "libgeos_c.so",
-        "lock a version of shapely that has a wheel for the target: its wheels contain GEOS",
+        DistributionHint {
+            names: &["shapely", "pygeos"],
+            hint: "lock a version of shapely that has a wheel for the target: its wheels contain GEOS",
+        },
         "libgeos-c1v5",
     ),
     by_package("libproj.so", "libproj25"),
@@ -127,13 +170,19 @@ pub(super) fn package(library: &str, kind: SystemKind) -> Option<&'static str> {
     }
 }
 
-/// Returns the hints for a missing library, besides its [package](package).
-pub(super) fn hints(library: &str, kind: SystemKind) -> Vec<String> {
+/// Returns the hints for a library that a file of `owner` needs, besides its [package](package).
+pub(super) fn hints(library: &str, owner: &FileOrigin, kind: SystemKind) -> Vec<String> {
     if library.starts_with("libc.musl-") || library.starts_with("ld-musl-") {
         return vec!["it is compiled for Alpine Linux (musl): lock a wheel whose tag begins with manylinux".to_owned()];
     }
     let provider = PROVIDERS.iter().find(|provider| library.starts_with(provider.prefix));
-    let distribution_hint = provider.and_then(|provider| provider.distribution_hint).map(str::to_owned);
+    let distribution_hint = match owner {
+        FileOrigin::Distribution(distribution) => provider
+            .and_then(|provider| provider.distribution_hint)
+            .filter(|hint| hint.names.iter().any(|name| distribution.name.as_str().starts_with(name)))
+            .map(|hint| hint.hint.to_owned()),
+        FileOrigin::System(_) | FileOrigin::Application => None,
+    };
     let system_hint = match (kind, provider) {
         (SystemKind::Lambda, _) if distribution_hint.is_some() => None,
         (SystemKind::Lambda, _) => Some(format!(

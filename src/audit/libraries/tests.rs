@@ -180,3 +180,19 @@ fn symbols_of_the_cxx_library_are_compared_with_its_version() {
         assert!(found.iter().map(|(text, _)| text.as_str()).eq(expected), "{found:?}");
     }
 }
+
+/// What brings a library along for one distribution does nothing for another that is linked to it.
+#[test]
+fn a_hint_about_a_distribution_is_for_that_distribution() {
+    let of = |name: &str| {
+        let origin = FileOrigin::Distribution(Arc::new(Distribution {
+            name: name.parse().unwrap(),
+            version: "1".parse().unwrap(),
+        }));
+        providers::hints("libXext.so.6", &origin, SystemKind::Lambda)
+    };
+    let headless = "replace opencv-python with opencv-python-headless, which has no user interface";
+    assert_eq!(of("opencv-python"), [headless]);
+    let include = "add the library to the project and pass `--include libXext.so.6:lib/libXext.so.6`, which Lambda's linker searches";
+    assert_eq!(of("rdkit"), [include]);
+}

@@ -13,6 +13,13 @@ use serde_json::{Map, Value};
 /// The shortest time between health checks, as for Docker.
 const SHORTEST: SignedDuration = SignedDuration::from_millis(1);
 
+/// The names of signals without `SIG`, as in Docker's table (moby/sys/signal).
+const SIGNALS: [&str; 36] = [
+    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL",
+    "PROF", "PWR", "QUIT", "RTMAX", "RTMIN", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU",
+    "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
+];
+
 /// How a container tells whether it is healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthCheck {
@@ -42,7 +49,8 @@ impl HealthCheck {
     }
 }
 
-/// What a health check runs: a JSON array as it is, a text by the image's shell, and `none` removes the base's.
+/// What a health check runs: a JSON array as it is, a text by the image's shell, and `none` removes the base's. Both may begin
+/// as in a Dockerfile (`CMD`) or as in image configs and Compose files (`CMD`, `CMD-SHELL`, `NONE`), as for podman.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HealthCommand {
     /// Nothing, not even the base's.
@@ -68,14 +76,28 @@ impl FromStr for HealthCommand {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.trim() {
+        let text = text.trim();
+        let command = ["CMD", "CMD-SHELL"].iter().find_map(|form| {
+            let rest = text.strip_prefix(form)?;
+            rest.starts_with([' ', '\t']).then(|| rest.trim_start())
+        });
+        match command.unwrap_or(text) {
             "" => Err("the command is empty"),
             "none" | "NONE" => Ok(Self::None),
-            text if text.starts_with('[') => match serde_json::from_str::<Vec<String>>(text) {
-                Ok(arguments) if !arguments.is_empty() => Ok(Self::Arguments(arguments)),
-                _ => Err("not a JSON array of strings"),
-            },
-            text => Ok(Self::Shell(text.to_owned())),
+            array if array.starts_with('[') => {
+                let Ok(words) = serde_json::from_str::<Vec<String>>(array) else {
+                    return Err("not a JSON array of strings");
+                };
+                match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                    [] | ["CMD" | "CMD-SHELL"] => Err("the command is empty"),
+                    ["NONE"] => Ok(Self::None),
+                    ["CMD-SHELL", line] => Ok(Self::Shell(line.to_owned())),
+                    ["CMD-SHELL", ..] => Err("expected one command line after \"CMD-SHELL\""),
+                    ["CMD", ..] => Ok(Self::Arguments(words[1..].to_vec())),
+                    _ => Ok(Self::Arguments(words)),
+                }
+            }
+            line => Ok(Self::Shell(line.to_owned())),
         }
     }
 }
@@ -118,11 +140,13 @@ impl FromStr for StopSignal {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_number = text.parse::<u8>().is_ok_and(|number| (1..=64).contains(&number));
-        let is_name = text.strip_prefix("SIG").is_some_and(|name| {
-            !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-'))
-        });
-        if is_number || is_name {
+        // Docker and podman take names in any case, with or without `SIG`.
+        let name = text.to_ascii_uppercase();
+        let name = name.strip_prefix("SIG").unwrap_or(&name);
+        if is_number {
             Ok(Self(text.to_owned()))
+        } else if is_signal(name) {
+            Ok(Self(format!("SIG{name}")))
         } else {
             Err("expected a signal such as SIGTERM, or 1 to 64")
         }
@@ -135,6 +159,12 @@ impl fmt::Display for StopSignal {
     }
 }
 
+/// Returns whether Linux has a signal of a name without `SIG` (signal(7)).
+fn is_signal(name: &str) -> bool {
+    let real_time = ["RTMIN+", "RTMAX-"].iter().find_map(|start| name.strip_prefix(start));
+    SIGNALS.contains(&name) || real_time.is_some_and(|offset| offset.parse::<u8>().is_ok_and(|offset| offset <= 15))
+}
+
 /// The path of a volume, which is absolute.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VolumePath(String);
@@ -143,10 +173,13 @@ impl FromStr for VolumePath {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with('/') && !text.contains(':') {
-            Ok(Self(text.to_owned()))
-        } else {
+        if !text.starts_with('/') || text.contains(':') {
             Err("expected an absolute path in the container")
+        } else if text.split('/').all(|component| matches!(component, "" | "." | "..")) {
+            // No container of such an image starts.
+            Err("the root of the container cannot be a volume")
+        } else {
+            Ok(Self(text.to_owned()))
         }
     }
 }
@@ -168,7 +201,14 @@ mod tests {
         for (text, words) in [
             ("curl -f http://localhost/ || exit 1", json!(["CMD-SHELL", "curl -f http://localhost/ || exit 1"])),
             ("[\"/probe\", \"--fast\"]", json!(["CMD", "/probe", "--fast"])),
+            ("CMD curl -f http://localhost/", json!(["CMD-SHELL", "curl -f http://localhost/"])),
+            ("CMD [\"/probe\"]", json!(["CMD", "/probe"])),
+            ("CMD-SHELL exit 0", json!(["CMD-SHELL", "exit 0"])),
+            ("[\"CMD\", \"/probe\"]", json!(["CMD", "/probe"])),
+            ("[\"CMD-SHELL\", \"exit 0\"]", json!(["CMD-SHELL", "exit 0"])),
+            ("CMDR", json!(["CMD-SHELL", "CMDR"])),
             ("none", json!(["NONE"])),
+            ("[\"NONE\"]", json!(["NONE"])),
         ] {
             let command: HealthCommand = text.parse().unwrap();
             assert_eq!(command.to_string().parse(), Ok(command.clone()));
@@ -191,19 +231,19 @@ mod tests {
 
     #[test]
     fn values_that_docker_refuses_are_refused() {
-        for text in ["", "[]", "[1]"] {
+        for text in ["", "[]", "[1]", "CMD []", "[\"CMD\"]", "[\"CMD-SHELL\", \"exit\", \"0\"]"] {
             assert!(text.parse::<HealthCommand>().is_err(), "{text}");
         }
         for text in ["", "0s", "-1s", "1", "soon", "500us"] {
             assert!(text.parse::<HealthTime>().is_err(), "{text}");
         }
-        for text in ["", "TERM", "SIG", "sigterm", "0", "65"] {
+        for text in ["", "STOPP", "SIG", "RTMIN+16", "0", "65"] {
             assert!(text.parse::<StopSignal>().is_err(), "{text}");
         }
-        for text in ["SIGTERM", "SIGRTMIN+3", "15"] {
-            assert_eq!(text.parse::<StopSignal>().unwrap().to_string(), text);
+        for (text, written) in [("SIGTERM", "SIGTERM"), ("int", "SIGINT"), ("SIGRTMIN+3", "SIGRTMIN+3"), ("15", "15")] {
+            assert_eq!(text.parse::<StopSignal>().unwrap().to_string(), written);
         }
-        for text in ["", "data", "/a:/b"] {
+        for text in ["", "data", "/a:/b", "/", "/.."] {
             assert!(text.parse::<VolumePath>().is_err(), "{text}");
         }
     }

@@ -80,7 +80,9 @@ pub(super) fn audit<'a>(
                 }
             },
             StartProblem::MissingExecutable { name, package, hints } => {
-                *hints = remedies.of_executable(name, package.is_some());
+                if hints.is_empty() {
+                    *hints = remedies.of_executable(name, package.is_some());
+                }
             }
             _ => {}
         }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::{Audited, inclusion};
-use crate::audit::command::ApplicationServer;
+use crate::audit::command::servers;
 use crate::audit::imports::{MissingModule, Providers};
 use crate::hints;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
@@ -68,10 +68,13 @@ impl<'a> Remedies<'a> {
             let found = self.excluded(&distribution).or_else(|| self.offered(&distribution));
             let found = found.or_else(|| self.in_other_files(&distribution));
             let found = found.or_else(|| self.not_selected(&distribution));
-            let found = found.or_else(|| ApplicationServer::named(name).map(|_| self.add_it(&distribution)));
             if let Some(remedy) = found {
                 return vec![remedy];
             }
+        }
+        let provider = servers::distribution_of(name).and_then(|distribution| distribution.parse().ok());
+        if let Some(distribution) = provider {
+            return vec![self.add_it(&distribution)];
         }
         let inventories = self.audited.distributions.iter().map(|distribution| &distribution.wheel.inventory);
         let scripts = inventories.flat_map(|inventory| inventory.entry_points.iter().map(|script| &*script.name));

@@ -208,6 +208,22 @@ fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Resul
     Ok(env)
 }
 
+/// Returns the `PYTHONPATH` of the base that the user's does not contain, and the user's.
+///
+/// # Errors
+/// A value of an environment variable is malformed.
+pub(super) fn lost_python_path<'b>(
+    settings: &ImageSettings,
+    target: &ImageTarget,
+    base: &'b Base,
+) -> Result<Option<(&'b str, String)>, BuildError> {
+    let name = "PYTHONPATH";
+    let inherited = base.env(name).filter(|inherited| !inherited.is_empty());
+    let (Some(inherited), Some(value)) = (inherited, env(settings, target, base, name)?) else { return Ok(None) };
+    let is_kept = inherited.split(':').all(|directory| value.split(':').any(|kept| kept == directory));
+    Ok((!is_kept).then_some((inherited, value)))
+}
+
 /// Returns the value of an environment variable in the image.
 ///
 /// # Errors

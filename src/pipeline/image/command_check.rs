@@ -3,7 +3,8 @@
 
 use std::io::Read;
 
-use crate::audit::command::{InterpreterProblem, StartProblem, Started, StartedKind};
+use crate::audit::command::{InterpreterProblem, StartProblem, Started, StartedKind, absolute};
+use crate::hints::did_you_mean;
 use crate::pipeline::BuildError;
 use crate::pipeline::image::container_files::{ContainerFile, ContainerFiles};
 use crate::pipeline::image::container_user::ContainerUser;
@@ -32,8 +33,27 @@ impl CommandCheck<'_> {
             StartedKind::Executable(program) => self.executable(program, &started.directory, is_direct),
             StartedKind::Script { path, .. } => self.script(path, &started.directory),
             StartedKind::Configuration { path, .. } => self.file(path, &started.directory),
-            StartedKind::Module(_) | StartedKind::Application { .. } => Ok(None),
+            StartedKind::Module(_)
+            | StartedKind::Code(_)
+            | StartedKind::Worker { .. }
+            | StartedKind::Application { .. } => Ok(None),
         }
+    }
+
+    /// Returns why the user cannot import a module of the image. `directories` are those that Python searches.
+    pub(super) fn module(&self, module: &str, directories: &[String]) -> Option<StartProblem> {
+        let user = self.user?;
+        let below = module.replace('.', "/");
+        let candidates = directories
+            .iter()
+            .flat_map(|directory| [format!("{directory}/{below}.py"), format!("{directory}/{below}/__init__.py")]);
+        let found = candidates.into_iter().find_map(|path| {
+            let path = path.trim_start_matches('/').to_owned();
+            let access = self.files.tree.get(&path)?.access;
+            Some((path, access))
+        });
+        let (path, access) = found?;
+        user.forbidden(self.files, &path, access).map(|forbidden| forbidden_by(user, forbidden))
     }
 
     fn executable(&self, program: &str, directory: &str, is_direct: bool) -> Result<Option<StartProblem>, BuildError> {
@@ -56,10 +76,22 @@ impl CommandCheck<'_> {
             None if is_known => {
                 let release = self.files.base_files.known_release().filter(|_| !program.contains('/'));
                 let package = release.and_then(|release| release.package_of_program(program));
-                Some(StartProblem::MissingExecutable { name: program.to_owned(), package, hints: Vec::new() })
+                let hints = self.in_directory(program, directory);
+                Some(StartProblem::MissingExecutable { name: program.to_owned(), package, hints })
             }
             _ => None,
         })
+    }
+
+    /// Suggests how to start a file of the working directory, which is not on `PATH`.
+    fn in_directory(&self, program: &str, directory: &str) -> Vec<String> {
+        match self.files.known(&absolute(directory, program)) {
+            ContainerFile::Own(_, entry) if program.ends_with(".py") && !entry.access.mode.is_executable() => {
+                vec![did_you_mean(&format!("python {program}"))]
+            }
+            ContainerFile::Own(..) if !program.contains('/') => vec![did_you_mean(&format!("./{program}"))],
+            _ => Vec::new(),
+        }
     }
 
     /// Checks an executable file of the image.

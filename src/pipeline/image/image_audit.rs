@@ -56,6 +56,12 @@ impl ImageAudit<'_> {
                 quoted(&entrypoint)
             ));
         }
+        if let Some((lost, value)) = command::lost_python_path(settings, target, self.base)? {
+            reporter.warn(&format!(
+                "`PYTHONPATH` replaces that of the base, `{lost}`: to keep it, pass --env {}",
+                quoted(&format!("PYTHONPATH={value}:$PYTHONPATH"))
+            ));
+        }
         let command = if handler.is_some() { StartedCommand::default() } else { self.command()? };
         let directories = search_path::directories(settings, target, &command.search);
         let searched_later = if handler.is_some() {
@@ -110,8 +116,7 @@ impl ImageAudit<'_> {
         let arguments = command::arguments(settings, target, base, self.plan, self.distributions);
         let workdir = container.workdir.as_deref().unwrap_or(&target.workdir);
         let variable = |name: &str| command::env(settings, target, base, name).ok().flatten();
-        let scripts = &target.scheme.scripts;
-        let mut command = StartedCommand::read(&arguments, workdir, &variable, files, self.distributions, scripts)?;
+        let mut command = StartedCommand::read(&arguments, workdir, &variable, files, self.distributions, target)?;
         let user = container
             .user
             .as_ref()
@@ -138,6 +143,14 @@ impl ImageAudit<'_> {
             let Some(problem) = check.problem(started, at == 0)? else { continue };
             let finding = StartFinding { command: started.text(), problem, is_error: started.is_certain };
             command.findings.push(finding);
+        }
+        let directories = search_path::directories(settings, target, &command.search);
+        for named in &command.modules {
+            command.findings.extend(check.module(&named.module, &directories).map(|problem| StartFinding {
+                command: named.command.clone(),
+                problem,
+                is_error: named.is_certain,
+            }));
         }
         Ok(command)
     }

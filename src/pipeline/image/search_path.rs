@@ -8,7 +8,8 @@ use crate::platform::ImageTarget;
 use crate::settings::ImageSettings;
 
 /// Returns the directories that Python searches for modules, without leading slashes: those that the command adds,
-/// `PYTHONPATH`, the directories of scripts, the working directory and site-packages.
+/// `PYTHONPATH`, the working directory and site-packages. The directories of other words that end in `.py` come last: they may be
+/// scripts of commands that are not known, but `gunicorn -c conf/gunicorn.py` does not search `conf`.
 pub(super) fn directories(
     settings: &ImageSettings,
     target: &ImageTarget,
@@ -27,7 +28,7 @@ pub(super) fn directories(
         );
     let others = [target.application.clone(), target.scheme.site_packages.clone()];
     let named = added.iter().map(|(directory, _)| directory.as_str()).chain(named);
-    let all = named.map(str::to_owned).chain(scripts).chain([workdir.to_owned()]).chain(others);
+    let all = named.map(str::to_owned).chain([workdir.to_owned()]).chain(others).chain(scripts);
     let mut directories: Vec<String> = Vec::new();
     for directory in all.map(|directory| directory.trim_matches('/').to_owned()) {
         if !directories.contains(&directory) {

@@ -1,13 +1,15 @@
 //! What the command of a container starts, and whether it can start.
 
+use crate::audit::command::code::CodeImport;
 use crate::audit::command::{
     ApplicationAttribute, ApplicationServer, CommandReader, ModuleLocation, ModuleSyntax, StartFinding, StartProblem,
-    Started, StartedKind, absolute,
+    Started, StartedKind, absolute, code, servers,
 };
 use crate::audit::imports::{ModuleUse, SearchedSince, StartedModule};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::container_files::{ContainerFile, ContainerFiles};
 use crate::pipeline::install::InstalledDistribution;
+use crate::platform::ImageTarget;
 
 /// What a command starts.
 #[derive(Default)]
@@ -32,7 +34,7 @@ impl StartedCommand {
         variable: &dyn Fn(&str) -> Option<String>,
         files: &ContainerFiles,
         distributions: &[InstalledDistribution],
-        scripts: &str,
+        target: &ImageTarget,
     ) -> Result<Self, BuildError> {
         let script = |program: &str, directory: &str| files.script(program, directory);
         let mut reader = CommandReader { variable, script: &script, started: Vec::new() };
@@ -40,7 +42,7 @@ impl StartedCommand {
         let mut command =
             Self { started: reader.started, modules: Vec::new(), search: Vec::new(), findings: Vec::new() };
         for started in command.started.clone() {
-            command.add(&started, files, distributions, scripts)?;
+            command.add(&started, files, distributions, target)?;
         }
         Ok(command)
     }
@@ -50,7 +52,7 @@ impl StartedCommand {
         started: &Started,
         files: &ContainerFiles,
         distributions: &[InstalledDistribution],
-        scripts: &str,
+        target: &ImageTarget,
     ) -> Result<(), BuildError> {
         let is_certain = started.is_certain;
         match &started.kind {
@@ -63,7 +65,7 @@ impl StartedCommand {
             StartedKind::Executable(program) => {
                 for candidate in files.candidates(program, &started.directory) {
                     let ContainerFile::Own(path, _) = files.known(&candidate) else { continue };
-                    let name = path.strip_prefix(scripts).and_then(|path| path.strip_prefix('/'));
+                    let name = path.strip_prefix(&*target.scheme.scripts).and_then(|path| path.strip_prefix('/'));
                     let Some(name) = name else { return Ok(()) };
                     let mut entry_points =
                         distributions.iter().flat_map(|distribution| &distribution.wheel.inventory.entry_points);
@@ -81,6 +83,29 @@ impl StartedCommand {
                         self.loads(name, started);
                     }
                     return Ok(());
+                }
+            }
+            StartedKind::Code(code) => {
+                self.search(&started.directory, SearchedSince::Command);
+                let command = started.text();
+                match code::imports(code, target.python) {
+                    Ok(imports) => self.modules.extend(imports.into_iter().map(|CodeImport { module, name }| {
+                        let usage = name.map_or(ApplicationAttribute::Any, ApplicationAttribute::Owner);
+                        StartedModule { command: command.clone(), module, usage: ModuleUse::Serve(usage), is_certain }
+                    })),
+                    Err(error) => {
+                        let problem = StartProblem::Syntax(error);
+                        self.findings.push(StartFinding { command, problem, is_error: is_certain });
+                    }
+                }
+            }
+            StartedKind::Worker { name, search, .. } => {
+                if let Some((module, class)) = servers::worker(name) {
+                    search.iter().for_each(|directory| self.search(directory, SearchedSince::Server));
+                    let usage =
+                        class.map_or(ApplicationAttribute::Any, |class| ApplicationAttribute::Named(class.to_owned()));
+                    let (command, module) = (started.text(), module.to_owned());
+                    self.modules.push(StartedModule { command, module, usage: ModuleUse::Serve(usage), is_certain });
                 }
             }
             StartedKind::Application { server, name, search, .. } => {

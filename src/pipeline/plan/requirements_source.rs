@@ -13,6 +13,8 @@ pub(crate) enum RequirementsSource {
     Pipfile,
     /// `[tool.poetry]` in pyproject.toml.
     Poetry,
+    /// `[tool.pdm]` beside `[project]` in pyproject.toml.
+    Pdm,
     Pyproject,
     SetupPy,
     SetupCfg,
@@ -30,6 +32,7 @@ impl RequirementsSource {
         let directory = workspace.directory(project);
         let table = project.pyproject.table();
         let is_poetry = table.get("tool").is_some_and(|tool| tool.get("poetry").is_some());
+        let is_pdm = table.get("tool").is_some_and(|tool| tool.get("pdm").is_some());
         // A pyproject.toml without `[project]` may only choose the build back end of a setup.py.
         let is_standard = table.contains_key("project");
         // pixi also takes distributions from `[project]`, which uv locks.
@@ -40,6 +43,7 @@ impl RequirementsSource {
             (Self::Pipfile, true),
             (Self::Poetry, is_poetry),
             (Self::PixiTable, is_pixi),
+            (Self::Pdm, is_pdm && is_standard),
             (Self::Pyproject, is_standard),
             (Self::SetupPy, true),
             (Self::SetupCfg, true),
@@ -56,7 +60,7 @@ impl RequirementsSource {
         match self {
             Self::RequirementsIn => "requirements.in",
             Self::Pipfile => "Pipfile",
-            Self::Poetry | Self::Pyproject | Self::PixiTable => FILENAME,
+            Self::Poetry | Self::Pdm | Self::Pyproject | Self::PixiTable => FILENAME,
             Self::SetupPy => "setup.py",
             Self::SetupCfg => "setup.cfg",
             Self::Conda => "environment.yml",
@@ -69,6 +73,7 @@ impl RequirementsSource {
         match self {
             Self::Pyproject => LockFormat::Uv.file_name(),
             Self::Poetry => LockFormat::Poetry.file_name(),
+            Self::Pdm => LockFormat::Pdm.file_name(),
             Self::Pipfile => LockFormat::Pipfile.file_name(),
             Self::RequirementsIn | Self::SetupPy | Self::SetupCfg | Self::Conda | Self::Pixi | Self::PixiTable => {
                 "requirements.txt"
@@ -81,6 +86,7 @@ impl RequirementsSource {
         match self {
             Self::Pyproject => "uv lock".to_owned(),
             Self::Poetry => "poetry lock".to_owned(),
+            Self::Pdm => "pdm lock".to_owned(),
             Self::Pipfile => "pipenv lock".to_owned(),
             Self::RequirementsIn | Self::SetupPy | Self::SetupCfg | Self::Conda | Self::Pixi | Self::PixiTable => {
                 let file = if self.is_of_conda() { "requirements.in" } else { self.file_name() };
@@ -98,7 +104,7 @@ impl RequirementsSource {
     pub(crate) fn resolvable(&self, directory: &Path) -> Option<PathBuf> {
         match self {
             Self::Pipfile | Self::Conda | Self::Pixi | Self::PixiTable => None,
-            Self::RequirementsIn | Self::Poetry | Self::Pyproject | Self::SetupPy | Self::SetupCfg => {
+            Self::RequirementsIn | Self::Poetry | Self::Pdm | Self::Pyproject | Self::SetupPy | Self::SetupCfg => {
                 Some(directory.join(self.file_name()))
             }
         }

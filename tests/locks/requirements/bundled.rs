@@ -236,6 +236,7 @@ fn locks_of_other_tools_are_named() {
 #[test]
 fn a_project_without_a_lock_is_told_how_its_own_tool_makes_one() {
     let poetry = "[tool.poetry]\nname = 'a'\nversion = '1'\n[tool.poetry.dependencies]\npython = '^3.11'\nsix = '*'\n";
+    let pdm = "[project]\nname = 'a'\nversion = '1'\ndependencies = ['six']\n[tool.pdm]\ndistribution = false\n";
     for (files, problem, hint) in [
         (
             &[("pixi.lock", "version: 6\n"), ("pixi.toml", "[workspace]\n")][..],
@@ -247,6 +248,7 @@ fn a_project_without_a_lock_is_told_how_its_own_tool_makes_one() {
             "Pipfile.lock does not exist\n",
             "create one with `pipenv lock`, or ",
         ),
+        (&[("pyproject.toml", pdm)], "pdm.lock does not exist\n", "create one with `pdm lock`, or "),
         (&[("pyproject.toml", poetry)], "poetry.lock does not exist\n", "create one with `poetry lock`, or "),
         (
             &[("pixi.toml", "[workspace]\n[pypi-dependencies]\nsix = '*'\n")],
