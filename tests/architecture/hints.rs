@@ -27,7 +27,6 @@ const NOT_SHOWN: &[(&str, &str)] = &[
     ("_PASSWORD, or add the host to .netrc", "tests of indexes show the variables, whose names it has as values"),
     ("if the file was removed from the index", "a file of an index has to disappear"),
     ("choose a base whose layers are tar archives", "it leaves open which base, and unit tests show the error"),
-    (", or build for the base's version", "it leaves open which version, and tests of images show the error"),
     ("use --user UID:GID, which needs no entry", "the base's passwd has to be malformed"),
     ("lock again if you trust the index", "a file of an index has to change"),
     (
