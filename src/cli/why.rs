@@ -126,7 +126,7 @@ pub(crate) fn run(arguments: WhyArguments, global: &GlobalArguments, printer: &P
     let WhyArguments { name, project, options } = arguments;
     let PlannedTargets { plans, failed } = plans(project, options, global, printer)?;
     for (target, error) in &failed {
-        let reason = [&[error.message.clone()], &error.causes[..]].concat().join(": ");
+        let reason = [std::slice::from_ref(&error.message), &error.causes[..]].concat().join(": ");
         printer.warning(&format!("{target}: "), &format!("not considered: {reason}"));
     }
     let mut targets: Vec<WhyTargetReport> = Vec::new();

@@ -79,10 +79,8 @@ pub(super) fn audit<'a>(
                     }
                 }
             },
-            StartProblem::MissingExecutable { name, package, hints } => {
-                if hints.is_empty() {
-                    *hints = remedies.of_executable(name, package.is_some());
-                }
+            StartProblem::MissingExecutable { name, package, hints } if hints.is_empty() => {
+                *hints = remedies.of_executable(name, package.is_some());
             }
             _ => {}
         }
