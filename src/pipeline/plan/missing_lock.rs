@@ -71,7 +71,7 @@ impl LockCommand {
         let Some(source) = source else { return Ok(None) };
         let directory = workspace.directory(workspace.current());
         let (lock, arguments) = match source {
-            RequirementsSource::Pyproject => {
+            RequirementsSource::Pyproject | RequirementsSource::Pdm => {
                 (workspace.root.join(LockFormat::Uv.file_name()), vec![OsString::from("lock")])
             }
             RequirementsSource::RequirementsIn | RequirementsSource::SetupPy | RequirementsSource::SetupCfg => {
