@@ -116,6 +116,8 @@ pub enum LockError {
         target: String,
         /// The markers of the environments.
         environments: Vec<String>,
+        /// The tool that wrote the lock, if it is a pylock.toml.
+        tool: Option<String>,
     },
     /// The requested package is not a workspace member.
     #[error("{}: the workspace has no member `{name}`", .path.display())]

@@ -50,18 +50,24 @@ impl Hints for LockError {
             Self::UnsupportedTarget { path, .. } if is_uv_lock(path) => {
                 vec!["add the target to tool.uv.environments in pyproject.toml and run `uv lock`".to_owned()]
             }
-            Self::UnsupportedTarget { path, .. } if LockFormat::of(path) == Some(LockFormat::Pdm) => vec![
+            Self::UnsupportedTarget { path, tool, .. }
+                if LockFormat::of(path) == Some(LockFormat::Pdm) || tool.as_deref() == Some("pdm") =>
+            {
+                vec![
                 "lock for the target, too, with `pdm lock --append`, for instance `pdm lock --append --platform \
                  manylinux_2_28_aarch64 --python '==3.13.*'`"
                     .to_owned(),
-            ],
+            ]
+            }
             Self::UnlockedGroup { .. } => vec!["lock all groups and extras with `pdm lock --group :all`".to_owned()],
             Self::Unpinned { name, .. } => vec![format!(
                 "give {name} `markers` in the Pipfile and run `pipenv lock`: pipenv does not pin what it does not install on \
                  its own platform"
             )],
-            Self::UnsupportedTarget { path, .. } => {
-                vec![format!("regenerate the lock with {} for the target", lock_command(path))]
+            Self::UnsupportedTarget { path, tool, .. } => {
+                let portable = tool.as_deref().and_then(of_one_machine);
+                let regenerate = || format!("regenerate the lock with {} for the target", lock_command(path));
+                vec![portable.map_or_else(regenerate, str::to_owned)]
             }
             Self::UnknownMember { name, members, .. } => similar(name.as_str(), members, "members"),
             Self::UnknownProject { members, .. } if members.is_empty() => Vec::new(),
@@ -126,6 +132,21 @@ fn lock_command(path: &Path) -> String {
         Some(LockFormat::Pylock | LockFormat::Requirements) => "the tool that created it",
     };
     command.to_owned()
+}
+
+/// Returns how to lock for other targets if a tool writes a pylock.toml only for the machine that it runs on.
+pub(super) fn of_one_machine(tool: &str) -> Option<&'static str> {
+    match tool {
+        "pip" => Some(
+            "lock for all targets with `uv pip compile --universal --format pylock.toml requirements.in -o pylock.toml`: pip locks \
+             for the machine and the Python that it runs on",
+        ),
+        "pnpm" => Some(
+            "name the targets in pnpm-workspace.yaml, for instance `supportedArchitectures: [linux-x64-manylinux_2_28, \
+             linux-arm64-manylinux_2_28]` and, under `python`, `versions: ['3.12', '3.13']`, and run `pnpm install`",
+        ),
+        _ => None,
+    }
 }
 
 /// Returns the script that a lock of uv is of, if it is not that of a project.

@@ -189,6 +189,14 @@ impl Lock {
         ForeignTool::of_name(path).map(|tool| LockError::ForeignLock { path: path.to_owned(), tool })
     }
 
+    /// Returns how to lock for other targets, if the lock is for one machine alone.
+    pub(crate) fn hint_for_other_targets(&self) -> Option<&'static str> {
+        match self {
+            Self::Pylock(lock) => hints::of_one_machine(lock.created_by()),
+            Self::Uv(_) | Self::Poetry(_) | Self::Pdm(_) | Self::Pipfile(_) | Self::Requirements(_) => None,
+        }
+    }
+
     /// Returns whether the lock lists the project itself.
     pub(crate) fn lists_project(&self) -> bool {
         match self {

@@ -100,6 +100,7 @@ impl PdmLock {
         Err(LockError::UnsupportedTarget {
             path: self.path.clone(),
             target: format!("{} on {}", target.name, target.architecture),
+            tool: None,
             environments: targets.iter().map(PdmTarget::to_string).collect(),
         })
     }

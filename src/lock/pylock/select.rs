@@ -58,6 +58,11 @@ impl Pylock {
         Ok(Selection { distributions: pinned.collect::<Result<_, LockError>>()? })
     }
 
+    /// Returns the tool that wrote the lock.
+    pub(crate) fn created_by(&self) -> &str {
+        &self.created_by
+    }
+
     /// See [`Lock::lists`](crate::lock::Lock::lists).
     pub(crate) fn lists(&self, name: &DistributionName) -> bool {
         self.packages.iter().any(|package| package.name == *name)
@@ -123,6 +128,7 @@ impl Pylock {
         Err(LockError::UnsupportedTarget {
             path: self.path.clone(),
             target: format!("{} on {}", target.name, environment.platform_machine),
+            tool: Some(self.created_by.clone()),
             environments: self.environments.iter().map(|marker| marker.text.to_string()).collect(),
         })
     }

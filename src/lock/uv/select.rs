@@ -80,6 +80,7 @@ impl UvLock {
                 return Err(LockError::UnsupportedTarget {
                     path: self.path.clone(),
                     target: format!("{} on {}", target.name, environment.platform_machine),
+                    tool: None,
                     environments: markers.iter().map(|marker| marker.text.to_string()).collect(),
                 });
             }

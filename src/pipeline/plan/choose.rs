@@ -6,8 +6,8 @@ use url::Url;
 
 use crate::index::FileFinder;
 use crate::lock::{
-    DistributionFiles, DistributionSource, FileChooser, FileLocation, FormatControl, LockError, SelectedDistribution,
-    SelectedSource, Selection,
+    DistributionFiles, DistributionSource, FileChooser, FileLocation, FormatControl, Lock, LockError,
+    SelectedDistribution, SelectedSource, Selection,
 };
 use crate::pipeline::BuildError;
 use crate::platform::TargetPlatform;
@@ -38,6 +38,14 @@ pub(super) fn choose(
         reporter.warn(&format!("{misfit}: it is built from {sdist} (--no-build makes this an error)"));
     }
     Ok(selected)
+}
+
+/// Adds how to lock for other targets to the error about a distribution without a file for this one.
+pub(super) fn with_hint(mut error: BuildError, lock: &Lock) -> BuildError {
+    if let BuildError::Lock(LockError::NoCompatibleFile { hints, .. }) = &mut error {
+        hints.splice(0..0, lock.hint_for_other_targets().map(str::to_owned));
+    }
+    error
 }
 
 /// Adds the versions that have a wheel for the target to the error about one that has none.

@@ -81,7 +81,9 @@ impl<'a> Plan<'a> {
         let workspace = &project.workspace;
         let selection = project.selection(settings, &target)?;
         let formats = indexes::formats(settings, project);
-        let mut selected = choose::choose(selection, &formats, &settings.fetch.find_links, &target, finder, reporter)?;
+        let find_links = &settings.fetch.find_links;
+        let chosen = choose::choose(selection, &formats, find_links, &target, finder, reporter);
+        let mut selected = chosen.map_err(|error| choose::with_hint(error, &project.lock))?;
         let excluded = match runtime {
             Some(runtime) => provided::exclude(&mut selected, runtime, &target, reporter)?,
             None => Vec::new(),
