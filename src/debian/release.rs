@@ -98,9 +98,14 @@ impl ReleaseFile {
 /// Reads a date as of RFC 2822, in UTC.
 fn date(paragraph: &ControlParagraph<'_>, field: &'static str) -> Result<Option<Timestamp>, InvalidRelease> {
     let Some(text) = paragraph.field(field) else { return Ok(None) };
-    // RFC 2822 has no zone of this name.
-    let standard = text.strip_suffix("UTC").map_or_else(|| text.to_owned(), |time| format!("{time}GMT"));
-    let time = rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(standard.trim());
+    // RFC 2822 has no zone of this name, and hours of two digits: Ubuntu's archives have `2:51:42` after a second blank.
+    let words = text.split_whitespace().map(|word| match word {
+        "UTC" => "GMT".to_owned(),
+        time if time.find(':') == Some(1) => format!("0{time}"),
+        word => word.to_owned(),
+    });
+    let standard = words.collect::<Vec<String>>().join(" ");
+    let time = rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(&standard);
     time.map(Some).map_err(|_| InvalidRelease::Date { field, text: text.to_owned() })
 }
 
@@ -134,6 +139,8 @@ mod tests {
         assert_eq!(release.indexes["main/binary-amd64/Packages.xz"], IndexDigest { sha256: [0x55; 32], size: 1484 });
         assert!(ReleaseFile::parse(&RELEASE.replace("No-Support", "X")).unwrap().separate_all);
         assert_eq!(ReleaseFile::parse(&RELEASE.replace(" UTC", " +0000")).unwrap(), release);
+        let of_ubuntu = ReleaseFile::parse(&RELEASE.replacen("09:15:44", " 9:15:44", 1)).unwrap();
+        assert_eq!(of_ubuntu, release);
     }
 
     #[test]
