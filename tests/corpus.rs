@@ -116,11 +116,13 @@ fn damage(target: &str, read: impl Fn(&[u8]) -> bool) {
 
 #[test]
 fn apt_locks() {
+    replay_texts("apt_lock", fuzz::apt_lock);
     damage("apt_lock", |bytes| std::str::from_utf8(bytes).is_ok_and(fuzz::apt_lock));
 }
 
 #[test]
 fn control_files() {
+    replay("control", fuzz::control);
     damage("control", fuzz::control);
 }
 
