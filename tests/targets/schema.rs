@@ -106,12 +106,19 @@ fn flags(command: &str) -> BTreeSet<String> {
 fn each_key_is_a_flag_and_each_flag_a_key() {
     let schema = schema();
     let targets = schema["properties"]["target"]["additionalProperties"]["anyOf"].as_array().unwrap();
+    let deployed = flags("deploy");
     for command in ["lambda", "image"] {
         let of_kind = targets.iter().find(|target| target["properties"]["kind"]["const"] == command).unwrap();
         let mut keys: BTreeSet<String> = of_kind["properties"].as_object().unwrap().keys().cloned().collect();
         assert!(keys.remove("kind") && keys.remove("extends"));
         // Tables, which are too long for a flag.
         assert_eq!(keys.remove("apt-source"), command == "image");
+        // Flags of `pybundle deploy`.
+        for key in ["function", "alias", "region", "s3-bucket"] {
+            assert_eq!((keys.remove(key), deployed.contains(key)), (command == "lambda", true), "{key}");
+        }
+        // The argument of the commands.
+        keys.remove("script");
         assert_eq!(keys, flags(command), "the schema (left) and the command (right) differ");
         let shared = schema["properties"].as_object().unwrap();
         assert!(keys.iter().all(|key| shared.contains_key(key)), "{command}");
