@@ -96,6 +96,7 @@ pub mod constraint;
 pub(crate) mod contents;
 pub mod debian;
 pub(crate) mod deploy;
+pub(crate) mod deployment_file;
 pub mod digest;
 pub(crate) mod engine;
 pub mod fetch;

@@ -20,6 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("hints", &[]),
     ("http", &[]),
     ("limited_reader", &[]),
+    ("deployment_file", &["hints", "limited_reader"]),
     ("mail_headers", &[]),
     ("name", &[]),
     ("redact", &[]),

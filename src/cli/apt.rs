@@ -6,8 +6,9 @@ use clap::{Args, Subcommand};
 
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
-use super::printer::{Printer, TextPage, count};
+use super::printer::Printer;
 use super::progress::ProgressReporter;
+use super::text_page::{TextPage, count};
 use crate::debian::{DebianRelease, PackageName};
 use crate::options::{ImageOptions, ProjectConfiguration, TargetKind};
 use crate::pipeline::{self, AptUpgrade, LockedPackages, ProjectCache};

@@ -1,25 +1,21 @@
 //! `pybundle build`: the targets of `[tool.pybundle]`.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueEnum};
 
 use super::arguments::GlobalArguments;
 use super::error::CliError;
 use super::plan::PlanView;
-use super::printer::{Printer, TextPage, count};
-use super::progress::ProgressDisplay;
+use super::printer::Printer;
+use super::selected_targets::{ListedTarget, TargetArguments, TargetSelection};
 use super::target_flags::TargetFlags;
-use super::{image, located_project, plan};
-use crate::git::GitChanges;
-use crate::options::{
-    CommonOptions, ConfigurationError, Invocation, ProjectConfiguration, TargetKind, TargetOptions, positive_number,
-};
-use crate::pipeline::{self, BuildError, ProjectCache, Target, TargetBuildOptions, TargetResult};
-use crate::project::script;
+use super::text_page::{TextPage, count};
+use super::{image, plan, terraform};
+use crate::options::{CommonOptions, ConfigurationError};
+use crate::pipeline::ProjectCache;
 use crate::report::{
     BuiltArtifact, BuiltReport, ErrorReport, FORMAT_VERSION, ListedReport, TargetListReport, TargetOutcome, TargetPlan,
     TargetsReport,
@@ -36,36 +32,30 @@ pub(crate) struct BuildArguments {
     #[arg(long)]
     push: bool,
     /// Show what would be built and why; download and write no files
-    #[arg(long, conflicts_with = "list")]
+    #[arg(long, conflicts_with_all = ["list", "rebuild"])]
     dry_run: bool,
-    /// Use the project in this directory
-    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
-    project: PathBuf,
-    /// Build the targets of every workspace member
-    #[arg(long)]
-    workspace: bool,
     /// Build only targets that changed since this Git revision
     ///
     /// A target changes with its files, its locked distributions, its base, and its configuration in pyproject.toml.
-    #[arg(long, value_name = "REV")]
+    #[arg(long, value_name = "REV", display_order = 8)]
     changed_since: Option<String>,
     /// List the targets without building them
-    #[arg(long)]
+    #[arg(long, conflicts_with = "rebuild", display_order = 8)]
     list: bool,
     /// Print the list in this format
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", requires = "list", hide_short_help = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        requires = "list",
+        display_order = 8,
+        hide_short_help = true
+    )]
     format: ListFormat,
-    /// Build at most this many targets at a time [default: one for each processor]
-    #[arg(short, long, value_name = "COUNT", hide_short_help = true, value_parser = positive_number)]
-    jobs: Option<NonZeroUsize>,
-    /// Build also targets of which nothing changed
-    ///
-    /// By default, a target is unchanged if everything that it was made from and its outputs are as they were after it was
-    /// built the last time.
-    #[arg(long, conflicts_with_all = ["list", "dry_run"])]
-    rebuild: bool,
+    // Its flags have headings, under which clap would list all that follows.
     #[command(flatten)]
-    flags: TargetFlags,
+    targets: TargetArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -74,19 +64,6 @@ enum ListFormat {
     Text,
     /// One line of JSON for `strategy.matrix` of a GitHub workflow
     GithubMatrix,
-}
-
-/// A target of one of the projects.
-pub(super) struct ListedTarget {
-    pub(super) listed: ListedReport,
-    pub(super) target: Target,
-}
-
-impl ListedTarget {
-    /// Returns whether this is its name, with or without that of its project.
-    fn is_named(&self, name: &str) -> bool {
-        self.listed.target == name || self.listed.name == name
-    }
 }
 
 /// Builds the targets, and prints the result of each.
@@ -110,60 +87,41 @@ fn run_viewed(
 ) -> Result<ExitCode, CliError> {
     let started = Instant::now();
     let projects = ProjectCache::default();
-    arguments.project = located_project::locate(&arguments.project, &projects)?;
-    let changes = arguments
-        .changed_since
-        .as_deref()
-        .map(|revision| GitChanges::since(script::directory_of(&arguments.project), revision));
-    let targets = arguments.targets(global, changes.transpose()?.as_ref(), &projects)?;
+    let selection = TargetSelection {
+        names: &arguments.names,
+        push: arguments.push,
+        changed_since: arguments.changed_since.as_deref(),
+    };
+    let targets = arguments.targets.select(selection, global, &projects)?;
+    if let Some(first) = targets.first().filter(|_| arguments.push && !targets.iter().any(ListedTarget::is_pushed)) {
+        return Err(ConfigurationError::NoTags(first.configuration.clone()).into());
+    }
     if arguments.list {
         list(&targets, arguments.format, printer)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let kinds = targets.iter().filter(|target| target.listed.changed).map(|target| {
-        let kind = if matches!(target.target, Target::Image(_)) { TargetKind::Image } else { TargetKind::Lambda };
-        (target.listed.name.as_str(), kind)
-    });
-    arguments.flags.check(kinds)?;
-    pipeline::check_outputs(targets.iter().map(|named| &named.target))?;
-    let changed: Vec<&ListedTarget> = targets.iter().filter(|target| target.listed.changed).collect();
-    let written = changed.iter().filter(|_| !arguments.dry_run).flat_map(|target| target.target.files());
-    let printer = &printer.beside(written)?;
-    let progress = ProgressDisplay::new(printer, changed.iter().map(|target| target.listed.name.clone()).collect());
-    let changed: Vec<&Target> = changed.into_iter().map(|target| &target.target).collect();
-    let outcomes: Vec<(TargetOutcome, String)> = if arguments.dry_run {
-        let plans = (0..).zip(&changed).map(|(at, target)| {
-            let reporter = progress.reporter(at);
-            (planned(target.plan(&projects, &reporter)), reporter.times())
-        });
-        plans.collect()
-    } else {
-        pipeline::build_all(
-            &changed,
-            &projects,
-            TargetBuildOptions { jobs: arguments.jobs, rebuild: arguments.rebuild },
-            |at| progress.reporter(at),
-            |reporter, result| {
-                progress.finished();
-                let times = reporter.times();
-                (built(result, reporter.into_warnings()), times)
-            },
-        )
-    };
-    progress.end();
-    let (outcomes, times): (Vec<TargetOutcome>, Vec<String>) = outcomes.into_iter().unzip();
-    let names = targets.iter().filter(|target| target.listed.changed).map(|target| target.listed.name.clone());
-    let times: Vec<(String, String)> = names.zip(times).collect();
+    let changed = targets.iter().filter(|target| target.listed.changed && !arguments.dry_run);
+    let printer = &printer.beside(changed.flat_map(|target| target.target.files()))?;
+    let built = arguments.targets.build(targets, arguments.dry_run, printer, &projects)?;
     let report = TargetsReport {
         format: FORMAT_VERSION,
-        targets: reports(targets, outcomes),
+        targets: built.reports,
         elapsed_seconds: started.elapsed().as_secs_f64(),
     };
     let errors: Vec<(&str, &ErrorReport)> = report.targets.iter().filter_map(failure).collect();
     printer.failures(&errors);
-    printer.result(&report, |page| {
+    // A program that fails has no values.
+    if printer.is_for_terraform() && !errors.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let values = || terraform::targets(&report.targets);
+    printer.built(&report, values, |page| {
         summary(&report, view, page);
-        times.iter().filter(|_| printer.is_verbose()).for_each(|(name, times)| page.line(&format!("{name}: {times}")));
+        built
+            .times
+            .iter()
+            .filter(|_| printer.is_verbose())
+            .for_each(|(name, times)| page.line(&format!("{name}: {times}")));
     })?;
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -179,145 +137,16 @@ pub(crate) fn plan(
     global: &GlobalArguments,
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
-    let flags = TargetFlags::of_common(common);
-    let arguments = BuildArguments { dry_run: true, ..BuildArguments::of_targets(Vec::new(), project, false, flags) };
+    let arguments = BuildArguments {
+        names: Vec::new(),
+        push: false,
+        dry_run: true,
+        changed_since: None,
+        list: false,
+        format: ListFormat::Text,
+        targets: TargetArguments::new(project, false, TargetFlags::of_common(common)),
+    };
     run_viewed(arguments, view, global, printer)
-}
-
-impl BuildArguments {
-    /// Returns arguments without options.
-    pub(super) fn of_targets(names: Vec<String>, project: PathBuf, workspace: bool, flags: TargetFlags) -> Self {
-        Self {
-            names,
-            push: false,
-            dry_run: false,
-            project,
-            workspace,
-            changed_since: None,
-            list: false,
-            format: ListFormat::Text,
-            jobs: None,
-            rebuild: false,
-            flags,
-        }
-    }
-
-    /// Returns the requested targets with their settings, and whether they changed.
-    pub(super) fn targets(
-        &self,
-        global: &GlobalArguments,
-        changes: Option<&GitChanges>,
-        projects: &ProjectCache,
-    ) -> Result<Vec<ListedTarget>, CliError> {
-        let configurations = if self.workspace {
-            ProjectConfiguration::of_workspace(&self.project, projects.workspaces())?
-        } else {
-            let package = self.flags.common.selection.package.as_ref();
-            vec![(self.project.clone(), ProjectConfiguration::read(&self.project, package, projects.workspaces())?)]
-        };
-        let mut targets = Vec::new();
-        for (directory, configuration) in &configurations {
-            let invocation = global.invocation(directory)?;
-            let before = changes.map(|changes| configuration.before(&|path| changes.text_before(path).ok().flatten()));
-            for (name, kind) in configuration.targets() {
-                let full = if self.workspace { format!("{}/{name}", configuration.member()) } else { name.to_owned() };
-                if !self.names.is_empty() && !self.names.iter().any(|asked| asked == name || *asked == full) {
-                    continue;
-                }
-                let (target, difference) = self.target((configuration, before.as_ref()), name, kind, &invocation)?;
-                let reason = changes.map(|changes| match difference {
-                    Some(difference) => Some(difference),
-                    // The build reports the error.
-                    None => pipeline::reason(&target, changes, projects)
-                        .unwrap_or_else(|error| Some(format!("cannot determine its inputs: {error}"))),
-                });
-                let listed = ListedReport {
-                    name: full,
-                    target: name.to_owned(),
-                    project: directory.clone(),
-                    kind: kind.name().to_owned(),
-                    changed: reason.as_ref().is_none_or(Option::is_some),
-                    reason: reason
-                        .flatten()
-                        .or_else(|| Some(format!("unchanged since {}", self.changed_since.as_deref()?))),
-                };
-                targets.push(ListedTarget { listed, target });
-            }
-        }
-        self.check_names(&configurations, &targets, projects)?;
-        Ok(targets)
-    }
-
-    /// Checks that every name is that of a target, and that there is a target.
-    fn check_names(
-        &self,
-        configurations: &[(PathBuf, ProjectConfiguration)],
-        targets: &[ListedTarget],
-        projects: &ProjectCache,
-    ) -> Result<(), CliError> {
-        let path = configurations.first().map_or_else(|| self.project.clone(), |(_, first)| first.path.clone());
-        let mut unknown = self.names.iter().filter(|name| !targets.iter().any(|target| target.is_named(name)));
-        if let Some(name) = unknown.next() {
-            let names = configurations.iter().flat_map(|(_, configuration)| configuration.targets());
-            let known = names.map(|(name, _)| name.to_owned()).collect();
-            return Err(ConfigurationError::UnknownTarget { path, name: name.clone(), known }.into());
-        }
-        if targets.is_empty() {
-            let all = ProjectConfiguration::of_workspace(&self.project, projects.workspaces());
-            let has_members =
-                !self.workspace && all.is_ok_and(|all| all.iter().any(|(_, member)| member.targets().next().is_some()));
-            return Err(ConfigurationError::NoTargets { path, has_members }.into());
-        }
-        let is_pushed = |named: &ListedTarget| matches!(&named.target, Target::Image(settings) if settings.push);
-        if self.push && !targets.iter().any(is_pushed) {
-            return Err(ConfigurationError::NoTags(path).into());
-        }
-        Ok(())
-    }
-
-    /// Returns a target with its settings, and how they differ from the previous configuration, if there is one.
-    fn target(
-        &self,
-        configurations: (&ProjectConfiguration, Option<&PreviousConfiguration>),
-        name: &str,
-        kind: TargetKind,
-        invocation: &Invocation,
-    ) -> Result<(Target, Option<String>), CliError> {
-        Ok(match kind {
-            TargetKind::Lambda => {
-                let (settings, difference) = resolve(configurations, name, &self.flags.lambda(), invocation)?;
-                (Target::Lambda(Box::new(settings)), difference)
-            }
-            TargetKind::Image => {
-                let mut flags = self.flags.image();
-                let resolved = configurations.0.resolve(Some(name), &flags, &invocation.environment)?;
-                flags.image.push = self.push && resolved.values().0.contains_key("tag");
-                let (settings, difference) = resolve(configurations, name, &flags, invocation)?;
-                (Target::Image(Box::new(settings)), difference)
-            }
-        })
-    }
-}
-
-/// The configuration at the revision that targets are compared with.
-type PreviousConfiguration = Result<ProjectConfiguration, ConfigurationError>;
-
-/// Returns the settings of a target, and how its values differ from the previous configuration, if there is one.
-fn resolve<O: TargetOptions>(
-    (configuration, before): (&ProjectConfiguration, Option<&PreviousConfiguration>),
-    name: &str,
-    flags: &O,
-    invocation: &Invocation,
-) -> Result<(O::Settings, Option<String>), CliError> {
-    let resolved = configuration.resolve(Some(name), flags, &invocation.environment)?;
-    let difference = before.and_then(|before| {
-        let Ok(before) = before else { return Some("cannot read the previous configuration".to_owned()) };
-        match before.resolve(Some(name), flags, &invocation.environment) {
-            Ok(before) => Some(format!("`{}` in [tool.pybundle] changed", resolved.differs_from(&before)?)),
-            Err(_) => Some("new target".to_owned()),
-        }
-    });
-    Ok((resolved.settings::<O>(invocation)?, difference))
 }
 
 fn list(targets: &[ListedTarget], format: ListFormat, printer: &Printer) -> Result<(), CliError> {
@@ -349,47 +178,8 @@ fn matrix_entry(listed: &ListedReport) -> serde_json::Value {
     serde_json::json!({ "name": listed.name, "target": listed.target, "project": project, "kind": listed.kind })
 }
 
-fn built(result: Result<TargetResult, BuildError>, warnings: Vec<String>) -> TargetOutcome {
-    match result {
-        Ok(TargetResult { mut artifact, is_unchanged }) => {
-            match &mut artifact {
-                BuiltArtifact::Lambda(report) => report.warnings = warnings,
-                BuiltArtifact::Image(report) => report.warnings = warnings,
-            }
-            let artifact = Box::new(artifact);
-            if is_unchanged {
-                let reason = "nothing changed since it was built".to_owned();
-                TargetOutcome::Unchanged { reason, artifact: Some(artifact) }
-            } else {
-                TargetOutcome::Built(artifact)
-            }
-        }
-        Err(error) => TargetOutcome::Failed { error: CliError::from(error).report() },
-    }
-}
-
-fn planned(result: Result<TargetPlan, BuildError>) -> TargetOutcome {
-    match result {
-        Ok(plan) => TargetOutcome::Planned { plan: Box::new(plan) },
-        Err(error) => TargetOutcome::Failed { error: CliError::from(error).report() },
-    }
-}
-
-/// Reports the targets: of those that changed, what came of building them.
-fn reports(targets: Vec<ListedTarget>, outcomes: Vec<TargetOutcome>) -> Vec<BuiltReport> {
-    let mut outcomes = outcomes.into_iter();
-    let reports = targets.into_iter().filter_map(|ListedTarget { listed, .. }| {
-        let outcome = if listed.changed {
-            outcomes.next()?
-        } else {
-            TargetOutcome::Unchanged { reason: listed.reason.unwrap_or_default(), artifact: None }
-        };
-        Some(BuiltReport { name: listed.name, project: listed.project, kind: listed.kind, outcome })
-    });
-    reports.collect()
-}
-
-fn failure(report: &BuiltReport) -> Option<(&str, &ErrorReport)> {
+/// Returns the name of a target that failed, and its error.
+pub(super) fn failure(report: &BuiltReport) -> Option<(&str, &ErrorReport)> {
     match &report.outcome {
         TargetOutcome::Failed { error } => Some((&report.name, error)),
         _ => None,

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::arguments::GlobalArguments;
 use super::error::CliError;
-use super::printer::{Printer, count};
+use super::printer::Printer;
+use super::text_page::count;
 use crate::cache::{Cache, CacheSize};
 use crate::report::{CacheFolderReport, CacheSizeReport, FORMAT_VERSION};
 use crate::settings::{CacheChoice, binary_size};

@@ -95,7 +95,7 @@ fn completed() -> Command {
     ];
     let mut command = super::Cli::command();
     let kinds = [("lambda", Some(TargetKind::Lambda)), ("image", Some(TargetKind::Image))];
-    for (name, kind) in kinds.into_iter().chain(["build", "plan", "why"].map(|name| (name, None))) {
+    for (name, kind) in kinds.into_iter().chain(["build", "plan", "resolve", "why"].map(|name| (name, None))) {
         command = command.mut_subcommand(name, |subcommand| {
             subcommand.mut_args(|argument| match argument.get_id().as_str() {
                 "names" | "target" => {

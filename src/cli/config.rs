@@ -6,7 +6,8 @@ use clap::{Args, Subcommand, ValueHint};
 
 use super::environment;
 use super::error::CliError;
-use super::printer::{Printer, TextPage};
+use super::printer::Printer;
+use super::text_page::TextPage;
 use crate::name::DistributionName;
 use crate::options::{
     self, ImageOptions, LambdaOptions, OptionValues, ProjectConfiguration, ResolvedOptions, TargetKind, ValueSource,

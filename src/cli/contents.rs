@@ -1,6 +1,6 @@
 //! The parts that the summaries of zips and of images share.
 
-use super::printer::{TextPage, count};
+use super::text_page::{TextPage, count};
 use crate::report::{ApplicationReport, AuditReport, BytecodeReport, ImplicitCodeReport, OmittedReport, TrimReport};
 use crate::settings::binary_size;
 

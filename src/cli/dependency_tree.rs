@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::printer::TextPage;
+use super::text_page::TextPage;
 use crate::report::{DistributionReport, PlanReport};
 
 /// What the order of distributions is.

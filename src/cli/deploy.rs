@@ -8,12 +8,13 @@ use std::time::Instant;
 use clap::{Args, ValueHint};
 
 use super::arguments::GlobalArguments;
-use super::build::{BuildArguments, ListedTarget};
 use super::error::CliError;
 use super::located_project;
-use super::printer::{Printer, TextPage, count};
+use super::printer::Printer;
 use super::progress::ProgressDisplay;
+use super::selected_targets::{ListedTarget, TargetArguments, TargetSelection};
 use super::target_flags::TargetFlags;
+use super::text_page::{TextPage, count};
 use crate::deploy::{
     self, DeployMode, DeployedCode, DeployedVersion, DeploymentOutcome, DeploymentTarget, EndedDeployment,
 };
@@ -143,14 +144,15 @@ impl DeployArguments {
     /// Returns the requested targets that have a function.
     fn targets(&self, global: &GlobalArguments, projects: &ProjectCache) -> Result<Vec<DeployedTarget>, CliError> {
         let flags = self.flags.clone().with_deploy(self.deploy.clone());
-        let build = BuildArguments::of_targets(self.names.clone(), self.project.clone(), self.workspace, flags);
-        let listed = build.targets(global, None, projects)?;
+        let selection = TargetSelection { names: &self.names, push: false, changed_since: None };
+        let listed =
+            TargetArguments::new(self.project.clone(), self.workspace, flags).select(selection, global, projects)?;
         let has_function = |listed: &ListedTarget| matches!(&listed.target, Target::Lambda(settings) if settings.deploy.function.is_some());
         if let Some(named) = listed.iter().find(|listed| !self.names.is_empty() && !has_function(listed)) {
             return Err(InvalidDeployment::NoFunction(named.listed.name.clone()).into());
         }
         let mut targets = Vec::new();
-        for ListedTarget { listed, target } in listed {
+        for ListedTarget { listed, target, .. } in listed {
             let Target::Lambda(settings) = &target else { continue };
             let deploy = settings.deploy.clone();
             let Some(function) = deploy.function else { continue };

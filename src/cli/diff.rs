@@ -8,8 +8,9 @@ use clap::{Args, ValueHint};
 use super::arguments::GlobalArguments;
 use super::error::CliError;
 use super::inspect::ReadingArguments;
-use super::printer::{Printer, TextPage, count, shortened, visible};
+use super::printer::Printer;
 use super::progress::ProgressReporter;
+use super::text_page::{TextPage, count, shortened, visible};
 use crate::artifact::{self, ArtifactName};
 use crate::report::{
     ChangedDistributionReport, ChangedFileReport, ChangedPackageReport, ChangedPropertyReport, ComparedReport,

@@ -1,6 +1,6 @@
 //! The part of a summary about SBOMs and provenance.
 
-use super::printer::TextPage;
+use super::text_page::TextPage;
 use crate::report::{DocumentKind, DocumentReport};
 
 /// Adds a line for each document: its paths, or the digest of its referrer.

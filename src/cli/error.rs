@@ -5,11 +5,13 @@ use std::io;
 use super::apt::UnknownFile;
 use super::deploy::InvalidDeployment;
 use super::located_project::InvalidProject;
-use super::printer::count;
+use super::resolve::UnresolvableTarget;
+use super::text_page::count;
 use super::why::NotSelected;
 use crate::archive::ArchiveError;
 use crate::cache::CacheError;
 use crate::deploy::DeployError;
+use crate::deployment_file::InvalidDeploymentFile;
 use crate::git::GitChangesError;
 use crate::hints::Hints;
 use crate::image::InvalidPort;
@@ -52,6 +54,10 @@ pub(crate) enum CliError {
     Deploy(#[from] DeployError),
     #[error(transparent)]
     UnknownFile(#[from] UnknownFile),
+    #[error(transparent)]
+    DeploymentFile(#[from] InvalidDeploymentFile),
+    #[error(transparent)]
+    UnresolvableTarget(#[from] UnresolvableTarget),
     /// An artifact has problems, which were printed.
     #[error("verification of {name} failed: {}", count(*.findings as u64, "problem"))]
     NotVerified {
@@ -105,6 +111,8 @@ impl Hints for CliError {
             Self::Deployment(error) => error.hints(),
             Self::Deploy(error) => error.hints(),
             Self::UnknownFile(_) => Vec::new(),
+            Self::DeploymentFile(error) => error.hints(),
+            Self::UnresolvableTarget(error) => error.hints(),
             Self::ArtifactAndDocument(flag) => {
                 vec![format!("write the artifact to a file, or omit {flag}")]
             }

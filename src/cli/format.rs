@@ -21,6 +21,8 @@ pub(crate) enum OutputFormat {
     Github,
     /// Errors and warnings as a code quality report of GitLab
     Gitlab,
+    /// The paths and digests of what was built as a map of strings, for Terraform
+    Terraform,
 }
 
 impl OutputFormat {
@@ -54,7 +56,8 @@ impl OutputFormat {
         match environment::variable(VARIABLE) {
             None => Ok(Self::default()),
             Some(text) => Self::from_str(&text, false).map_err(|_| {
-                let message = format!("invalid value '{text}' for {VARIABLE}: expected text, json, github or gitlab");
+                let message =
+                    format!("invalid value '{text}' for {VARIABLE}: expected text, json, github, gitlab or terraform");
                 Cli::command().error(ErrorKind::InvalidValue, message)
             }),
         }

@@ -37,7 +37,7 @@ const GLOBAL_VARIABLES: &[EnvironmentVariable] = &[
         "PYBUNDLE_NETWORK_TIMEOUT",
         "How long a server may be silent, in seconds, unless --network-timeout says so [default: 120]",
     ),
-    variable("PYBUNDLE_OUTPUT_FORMAT", "text, json, github or gitlab, unless --output-format chooses one"),
+    variable("PYBUNDLE_OUTPUT_FORMAT", "text, json, github, gitlab or terraform, unless --output-format chooses one"),
     variable("XDG_CACHE_HOME", "The directory in which the cache is kept by default [default: ~/.cache]"),
     variable("NO_COLOR, CLICOLOR, CLICOLOR_FORCE", "Whether output is colored, unless --color decides"),
     variable("COLUMNS", "The width of tables where standard output is not a terminal [default: 80]"),
@@ -151,6 +151,16 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             example("Build and deploy every target that has a function", "pybundle deploy"),
             example("Show what would be deployed", "pybundle deploy --dry-run"),
             example("Point the alias to the version before", "pybundle deploy api --rollback"),
+        ],
+    ),
+    (
+        "resolve",
+        &[
+            example(
+                "Build and push what a manifest names, and deploy it",
+                "pybundle resolve k8s.yaml | kubectl apply -f -",
+            ),
+            example("The same for a chart of Helm", "helm template . | pybundle resolve - | kubectl apply -f -"),
         ],
     ),
     ("push", &[example("Push an archive under a name", "pybundle push dist/shop.tar ghcr.io/acme/shop:1.0")]),

@@ -5,12 +5,14 @@ use clap::{Args, ValueEnum};
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
 use super::plan::PlanView;
-use super::printer::{Printer, TextPage, count};
+use super::printer::Printer;
 use super::progress::ProgressReporter;
-use super::{contents, documents, plan, push};
+use super::text_page::{TextPage, count};
+use super::{contents, documents, plan, push, terraform};
 use crate::engine::EngineKind;
 use crate::options::ImageOptions;
 use crate::pipeline::{self, ProjectCache};
+use crate::registry::ImageReference;
 use crate::report::{
     BaseReport, ImagePlanReport, ImageReport, PlatformReport, RecordUse, RemoteCacheReport, Reporter, StartReport,
     SystemPackageReport,
@@ -74,6 +76,15 @@ impl ImageArguments {
     }
 }
 
+/// Returns the image that was pushed: the repository with the digest alone, since Amazon ECS documents a tag or a digest, not
+/// both.
+pub(super) fn deployed_image(report: &ImageReport) -> Option<String> {
+    let pushed = report.pushed.as_ref()?;
+    // All tags have the same digest. The first one names the repository.
+    let tag: ImageReference = pushed.tags.first()?.tag.parse().ok()?;
+    Some(tag.sibling(pushed.digest.parse().ok()?).to_string())
+}
+
 /// Builds the image, writes and pushes it, and prints a summary.
 ///
 /// # Errors
@@ -102,7 +113,8 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
     let mut report = pipeline::image(&settings, &projects, &progress)?.report;
     let times = progress.times();
     report.warnings = progress.into_warnings();
-    printer.result(&report, |page| {
+    let values = || terraform::image(&report);
+    printer.built(&report, values, |page| {
         summary(&report, printer.is_verbose(), page);
         page.time(report.elapsed_seconds, Some(times).filter(|_| printer.is_verbose()));
     })

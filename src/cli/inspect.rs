@@ -6,8 +6,9 @@ use clap::{Args, ValueHint};
 
 use super::arguments::GlobalArguments;
 use super::error::CliError;
-use super::printer::{Printer, TextPage, column_width, count, shortened, visible};
+use super::printer::Printer;
 use super::progress::ProgressReporter;
+use super::text_page::{TextPage, column_width, count, shortened, visible};
 use crate::artifact::{self, ArtifactName, ArtifactSettings};
 use crate::options::RegistryAccessOptions;
 use crate::report::{ContainerReport, ContentsKind, InspectReport, LayerOriginReport, OwnerKind, OwnerReport};

@@ -5,9 +5,10 @@ use clap::Args;
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
 use super::plan::PlanView;
-use super::printer::{Printer, TextPage, count};
+use super::printer::Printer;
 use super::progress::ProgressReporter;
-use super::{contents, documents, plan};
+use super::text_page::{TextPage, count};
+use super::{contents, documents, plan, terraform};
 use crate::options::LambdaOptions;
 use crate::pipeline::{self, ProjectCache};
 use crate::report::{ArtifactKind, BuildReport, Reporter};
@@ -57,7 +58,8 @@ pub(crate) fn run(arguments: LambdaArguments, global: &GlobalArguments, printer:
     let mut report = pipeline::lambda(&settings, &projects, &progress)?.report;
     let times = progress.times();
     report.warnings = progress.into_warnings();
-    printer.result(&report, |page| {
+    let values = || terraform::function(&report);
+    printer.built(&report, values, |page| {
         summary(&report, printer.is_verbose(), page);
         page.time(report.elapsed_seconds, Some(times).filter(|_| printer.is_verbose()));
     })

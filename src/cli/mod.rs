@@ -33,15 +33,20 @@ mod profile;
 mod progress;
 mod push;
 pub mod reference;
+mod resolve;
 mod schema;
+mod selected_targets;
 mod signals;
 mod suspects;
 mod target_flags;
+mod terraform;
+mod text_page;
 mod verify;
 mod why;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{FromArgMatches, Parser, Subcommand};
 
 use error::CliError;
@@ -75,6 +80,11 @@ enum Command {
     /// Targets are built, and every function is checked before one is changed. With an alias, a version is published, and the
     /// alias is moved last: until then the earlier version is live.
     Deploy(Box<deploy::DeployArguments>),
+    /// Replace references to targets in Kubernetes manifests and ECS task definitions
+    ///
+    /// Builds and pushes the image of each target that a value pybundle://TARGET names, and prints the files with the name and
+    /// digest of that image in its place. Nothing else in them changes: comments, quotes and blank lines are kept.
+    Resolve(Box<resolve::ResolveArguments>),
     /// Push an OCI layout or an archive to a registry
     Push(push::PushArguments),
     /// Show which distributions would be bundled, and why
@@ -141,6 +151,11 @@ pub fn main() -> ExitCode {
         Ok(printer) => printer,
         Err(error) => return printer::usage(&error),
     };
+    if printer.is_for_terraform() && !matches!(cli.command, Command::Lambda(_) | Command::Image(_) | Command::Build(_))
+    {
+        let message = "the argument '--output-format terraform' is for lambda, image and build";
+        return printer::usage(&help::command().error(ErrorKind::ArgumentConflict, message));
+    }
     if let Err(error) = signals::handle(command, printer) {
         printer.warning("", &format!("cannot handle signals: {error}"));
     }
@@ -149,6 +164,7 @@ pub fn main() -> ExitCode {
         Command::Image(arguments) => image::run(*arguments, &cli.global, &printer),
         Command::Build(arguments) => return exit(build::run(*arguments, &cli.global, &printer), &printer),
         Command::Deploy(arguments) => return exit(deploy::run(*arguments, &cli.global, &printer), &printer),
+        Command::Resolve(arguments) => return exit(resolve::run(*arguments, &cli.global, &printer), &printer),
         Command::Push(arguments) => push::run(arguments, &cli.global, &printer),
         Command::Plan(arguments) => return exit(plan::run(*arguments, &cli.global, &printer), &printer),
         Command::Why(arguments) => why::run(*arguments, &cli.global, &printer),

@@ -4,8 +4,9 @@ use clap::{Args, ValueHint};
 
 use super::arguments::GlobalArguments;
 use super::error::CliError;
-use super::printer::{Printer, TextPage, count};
+use super::printer::Printer;
 use super::progress::ProgressReporter;
+use super::text_page::{TextPage, count};
 use crate::artifact;
 use crate::image::file::ImageFile;
 use crate::options::RegistryAccessOptions;

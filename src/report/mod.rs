@@ -34,8 +34,8 @@ pub(crate) use image::{
 pub(crate) use init::{InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 pub use progress::{Phase, Reporter, RunningPhase, RunningTask, Silent, Task, TaskKind};
 pub(crate) use targets::{
-    BuiltArtifact, BuiltReport, ConfigurationReport, InForceReport, ListedReport, TargetListReport, TargetOutcome,
-    TargetPlan, TargetsReport, UnplannedTargetReport, ValueReport, WhyReport, WhyTargetReport,
+    BuiltArtifact, BuiltReport, ConfigurationReport, InForceReport, ListedReport, ResolvedReport, TargetListReport,
+    TargetOutcome, TargetPlan, TargetsReport, UnplannedTargetReport, ValueReport, WhyReport, WhyTargetReport,
 };
 pub(crate) use tool::{
     CacheFolderReport, CacheSizeReport, CompletionsReport, ImageProfileReport, LambdaProfileReport, ProfileDescription,

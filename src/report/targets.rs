@@ -1,5 +1,6 @@
 //! What commands report that are about several targets, or about what is configured.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -34,6 +35,18 @@ pub(crate) struct BuiltReport {
     /// What came of it.
     #[serde(flatten)]
     pub(crate) outcome: TargetOutcome,
+}
+
+/// What `pybundle resolve` reports.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ResolvedReport {
+    /// The version of the document's format.
+    #[schemars(schema_with = "format_version")]
+    pub(crate) format: u32,
+    /// The image of each target, with its digest, by the name in the files.
+    pub(crate) images: BTreeMap<String, String>,
+    /// The files with the images in the place of the references.
+    pub(crate) text: String,
 }
 
 /// What came of a target.

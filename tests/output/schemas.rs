@@ -68,6 +68,8 @@ fn what_every_command_prints_is_as_its_schema_says() {
     succeed(Command::new("cp").arg("-r").arg(studio.path("project")).arg(&packages));
     fs::copy(repository().join("testdata/apt/apt_lock/no_base.lock"), packages.join("apt.lock")).unwrap();
 
+    fs::write(studio.path("k8s.yaml"), "image: registry.example.com/shop:1\n").unwrap();
+
     let lambda = "lambda project --output=made/app.zip --handler=app.handler --arch=x86_64";
     let image = "image project --base=oci:base --output=oci:made/image";
     let registry = format!("{image} --platform=linux/amd64,linux/arm64 {tag} --push --sbom=spdx --provenance");
@@ -101,6 +103,7 @@ fn what_every_command_prints_is_as_its_schema_says() {
         ("config-show", 0, "config show targets"),
         ("config-show", 0, "config show project"),
         ("init", 0, "init project --dry-run"),
+        ("resolve", 0, "resolve k8s.yaml"),
         ("push", 0, &format!("push oci:base {base}")),
         ("image", 0, image),
         ("image", 0, &registry),

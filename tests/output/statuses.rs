@@ -143,7 +143,9 @@ fn a_usage_error_is_2() {
     let said = run(studio().pybundle(&["profile", "list"]).env("PYBUNDLE_OUTPUT_FORMAT", "xml"));
     assert_eq!(said.status, 2);
     assert!(
-        said.err.contains("invalid value 'xml' for PYBUNDLE_OUTPUT_FORMAT: expected text, json, github or gitlab"),
+        said.err.contains(
+            "invalid value 'xml' for PYBUNDLE_OUTPUT_FORMAT: expected text, json, github, gitlab or terraform"
+        ),
         "{}",
         said.err
     );

@@ -14,10 +14,12 @@ mod refusals;
 #[path = "../support/registry.rs"]
 #[allow(dead_code, reason = "one that lets everybody in is enough here")]
 mod registry;
+mod resolve;
 mod schema;
 mod scripts;
 #[path = "../support/mod.rs"]
 mod support;
+mod terraform;
 mod test_project;
 #[path = "../images/tiny.rs"]
 #[allow(dead_code, reason = "one base is enough here")]

@@ -13,7 +13,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use self::activity::Activity;
 use self::ticker::Ticker;
 use super::plain::plain;
-use super::printer::{Printer, ProgressMode, shortened};
+use super::printer::{Printer, ProgressMode};
+use super::text_page::shortened;
 use crate::redact;
 use crate::report::{Phase, Reporter, Task};
 

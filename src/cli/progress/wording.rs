@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::TargetName;
 use super::activity::{PhaseState, Present};
-use crate::cli::printer::count;
+use crate::cli::text_page::count;
 use crate::report::{Phase, Task, TaskKind};
 use crate::settings::binary_size;
 

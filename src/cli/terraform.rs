@@ -1,0 +1,56 @@
+//! What `--output-format terraform` prints: the map of strings that `data "external"` of Terraform and OpenTofu reads.
+//!
+//! The provider refuses every other kind of value, and shows standard error if the program fails. Names are those of the
+//! arguments of `aws_lambda_function` where there are such.
+
+use std::collections::BTreeMap;
+
+use super::image::deployed_image;
+use crate::report::{ArtifactKind, BuildReport, BuiltArtifact, BuiltReport, ImageReport, TargetOutcome};
+
+/// The values of an artifact, by name.
+pub(super) type TerraformValues = BTreeMap<String, String>;
+
+/// Returns the values of a function.
+pub(super) fn function(report: &BuildReport) -> TerraformValues {
+    let mut values = TerraformValues::new();
+    for artifact in &report.artifacts {
+        let prefix = match artifact.kind {
+            ArtifactKind::Function => "",
+            ArtifactKind::Layer => "layer_",
+        };
+        values.insert(format!("{prefix}filename"), artifact.path.display().to_string());
+        values.insert(format!("{prefix}source_code_hash"), artifact.code_sha256.clone());
+        values.insert(format!("{prefix}sha256"), artifact.sha256.clone());
+    }
+    values.insert("runtime".to_owned(), report.target.runtime.clone());
+    values.insert("architecture".to_owned(), report.target.architecture.clone());
+    values.extend(report.handler.clone().map(|handler| ("handler".to_owned(), handler)));
+    values
+}
+
+/// Returns the values of an image.
+pub(super) fn image(report: &ImageReport) -> TerraformValues {
+    let mut values = TerraformValues::from([("digest".to_owned(), report.digest.clone())]);
+    values.extend(deployed_image(report).map(|image| ("image_uri".to_owned(), image)));
+    values
+}
+
+/// Returns the values of targets, each after the name of its target and a dot.
+pub(super) fn targets(reports: &[BuiltReport]) -> TerraformValues {
+    let mut values = TerraformValues::new();
+    for BuiltReport { name, outcome, .. } in reports {
+        let artifact = match outcome {
+            TargetOutcome::Built(artifact) | TargetOutcome::Unchanged { artifact: Some(artifact), .. } => artifact,
+            TargetOutcome::Unchanged { artifact: None, .. }
+            | TargetOutcome::Planned { .. }
+            | TargetOutcome::Failed { .. } => continue,
+        };
+        let of_target = match artifact.as_ref() {
+            BuiltArtifact::Lambda(report) => function(report),
+            BuiltArtifact::Image(report) => image(report),
+        };
+        values.extend(of_target.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
+    }
+    values
+}
