@@ -58,7 +58,11 @@ fn examples_do_what_they_say() {
         let mut seen = 0;
         for example in examples {
             // One that names a target is for a project that has it.
-            let project = if example.contains("--target") || words[0] == "config" { "targets" } else { "project" };
+            let project = match example {
+                _ if example.contains("--target") || words[0] == "config" => "targets",
+                _ if example.ends_with(".py") => "script",
+                _ => "project",
+            };
             let mut command = studio().pybundle(&example.split(' ').collect::<Vec<_>>());
             let ran = run(command.current_dir(studio().path(project)));
             assert_eq!(ran.status, 0, "pybundle {example}: {}", ran.err);

@@ -76,6 +76,12 @@ impl Studio {
             let platform = format!("--platform={platform}");
             succeed(&mut studio.pybundle(&["image", "project", "--base=oci:base", &output, &platform]));
         }
+        // A script of which uv has locked that it requires nothing.
+        fs::create_dir(studio.path("script")).unwrap();
+        let metadata = "# /// script\n# requires-python = \">=3.9\"\n# dependencies = []\n# ///\n";
+        fs::write(studio.path("script/app.py"), format!("{metadata}def handler(event, context): ...\n")).unwrap();
+        let lock = "version = 1\nrevision = 3\nrequires-python = \">=3.9\"\n";
+        fs::write(studio.path("script/app.py.lock"), lock).unwrap();
         let mut bytes = fs::read(studio.path("app.zip")).unwrap();
         let middle = bytes.len() / 3;
         bytes[middle] ^= 1;
