@@ -44,7 +44,7 @@ pub(crate) struct TargetArguments {
 /// The targets that a command is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TargetSelection<'a> {
-    /// Their names, as NAME or MEMBER/NAME; all of them if there is none.
+    /// Their names, as NAME or MEMBER/NAME; all of them if it is empty.
     pub(crate) names: &'a [String],
     /// Whether the images that have tags are pushed.
     pub(crate) push: bool,
