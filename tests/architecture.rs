@@ -147,6 +147,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "interpreter",
             "lambda",
             "lock",
+            "mail_headers",
             "marker",
             "name",
             "project",

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::license::License;
 use super::metadata::{DistributionMetadata, Person};
 use super::origin::ComponentOrigin;
-use super::{BaseImage, SbomComponent, SbomContents, SystemPackageComponent, TOOL, identifier, serialize, set};
+use super::{
+    BaseImage, BundledComponent, SbomComponent, SbomContents, SystemPackageComponent, TOOL, identifier, serialize, set,
+};
 use crate::digest::{Algorithm, Digest};
 use crate::name::DistributionName;
 
@@ -55,6 +57,7 @@ fn project(contents: &SbomContents) -> Value {
     set(&mut value, "purl", Some(project.purl()));
     set(&mut value, "hashes", Some(vec![hash(&contents.artifact.into())]));
     describe(&mut value, &project.metadata, &project.origin);
+    set(&mut value, "components", bundled(&project.purl(), &project.bundled));
     value
 }
 
@@ -70,7 +73,25 @@ fn component(component: &SbomComponent) -> Value {
     let hashes: Vec<Value> = component.origin.digests().iter().map(hash).collect();
     set(&mut value, "hashes", (!hashes.is_empty()).then_some(hashes));
     describe(&mut value, &component.metadata, &component.origin);
+    set(&mut value, "components", bundled(&component.purl(), &component.bundled));
     value
+}
+
+/// Returns the components within a distribution. They are not in the dependency graph, since nobody says what theirs are.
+fn bundled(owner: &str, components: &[BundledComponent]) -> Option<Vec<Value>> {
+    let values = components.iter().map(|component| {
+        let mut value = json!({
+            "type": "library",
+            "bom-ref": format!("{owner}#{}", component.identity()),
+            "name": component.name,
+        });
+        set(&mut value, "version", component.version.as_deref());
+        set(&mut value, "purl", component.purl.as_deref());
+        let libraries: Vec<Value> = component.libraries.iter().map(|path| json!({ "location": path })).collect();
+        set(&mut value, "evidence", (!libraries.is_empty()).then(|| json!({ "occurrences": libraries })));
+        value
+    });
+    (!components.is_empty()).then(|| values.collect())
 }
 
 fn base(base: &BaseImage) -> Value {

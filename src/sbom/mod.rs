@@ -2,13 +2,15 @@
 //!
 //! `SbomContents` describes an artifact. It is rendered as an SBOM in CycloneDX or SPDX format, and as a provenance
 //! statement about what the artifact was built from. No server is queried: licences, authors and links are from the core
-//! metadata of each distribution, digests were verified before, and dependencies are from `Requires-Dist`.
+//! metadata of each distribution, digests were verified before, dependencies are from `Requires-Dist`, and what wheels contain
+//! besides their distributions is from the SBOMs in them.
 //!
 //! Equal contents give equal bytes: identifiers are not random, and no clock is read.
 //!
 //! Specifications: [CycloneDX 1.6](https://cyclonedx.org/docs/1.6/json/), [SPDX 2.3](https://spdx.github.io/spdx-spec/v2.3/),
 //! [package URL](https://github.com/package-url/purl-spec), [SLSA provenance 1.0](https://slsa.dev/spec/v1.0/provenance).
 
+mod bundled;
 mod cyclonedx;
 mod license;
 mod metadata;
@@ -23,6 +25,7 @@ use pep440_rs::Version;
 use serde_json::Value;
 use uuid::Uuid;
 
+pub(crate) use bundled::{BundledComponent, BundledSoftware, UnreadableSbom};
 pub(crate) use metadata::DistributionMetadata;
 pub(crate) use origin::{ComponentOrigin, FetchedFile};
 pub(crate) use system_package::SystemPackageComponent;
@@ -89,6 +92,8 @@ pub(crate) struct SbomProject {
     pub(crate) origin: ComponentOrigin,
     /// Empty if the project is not a package.
     pub(crate) metadata: DistributionMetadata,
+    /// What its wheel contains besides.
+    pub(crate) bundled: Vec<BundledComponent>,
     /// The installed dependencies, and installed distributions that no other one requires.
     pub(crate) requires: BTreeSet<DistributionName>,
 }
@@ -129,6 +134,8 @@ pub(crate) struct SbomComponent {
     pub(crate) version: Version,
     pub(crate) origin: ComponentOrigin,
     pub(crate) metadata: DistributionMetadata,
+    /// What its wheel contains besides.
+    pub(crate) bundled: Vec<BundledComponent>,
     /// The installed dependencies.
     pub(crate) requires: BTreeSet<DistributionName>,
 }

@@ -123,12 +123,23 @@ pub(super) fn purl_of(
     try_purl(ty, namespace, name, version, qualifiers).unwrap_or_else(|_| format!("pkg:{ty}/unknown"))
 }
 
-fn try_purl(
+/// Returns the package URL of software that others describe; `None` if a part of it is invalid.
+pub(super) fn canonical(
     ty: &str,
     namespace: Option<&str>,
     name: &str,
     version: Option<&str>,
-    qualifiers: &[(&'static str, String)],
+    qualifiers: impl Iterator<Item = (String, String)>,
+) -> Option<String> {
+    try_purl(ty, namespace, name, version, &qualifiers.collect::<Vec<_>>()).ok()
+}
+
+fn try_purl<Key: AsRef<str>>(
+    ty: &str,
+    namespace: Option<&str>,
+    name: &str,
+    version: Option<&str>,
+    qualifiers: &[(Key, String)],
 ) -> Result<String, packageurl::Error> {
     let mut purl = PackageUrl::new(ty, name)?;
     if let Some(namespace) = namespace {
@@ -138,7 +149,7 @@ fn try_purl(
         purl.with_version(version)?;
     }
     for (key, value) in qualifiers {
-        purl.add_qualifier(*key, value.as_str())?;
+        purl.add_qualifier(key.as_ref(), value.as_str())?;
     }
     Ok(purl.to_string())
 }

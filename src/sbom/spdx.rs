@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::license::License;
 use super::metadata::{DistributionMetadata, Person};
 use super::origin::ComponentOrigin;
-use super::{BaseImage, SbomComponent, SbomContents, SystemPackageComponent, TOOL, identifier, serialize, set};
+use super::{
+    BaseImage, BundledComponent, SbomComponent, SbomContents, SystemPackageComponent, TOOL, identifier, serialize, set,
+};
 use crate::digest::{Algorithm, Digest};
 use crate::name::DistributionName;
 
@@ -27,6 +29,7 @@ pub(super) fn render(contents: &SbomContents) -> Vec<u8> {
     packages.extend(contents.base.as_ref().map(base));
     packages.extend(contents.packages.iter().map(|package| system_package(package, &mut licenses)));
     packages.extend(contents.components.iter().map(|component| package(component, &mut licenses)));
+    packages.extend(bundled(contents).map(|(_, id, component)| bundled_package(&id, component)));
     let title = match &contents.project.version {
         Some(version) => format!("{}-{version}", contents.project.name),
         None => contents.project.name.clone(),
@@ -132,6 +135,39 @@ fn system_package(package: &SystemPackageComponent, licenses: &mut ExtractedLice
     })
 }
 
+/// Returns the software within distributions: the SPDXID of the distribution, its own, and the component.
+fn bundled(contents: &SbomContents) -> impl Iterator<Item = (String, String, &BundledComponent)> {
+    let of_project = (PROJECT.to_owned(), "Project", &contents.project.bundled);
+    let of_components = contents.components.iter();
+    let of_components =
+        of_components.map(|component| (reference(&component.name), component.name.as_str(), &component.bundled));
+    std::iter::once(of_project).chain(of_components).flat_map(|(owner, name, components)| {
+        components.iter().enumerate().map(move |(position, component)| {
+            let id = format!("SPDXRef-Bundled-{name}-{}-{}", position + 1, token(&component.name));
+            (owner.clone(), id, component)
+        })
+    })
+}
+
+fn bundled_package(id: &str, component: &BundledComponent) -> Value {
+    let mut value = json!({
+        "SPDXID": id,
+        "name": component.name,
+        "primaryPackagePurpose": "LIBRARY",
+        "supplier": UNKNOWN,
+        "downloadLocation": UNKNOWN,
+        "filesAnalyzed": false,
+        "licenseConcluded": UNKNOWN,
+        "licenseDeclared": UNKNOWN,
+        "copyrightText": UNKNOWN,
+    });
+    set(&mut value, "versionInfo", component.version.as_deref());
+    set(&mut value, "externalRefs", component.purl.as_ref().map(|purl| json!([package_url(purl)])));
+    let libraries: Vec<&str> = component.libraries.iter().map(String::as_str).collect();
+    set(&mut value, "comment", (!libraries.is_empty()).then(|| libraries.join(", ")));
+    value
+}
+
 /// Returns the SPDXID of an operating-system package, whose name may contain `+` and `_`.
 fn system_reference(name: &str) -> String {
     format!("SPDXRef-Deb-{}", token(&name.replace('+', "-plus").replace('_', "-underscore")))
@@ -231,6 +267,8 @@ fn relationships(contents: &SbomContents) -> Vec<Value> {
     }
     let project = contents.project.requires.iter();
     all.extend(project.map(|name| relationship(PROJECT, "DEPENDS_ON", &reference(name))));
+    let bundled = bundled(contents);
+    all.extend(bundled.map(|(owner, id, _)| relationship(&owner, "CONTAINS", &id)));
     for component in &contents.components {
         let from = reference(&component.name);
         all.extend(component.requires.iter().map(|name| relationship(&from, "DEPENDS_ON", &reference(name))));

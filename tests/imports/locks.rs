@@ -190,3 +190,25 @@ fn a_distribution_that_is_locked_for_another_target_is_named() {
     project.write("requirements.txt", b"./wheels/solid-1.0-py3-none-any.whl\n./wheels/helper-1.0-py3-none-any.whl\n");
     succeed(&mut lambda(project.path(), "3.12", &["--include", "app.py"]));
 }
+
+/// A distribution whose metadata names the module (PEP 794), but from whose files it is excluded.
+#[test]
+fn a_distribution_that_says_it_provides_a_module_is_named() {
+    let metadata = "Metadata-Version: 2.5\nName: store\nVersion: 1.0\nImport-Name: shelves\nImport-Namespace: vendor\n";
+    let files = [
+        ("shelves/__init__.py", &b""[..]),
+        ("vendor/store.py", b""),
+        ("store-1.0.dist-info/METADATA", metadata.as_bytes()),
+    ];
+    let project = Project::new(&[
+        ("pyproject.toml", "[tool.pybundle]\nexclude-dependency-files = [\"shelves/**\", \"vendor/**\"]\n"),
+        ("requirements.txt", "--no-index\n--find-links wheels\nstore==1.0\n"),
+        ("app.py", "import shelves.top\nimport vendor.store\n\n\ndef handler(event, context): ...\n"),
+    ]);
+    project.write("wheels/store-1.0-py3-none-any.whl", &wheel_with("store", "1.0", &files));
+    let said = fail(&mut lambda(project.path(), "3.13", &["--handler=app.handler", "--no-deps"]));
+    for module in ["shelves", "vendor"] {
+        let hint = format!("hint: store 1.0 is in the artifact, but does not contain `{module}");
+        assert!(said.contains(&hint), "{said}");
+    }
+}

@@ -61,6 +61,14 @@ def cyclonedx(path):
     components = [document["metadata"]["component"], *document["components"]]
     if len(bom.components) != len(document["components"]):
         raise ValueError("two components are the same")
+    # Software within distributions is not in the graph.
+    inner = [inner for component in components for inner in component.get("components", [])]
+    references = [component["bom-ref"] for component in components + inner]
+    if len(references) != len(set(references)):
+        raise ValueError("two components have the same reference")
+    for component in inner:
+        if "purl" in component:
+            name_of(component["purl"])
     names = {component["bom-ref"]: component["name"] for component in components}
     for component in components:
         if "purl" in component and name_of(component["purl"]) != component["name"].rsplit("/", 1)[-1]:
@@ -83,7 +91,8 @@ def spdx(path):
     for package in document.packages:
         for reference in package.external_references:
             name_of(reference.locator)
-    graph = {name: set() for id, name in names.items() if id != "SPDXRef-Base"}
+    inside = {relationship.related_spdx_element_id for relationship in document.relationships if relationship.relationship_type == RelationshipType.CONTAINS}
+    graph = {name: set() for id, name in names.items() if id != "SPDXRef-Base" and id not in inside}
     for relationship in document.relationships:
         if relationship.relationship_type == RelationshipType.DEPENDS_ON:
             graph[names[relationship.spdx_element_id]].add(names[relationship.related_spdx_element_id])

@@ -28,6 +28,7 @@ mod wire;
 #[path = "../images/workshop.rs"]
 mod workshop;
 
+mod bundled;
 mod documents;
 mod layouts;
 mod projects;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::{Audited, inclusion};
+use super::{Audited, import_names, inclusion};
 use crate::audit::command::servers;
 use crate::audit::imports::{MissingModule, Providers};
 use crate::hints;
@@ -42,7 +42,11 @@ impl<'a> Remedies<'a> {
         }
         let names = missing.providers.names().iter();
         let candidates: Vec<DistributionName> = names.filter_map(|name| name.parse().ok()).collect();
-        let found = candidates.iter().find_map(|name| self.excluded(name).or_else(|| self.offered(name)));
+        // What a distribution says of itself precedes what others know of it.
+        let declaring = import_names::declaring(self.audited.distributions, &missing.module);
+        let found = declaring.and_then(|name| self.installed(name, &missing.module));
+        let found =
+            found.or_else(|| candidates.iter().find_map(|name| self.excluded(name).or_else(|| self.offered(name))));
         let found = found.or_else(|| candidates.iter().find_map(|name| self.in_other_files(name)));
         let found = found.or_else(|| candidates.iter().find_map(|name| self.installed(name, &missing.module)));
         let found = found.or_else(|| candidates.iter().find_map(|name| self.not_selected(name)));

@@ -1,5 +1,6 @@
 //! The SBOM and the provenance statement of an artifact, written beside a zip or attached to an image.
 
+mod bundled;
 mod origin;
 mod sbom;
 mod write;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::ArtifactDocument;
+use super::bundled::bundled;
 use super::origin::origin;
 use crate::digest::Sha256;
 use crate::limited_reader::{self, LARGEST_LOCK};
@@ -14,7 +15,7 @@ use crate::pipeline::BuildError;
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
 use crate::redact;
-use crate::report::DocumentKind;
+use crate::report::{DocumentKind, Reporter};
 use crate::sbom::provenance::{self, LockFile, ProvenanceParameters, ProvenanceSubject};
 use crate::sbom::{
     self, BaseImage, ComponentOrigin, DistributionMetadata, SbomComponent, SbomContents, SbomFormat, SbomProject,
@@ -73,12 +74,13 @@ impl DocumentSources<'_> {
         common: &Settings,
         artifact: Sha256,
         subjects: &[ProvenanceSubject],
+        reporter: &dyn Reporter,
     ) -> Result<Vec<ArtifactDocument>, BuildError> {
         let DocumentSettings { sbom, provenance, .. } = *self.settings;
         if sbom.is_none() && !provenance {
             return Ok(Vec::new());
         }
-        let contents = self.contents(common, artifact)?;
+        let contents = self.contents(common, artifact, reporter)?;
         let mut documents = Vec::new();
         if let Some(format) = sbom {
             documents.push(ArtifactDocument {
@@ -125,16 +127,22 @@ impl DocumentSources<'_> {
     }
 
     /// Returns the contents of the SBOM.
-    fn contents(&self, common: &Settings, artifact: Sha256) -> Result<SbomContents, BuildError> {
+    fn contents(
+        &self,
+        common: &Settings,
+        artifact: Sha256,
+        reporter: &dyn Reporter,
+    ) -> Result<SbomContents, BuildError> {
         let plan = self.plan;
         let mut requires = self.requires(common);
         let root = root(plan);
-        let (mut components, mut metadata) = (Vec::new(), DistributionMetadata::default());
+        let (mut components, mut metadata, mut own) = (Vec::new(), DistributionMetadata::default(), Vec::new());
         let mut version = root.and_then(|root| root.version.clone());
         for InstalledDistribution { selected, wheel, .. } in self.distributions {
             let stated = DistributionMetadata::parse(&read_metadata(wheel)?);
+            let bundled = if self.settings.sbom.is_some() { bundled(wheel, reporter)? } else { Vec::new() };
             if root.is_some_and(|root| root.name == selected.name) {
-                (metadata, version) = (stated, Some(wheel.inventory.version.clone()));
+                (metadata, version, own) = (stated, Some(wheel.inventory.version.clone()), bundled);
                 continue;
             }
             components.push(SbomComponent {
@@ -142,6 +150,7 @@ impl DocumentSources<'_> {
                 version: wheel.inventory.version.clone(),
                 origin: origin(selected, wheel),
                 metadata: stated,
+                bundled,
                 requires: requires.remove(&selected.name).unwrap_or_default(),
             });
         }
@@ -158,6 +167,7 @@ impl DocumentSources<'_> {
                 version,
                 origin: ComponentOrigin::Directory(plan.project.revision()),
                 metadata,
+                bundled: own,
                 requires: asked,
             },
             artifact,
@@ -261,6 +271,7 @@ mod tests {
             version: "1".parse().unwrap(),
             origin: ComponentOrigin::Directory(None),
             metadata: DistributionMetadata::default(),
+            bundled: Vec::new(),
             requires: requires.iter().map(|name| name.parse().unwrap()).collect(),
         }
     }

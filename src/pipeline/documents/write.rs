@@ -41,6 +41,7 @@ pub(crate) fn beside_zip(
     distributions: &[InstalledDistribution],
     finished: &[(ArtifactKind, FinishedFile)],
     outputs: &[(ArtifactKind, PathBuf)],
+    reporter: &dyn Reporter,
 ) -> Result<Vec<(ArtifactDocument, FinishedFile)>, BuildError> {
     let (Some((_, function)), Some((_, zip))) = (finished.first(), outputs.first()) else { return Ok(Vec::new()) };
     let parameters = ProvenanceParameters {
@@ -63,7 +64,7 @@ pub(crate) fn beside_zip(
         sha256: finished.sha256,
     });
     let subjects: Vec<ProvenanceSubject> = subjects.collect();
-    let documents = sources.documents(&settings.common, function.sha256, &subjects)?;
+    let documents = sources.documents(&settings.common, function.sha256, &subjects, reporter)?;
     Ok(beside(documents, zip)?)
 }
 

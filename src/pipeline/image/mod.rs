@@ -135,7 +135,7 @@ fn build(
         builds.push(builder.build(wheels, &cache.sharing(&known.records), reporter)?);
     }
     let mut artifact = artifact(settings, &chosen.base, &builds);
-    let documents = referrers::attach(settings, &chosen, &builds, &mut artifact)?;
+    let documents = referrers::attach(settings, &chosen, &builds, &mut artifact, reporter)?;
     let written = outputs::write(&files, settings, &artifact, (&builds, documents), &bases)?;
     let loaded = engine.map(|engine| engine.load(settings, &builds, &bases)).transpose()?;
     let pushed = if settings.push {

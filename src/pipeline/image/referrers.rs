@@ -9,7 +9,7 @@ use crate::pipeline::documents::{ArtifactDocument, DocumentSources, parameters};
 use crate::pipeline::image::chosen::ImageChoice;
 use crate::pipeline::image::packages::SystemPackages;
 use crate::pipeline::image::platform::PlatformBuild;
-use crate::report::DocumentReport;
+use crate::report::{DocumentReport, Reporter};
 use crate::sbom::provenance::{ProvenanceParameters, ProvenanceSubject};
 use crate::sbom::{BaseImage, ImageName};
 use crate::settings::{BaseChoice, ImageSettings};
@@ -41,6 +41,7 @@ pub(super) fn attach(
     chosen: &ImageChoice,
     builds: &[PlatformBuild],
     artifact: &mut OciArtifact,
+    reporter: &dyn Reporter,
 ) -> Result<Vec<AttachedDocument>, BuildError> {
     let mut attached = Vec::new();
     let images = if artifact.children.is_empty() { std::slice::from_mut(artifact) } else { &mut artifact.children[..] };
@@ -67,7 +68,7 @@ pub(super) fn attach(
         };
         let (name, digest) = (plan.name(), image.manifest.digest);
         let subjects = [ProvenanceSubject { name: name.clone(), sha256: digest }];
-        for document in sources.documents(&settings.common, digest, &subjects)? {
+        for document in sources.documents(&settings.common, digest, &subjects, reporter)? {
             let blob = Blob::of_bytes(MediaType::from(document.media_type), document.bytes.clone());
             let referrer = referrer(&image.manifest, blob, &format!("{name}.{}", document.extension));
             let platform = platform.oci_name();

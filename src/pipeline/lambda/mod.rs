@@ -178,7 +178,7 @@ fn build(
     if settings.deploy.s3_bucket.is_none() {
         write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     }
-    let documents = documents::beside_zip(settings, &plan, &distributions, &finished, &outputs)?;
+    let documents = documents::beside_zip(settings, &plan, &distributions, &finished, &outputs, reporter)?;
     let artifacts = write::persist(finished, &package, &settings.documents, cache, reporter)?;
     let sources = BuildSources::of(
         common,
