@@ -211,14 +211,23 @@ fn identity(paragraph: &str) -> (String, String) {
     (field("Package"), field("Architecture"))
 }
 
-/// Returns the configuration files of a package with the digests of what it contains.
+/// Returns the configuration files of a package with the digests of what it contains, or with what dpkg has for one that a new
+/// version no longer contains.
 pub(super) fn conffiles(packed: &PackedPackage) -> Vec<Conffile> {
+    const REMOVED: &str = "remove-on-upgrade";
     let Some(file) = packed.control_files.get("conffiles") else { return Vec::new() };
     let text = String::from_utf8_lossy(&file.bytes);
-    // Flags come before a path that begins with a slash (deb-conffiles(5)).
-    let paths = text.lines().map(str::trim).filter(|line| line.starts_with('/'));
-    paths
-        .filter_map(|path| {
+    // A flag comes before the path (deb-conffiles(5)).
+    let lines = text.lines().map(|line| {
+        let line = line.trim();
+        line.strip_prefix(REMOVED).map_or((line, false), |path| (path.trim_start(), true))
+    });
+    lines
+        .filter(|(path, _)| path.starts_with('/'))
+        .filter_map(|(path, is_removed)| {
+            if is_removed {
+                return Some((path.to_owned(), format!("newconffile {REMOVED}")));
+            }
             let entry = packed.entries.iter().find(|entry| entry.path == path.trim_start_matches('/'))?;
             let PackedKind::File(file) = &entry.kind else { return None };
             Some((path.to_owned(), hex::encode(file.md5)))
@@ -238,4 +247,29 @@ fn md5sums(packed: &PackedPackage, conffiles: &[Conffile]) -> Vec<u8> {
     let files = files
         .filter(|(path, _)| !conffiles.iter().any(|(conffile, _)| conffile.trim_start_matches('/') == path.as_str()));
     files.map(|(path, md5)| format!("{}  {path}\n", hex::encode(md5))).collect::<String>().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::debian::ControlFile;
+    use crate::tree::FileMode;
+
+    /// dpkg 1.21 and later writes this of procps in Debian 13, which no longer has the file.
+    #[test]
+    fn removed_configuration_files_are_listed() {
+        let bytes = b"remove-on-upgrade /etc/sysctl.conf\n/etc/missing\n".to_vec();
+        let conffiles_file = ControlFile { mode: FileMode::from(0o644), bytes };
+        let packed = PackedPackage {
+            pack: PathBuf::new().into(),
+            size: 0,
+            control: String::new(),
+            control_files: [("conffiles".to_owned(), conffiles_file)].into(),
+            entries: Vec::new(),
+        };
+        let expected = ("/etc/sysctl.conf".to_owned(), "newconffile remove-on-upgrade".to_owned());
+        assert_eq!(conffiles(&packed), [expected]);
+    }
 }
