@@ -9,6 +9,7 @@ use clap::{Args, ValueHint};
 
 use super::arguments::GlobalArguments;
 use super::error::CliError;
+use super::image::deployed_image;
 use super::located_project;
 use super::printer::Printer;
 use super::progress::ProgressDisplay;
@@ -16,7 +17,8 @@ use super::selected_targets::{ListedTarget, TargetArguments, TargetSelection};
 use super::target_flags::TargetFlags;
 use super::text_page::{TextPage, count};
 use crate::deploy::{
-    self, DeployMode, DeployedCode, DeployedVersion, DeploymentOutcome, DeploymentTarget, EndedDeployment,
+    self, DeployMode, DeployedArtifact, DeployedCode, DeployedVersion, DeploymentOutcome, DeploymentTarget,
+    EndedDeployment,
 };
 use crate::hints::Hints;
 use crate::options::DeployOptions;
@@ -24,6 +26,7 @@ use crate::pipeline::{self, ProjectCache, Target, TargetBuildOptions};
 use crate::report::{
     ArtifactKind, BuildReport, BuiltArtifact, DeployOutcome, DeployReport, DeployedReport, ErrorReport, FORMAT_VERSION,
 };
+use crate::settings::DeploySettings;
 
 /// Arguments of `pybundle deploy`.
 #[derive(Debug, Args)]
@@ -70,6 +73,10 @@ pub(crate) enum InvalidDeployment {
     NoFunctions,
     #[error("--function names one function, but {} targets are deployed: {}", .0.len(), .0.join(", "))]
     FunctionOfSeveral(Vec<String>),
+    #[error("the image of target `{0}` has no tag, under which Lambda would find it")]
+    NoTag(String),
+    #[error("target `{0}` is an image for several platforms: a function has one architecture")]
+    SeveralPlatforms(String),
     #[error("target `{0}` is written to standard output, which cannot be deployed")]
     StandardOutput(String),
 }
@@ -82,6 +89,12 @@ impl Hints for InvalidDeployment {
             }
             Self::FunctionOfSeveral(targets) => {
                 vec![format!("name the target, for instance `pybundle deploy {} --function …`", targets[0])]
+            }
+            Self::NoTag(_) => {
+                vec!["set `tag` of the target to a repository in Amazon ECR, in the function's region".to_owned()]
+            }
+            Self::SeveralPlatforms(_) => {
+                vec!["choose the function's architecture with --platform linux/amd64 or linux/arm64".to_owned()]
             }
             Self::StandardOutput(_) => vec!["write the artifact to a file".to_owned()],
         }
@@ -144,20 +157,28 @@ impl DeployArguments {
     /// Returns the requested targets that have a function.
     fn targets(&self, global: &GlobalArguments, projects: &ProjectCache) -> Result<Vec<DeployedTarget>, CliError> {
         let flags = self.flags.clone().with_deploy(self.deploy.clone());
-        let selection = TargetSelection { names: &self.names, push: false, changed_since: None };
+        let selection = TargetSelection { names: &self.names, push: !self.dry_run, changed_since: None };
         let listed =
             TargetArguments::new(self.project.clone(), self.workspace, flags).select(selection, global, projects)?;
-        let has_function = |listed: &ListedTarget| matches!(&listed.target, Target::Lambda(settings) if settings.deploy.function.is_some());
+        let has_function = |listed: &ListedTarget| destination(&listed.target).function.is_some();
         if let Some(named) = listed.iter().find(|listed| !self.names.is_empty() && !has_function(listed)) {
             return Err(InvalidDeployment::NoFunction(named.listed.name.clone()).into());
         }
         let mut targets = Vec::new();
         for ListedTarget { listed, target, .. } in listed {
-            let Target::Lambda(settings) = &target else { continue };
-            let deploy = settings.deploy.clone();
+            let deploy = destination(&target).clone();
             let Some(function) = deploy.function else { continue };
-            if settings.zips().any(|zip| zip == "-") {
-                return Err(InvalidDeployment::StandardOutput(listed.name).into());
+            match &target {
+                Target::Lambda(settings) if settings.zips().any(|zip| zip == "-") => {
+                    return Err(InvalidDeployment::StandardOutput(listed.name).into());
+                }
+                Target::Image(settings) if settings.tags.is_empty() => {
+                    return Err(InvalidDeployment::NoTag(listed.name).into());
+                }
+                Target::Image(settings) if settings.platforms.len() > 1 => {
+                    return Err(InvalidDeployment::SeveralPlatforms(listed.name).into());
+                }
+                Target::Lambda(_) | Target::Image(_) => {}
             }
             let to = DeploymentTarget {
                 function,
@@ -214,18 +235,39 @@ impl DeployArguments {
     }
 }
 
-/// Returns the code of a function that was built.
+/// Returns where a target is deployed.
+fn destination(target: &Target) -> &DeploySettings {
+    match target {
+        Target::Lambda(settings) => &settings.deploy,
+        Target::Image(settings) => &settings.deploy,
+    }
+}
+
+/// Returns the code of a function that was built, or of an image that was pushed.
 fn code(artifact: &BuiltArtifact) -> Option<DeployedCode> {
-    let BuiltArtifact::Lambda(BuildReport { artifacts, target, limits, .. }) = artifact else { return None };
-    let function = artifacts.iter().find(|artifact| artifact.kind == ArtifactKind::Function)?;
-    Some(DeployedCode {
-        path: function.path.clone(),
-        size: function.size,
-        size_limit: limits.direct_upload_limit,
-        code_sha256: function.code_sha256.clone(),
-        runtime: target.runtime.clone(),
-        architecture: target.architecture.clone(),
-    })
+    match artifact {
+        BuiltArtifact::Lambda(BuildReport { artifacts, target, limits, .. }) => {
+            let function = artifacts.iter().find(|artifact| artifact.kind == ArtifactKind::Function)?;
+            let artifact = DeployedArtifact::Zip {
+                path: function.path.clone(),
+                size: function.size,
+                size_limit: limits.direct_upload_limit,
+                runtime: target.runtime.clone(),
+            };
+            let (code_sha256, architecture) = (function.code_sha256.clone(), target.architecture.clone());
+            Some(DeployedCode { artifact, code_sha256, architecture })
+        }
+        BuiltArtifact::Image(report) => {
+            // A dry run pushes and sends nothing.
+            let reference = deployed_image(report).unwrap_or_else(|| report.digest.clone());
+            let architecture = if report.platforms.first()?.platform == "linux/arm64" { "arm64" } else { "x86_64" };
+            Some(DeployedCode {
+                artifact: DeployedArtifact::Image { reference },
+                code_sha256: report.digest.trim_start_matches("sha256:").to_owned(),
+                architecture: architecture.to_owned(),
+            })
+        }
+    }
 }
 
 /// Returns what came of deployments, with the regions of their functions.

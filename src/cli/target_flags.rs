@@ -84,6 +84,7 @@ impl TargetFlags {
         options.image.python = self.runtime.map(ImagePython::Version);
         options.image.platform = self.arch.map(ImagePlatform).into_iter().chain(self.platform.clone()).collect();
         options.output.documents = self.documents.clone();
+        options.deploy = self.deploy.clone();
         options
     }
 }

@@ -107,7 +107,13 @@ impl AliasConfiguration {
 /// The code of a function, as it is sent.
 pub(super) enum SentCode {
     Zip(Vec<u8>),
-    S3 { bucket: String, key: String, version: Option<String> },
+    /// The reference of an image in ECR.
+    Image(String),
+    S3 {
+        bucket: String,
+        key: String,
+        version: Option<String>,
+    },
 }
 
 /// Where an alias is to point to.
@@ -204,6 +210,7 @@ impl<'a> LambdaApi<'a> {
         revision: Option<&str>,
     ) -> Result<(), DeployError> {
         let mut body = match code {
+            SentCode::Image(reference) => json!({ "ImageUri": reference }),
             SentCode::Zip(bytes) => json!({ "ZipFile": BASE64_STANDARD.encode(bytes) }),
             SentCode::S3 { bucket, key, version: None } => json!({ "S3Bucket": bucket, "S3Key": key }),
             SentCode::S3 { bucket, key, version } => {

@@ -18,7 +18,7 @@ use error::LiveCode;
 use lambda_api::{LambdaApi, SentCode};
 use s3_api::S3Api;
 use sequence::{CheckedFunction, Sequence};
-use upload::UploadedCode;
+use upload::{UploadedCode, ZipFile};
 
 pub(crate) use error::{DeployError, FailedDeployment};
 pub(crate) use names::{AliasName, FunctionName};
@@ -61,18 +61,30 @@ impl fmt::Display for DeploymentTarget {
 /// The code of a function.
 #[derive(Debug, Clone)]
 pub(crate) struct DeployedCode {
-    /// The zip.
-    pub(crate) path: PathBuf,
-    /// In bytes.
-    pub(crate) size: u64,
-    /// The largest size that Lambda accepts in a request, in bytes.
-    pub(crate) size_limit: u64,
-    /// As Lambda states it: in base64.
+    pub(crate) artifact: DeployedArtifact,
+    /// As Lambda states it: of a zip in base64, of an image in hexadecimal.
     pub(crate) code_sha256: String,
-    /// For instance `python3.13`.
-    pub(crate) runtime: String,
     /// `x86_64` or `arm64`.
     pub(crate) architecture: String,
+}
+
+/// What code is deployed from.
+#[derive(Debug, Clone)]
+pub(crate) enum DeployedArtifact {
+    Zip {
+        path: PathBuf,
+        /// In bytes.
+        size: u64,
+        /// The largest size that Lambda accepts in a request, in bytes.
+        size_limit: u64,
+        /// For instance `python3.13`.
+        runtime: String,
+    },
+    /// An image that was pushed.
+    Image {
+        /// With the digest.
+        reference: String,
+    },
 }
 
 /// What a function's callers get after a deployment, and what they got before.
@@ -191,8 +203,11 @@ async fn check<'a>(
     let checked = async {
         let api = sessions.api(target).await?;
         let checked = Sequence { api: &api, target }.check(code).await?;
-        if code.size > code.size_limit && target.s3_bucket.is_none() {
-            return Err(DeployError::NeedsBucket { size: code.size, limit: code.size_limit });
+        if let DeployedArtifact::Zip { size, size_limit: limit, .. } = code.artifact
+            && size > limit
+            && target.s3_bucket.is_none()
+        {
+            return Err(DeployError::NeedsBucket { size, limit });
         }
         Ok((api, checked))
     };
@@ -225,15 +240,19 @@ async fn prepare(
     if checked.latest_code() == code.code_sha256 {
         return Ok((SentCode::Zip(Vec::new()), 0));
     }
+    let (path, size) = match &code.artifact {
+        DeployedArtifact::Zip { path, size, .. } => (path, *size),
+        DeployedArtifact::Image { reference } => return Ok((SentCode::Image(reference.clone()), 0)),
+    };
     if let Some(bucket) = &target.s3_bucket {
         let s3 = S3Api::new(api.session(), bucket).await?;
-        let uploaded = upload::upload(&s3, target.function.short(), code, checked.latest_code()).await?;
+        let zip = ZipFile { path, size, code_sha256: &code.code_sha256 };
+        let uploaded = upload::upload(&s3, target.function.short(), &zip, checked.latest_code()).await?;
         let UploadedCode { key, version, sent } = uploaded;
         return Ok((SentCode::S3 { bucket: bucket.clone(), key, version }, sent));
     }
-    let bytes = tokio::fs::read(&code.path).await;
-    let bytes = bytes.map_err(|source| DeployError::Read { path: code.path.clone(), source })?;
-    Ok((SentCode::Zip(bytes), code.size))
+    let bytes = tokio::fs::read(path).await.map_err(|source| DeployError::Read { path: path.clone(), source })?;
+    Ok((SentCode::Zip(bytes), size))
 }
 
 /// The AWS credentials in each region that functions are in.

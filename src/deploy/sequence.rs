@@ -9,7 +9,7 @@ use super::error::{DeployError, FailedDeployment, FunctionProperty, LiveCode};
 use super::lambda_api::{AliasConfiguration, AliasMove, FunctionConfiguration, LambdaApi, SentCode};
 use super::names::{AliasName, FunctionName};
 use super::record::AliasRecord;
-use super::{DeployedCode, DeployedVersion, DeploymentTarget};
+use super::{DeployedArtifact, DeployedCode, DeployedVersion, DeploymentTarget};
 use crate::hints::nearest;
 
 /// How often a change is requested while something gets in the way.
@@ -306,10 +306,15 @@ fn compare(latest: &FunctionConfiguration, code: &DeployedCode) -> Result<(), De
     let package_type = latest.package_type.as_deref().unwrap_or("Zip");
     let architecture = latest.architectures.first().map_or("x86_64", String::as_str);
     let runtime = latest.runtime.as_deref().unwrap_or_default();
+    let (built_type, built_runtime) = match &code.artifact {
+        DeployedArtifact::Zip { runtime, .. } => ("Zip", runtime.as_str()),
+        // The image has its own.
+        DeployedArtifact::Image { .. } => ("Image", runtime),
+    };
     for (property, deployed, built) in [
-        (FunctionProperty::PackageType, package_type, "Zip"),
+        (FunctionProperty::PackageType, package_type, built_type),
         (FunctionProperty::Architecture, architecture, code.architecture.as_str()),
-        (FunctionProperty::Runtime, runtime, code.runtime.as_str()),
+        (FunctionProperty::Runtime, runtime, built_runtime),
     ] {
         if deployed != built {
             let (deployed, built) = (deployed.to_owned(), built.to_owned());

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::DeployedCode;
 use super::checkpoints::{self, Checkpoints};
 use super::error::DeployError;
 use super::s3_api::{S3Api, StoredObject, UploadedPart};
@@ -19,6 +18,14 @@ const SMALLEST_PART: u64 = 5 << 20;
 
 /// How many parts are sent at a time.
 const CONCURRENCY: usize = 4;
+
+/// A zip to upload.
+pub(super) struct ZipFile<'a> {
+    pub(super) path: &'a Path,
+    pub(super) size: u64,
+    /// In base64.
+    pub(super) code_sha256: &'a str,
+}
 
 /// An object with the code.
 pub(super) struct UploadedCode {
@@ -52,21 +59,21 @@ fn key(function: &str, code_sha256: &str) -> Option<String> {
 pub(super) async fn upload(
     s3: &S3Api<'_>,
     function: &str,
-    code: &DeployedCode,
+    code: &ZipFile<'_>,
     earlier: &str,
 ) -> Result<UploadedCode, DeployError> {
-    let unreadable = |source| DeployError::Read { path: code.path.clone(), source };
-    let key = key(function, &code.code_sha256).unwrap_or_default();
+    let unreadable = |source| DeployError::Read { path: code.path.to_owned(), source };
+    let key = key(function, code.code_sha256).unwrap_or_default();
     if let Some(object) = s3.find(&key).await?.filter(|object| object.size == code.size) {
         return Ok(UploadedCode { key, version: object.version, sent: 0 });
     }
-    let checkpoints = Checkpoints::of(&code.path, code.size).map_err(unreadable)?;
-    let upload = Upload { s3, key: &key, path: &code.path, size: code.size, checkpoints: &checkpoints };
+    let checkpoints = Checkpoints::of(code.path, code.size).map_err(unreadable)?;
+    let upload = Upload { s3, key: &key, path: code.path, size: code.size, checkpoints: &checkpoints };
     let source = self::key(function, earlier);
     let sent = match upload.after_copy(source.as_deref()).await? {
         Some(sent) => sent,
         None if code.size <= PART => {
-            let bytes = std::fs::read(&code.path).map_err(unreadable)?;
+            let bytes = std::fs::read(code.path).map_err(unreadable)?;
             s3.put(&key, &bytes, &checkpoints.text).await?;
             code.size
         }

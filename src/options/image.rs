@@ -15,8 +15,8 @@ use super::values::{
     CommandArguments, CompressionMethod, ImageOutput, ImagePlatform, NameValue, positive_number, profile, table,
 };
 use super::{
-    CommonOptions, DocumentOptions, InvalidOption, Invocation, RegistryAccessOptions, TargetKind, TargetOptions,
-    rebase_output, rebase_profile, texts,
+    CommonOptions, DeployOptions, DocumentOptions, InvalidOption, Invocation, RegistryAccessOptions, TargetKind,
+    TargetOptions, rebase_output, rebase_profile, texts,
 };
 use crate::apt::PackageRequest;
 use crate::debian::PackageName;
@@ -57,6 +57,10 @@ pub(crate) struct ImageOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) registry: RegistryAccessOptions,
+    /// Flags of `pybundle deploy` alone.
+    #[arg(skip)]
+    #[serde(flatten)]
+    pub(crate) deploy: DeployOptions,
 }
 
 /// What the image is called, where it goes, what it is built for and what it runs.
@@ -305,7 +309,7 @@ impl TargetOptions for ImageOptions {
 
     fn settings(self, extends: Option<Box<Settings>>, invocation: &Invocation) -> Result<ImageSettings, InvalidOption> {
         let profile = self.profile();
-        let Self { image, packages, container, common, output, registry } = self;
+        let Self { image, packages, container, common, output, registry, deploy } = self;
         let health_check = container.health_check()?;
         let mut common = common.settings(profile, extends, invocation)?;
         let words = image.entrypoint.iter().chain(&image.cmd).flat_map(|CommandArguments(arguments)| arguments);
@@ -319,6 +323,7 @@ impl TargetOptions for ImageOptions {
         Ok(ImageSettings {
             documents: output.documents.settings(&common.environment)?,
             registry: registry.settings(&common.environment),
+            deploy: deploy.settings(),
             common,
             platforms: if platforms.is_empty() { [Architecture::X86_64].into() } else { platforms },
             python: image.python.as_ref().map(ImagePython::version),

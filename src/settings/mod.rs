@@ -449,6 +449,7 @@ pub(crate) struct ImageSettings {
     pub(crate) allow_oversize: bool,
     pub(crate) remote_cache: RemoteCacheChoice,
     pub(crate) documents: DocumentSettings,
+    pub(crate) deploy: DeploySettings,
 }
 
 impl ImageSettings {
@@ -474,6 +475,7 @@ impl ImageSettings {
             remote_cache,
             allow_oversize,
             documents,
+            deploy: _,
         } = self;
         let written = (tags, push, load, outputs, remote_cache, documents, allow_oversize);
         let image = (platforms, python, (base, apt), container, labels, annotations, compression, layers, created);

@@ -222,6 +222,16 @@ pub fn carry_out(
                 return Err(in_progress);
             }
             stale(&body, &function.latest.revision)?;
+            if let Some(uri) = body["ImageUri"].as_str() {
+                if function.package_type != "Image" {
+                    return Err(invalid("Please provide ImageUri for a function of package type Image"));
+                }
+                let (_, digest) = uri.split_once("@sha256:").ok_or_else(|| invalid("Source image is not valid"))?;
+                function.latest.code_sha256 = digest.to_owned();
+                function.latest.revision = revision;
+                function.in_progress = PROGRESS;
+                return Ok((200, function.configuration(&name, "$LATEST", &function.latest)));
+            }
             let zip = match body["S3Key"].as_str() {
                 Some(key) => bucket.version(key, body["S3ObjectVersion"].as_str()).map(<[u8]>::to_vec),
                 None => BASE64_STANDARD.decode(body["ZipFile"].as_str().unwrap_or_default()).ok(),

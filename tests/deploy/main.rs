@@ -7,12 +7,16 @@ mod cloud;
 mod credentials;
 mod faults;
 mod functions;
+mod images;
 mod lambda;
 #[path = "../support/moto.rs"]
 #[allow(dead_code, reason = "repositories are listed elsewhere")]
 mod moto;
 mod on_moto;
 mod refusals;
+#[path = "../support/registry.rs"]
+#[allow(dead_code, reason = "one that lets everybody in is enough here")]
+mod registry;
 mod rollbacks;
 mod signature;
 mod signatures;
@@ -21,6 +25,9 @@ mod support;
 #[path = "../targets/test_project.rs"]
 #[allow(dead_code, reason = "targets are tested elsewhere")]
 mod test_project;
+#[path = "../images/tiny.rs"]
+#[allow(dead_code, reason = "one base is enough here")]
+mod tiny;
 #[allow(dead_code, reason = "each server of tests needs another part")]
 #[path = "../support/wire.rs"]
 mod wire;
