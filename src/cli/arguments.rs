@@ -30,9 +30,9 @@ pub(crate) struct GlobalArguments {
     /// Print the result as one JSON document (same as --output-format json)
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Print text, json, github, gitlab, terraform [default: text] [env: PYBUNDLE_OUTPUT_FORMAT]
+    /// Choose the format of the output [default: text] [env: PYBUNDLE_OUTPUT_FORMAT]
     ///
-    /// With github, errors and warnings are annotations of a GitHub workflow. With gitlab, standard output is a code quality
+    /// One of text, json, github, gitlab and terraform. With github, errors and warnings are annotations of a GitHub workflow. With gitlab, standard output is a code quality
     /// report of GitLab, and everything else goes to standard error. With terraform, `lambda`, `image` and `build` print the paths
     /// and digests that `data "external"` reads.
     #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true, hide_short_help = true)]

@@ -1,20 +1,16 @@
 //! `pybundle deploy`: builds targets, and makes them what their Lambda functions run.
 
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Args, ValueHint};
+use clap::Args;
 
 use super::arguments::GlobalArguments;
+use super::build;
 use super::error::CliError;
 use super::image::deployed_image;
-use super::located_project;
 use super::printer::Printer;
-use super::progress::ProgressDisplay;
 use super::selected_targets::{ListedTarget, TargetArguments, TargetSelection};
-use super::target_flags::TargetFlags;
 use super::text_page::{TextPage, count};
 use crate::deploy::{
     self, DeployMode, DeployedArtifact, DeployedCode, DeployedVersion, DeploymentOutcome, DeploymentTarget,
@@ -22,9 +18,10 @@ use crate::deploy::{
 };
 use crate::hints::Hints;
 use crate::options::DeployOptions;
-use crate::pipeline::{self, ProjectCache, Target, TargetBuildOptions};
+use crate::pipeline::{ProjectCache, Target};
 use crate::report::{
-    ArtifactKind, BuildReport, BuiltArtifact, DeployOutcome, DeployReport, DeployedReport, ErrorReport, FORMAT_VERSION,
+    ArtifactKind, BuildReport, BuiltArtifact, BuiltReport, DeployOutcome, DeployReport, DeployedReport, ErrorReport,
+    FORMAT_VERSION, TargetOutcome,
 };
 use crate::settings::DeploySettings;
 
@@ -48,20 +45,8 @@ pub(crate) struct DeployArguments {
     /// Build, and show what would be deployed; change no function
     #[arg(long, conflicts_with = "rollback")]
     dry_run: bool,
-    /// Use the project in this directory
-    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
-    project: PathBuf,
-    /// Deploy the targets of every workspace member
-    #[arg(long)]
-    workspace: bool,
-    /// Build at most this many targets at a time [default: one for each processor]
-    #[arg(short, long, value_name = "COUNT", hide_short_help = true)]
-    jobs: Option<NonZeroUsize>,
-    /// Build also targets of which nothing changed
-    #[arg(long, hide_short_help = true)]
-    rebuild: bool,
     #[command(flatten)]
-    flags: TargetFlags,
+    build: TargetArguments,
 }
 
 /// Why targets cannot be deployed.
@@ -101,13 +86,6 @@ impl Hints for InvalidDeployment {
     }
 }
 
-/// A target, and where it is deployed.
-struct DeployedTarget {
-    name: String,
-    target: Target,
-    to: DeploymentTarget,
-}
-
 /// Builds and deploys the targets, or rolls them back, and prints the result of each.
 ///
 /// # Errors
@@ -119,29 +97,30 @@ pub(crate) fn run(
 ) -> Result<ExitCode, CliError> {
     let started = Instant::now();
     let projects = ProjectCache::default();
-    arguments.project = located_project::locate(&arguments.project, &projects)?;
-    let targets = arguments.targets(global, &projects)?;
+    let (targets, deployments) = arguments.targets(global, &projects)?;
+    let names: Vec<String> = targets.iter().map(|target| target.listed.name.clone()).collect();
     let environment = global.environment().aws;
     let outcomes = if arguments.rollback {
-        let deployments: Vec<DeploymentTarget> = targets.iter().map(|target| target.to.clone()).collect();
         ended(deploy::roll_back(&deployments, &environment)?, &[])
     } else {
-        match arguments.build(&targets, &projects, printer)? {
+        let built = arguments.build.build(targets, false, printer, &projects)?;
+        match codes(built.reports) {
             Ok(codes) => {
                 let mode = if arguments.dry_run { DeployMode::DryRun } else { DeployMode::Deploy };
-                let deployments: Vec<_> = targets.iter().map(|target| target.to.clone()).zip(codes.clone()).collect();
+                let deployments: Vec<_> = deployments.iter().cloned().zip(codes.clone()).collect();
                 ended(deploy::deploy(&deployments, &environment, mode)?, &codes)
             }
             Err(outcomes) => outcomes.into_iter().map(|outcome| (None, outcome)).collect(),
         }
     };
-    let reports = targets.into_iter().zip(outcomes).map(|(target, (region, outcome))| DeployedReport {
-        name: target.name,
-        function: target.to.function.to_string(),
-        alias: target.to.alias.map(|alias| alias.to_string()),
-        region: region.or(target.to.region),
-        outcome,
-    });
+    let reports =
+        names.into_iter().zip(deployments).zip(outcomes).map(|((name, to), (region, outcome))| DeployedReport {
+            name,
+            function: to.function.to_string(),
+            alias: to.alias.map(|alias| alias.to_string()),
+            region: region.or(to.region),
+            outcome,
+        });
     let report = DeployReport {
         format: FORMAT_VERSION,
         targets: reports.collect(),
@@ -154,85 +133,65 @@ pub(crate) fn run(
 }
 
 impl DeployArguments {
-    /// Returns the requested targets that have a function.
-    fn targets(&self, global: &GlobalArguments, projects: &ProjectCache) -> Result<Vec<DeployedTarget>, CliError> {
-        let flags = self.flags.clone().with_deploy(self.deploy.clone());
+    /// Returns the requested targets that have a function, and where they are deployed.
+    fn targets(
+        &mut self,
+        global: &GlobalArguments,
+        projects: &ProjectCache,
+    ) -> Result<(Vec<ListedTarget>, Vec<DeploymentTarget>), CliError> {
+        self.build.flags.deploy = self.deploy.clone();
         let selection = TargetSelection { names: &self.names, push: !self.dry_run, changed_since: None };
-        let listed =
-            TargetArguments::new(self.project.clone(), self.workspace, flags).select(selection, global, projects)?;
+        let listed = self.build.select(selection, global, projects)?;
         let has_function = |listed: &ListedTarget| destination(&listed.target).function.is_some();
         if let Some(named) = listed.iter().find(|listed| !self.names.is_empty() && !has_function(listed)) {
             return Err(InvalidDeployment::NoFunction(named.listed.name.clone()).into());
         }
-        let mut targets = Vec::new();
-        for ListedTarget { listed, target, .. } in listed {
-            let deploy = destination(&target).clone();
+        let (mut targets, mut deployments) = (Vec::new(), Vec::new());
+        for listed in listed {
+            let deploy = destination(&listed.target).clone();
             let Some(function) = deploy.function else { continue };
-            match &target {
+            match &listed.target {
                 Target::Lambda(settings) if settings.zips().any(|zip| zip == "-") => {
-                    return Err(InvalidDeployment::StandardOutput(listed.name).into());
+                    return Err(InvalidDeployment::StandardOutput(listed.listed.name).into());
                 }
                 Target::Image(settings) if settings.tags.is_empty() => {
-                    return Err(InvalidDeployment::NoTag(listed.name).into());
+                    return Err(InvalidDeployment::NoTag(listed.listed.name).into());
                 }
                 Target::Image(settings) if settings.platforms.len() > 1 => {
-                    return Err(InvalidDeployment::SeveralPlatforms(listed.name).into());
+                    return Err(InvalidDeployment::SeveralPlatforms(listed.listed.name).into());
                 }
                 Target::Lambda(_) | Target::Image(_) => {}
             }
-            let to = DeploymentTarget {
+            deployments.push(DeploymentTarget {
                 function,
                 alias: deploy.alias,
                 create_alias: self.create_alias,
                 region: deploy.region,
                 s3_bucket: deploy.s3_bucket,
-            };
-            targets.push(DeployedTarget { name: listed.name, target, to });
+            });
+            targets.push(listed);
         }
         if targets.is_empty() {
             return Err(InvalidDeployment::NoFunctions.into());
         }
         if self.deploy.function.is_some() && targets.len() > 1 {
-            let names = targets.into_iter().map(|target| target.name).collect();
+            let names = targets.into_iter().map(|target| target.listed.name).collect();
             return Err(InvalidDeployment::FunctionOfSeveral(names).into());
         }
-        Ok(targets)
+        Ok((targets, deployments))
     }
+}
 
-    /// Builds the targets, and returns the code of each; if one cannot be built, what came of each instead.
-    fn build(
-        &self,
-        targets: &[DeployedTarget],
-        projects: &ProjectCache,
-        printer: &Printer,
-    ) -> Result<Result<Vec<DeployedCode>, Vec<DeployOutcome>>, CliError> {
-        pipeline::check_outputs(targets.iter().map(|target| &target.target))?;
-        let progress = ProgressDisplay::new(printer, targets.iter().map(|target| target.name.clone()).collect());
-        let built: Vec<&Target> = targets.iter().map(|target| &target.target).collect();
-        let options = TargetBuildOptions { jobs: self.jobs, rebuild: self.rebuild };
-        let built: Vec<Result<Option<DeployedCode>, ErrorReport>> = pipeline::build_all(
-            &built,
-            projects,
-            options,
-            |at| progress.reporter(at),
-            |_, result| {
-                progress.finished();
-                match result {
-                    Ok(result) => Ok(code(&result.artifact)),
-                    Err(error) => Err(CliError::from(error).report()),
-                }
-            },
-        );
-        progress.end();
-        if built.iter().all(Result::is_ok) {
-            return Ok(Ok(built.into_iter().flatten().flatten().collect()));
-        }
-        let outcomes = built.into_iter().map(|built| match built {
-            Ok(_) => DeployOutcome::Skipped,
-            Err(error) => DeployOutcome::Failed { error },
-        });
-        Ok(Err(outcomes.collect()))
+/// Returns the code of each target; if one could not be built, what came of each instead.
+fn codes(built: Vec<BuiltReport>) -> Result<Vec<DeployedCode>, Vec<DeployOutcome>> {
+    if built.iter().all(|report| build::failure(report).is_none()) {
+        return Ok(built.iter().filter_map(|report| code(report.outcome.artifact()?)).collect());
     }
+    let outcomes = built.into_iter().map(|report| match report.outcome {
+        TargetOutcome::Failed { error } => DeployOutcome::Failed { error },
+        _ => DeployOutcome::Skipped,
+    });
+    Err(outcomes.collect())
 }
 
 /// Returns where a target is deployed.

@@ -156,11 +156,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "resolve",
         &[
-            example(
-                "Build and push what a manifest names, and deploy it",
-                "pybundle resolve k8s.yaml | kubectl apply -f -",
-            ),
-            example("The same for a chart of Helm", "helm template . | pybundle resolve - | kubectl apply -f -"),
+            example("Build and push the images that a manifest names, and print it", "pybundle resolve k8s.yaml"),
+            example("The same for what `helm template` prints", "pybundle resolve -"),
         ],
     ),
     ("push", &[example("Push an archive under a name", "pybundle push dist/shop.tar ghcr.io/acme/shop:1.0")]),

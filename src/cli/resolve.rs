@@ -17,7 +17,7 @@ use crate::deployment_file::{DeploymentFile, InvalidDeploymentFile};
 use crate::hints::Hints;
 use crate::options::TargetKind;
 use crate::pipeline::ProjectCache;
-use crate::report::{BuiltArtifact, BuiltReport, ErrorReport, FORMAT_VERSION, ResolvedReport, TargetOutcome};
+use crate::report::{BuiltArtifact, BuiltReport, ErrorReport, FORMAT_VERSION, ResolvedReport};
 
 /// The name of standard input.
 const STANDARD_INPUT: &str = "-";
@@ -124,11 +124,7 @@ fn target_of(name: &str, targets: &[ListedTarget], files: &[DeploymentFile]) -> 
 
 /// Returns the full name of a target, and its image.
 fn pushed(report: &BuiltReport) -> Option<(&str, String)> {
-    let (TargetOutcome::Built(artifact) | TargetOutcome::Unchanged { artifact: Some(artifact), .. }) = &report.outcome
-    else {
-        return None;
-    };
-    let BuiltArtifact::Image(image) = artifact.as_ref() else { return None };
+    let BuiltArtifact::Image(image) = report.outcome.artifact()? else { return None };
     Some((&report.name, deployed_image(image)?))
 }
 

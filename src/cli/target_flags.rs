@@ -32,18 +32,13 @@ pub(crate) struct TargetFlags {
     pub(crate) common: CommonOptions,
     /// Flags of `pybundle deploy` alone.
     #[arg(skip)]
-    deploy: DeployOptions,
+    pub(crate) deploy: DeployOptions,
 }
 
 impl TargetFlags {
     /// Returns the flags for targets of which only those that every kind has are given.
     pub(crate) fn of_common(common: CommonOptions) -> Self {
         Self { common, ..Self::default() }
-    }
-
-    /// Adds the flags of `pybundle deploy`.
-    pub(crate) fn with_deploy(self, deploy: DeployOptions) -> Self {
-        Self { deploy, ..self }
     }
 
     /// Checks the flags that only some kinds of targets have; `targets` are those that are built.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::image::deployed_image;
-use crate::report::{ArtifactKind, BuildReport, BuiltArtifact, BuiltReport, ImageReport, TargetOutcome};
+use crate::report::{ArtifactKind, BuildReport, BuiltArtifact, BuiltReport, ImageReport};
 
 /// The values of an artifact, by name.
 pub(super) type TerraformValues = BTreeMap<String, String>;
@@ -40,15 +40,10 @@ pub(super) fn image(report: &ImageReport) -> TerraformValues {
 pub(super) fn targets(reports: &[BuiltReport]) -> TerraformValues {
     let mut values = TerraformValues::new();
     for BuiltReport { name, outcome, .. } in reports {
-        let artifact = match outcome {
-            TargetOutcome::Built(artifact) | TargetOutcome::Unchanged { artifact: Some(artifact), .. } => artifact,
-            TargetOutcome::Unchanged { artifact: None, .. }
-            | TargetOutcome::Planned { .. }
-            | TargetOutcome::Failed { .. } => continue,
-        };
-        let of_target = match artifact.as_ref() {
-            BuiltArtifact::Lambda(report) => function(report),
-            BuiltArtifact::Image(report) => image(report),
+        let of_target = match outcome.artifact() {
+            Some(BuiltArtifact::Lambda(report)) => function(report),
+            Some(BuiltArtifact::Image(report)) => image(report),
+            None => continue,
         };
         values.extend(of_target.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
     }

@@ -139,7 +139,12 @@ impl BlobUpload<'_> {
             BlobCheck::Again => self.from.is_some() || is_again,
             BlobCheck::Never => is_mounted,
         };
-        let known = if asks { self.probe().await? } else { KnownBlob::Missing };
+        let known = match if asks { self.probe().await } else { Ok(KnownBlob::Missing) } {
+            // docker-registry 2.8.2 that was killed while it wrote the link to a blob leaves an empty file, and answers 500
+            // until the blob is sent again.
+            Err(error) if is_again && error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR) => KnownBlob::Missing,
+            known => known?,
+        };
         if known == KnownBlob::Readable {
             return Ok(if is_mounted { BlobPlacement::Mounted } else { BlobPlacement::Present });
         }

@@ -75,6 +75,16 @@ pub(crate) enum TargetOutcome {
     },
 }
 
+impl TargetOutcome {
+    /// Returns what the target was built into, now or before.
+    pub(crate) fn artifact(&self) -> Option<&BuiltArtifact> {
+        match self {
+            Self::Built(artifact) | Self::Unchanged { artifact: Some(artifact), .. } => Some(artifact),
+            Self::Unchanged { artifact: None, .. } | Self::Planned { .. } | Self::Failed { .. } => None,
+        }
+    }
+}
+
 /// What a target was built into.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -1,5 +1,6 @@
 //! Pushes to a registry that is killed and started again meanwhile.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -19,27 +20,33 @@ fn sixty_pushes_survive_a_registry_that_is_killed_three_times() {
     let images: Vec<_> =
         (0..60).map(|number| image("app", vec![layer(number, 3_000_000), layer(1000 + number, 100_000)])).collect();
     let (next, done, failures) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(Vec::new()));
+    let running = Mutex::new(BTreeSet::new());
     thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(image) = images.get(number as usize) else { break };
+                    running.lock().unwrap().insert(number);
                     // With the pauses that users get: the registry is gone for a while.
                     let registry = Registry::new(RegistryOptions::new(Keychain::fixed([]))).unwrap();
                     let to = reference(&host, &format!("restarts/{number}:1"));
                     if let Err(error) = registry.push(image, std::slice::from_ref(&to), &Silent) {
                         failures.lock().unwrap().push(format!("push {number}: {}", message_and_hints(&error).0));
                     }
+                    running.lock().unwrap().remove(&number);
                     done.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
+        let mut interrupted = BTreeSet::new();
         for after in [8, 25, 45] {
-            while done.load(Ordering::Relaxed) < after {
+            // A push that meets the registry's absence again and again gives up, as it should.
+            while done.load(Ordering::Relaxed) < after || !interrupted.is_disjoint(&running.lock().unwrap()) {
                 thread::sleep(Duration::from_millis(1));
             }
             server.restart(Duration::from_millis(300));
+            interrupted.clone_from(&running.lock().unwrap());
         }
     });
     let failures = failures.into_inner().unwrap();

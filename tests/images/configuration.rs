@@ -128,7 +128,7 @@ fn containers_are_watched_and_stopped_as_docker_is_told() {
     for wrong in [
         &["--healthcheck-interval=30s"][..],
         &["--healthcheck=true", "--healthcheck-timeout=0s"],
-        &["--stop-signal=TERM"],
+        &["--stop-signal=NOPE"],
         &["--volume=data"],
     ] {
         let run = workshop.command(wrong).output().unwrap();

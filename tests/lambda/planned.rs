@@ -137,6 +137,7 @@ fn a_missing_handler_is_refused() {
         assert_eq!(dry, refused(&mut bundle(project.path(), &arguments)));
     }
     // The hint does not repeat what was said, and helps.
+    fs::write(project.path().join("app/main.py"), "def other(event, context): ...\n").unwrap();
     let said =
         refused(&mut bundle(project.path(), &["--runtime=python3.12", "--handler=app.main.missing", "--dry-run"]));
     assert!(

@@ -217,5 +217,5 @@ fn a_mistake_in_the_configuration_is_said_where_a_target_is_named() {
     let said = fail(&mut example.command("project", &["lambda", "api"]));
     assert!(said.contains("unknown key `handlr`") && said.contains("did you mean `handler`?"), "{said}");
     let said = fail(&mut example.command("project", &["lambda", "app.py"]));
-    assert!(said.contains("error: app.py is a file, not the directory of a project\n"), "{said}");
+    assert!(said.contains("/app.py has no inline script metadata\n"), "{said}");
 }

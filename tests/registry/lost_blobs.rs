@@ -1,6 +1,7 @@
 //! Registries that have lost blobs or manifests to garbage collection, and do not say so.
 
 use std::process::Command;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -82,6 +83,19 @@ fn layers_of_collected_images_are_sent_again() {
     server.collect_garbage(&["--delete-untagged"]);
     push(&image("other", vec![third, gzip_layer(4, 10)]), &other);
     assert_pulled(&other);
+}
+
+/// docker-registry 2.8.2 answers 500 to every question about a blob whose link it was killed over, until the blob is sent.
+#[test]
+fn a_blob_that_the_registry_cannot_look_up_is_sent_again() {
+    let mut server = DockerRegistry::anonymous();
+    let large = gzip_layer(1, 2_000_000);
+    push(&image("app", vec![large.clone()]), &reference(&server.host(), "team/app:1"));
+    server.empty_link("team/app", large.digest);
+    server.restart(Duration::ZERO);
+    let (at, app) = (reference(&server.host(), "team/app:2"), image("second", vec![large, gzip_layer(2, 1000)]));
+    push(&app, &at);
+    assert_complete(&anonymous(), &at, &app);
 }
 
 /// A mount of a lost layer is answered with 201.

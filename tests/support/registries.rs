@@ -145,6 +145,14 @@ impl DockerRegistry {
         Self { port, folder, child, tokens }
     }
 
+    /// Empties the link of a repository to a blob, as a kill does while it is written.
+    pub fn empty_link(&self, repository: &str, blob: Sha256) {
+        let link = format!("storage/docker/registry/v2/repositories/{repository}/_layers/sha256/{}/link", blob.hex());
+        let link = self.folder.path().join(link);
+        assert!(fs::metadata(&link).unwrap().len() > 0);
+        fs::write(link, "").unwrap();
+    }
+
     /// Kills the registry, and starts it again after a pause, with what it has stored.
     pub fn restart(&mut self, pause: Duration) {
         self.child.kill().unwrap();

@@ -1,9 +1,10 @@
 //! `pybundle build`: many targets at once, also if some of them fail.
 
-use std::fs;
+use std::{fs, thread};
 
 use serde_json::{Value, json};
 
+use crate::notes::SETTLING;
 use crate::registry::{MemoryRegistry, Profile};
 use crate::support::artifact::sha256;
 use crate::test_project::TestProject;
@@ -124,6 +125,8 @@ fn the_members_of_a_workspace_are_built_together() {
         ("services/two/app.py", "def handler(event, context): ...\nTWO = 2\n"),
         ("services/none/pyproject.toml", "[project]\nname = \"none\"\nversion = \"1\"\n"),
     ]);
+    // What was written within a tick of the build could have been written again.
+    thread::sleep(SETTLING);
     let report = project.json(&["build", "--workspace"]);
     assert_eq!(outcomes(&report), [("root/api", "built"), ("first/api", "built"), ("second/api", "built")]);
     let folders: Vec<_> =

@@ -19,7 +19,7 @@ const FUNCTION: &str =
     "[tool.pybundle.target.api]\nkind = \"lambda\"\nruntime = \"python3.12\"\nhandler = \"app.handler\"\n";
 
 /// How long after a change a build is sure not to take it for one that it missed. A build that starts sooner is repeated.
-const SETTLING: Duration = Duration::from_millis(100);
+pub const SETTLING: Duration = Duration::from_millis(100);
 
 const HANDLER: &str = "def handler(event, context): ...\n";
 

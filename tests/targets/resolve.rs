@@ -135,7 +135,7 @@ fn nothing_is_printed_if_a_reference_cannot_be_resolved() {
     project.0.write("app.py", b"import missing_module\n");
     let (printed, said) = project.ends(1, &["resolve", "k8s.yaml"]);
     assert!(printed.is_empty() && said.contains("missing_module"), "{said}");
-    assert!(succeed(&mut project.command(&["resolve", "--help"])).contains("kubectl apply"));
+    assert!(succeed(&mut project.command(&["resolve", "--help"])).contains("pybundle resolve -"));
 }
 
 #[test]

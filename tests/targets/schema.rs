@@ -115,7 +115,7 @@ fn each_key_is_a_flag_and_each_flag_a_key() {
         assert_eq!(keys.remove("apt-source"), command == "image");
         // Flags of `pybundle deploy`.
         for key in ["function", "alias", "region", "s3-bucket"] {
-            assert_eq!((keys.remove(key), deployed.contains(key)), (command == "lambda", true), "{key}");
+            assert!(keys.remove(key) && deployed.contains(key), "{key}");
         }
         // The argument of the commands.
         keys.remove("script");

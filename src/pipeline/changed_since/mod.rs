@@ -34,7 +34,10 @@ pub(crate) fn reason(
     projects: &ProjectCache,
 ) -> Result<Option<String>, BuildError> {
     let project = LockedProject::open(target.common(), projects, &Silent)?;
-    let reach = Reach { changes, project: &project };
+    // A script is alone in its workspace, also if it is a target of a project.
+    let of_script = project.workspace.script().and_then(|_| target.common().directory.canonicalize().ok());
+    let root = of_script.unwrap_or_else(|| project.workspace.root.clone());
+    let reach = Reach { changes, project: &project, root };
     let (targets, bases) = match target {
         Target::Lambda(settings) => (lambda::targets(settings, &project)?, Vec::new()),
         Target::Image(settings) => image::candidates(settings, &project)?,
@@ -64,6 +67,7 @@ pub(crate) fn reason(
 struct Reach<'a> {
     changes: &'a GitChanges,
     project: &'a LockedProject,
+    root: PathBuf,
 }
 
 impl Reach<'_> {
@@ -114,9 +118,9 @@ impl Reach<'_> {
         }
     }
 
-    /// Returns a path for messages: relative to the workspace if it is in it.
+    /// Returns a path for messages: relative to the workspace or to the script's project, if it is in it.
     fn shown<'p>(&self, path: &'p Path) -> path::Display<'p> {
-        path.strip_prefix(&self.project.workspace.root).unwrap_or(path).display()
+        path.strip_prefix(&self.root).unwrap_or(path).display()
     }
 
     /// Compares what the project and its workspace declare.
