@@ -34,18 +34,21 @@ impl<'a> ManifestPut<'a> {
     }
 
     /// Sends the manifest, and returns whether the registry has processed its subject. If the registry may have had the
-    /// manifest before, makes sure that it has it now.
+    /// manifest before, or it had to be sent again, makes sure that the registry has it now.
     ///
     /// docker-registry 2.8.2 with a descriptor cache in memory accepts a manifest that garbage collection has removed, but
     /// does not store it: its tag then points to nothing, however often it is sent. As a blob, the same bytes are stored.
+    ///
+    /// Killed while it writes a manifest, it takes the empty file for the manifest when that is sent again. There is no remedy
+    /// but to say so.
     pub(super) async fn run(&self, may_repeat: bool) -> Result<bool, FailedAttempts> {
-        let is_processed = self.send().await?;
-        if !may_repeat || self.is_stored().await? {
+        let (is_processed, is_repeated) = self.send().await?;
+        if !(may_repeat || is_repeated) || self.is_stored().await? {
             return Ok(is_processed);
         }
         let source = BlobSource::new(self.client, self.manifest, &Silent);
         BlobUpload { source, repository: self.repository, from: None, check: BlobCheck::Never }.run().await?;
-        let is_processed = self.send().await?;
+        let (is_processed, _) = self.send().await?;
         if self.is_stored().await? {
             return Ok(is_processed);
         }
@@ -55,8 +58,10 @@ impl<'a> ManifestPut<'a> {
 
     /// Sends the manifest. The digest in the registry is compared with that of the bytes: with a tag in the URL, nothing
     /// else shows that they were altered in transit.
-    async fn send(&self) -> Result<bool, FailedAttempts> {
-        let sent = attempt(self.client.options().retry, async |_| {
+    ///
+    /// Returns whether the registry has processed its subject, and whether an attempt failed before.
+    async fn send(&self) -> Result<(bool, bool), FailedAttempts> {
+        let sent = attempt(self.client.options().retry, async |earlier| {
             let mut bytes = Vec::new();
             self.manifest.copy_to(&mut bytes)?;
             let target = RequestTarget::Path(format!("manifests/{}", self.reference.identifier()));
@@ -73,7 +78,7 @@ impl<'a> ManifestPut<'a> {
                     let host = response.host().to_owned();
                     Err(RequestError::Digest { host, expected: self.manifest.digest, actual })
                 }
-                _ => Ok(response.headers().contains_key(SUBJECT)),
+                _ => Ok((response.headers().contains_key(SUBJECT), earlier > 0)),
             }
         });
         sent.await

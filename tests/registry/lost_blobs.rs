@@ -10,7 +10,7 @@ use pybundle::registry::{ImageReference, PushSummary};
 use pybundle::report::Silent;
 
 use super::memory::{MemoryRegistry, Profile};
-use super::proxy::Proxy;
+use super::proxy::{Proxy, Trouble};
 use super::registries::DockerRegistry;
 use super::*;
 
@@ -96,6 +96,26 @@ fn a_blob_that_the_registry_cannot_look_up_is_sent_again() {
     let (at, app) = (reference(&server.host(), "team/app:2"), image("second", vec![large, gzip_layer(2, 1000)]));
     push(&app, &at);
     assert_complete(&anonymous(), &at, &app);
+}
+
+/// docker-registry 2.8.2 takes the empty file that it was killed over for the manifest, answers 201, and then 500 to every
+/// pull.
+#[test]
+fn a_push_does_not_succeed_without_its_manifest() {
+    let server = DockerRegistry::anonymous();
+    let proxy = Proxy::before(server.port);
+    let apps = [1, 2].map(|seed| image("app", vec![gzip_layer(seed, 1000)]));
+    let [at, other] = ["team/app:1", "team/other:1"].map(|name| reference(&proxy.host(), name));
+    push(&apps[0], &other);
+    let is_manifest = |line: &String| line.starts_with("PUT ") && line.contains("/manifests/");
+    let position = proxy.log().iter().position(is_manifest).unwrap();
+    server.begin_blob(apps[1].manifest.digest);
+    proxy.reset();
+    proxy.trouble(position, Trouble::LoseAnswer, 1);
+    let error = anonymous().push(&apps[1], std::slice::from_ref(&at), &Silent).unwrap_err();
+    let message = message_and_hints(&error).0;
+    assert!(message.starts_with("cannot push the manifest of ") && message.contains("returned 500"), "{message}");
+    assert!(anonymous().find(&at).is_err());
 }
 
 /// A mount of a lost layer is answered with 201.

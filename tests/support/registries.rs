@@ -153,6 +153,14 @@ impl DockerRegistry {
         fs::write(link, "").unwrap();
     }
 
+    /// Leaves an empty file for a blob, as a kill does before it is written.
+    pub fn begin_blob(&self, blob: Sha256) {
+        let hex = blob.hex();
+        let blob = self.folder.path().join(format!("storage/docker/registry/v2/blobs/sha256/{}/{hex}", &hex[..2]));
+        fs::create_dir_all(&blob).unwrap();
+        fs::write(blob.join("data"), "").unwrap();
+    }
+
     /// Kills the registry, and starts it again after a pause, with what it has stored.
     pub fn restart(&mut self, pause: Duration) {
         self.child.kill().unwrap();
