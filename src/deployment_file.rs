@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use granit_parser::{Event, Parser, ScalarStyle, ScanError};
 
 use crate::hints::Hints;
-use crate::limited_reader::{LARGEST_PROJECT_FILE, read_regular_file};
+use crate::limited_reader::{self, LARGEST_PROJECT_FILE, read_regular_file};
 
 /// What a reference begins with.
 const SCHEME: &str = "pybundle://";
@@ -90,15 +90,8 @@ impl DeploymentFile {
     /// # Errors
     /// As [`read`](Self::read).
     pub(crate) fn read_stream(path: &Path, stream: impl Read) -> Result<Self, InvalidDeploymentFile> {
-        let mut bytes = Vec::new();
-        let read = stream.take(LARGEST_PROJECT_FILE + 1).read_to_end(&mut bytes).and_then(|_| {
-            if bytes.len() as u64 <= LARGEST_PROJECT_FILE {
-                return Ok(());
-            }
-            let reason = format!("it has more than {LARGEST_PROJECT_FILE} bytes");
-            Err(io::Error::new(io::ErrorKind::FileTooLarge, reason))
-        });
-        read.map_err(|source| InvalidDeploymentFile::Read { path: path.to_owned(), source })?;
+        let bytes = limited_reader::read_stream(stream, path, LARGEST_PROJECT_FILE);
+        let bytes = bytes.map_err(|source| InvalidDeploymentFile::Read { path: path.to_owned(), source })?;
         Self::new(path, bytes)
     }
 
@@ -153,7 +146,7 @@ impl DeploymentFile {
         })
     }
 
-    /// Returns the text with images, by the names of their targets, in the place of references. Others are left as they are.
+    /// Returns the text with references replaced by images, which have the names of their targets. Others are left as they are.
     pub(crate) fn resolved(&self, images: &BTreeMap<String, String>) -> String {
         let mut resolved = String::with_capacity(self.text.len());
         let mut end = 0;

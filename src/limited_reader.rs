@@ -55,8 +55,16 @@ pub(crate) fn open_regular_file(path: &Path) -> io::Result<File> {
 /// # Errors
 /// It cannot be read, is no regular file, or has more bytes than `limit`.
 pub(crate) fn read_regular_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    read_stream(open_regular_file(path)?, path, limit)
+}
+
+/// Reads a stream to its end. `path` is its name for messages.
+///
+/// # Errors
+/// It cannot be read, or has more bytes than `limit`.
+pub(crate) fn read_stream(stream: impl Read, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open_regular_file(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    stream.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         let reason = format!("`{}` is larger than {} MiB, the limit for such a file", name_of(path), limit >> 20);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));

@@ -98,19 +98,9 @@ fn package(component: &SbomComponent, licenses: &mut ExtractedLicenses) -> Value
 }
 
 fn base(base: &BaseImage) -> Value {
-    let mut value = json!({
-        "SPDXID": BASE,
-        "name": base.title(),
-        "versionInfo": base.digest.to_string(),
-        "primaryPackagePurpose": "CONTAINER",
-        "checksums": [checksum(&base.digest.into())],
-        "supplier": UNKNOWN,
-        "downloadLocation": UNKNOWN,
-        "filesAnalyzed": false,
-        "licenseConcluded": UNKNOWN,
-        "licenseDeclared": UNKNOWN,
-        "copyrightText": UNKNOWN,
-    });
+    let mut value = unstated(BASE, base.title(), "CONTAINER");
+    set(&mut value, "versionInfo", Some(base.digest.to_string()));
+    set(&mut value, "checksums", Some(json!([checksum(&base.digest.into())])));
     set(&mut value, "externalRefs", base.purl().map(|purl| json!([package_url(&purl)])));
     value
 }
@@ -118,19 +108,27 @@ fn base(base: &BaseImage) -> Value {
 fn system_package(package: &SystemPackageComponent, licenses: &mut ExtractedLicenses) -> Value {
     let license = License::of_debian(&package.licenses);
     let declared = license.map(|license| declared(&license, &format!("package {}", package.name), licenses));
+    let mut value = unstated(&system_reference(&package.name), &package.name, "LIBRARY");
+    set(&mut value, "versionInfo", Some(package.version.as_str()));
+    set(&mut value, "externalRefs", Some(json!([package_url(&package.purl())])));
+    set(&mut value, "packageFileName", package.url.rsplit('/').next());
+    set(&mut value, "checksums", Some(json!([checksum(&package.sha256.into())])));
+    set(&mut value, "downloadLocation", Some(package.url.as_str()));
+    set(&mut value, "licenseDeclared", declared);
+    value
+}
+
+/// Returns a package of which no more is known than its name.
+fn unstated(id: &str, name: &str, purpose: &str) -> Value {
     json!({
-        "SPDXID": system_reference(&package.name),
-        "name": package.name,
-        "versionInfo": package.version,
-        "primaryPackagePurpose": "LIBRARY",
-        "externalRefs": [package_url(&package.purl())],
-        "packageFileName": package.url.rsplit('/').next().unwrap_or_default(),
-        "checksums": [checksum(&package.sha256.into())],
+        "SPDXID": id,
+        "name": name,
+        "primaryPackagePurpose": purpose,
         "supplier": UNKNOWN,
-        "downloadLocation": package.url,
+        "downloadLocation": UNKNOWN,
         "filesAnalyzed": false,
         "licenseConcluded": UNKNOWN,
-        "licenseDeclared": declared.unwrap_or_else(|| UNKNOWN.to_owned()),
+        "licenseDeclared": UNKNOWN,
         "copyrightText": UNKNOWN,
     })
 }
@@ -150,17 +148,7 @@ fn bundled(contents: &SbomContents) -> impl Iterator<Item = (String, String, &Bu
 }
 
 fn bundled_package(id: &str, component: &BundledComponent) -> Value {
-    let mut value = json!({
-        "SPDXID": id,
-        "name": component.name,
-        "primaryPackagePurpose": "LIBRARY",
-        "supplier": UNKNOWN,
-        "downloadLocation": UNKNOWN,
-        "filesAnalyzed": false,
-        "licenseConcluded": UNKNOWN,
-        "licenseDeclared": UNKNOWN,
-        "copyrightText": UNKNOWN,
-    });
+    let mut value = unstated(id, &component.name, "LIBRARY");
     set(&mut value, "versionInfo", component.version.as_deref());
     set(&mut value, "externalRefs", component.purl.as_ref().map(|purl| json!([package_url(purl)])));
     let libraries: Vec<&str> = component.libraries.iter().map(String::as_str).collect();
