@@ -32,9 +32,9 @@ pub(crate) struct GlobalArguments {
     pub(crate) json: bool,
     /// Choose the format of the output [default: text] [env: PYBUNDLE_OUTPUT_FORMAT]
     ///
-    /// One of text, json, github, gitlab and terraform. With github, errors and warnings are annotations of a GitHub workflow. With gitlab, standard output is a code quality
-    /// report of GitLab, and everything else goes to standard error. With terraform, `lambda`, `image` and `build` print the paths
-    /// and digests that `data "external"` reads.
+    /// One of text, json, github, gitlab and terraform. With github, errors and warnings are annotations of a GitHub workflow.
+    /// With gitlab, standard output is a code quality report of GitLab, and everything else goes to standard error. With
+    /// terraform, `lambda`, `image` and `build` print the paths and digests that `data "external"` reads.
     #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true, hide_short_help = true)]
     pub(crate) output_format: Option<OutputFormat>,
     /// Print errors only

@@ -1,4 +1,4 @@
-//! `pybundle resolve`: files of other deployment tools, with the images of targets in the place of their names.
+//! `pybundle resolve`: replaces the names of targets in files of other deployment tools with their images.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -45,7 +45,7 @@ pub(crate) struct ResolvedReport {
     pub(crate) format: u32,
     /// The image of each target, with its digest, by the name in the files.
     pub(crate) images: BTreeMap<String, String>,
-    /// The files with the images in the place of the references.
+    /// The files with references replaced by images.
     pub(crate) text: String,
 }
 
