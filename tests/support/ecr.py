@@ -6,12 +6,11 @@ Listens on 127.0.0.1:443. Authenticated requests for a repository that moto does
 requests are forwarded to the registry at PORT, each on a new connection.
 """
 
+import asyncio
 import json
 import re
-import socket
 import ssl
 import sys
-import threading
 
 import boto3
 
@@ -36,40 +35,52 @@ def refusal(name):
     return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
-def pump(source, sink):
+async def copy(source, sink):
     """Copies bytes until the end of the source."""
     try:
-        while chunk := source.recv(1 << 16):
-            sink.sendall(chunk)
+        while chunk := await source.read(1 << 16):
+            sink.write(chunk)
+            await sink.drain()
     except OSError:
-        pass  # One side closed its connection; the other thread notices it, too.
+        pass  # One side closed its connection; its other direction ends, too.
 
 
-def serve(connection):
-    """Answers one request."""
-    with tls.wrap_socket(connection, server_side=True) as client:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            chunk = client.recv(1 << 16)
-            if not chunk:
-                return
-            head += chunk
-        line, rest = head.split(b"\r\n", 1)
-        if b"/team/apart/" in line:
-            # As without the account setting BLOB_MOUNTING: an upload begins instead.
-            line = line.replace(b"mount=", b"ignored=")
-        name = re.match(rb"\w+ /v2/(.+)/(?:manifests|blobs)/", line)
-        if name and b"\r\nauthorization:" in head.lower() and not exists(name[1].decode()):
-            client.sendall(refusal(name[1].decode()))
+async def forward(head, client, answers):
+    """Sends a request to the registry, or answers it as ECR does, until the answer ends."""
+    line, rest = head.split(b"\r\n", 1)
+    if b"/team/apart/" in line:
+        # As without the account setting BLOB_MOUNTING: an upload begins instead.
+        line = line.replace(b"mount=", b"ignored=")
+    name = re.match(rb"\w+ /v2/(.+)/(?:manifests|blobs)/", line)
+    if name and b"\r\nauthorization:" in head.lower():
+        if not await asyncio.to_thread(exists, name[1].decode()):
+            answers.write(refusal(name[1].decode()))
+            await answers.drain()
             return
-        with socket.create_connection(("127.0.0.1", int(port))) as registry:
-            registry.sendall(line + b"\r\nConnection: close\r\nX-Forwarded-Proto: https\r\n" + rest)
-            threading.Thread(target=pump, args=(client, registry), daemon=True).start()
-            pump(registry, client)
+    from_registry, registry = await asyncio.open_connection("127.0.0.1", int(port))
+    registry.write(line + b"\r\nConnection: close\r\nX-Forwarded-Proto: https\r\n" + rest)
+    body = asyncio.create_task(copy(client, registry))
+    await copy(from_registry, answers)
+    body.cancel()
+    registry.close()
 
 
-tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-tls.load_cert_chain(certificate, key)
-listener = socket.create_server(("127.0.0.1", 443))
-while True:
-    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+async def serve(client, answers):
+    """Answers one request."""
+    try:
+        await forward(await client.readuntil(b"\r\n\r\n"), client, answers)
+    except (OSError, asyncio.IncompleteReadError):
+        pass  # The client closed the connection, as it may at any time.
+    finally:
+        answers.close()
+
+
+async def main():
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    # One thread for all: two threads that read and write one TLS connection at a time damage it (python/cpython#151508).
+    server = await asyncio.start_server(serve, "127.0.0.1", 443, ssl=tls, backlog=128)
+    await server.serve_forever()
+
+
+asyncio.run(main())
