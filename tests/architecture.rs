@@ -88,7 +88,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("lambda", &["hints", "name", "report", "platform", "tree"]),
-    ("image", &["hints", "limited_reader", "archive", "digest", "name", "report", "platform", "temporary", "tree"]),
+    ("image", &["hints", "limited_reader", "archive", "digest", "name", "report", "platform", "tree"]),
     ("contents", &["hints", "limited_reader", "archive", "debian", "digest", "image", "name", "tree", "wheel"]),
     ("aws", &["hints", "http", "redact", "retry"]),
     ("deploy", &["aws", "hints", "redact", "retry"]),
@@ -105,6 +105,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "engine",
             "hints",
             "image",
+            "lambda",
             "index",
             "interpreter",
             "lock",
@@ -120,8 +121,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "options",
         &[
-            "apt", "debian", "deploy", "hints", "audit", "image", "index", "lock", "name", "project", "redact",
-            "registry", "sbom", "settings", "platform", "trim",
+            "apt", "debian", "deploy", "hints", "audit", "image", "lambda", "index", "lock", "name", "project",
+            "redact", "registry", "sbom", "settings", "platform", "trim",
         ],
     ),
     (
@@ -175,6 +176,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "contents",
             "digest",
             "image",
+            "lambda",
             "pipeline",
             "platform",
             "registry",

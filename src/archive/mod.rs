@@ -1,10 +1,12 @@
 //! Writes a [`FileTree`](crate::tree::FileTree) as an archive whose bytes depend on the tree alone: a zip or a layer.
+//! Or as the files of a directory, for tools that make the archive themselves.
 //!
 //! Entries of wheels are copied without inflating them. Only files that pybundle generates (RECORD, launchers) and the
 //! application's files are deflated here.
 
 pub(crate) mod deflate;
 pub(crate) mod destination;
+pub(crate) mod directory;
 pub(crate) mod earlier;
 pub mod layer;
 mod open_wheels;
@@ -12,6 +14,7 @@ pub mod output;
 pub(crate) mod pack;
 mod splice;
 pub(crate) mod tar;
+pub(crate) mod unpacked;
 pub mod zip;
 
 use std::io;

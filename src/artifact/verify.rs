@@ -11,6 +11,7 @@ use crate::contents::verify::{self, CheckResult, CheckedAspect, Verification};
 use crate::contents::{ArtifactContents, ArtifactProblem, DetectedKind, ScannedLayer, layer, read_zip};
 use crate::image::file::{self, ImageFile, ImageFileCheck};
 use crate::image::{BlobContent, OciArtifact};
+use crate::lambda::PackageOutput;
 use crate::pipeline::session::registry;
 use crate::pipeline::{BuildError, ProjectCache, image, lambda};
 use crate::platform::LambdaProfile;
@@ -297,7 +298,8 @@ fn of_lambda(
     directory: &Path,
     reporter: &dyn Reporter,
 ) -> Result<RebuiltArtifact, BuildError> {
-    let mut earlier: Vec<PathBuf> = settings.output.iter().chain(&settings.layer).cloned().collect();
+    let mut earlier: Vec<PathBuf> =
+        settings.output.iter().chain(&settings.layer).map(|output| output.path().to_owned()).collect();
     earlier.extend(path_of(name));
     exclude(&mut settings.common, &earlier);
     let is_layer = subject.contents.as_ref().is_some_and(|contents| contents.kind == DetectedKind::Layer);
@@ -307,7 +309,8 @@ fn of_lambda(
         Some(layer) if is_layer => layer.clone(),
         _ => function.clone(),
     };
-    (settings.output, settings.layer, settings.allow_oversize) = (Some(function), layer, true);
+    settings.output = Some(PackageOutput::Zip(function));
+    (settings.layer, settings.allow_oversize) = (layer.map(PackageOutput::Zip), true);
     let report = lambda(&settings, &ProjectCache::default(), reporter)?.report;
     let built = report.artifacts.iter().find(|artifact| artifact.path == path);
     let digest = built.map(|artifact| format!("sha256:{}", artifact.sha256)).unwrap_or_default();

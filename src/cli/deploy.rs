@@ -64,6 +64,8 @@ pub(crate) enum InvalidDeployment {
     SeveralPlatforms(String),
     #[error("target `{0}` is written to standard output, which cannot be deployed")]
     StandardOutput(String),
+    #[error("target `{0}` is written to a directory, and a zip is deployed")]
+    Directory(String),
 }
 
 impl Hints for InvalidDeployment {
@@ -82,6 +84,7 @@ impl Hints for InvalidDeployment {
                 vec!["choose the function's architecture with --platform linux/amd64 or linux/arm64".to_owned()]
             }
             Self::StandardOutput(_) => vec!["write the artifact to a file".to_owned()],
+            Self::Directory(_) => vec!["set `output` of the target to a file, or omit it".to_owned()],
         }
     }
 }
@@ -153,6 +156,9 @@ impl DeployArguments {
             match &listed.target {
                 Target::Lambda(settings) if settings.zips().any(|zip| zip == "-") => {
                     return Err(InvalidDeployment::StandardOutput(listed.listed.name).into());
+                }
+                Target::Lambda(settings) if settings.writes_directory() => {
+                    return Err(InvalidDeployment::Directory(listed.listed.name).into());
                 }
                 Target::Image(settings) if settings.tags.is_empty() => {
                     return Err(InvalidDeployment::NoTag(listed.listed.name).into());

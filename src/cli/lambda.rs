@@ -11,7 +11,7 @@ use super::text_page::{TextPage, count};
 use super::{contents, documents, plan, terraform};
 use crate::options::LambdaOptions;
 use crate::pipeline::{self, ProjectCache};
-use crate::report::{ArtifactKind, BuildReport, Reporter};
+use crate::report::{ArtifactKind, BuildReport, PackageFormat, Reporter};
 use crate::settings::{LambdaSettings, binary_size};
 
 /// Arguments of `pybundle lambda`.
@@ -74,15 +74,21 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
             ArtifactKind::Function => "",
             ArtifactKind::Layer => "layer, ",
         };
+        let size = match artifact.format {
+            PackageFormat::Zip => {
+                format!("{}, {} unzipped", binary_size(artifact.size), binary_size(artifact.unzipped_size))
+            }
+            PackageFormat::Directory => binary_size(artifact.unzipped_size),
+        };
         let remark = format!(
-            "{kind}{}, {} unzipped, {}{}",
-            binary_size(artifact.size),
-            binary_size(artifact.unzipped_size),
+            "{kind}{size}, {}{}",
             count(artifact.files as u64, "file"),
             if artifact.unchanged { ", unchanged" } else { "" }
         );
         page.headline(&artifact.path.display().to_string(), &remark);
-        page.field("sha256", &artifact.sha256);
+        if artifact.format == PackageFormat::Zip {
+            page.field("sha256", &artifact.sha256);
+        }
     }
     documents::fields(&report.documents, page);
     let target = &report.target;

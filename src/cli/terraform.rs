@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::image::deployed_image;
-use crate::report::{ArtifactKind, BuildReport, BuiltArtifact, BuiltReport, ImageReport};
+use crate::report::{ArtifactKind, BuildReport, BuiltArtifact, BuiltReport, ImageReport, PackageFormat};
 
 /// The values of an artifact, by name.
 pub(super) type TerraformValues = BTreeMap<String, String>;
@@ -19,7 +19,11 @@ pub(super) fn function(report: &BuildReport) -> TerraformValues {
             ArtifactKind::Function => "",
             ArtifactKind::Layer => "layer_",
         };
-        values.insert(format!("{prefix}filename"), artifact.path.display().to_string());
+        let name = match artifact.format {
+            PackageFormat::Zip => "filename",
+            PackageFormat::Directory => "directory",
+        };
+        values.insert(format!("{prefix}{name}"), artifact.path.display().to_string());
         values.insert(format!("{prefix}source_code_hash"), artifact.code_sha256.clone());
         values.insert(format!("{prefix}sha256"), artifact.sha256.clone());
     }

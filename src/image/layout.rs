@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use super::file::{FULL_NAME, INDEX, ImageFileError, MARKER, REF_NAME, REFERRERS, blob_name};
 use super::manifest::descriptor;
 use super::{Blob, OciArtifact, listed};
+use crate::archive::directory::OutputDirectory;
 use crate::archive::output::PersistedFile;
 use crate::digest::Sha256;
 use crate::report::{Phase, Reporter};
-use crate::temporary::TemporaryDirectory;
 
 /// The content of `oci-layout`, which marks a layout.
 pub(super) const MARKER_TEXT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -31,7 +31,7 @@ const BUFFER: usize = 256 << 10;
 /// A complete layout at a temporary path, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct PreparedLayout {
-    temporary: TemporaryDirectory,
+    output: OutputDirectory,
     /// The path as the user stated it.
     directory: PathBuf,
     /// The path with its symbolic links resolved.
@@ -62,20 +62,15 @@ pub fn prepare(
     directory: &Path,
     reporter: &dyn Reporter,
 ) -> Result<PreparedLayout, ImageFileError> {
-    // The target of a symbolic link is replaced, not the link.
-    let destination = match fs::canonicalize(directory) {
-        Ok(destination) => destination,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => directory.to_owned(),
-        Err(source) => return Err(ImageFileError::Write { path: directory.to_owned(), source }),
-    };
+    let destination = OutputDirectory::destination(directory).map_err(ImageFileError::write(directory))?;
     check_replaceable(&destination)?;
-    let temporary = temporary_beside(&destination).map_err(ImageFileError::write(directory))?;
-    let root = temporary.path();
+    let output = OutputDirectory::create(destination.clone()).map_err(ImageFileError::write(directory))?;
+    let root = output.root();
     write_documents(root, artifact, names).map_err(ImageFileError::write(directory))?;
     let blobs: Vec<&Blob> = blobs(artifact).into_values().collect();
     let written: Vec<_> = blobs.par_iter().map(|blob| write_blob(blob, root, directory, reporter)).collect();
     written.into_iter().collect::<Result<(), _>>()?;
-    Ok(PreparedLayout { temporary, directory: directory.to_owned(), destination })
+    Ok(PreparedLayout { output, directory: directory.to_owned(), destination })
 }
 
 impl PreparedLayout {
@@ -87,55 +82,12 @@ impl PreparedLayout {
     /// left in place.
     pub fn persist(self) -> Result<PersistedFile, ImageFileError> {
         check_replaceable(&self.destination)?;
-        let new = self.temporary.path();
         // It names every blob by its digest.
-        let [before, after] = [&self.destination, new].map(|layout| fs::read(layout.join(INDEX)));
+        let [before, after] = [&self.destination, self.output.root()].map(|layout| fs::read(layout.join(INDEX)));
         let is_unchanged = before.ok().is_some_and(|before| after.is_ok_and(|after| before == after));
-        match exchange(new, &self.destination) {
-            // The old layout is now at the temporary path, and is removed with it.
-            Ok(()) => {}
-            Err(error) if CANNOT_EXCHANGE.contains(&error.kind()) => {
-                replace(new, &self.destination).map_err(ImageFileError::write(&self.directory))?;
-            }
-            Err(source) => return Err(ImageFileError::Write { path: self.directory, source }),
-        }
+        self.output.persist().map_err(ImageFileError::write(&self.directory))?;
         Ok(PersistedFile { path: self.directory, is_unchanged })
     }
-}
-
-/// The errors of [`exchange`] if the destination does not exist, or the file system does not support it.
-const CANNOT_EXCHANGE: [io::ErrorKind; 3] =
-    [io::ErrorKind::NotFound, io::ErrorKind::Unsupported, io::ErrorKind::InvalidInput];
-
-/// Exchanges two directories atomically, so that there is a layout at the path at any time.
-#[cfg(any(target_os = "linux", target_vendor = "apple"))]
-fn exchange(one: &Path, other: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
-}
-
-/// This system cannot exchange directories.
-#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-fn exchange(_: &Path, _: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Replaces a directory in two steps. If the second fails, the first is undone.
-fn replace(new: &Path, destination: &Path) -> io::Result<()> {
-    // Removed with the old directory in it when this function returns.
-    let aside = temporary_beside(destination)?;
-    let old = aside.path().join("old");
-    let existed = match fs::rename(destination, &old) {
-        Ok(()) => true,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-        Err(error) => return Err(error),
-    };
-    fs::rename(new, destination).or_else(|error| {
-        if existed {
-            fs::rename(&old, destination)?;
-        }
-        Err(error)
-    })
 }
 
 /// Returns an error unless a directory is missing or empty, or contains nothing but a layout.
@@ -160,16 +112,6 @@ fn check_replaceable(directory: &Path) -> Result<(), ImageFileError> {
 
 fn is_layout_entry(name: &OsString) -> bool {
     [MARKER, INDEX, REFERRERS, "blobs"].iter().any(|entry| name == entry)
-}
-
-/// Creates a directory next to another one, so that it can be renamed within one file system.
-fn temporary_beside(directory: &Path) -> io::Result<TemporaryDirectory> {
-    let parent = match directory.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(parent)?;
-    TemporaryDirectory::new_in(parent)
 }
 
 /// Writes everything but the blobs.

@@ -1,6 +1,9 @@
 //! AWS Lambda deployment packages: the files of the function's zip and of a layer, and Lambda's limits.
 
 pub(crate) mod limits;
+mod output;
+
+pub(crate) use output::PackageOutput;
 
 use crate::report::ArtifactKind;
 use crate::tree::{FileTree, InsertError, TreeEntry, TreePath};

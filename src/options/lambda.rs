@@ -1,6 +1,6 @@
 //! The options of `pybundle lambda`, and of targets of kind `lambda`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, ValueHint};
 use schemars::JsonSchema;
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::audit::handler::Handler;
 use crate::index::InvalidIndexUrl;
+use crate::lambda::PackageOutput;
 use crate::platform::{Architecture, InvalidArchitecture, PythonVersion};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 
@@ -44,11 +45,14 @@ pub(crate) struct FunctionOptions {
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) handler: Option<Handler>,
-    /// Write the function's zip to this file [default: dist/NAME.zip]
+    /// Write the function's zip to this file, or its files to dir:PATH [default: dist/NAME.zip]
     ///
-    /// `-` is standard output; the summary is then printed on standard error. Only an earlier zip is replaced.
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) output: Option<PathBuf>,
+    /// `-` is standard output; the summary is then printed on standard error. dir:PATH is for tools that make the zip
+    /// themselves: all files and modes are those of the zip, and all times 1980-01-01. Only an earlier output is replaced.
+    #[arg(short, long, value_name = "FILE|dir:PATH", value_hint = ValueHint::FilePath)]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) output: Option<PackageOutput>,
     /// Build for this Lambda runtime, such as 3.13 [default: the project's]
     ///
     /// Without this option, .python-version decides, or else Pipfile, runtime.txt, .tool-versions or mise.toml, or else it is
@@ -60,9 +64,11 @@ pub(crate) struct FunctionOptions {
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) arch: Option<Architecture>,
-    /// Write the dependencies to this file, as a Lambda layer
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) layer: Option<PathBuf>,
+    /// Write the dependencies to this file or dir:PATH, as a Lambda layer
+    #[arg(long, value_name = "FILE|dir:PATH", value_hint = ValueHint::FilePath)]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) layer: Option<PackageOutput>,
     /// Build for this profile: a built-in one, or a TOML file
     #[arg(long, value_name = "NAME|FILE", conflicts_with = "runtime", help_heading = "Target", hide_short_help = true)]
     pub(crate) profile: Option<String>,
@@ -102,8 +108,8 @@ impl TargetOptions for LambdaOptions {
 
     fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl> {
         let Self { function, common, .. } = self;
-        for path in function.output.iter_mut().chain(&mut function.layer) {
-            super::rebase_output(path, directory);
+        for output in function.output.iter_mut().chain(&mut function.layer) {
+            super::rebase_output(output.path_mut(), directory);
         }
         super::rebase_profile(&mut function.profile, directory);
         common.rebase(directory)

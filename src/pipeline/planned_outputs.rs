@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::archive::destination::{self, Destination, FileFormat};
 use crate::image::file::{ImageFile, ImageFormat};
+use crate::lambda::PackageOutput;
 use crate::lock::{FileLocation, SelectedSource};
 use crate::pipeline::plan::Plan;
 use crate::pipeline::{BuildError, documents};
@@ -17,17 +18,18 @@ use crate::tree::{FileContent, TreeEntry};
 /// A file or a directory that is going to be written.
 pub(crate) struct PlannedOutput {
     path: PathBuf,
-    /// `None` for an OCI layout, whose directory is checked when it is written.
+    /// `None` for a directory, which is checked when it is written.
     format: Option<FileFormat>,
     /// The paths of the documents that are written beside it.
     documents: Vec<PathBuf>,
 }
 
 impl PlannedOutput {
-    /// Returns a zip, with the documents about it if it is a function's.
-    pub(crate) fn zip(path: &Path, documents: Option<&DocumentSettings>) -> Self {
+    /// Returns a function or a layer, with the documents about it if it is a function.
+    pub(crate) fn package(output: &PackageOutput, documents: Option<&DocumentSettings>) -> Self {
+        let path = output.path();
         let documents = documents.map(|settings| documents::planned(settings, path)).unwrap_or_default();
-        Self { path: path.to_owned(), format: Some(FileFormat::Zip), documents }
+        Self { path: path.to_owned(), format: output.zip().map(|_| FileFormat::Zip), documents }
     }
 
     /// Returns an image. A Docker archive has no room for documents.
@@ -63,6 +65,9 @@ pub(crate) fn check(
         // A line break in a path would forge outputs of a workflow's step.
         if output.path.to_string_lossy().chars().any(char::is_control) {
             return Err(BuildError::OutputName(output.path.clone()));
+        }
+        if output.format.is_none() && !output.documents.is_empty() {
+            return Err(BuildError::DocumentsBeside(output.path.clone()));
         }
         let destination = output.format.map(|_| Destination::of(&in_resolved_directory(&output.path)));
         if destination.is_some_and(|destination| destination != Destination::File) {
@@ -131,12 +136,12 @@ impl BuildInputs {
         Self { files, application, base: base.and_then(|base| base.canonicalize().ok()).filter(|base| base.is_dir()) }
     }
 
-    /// Returns what an output is, if it is an input. A file or a link to one is replaced itself, a layout where a link
+    /// Returns what an output is, if it is an input. A file or a link to one is replaced itself, a directory where a link
     /// leads to.
     fn input(&self, output: &PlannedOutput) -> Option<&'static str> {
-        let (path, is_layout) = (&output.path, output.format.is_none());
+        let (path, is_directory) = (&output.path, output.format.is_none());
         let metadata =
-            if is_layout { resolved(path).metadata() } else { in_resolved_directory(path).symlink_metadata() };
+            if is_directory { resolved(path).metadata() } else { in_resolved_directory(path).symlink_metadata() };
         let found = metadata.ok().and_then(|metadata| self.files.get(&(metadata.dev(), metadata.ino())));
         let is_in_base = || self.base.as_ref().is_some_and(|base| resolved(path).starts_with(base));
         found.copied().or_else(|| is_in_base().then_some("a part of the base image"))

@@ -74,8 +74,9 @@ impl Target {
     fn outputs(&self) -> Vec<PathBuf> {
         match self {
             Self::Lambda(settings) => {
-                let function = settings.output.clone().or_else(|| self.default_output("zip"));
-                function.into_iter().chain(settings.layer.clone()).collect()
+                let named = settings.output.iter().chain(&settings.layer).map(|output| output.path().to_owned());
+                let default = self.default_output("zip").filter(|_| settings.output.is_none());
+                named.chain(default).collect()
             }
             Self::Image(settings) if settings.outputs.is_empty() && !settings.push && settings.load.is_none() => {
                 self.default_output("tar").into_iter().collect()

@@ -154,14 +154,26 @@ pub(crate) struct RequirementReport {
     pub(crate) applies: bool,
 }
 
-/// One file that was built.
+/// In what form a function or a layer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PackageFormat {
+    /// A zip.
+    Zip,
+    /// The files of a directory. Digests and size are those of the zip with the same files.
+    Directory,
+}
+
+/// A function or a layer that was built.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ArtifactReport {
     /// What it is.
     pub(crate) kind: ArtifactKind,
+    /// In what form it is.
+    pub(crate) format: PackageFormat,
     /// Where it is.
     pub(crate) path: PathBuf,
-    /// Whether the file had these bytes before; it was not written then.
+    /// Whether it had these bytes before; it was not written then.
     pub(crate) unchanged: bool,
     /// Its SHA-256 in hexadecimal.
     pub(crate) sha256: String,

@@ -29,6 +29,7 @@ use crate::image::config::user::UserSetting;
 use crate::image::file::{ImageFile, ImageFormat, InvalidImageFile};
 use crate::image::{NewUser, Port, Timestamp};
 use crate::index::IndexStrategy;
+use crate::lambda::PackageOutput;
 use crate::lock::{FormatControl, SelectionRequest};
 use crate::name::DistributionName;
 use crate::platform::{Architecture, PythonVersion};
@@ -267,10 +268,10 @@ pub(crate) struct DocumentSettings {
 pub(crate) struct LambdaSettings {
     pub(crate) common: Settings,
     pub(crate) architecture: Architecture,
-    /// The function's zip [default: `dist/NAME.zip` in the project].
-    pub(crate) output: Option<PathBuf>,
-    /// The zip of a layer for the dependencies, if they are not in the function's.
-    pub(crate) layer: Option<PathBuf>,
+    /// The function [default: `dist/NAME.zip` in the project].
+    pub(crate) output: Option<PackageOutput>,
+    /// A layer for the dependencies, if they are not in the function's output.
+    pub(crate) layer: Option<PackageOutput>,
     /// The handler, which the artifact must contain.
     pub(crate) handler: Option<Handler>,
     /// Excludes the distributions that the runtime provides.
@@ -299,9 +300,14 @@ impl LambdaSettings {
         format!("lambda {} {own:?}", common.identity())
     }
 
+    /// Returns whether the function or its layer is written to a directory.
+    pub(crate) fn writes_directory(&self) -> bool {
+        self.output.iter().chain(&self.layer).any(|output| output.zip().is_none())
+    }
+
     /// Returns the zips that the user names.
     pub(crate) fn zips(&self) -> impl Iterator<Item = &Path> {
-        self.output.iter().chain(&self.layer).map(PathBuf::as_path)
+        self.output.iter().chain(&self.layer).filter_map(PackageOutput::zip)
     }
 }
 

@@ -170,6 +170,10 @@ fn targets_without_a_function_are_not_deployed() {
         assert_eq!(ended.status, Some(status), "{ended:?}");
         texts.iter().for_each(|text| assert!(ended.err.contains(text), "{text}: {ended:?}"));
     }
+    project.0.write("pyproject.toml", format!("{}output = \"dir:api\"\n", project.0.read("pyproject.toml")).as_bytes());
+    let ended = run(&project, &cloud, &["deploy", "none", "--function=shop"]);
+    assert!(ended.err.contains("target `none` is written to a directory, and a zip is deployed"), "{ended:?}");
+    assert!(ended.err.contains("hint: set `output` of the target to a file, or omit it"), "{ended:?}");
     assert_eq!(cloud.requests(), [""; 0]);
 }
 

@@ -3,6 +3,7 @@
 mod cli;
 mod damage;
 mod determinism;
+mod directories;
 mod edits;
 mod equals_uv;
 mod files;

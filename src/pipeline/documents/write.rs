@@ -12,7 +12,7 @@ use crate::limited_reader;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
-use crate::report::{ArtifactKind, DocumentKind, DocumentReport, Reporter};
+use crate::report::{DocumentKind, DocumentReport, Reporter};
 use crate::sbom::SbomFormat;
 use crate::sbom::provenance::{self, ProvenanceParameters, ProvenanceSubject};
 use crate::settings::{DocumentSettings, LambdaSettings};
@@ -31,7 +31,7 @@ pub(crate) struct ArtifactDocument {
 }
 
 /// Creates the documents about the zips of a function, as complete files that [`persist`] moves beside the function's
-/// zip. A layer is a part of the function: the documents describe both.
+/// zip, the first one. A layer is a part of the function: the documents describe both.
 ///
 /// # Errors
 /// A wheel or the lock cannot be read, or a file cannot be written.
@@ -39,11 +39,10 @@ pub(crate) fn beside_zip(
     settings: &LambdaSettings,
     plan: &Plan,
     distributions: &[InstalledDistribution],
-    finished: &[(ArtifactKind, FinishedFile)],
-    outputs: &[(ArtifactKind, PathBuf)],
+    zips: &[(&Path, &FinishedFile)],
     reporter: &dyn Reporter,
 ) -> Result<Vec<(ArtifactDocument, FinishedFile)>, BuildError> {
-    let (Some((_, function)), Some((_, zip))) = (finished.first(), outputs.first()) else { return Ok(Vec::new()) };
+    let Some((zip, function)) = zips.first() else { return Ok(Vec::new()) };
     let parameters = ProvenanceParameters {
         command: "lambda",
         exclude_runtime: settings.exclude_runtime,
@@ -59,7 +58,7 @@ pub(crate) fn beside_zip(
         apt_lock: None,
         parameters,
     };
-    let subjects = finished.iter().zip(outputs).map(|((_, finished), (_, path))| ProvenanceSubject {
+    let subjects = zips.iter().map(|(path, finished)| ProvenanceSubject {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         sha256: finished.sha256,
     });

@@ -6,18 +6,18 @@ mod project;
 mod report;
 mod write;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use self::earlier_zips::EarlierZips;
 use self::package::{package, schemes};
 use self::project::{LambdaProject, runtime};
 use self::report::BuiltFunction;
+use crate::archive::unpacked;
 use crate::audit::handler::{Handler, ImportRoot};
 use crate::audit::imports::CommandModules;
 use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::digest::Sha256;
-use crate::lambda::{LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
+use crate::lambda::{LAYER_ROOT, LIBRARY_PATH, PackageOutput, TASK_ROOT, limits};
 use crate::pipeline::audits::{self, Audited, Deployment, budget};
 use crate::pipeline::install::Installer;
 use crate::pipeline::install::bytecode::{self, Bytecode};
@@ -29,7 +29,7 @@ use crate::pipeline::session::{Session, repairing};
 use crate::pipeline::wheels::{completeness, planned};
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::platform::{LambdaProfile, TargetPlatform};
-use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter, RunningPhase, Silent};
+use crate::report::{ArtifactKind, BuildReport, PackageFormat, Phase, PlanReport, Reporter, RunningPhase, Silent};
 use crate::settings::LambdaSettings;
 use crate::tree::FileTree;
 
@@ -63,7 +63,8 @@ pub(crate) fn plan(
     if let Some(handler) = handler(settings, &function.project).ok().flatten() {
         plan.check_planned_handler(&handler, reporter)?;
     }
-    let mut outputs: Vec<PathBuf> = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
+    let written = outputs(settings, &plan)?;
+    let mut outputs: Vec<_> = written.iter().map(|(_, output)| output.path().to_owned()).collect();
     outputs.extend(documents::planned(&settings.documents, &outputs[0]));
     let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };
     Ok(crate::pipeline::report::plan(&plan, &function.reason, &session.cache, Some(dependencies), outputs))
@@ -121,7 +122,7 @@ fn build(
     let mut plan = function.plan(settings, &finder, (cache, Some(&origins.fetch)), reporter)?;
     plan.prepared = prepared;
     let outputs = outputs(settings, &plan)?;
-    plan.exclude_outputs(outputs.iter().flat_map(|(_, path)| documents::paths(path)));
+    plan.exclude_outputs(outputs.iter().flat_map(|(_, output)| documents::paths(output.path())));
     selecting.finish();
     let plans = std::slice::from_ref(&plan);
     let mut obtained = wheels::obtain(common, &function.project, &origins.fetch, plans, cache, temporary, reporter)?;
@@ -173,12 +174,14 @@ fn build(
     }
     let earlier = EarlierZips::new(&distributions, cache);
     let finished = write::write(&package, &plan.project_names(), &earlier, &outputs, reporter)?;
-    let size = finished.iter().map(|(_, finished)| finished.size).sum();
+    let size = finished.iter().map(|(_, finished)| finished.zip().size).sum();
     budget::check(common.audit.max_size.as_ref(), size, &distributions)?;
     if settings.deploy.s3_bucket.is_none() {
         write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     }
-    let documents = documents::beside_zip(settings, &plan, &distributions, &finished, &outputs, reporter)?;
+    let zips = finished.iter().zip(&outputs);
+    let zips: Vec<_> = zips.filter_map(|((_, finished), (_, output))| Some((output.zip()?, finished.zip()))).collect();
+    let documents = documents::beside_zip(settings, &plan, &distributions, &zips, reporter)?;
     let artifacts = write::persist(finished, &package, &settings.documents, cache, reporter)?;
     let sources = BuildSources::of(
         common,
@@ -190,7 +193,7 @@ fn build(
     );
     let written = artifacts.iter().map(|artifact| WrittenOutput {
         path: artifact.path.clone(),
-        digest: format!("sha256:{}", artifact.sha256).parse().ok(),
+        digest: format!("sha256:{}", artifact.sha256).parse().ok().filter(|_| artifact.format == PackageFormat::Zip),
     });
     let sources = sources.map(|sources| sources.with_outputs(written.collect()));
     let built = BuiltFunction {
@@ -232,29 +235,36 @@ fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
     }
 }
 
-/// Returns the path of each artifact.
+/// Returns where each artifact is written.
 ///
 /// # Errors
 /// Both are the same, the layer would be empty, or one would replace something that is not an earlier output.
-fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PathBuf)>, BuildError> {
+fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PackageOutput)>, BuildError> {
     let function = match &settings.output {
-        Some(path) => path.clone(),
-        None => settings.common.default_output(|| plan.name(), "zip"),
+        Some(output) => output.clone(),
+        None => PackageOutput::Zip(settings.common.default_output(|| plan.name(), "zip")),
     };
     let mut outputs = vec![(ArtifactKind::Function, function.clone())];
     if let Some(layer) = &settings.layer {
-        if resolved(layer) == resolved(&function) {
-            return Err(BuildError::SameOutput(function));
+        if resolved(layer.path()) == resolved(function.path()) {
+            return Err(BuildError::SameOutput(function.path().to_owned()));
         }
         if plan.dependencies().next().is_none() {
-            return Err(BuildError::EmptyLayer { path: layer.clone(), provided: !plan.excluded.is_empty() });
+            return Err(BuildError::EmptyLayer { path: layer.path().to_owned(), provided: !plan.excluded.is_empty() });
         }
         outputs.push((ArtifactKind::Layer, layer.clone()));
     }
     let planned: Vec<_> = outputs
         .iter()
-        .map(|(kind, path)| PlannedOutput::zip(path, (*kind == ArtifactKind::Function).then_some(&settings.documents)))
+        .map(|(kind, output)| {
+            PlannedOutput::package(output, (*kind == ArtifactKind::Function).then_some(&settings.documents))
+        })
         .collect();
     planned_outputs::check(&planned, std::slice::from_ref(plan), &settings.common, None)?;
+    for (_, output) in &outputs {
+        if let PackageOutput::Directory(path) = output {
+            unpacked::check_replaceable(path)?;
+        }
+    }
     Ok(outputs)
 }

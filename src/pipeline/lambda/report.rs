@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::earlier_zips;
+use super::write::FinishedPackage;
 use crate::archive::ArchiveError;
-use crate::archive::output::FinishedFile;
 use crate::audit::handler::Handler;
 use crate::cache::Cache;
 use crate::lambda::{DeploymentPackage, limits};
@@ -19,7 +19,7 @@ use crate::pipeline::report::{self, distributions, excluded, target};
 use crate::platform::LambdaProfile;
 use crate::report::{
     ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DocumentReport, FORMAT_VERSION,
-    LimitsReport,
+    LimitsReport, PackageFormat,
 };
 use crate::tree::{FileOrigin, FileTree};
 
@@ -79,20 +79,24 @@ impl BuiltFunction<'_> {
     }
 }
 
-/// Moves a complete zip to its path and reports it.
+/// Moves a complete function or layer to its path and reports it.
 ///
 /// # Errors
 /// It cannot be moved.
 pub(super) fn artifact(
     kind: ArtifactKind,
-    finished: FinishedFile,
+    finished: FinishedPackage,
     tree: &FileTree,
     cache: &Cache,
 ) -> Result<ArtifactReport, ArchiveError> {
-    let (sha256, size) = (finished.sha256, finished.size);
-    let persisted = earlier_zips::persist(finished, cache)?;
+    let (sha256, size) = (finished.zip().sha256, finished.zip().size);
+    let (format, persisted) = match finished {
+        FinishedPackage::Zip(zip) => (PackageFormat::Zip, earlier_zips::persist(zip, cache)?),
+        FinishedPackage::Directory { files, .. } => (PackageFormat::Directory, files.persist()?),
+    };
     Ok(ArtifactReport {
         kind,
+        format,
         path: persisted.path,
         unchanged: persisted.is_unchanged,
         sha256: sha256.hex(),

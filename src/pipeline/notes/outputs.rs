@@ -1,5 +1,6 @@
 //! What a target was written to, and whether somebody has changed it since.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -17,7 +18,11 @@ const BLOBS: &str = "blobs";
 
 /// The files of the outputs of a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct OutputFiles(Vec<OutputFile>);
+pub(super) struct OutputFiles {
+    files: Vec<OutputFile>,
+    /// Outputs that are directories, which have no other files.
+    directories: Vec<PathBuf>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct OutputFile {
@@ -36,13 +41,16 @@ struct OutputState {
 impl OutputFiles {
     /// Returns the files as they have just been written; `None` if one is no file.
     pub(super) fn of(outputs: &[WrittenOutput]) -> Option<Self> {
-        let mut files = Vec::new();
+        let (mut files, mut directories) = (Vec::new(), Vec::new());
         for WrittenOutput { path, digest } in outputs {
             if Destination::of(path) != Destination::File {
                 return None;
             }
             if path.is_dir() {
-                add_layout(path, &mut files)?;
+                for (path, digest) in listed(path)? {
+                    files.push(OutputFile::new(path, digest)?);
+                }
+                directories.push(path.clone());
                 continue;
             }
             files.push(OutputFile::new(path.clone(), *digest)?);
@@ -50,13 +58,13 @@ impl OutputFiles {
                 files.push(OutputFile::new(document, None)?);
             }
         }
-        Some(Self(files))
+        Some(Self { files, directories })
     }
 
     /// Returns the files with the stamps that tell of each further change; `None` if one was changed since it was written.
     pub(super) fn settled(mut self) -> Option<Self> {
         let now = SystemTime::now();
-        for file in &mut self.0 {
+        for file in &mut self.files {
             let stamp = FileStamp::of(&file.path);
             let Some(state) = &mut file.state else { continue };
             if stamp != state.stamp {
@@ -69,8 +77,14 @@ impl OutputFiles {
 
     /// Returns the files as they are now, and whether their stamps are the same; `None` if one has other content.
     pub(super) fn again(&self) -> Option<(Self, bool)> {
-        let (mut files, now) = (Vec::with_capacity(self.0.len()), SystemTime::now());
-        for file in &self.0 {
+        let known: HashSet<&Path> = self.files.iter().map(|file| file.path.as_path()).collect();
+        for directory in &self.directories {
+            if listed(directory)?.iter().any(|(path, _)| !known.contains(path.as_path())) {
+                return None;
+            }
+        }
+        let (mut files, now) = (Vec::with_capacity(self.files.len()), SystemTime::now());
+        for file in &self.files {
             let stamp = FileStamp::of(&file.path);
             let state = match &file.state {
                 None if stamp.is_none() => None,
@@ -84,7 +98,7 @@ impl OutputFiles {
             };
             files.push(OutputFile { path: file.path.clone(), state });
         }
-        let files = Self(files);
+        let files = Self { files, directories: self.directories.clone() };
         let are_same = files == *self;
         Some((files, are_same))
     }
@@ -104,18 +118,19 @@ impl OutputFile {
     }
 }
 
-/// Adds the files of an OCI layout.
-fn add_layout(directory: &Path, files: &mut Vec<OutputFile>) -> Option<()> {
+/// Returns the files below a directory, each with its digest if that is its name, as in an OCI layout.
+fn listed(directory: &Path) -> Option<Vec<(PathBuf, Option<Sha256>)>> {
+    let mut files = Vec::new();
     for entry in fs::read_dir(directory).ok()? {
         let path = entry.ok()?.path();
         if path.is_dir() {
-            add_layout(&path, files)?;
+            files.extend(listed(&path)?);
             continue;
         }
         let is_blob = path.components().any(|component| component.as_os_str() == BLOBS);
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let digest = format!("sha256:{name}").parse().ok().filter(|_| is_blob);
-        files.push(OutputFile::new(path, digest)?);
+        files.push((path, digest));
     }
-    Some(())
+    Some(files)
 }
