@@ -16,7 +16,7 @@ use std::time::SystemTime;
 use oci_spec::image::MediaType;
 use serde_json::{Value, json};
 
-use crate::audit::elf;
+use crate::audit::{elf, musl};
 use crate::contents;
 use crate::debian::maintainer_script::read_script;
 use crate::debian::{Deb, DebError, InstalledState, installed_paragraph};
@@ -155,6 +155,8 @@ fn blobs_of(descriptors: &Value) -> Vec<Blob> {
 /// Reads an ELF file, and strips it.
 pub fn elf(file: &[u8]) -> bool {
     drop(elf::defined_glibc(file).map_err(|error| error.to_string()));
+    drop(elf::interpreter(file));
+    let _ = musl::version(file);
     strip::strip(&mut file.to_vec());
     let read = elf::read(Cursor::new(file));
     drop(read.as_ref().map_err(ToString::to_string));

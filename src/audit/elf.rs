@@ -7,13 +7,15 @@ use std::fmt;
 use std::io::{Read, Seek};
 
 use object::elf::{
-    DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, EM_386, EM_AARCH64, EM_X86_64, ET_DYN, ET_EXEC, FileHeader32,
-    FileHeader64, PT_DYNAMIC, PT_INTERP, SHT_DYNSYM, VER_FLG_WEAK,
+    DT_NEEDED, DT_RELR, DT_RPATH, DT_RUNPATH, DT_SONAME, EM_386, EM_AARCH64, EM_X86_64, ET_DYN, ET_EXEC, FileHeader32,
+    FileHeader64, PT_DYNAMIC, PT_INTERP, SHT_DYNSYM, STB_GLOBAL, VER_FLG_WEAK,
 };
-use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
 use object::{Endianness, FileKind, ReadCache, ReadRef};
 use serde::{Deserialize, Serialize};
 
+use super::c_library::CLibraryKind;
+use super::musl;
 use crate::platform::{Architecture, Glibc};
 
 pub(crate) const MAGIC: [u8; 4] = *b"\x7fELF";
@@ -57,6 +59,12 @@ pub(crate) struct Elf {
     /// The directories that the dynamic linker searches for the libraries of this file (`DT_RUNPATH`).
     pub(crate) runpath: Vec<String>,
     pub(crate) versions: SymbolVersions,
+    /// The dynamic linker that an executable names (`PT_INTERP`), for instance `/lib64/ld-linux-x86-64.so.2`.
+    pub(crate) interpreter: Option<String>,
+    /// Whether it has relative relocations (`DT_RELR`), which not every C library applies.
+    pub(crate) is_packed: bool,
+    /// The functions that it cannot be loaded without, as far as earlier versions of musl lack them.
+    pub(crate) new_functions: Vec<String>,
 }
 
 /// What opens an ELF file.
@@ -115,9 +123,13 @@ impl From<object::read::Error> for MalformedElf {
     }
 }
 
-/// Returns whether every manylinux platform has a library.
-pub(crate) fn is_platform_library(library: &str) -> bool {
-    PLATFORM_LIBRARIES.contains(&library)
+/// Returns whether every platform with the C library has a library. What wheels for musl are linked to of GCC's libraries, they
+/// bring along ([PEP 656](https://peps.python.org/pep-0656/)).
+pub(crate) fn is_platform_library(library: &str, libc: CLibraryKind) -> bool {
+    match libc {
+        CLibraryKind::Glibc => PLATFORM_LIBRARIES.contains(&library),
+        CLibraryKind::Musl => musl::is_itself(library),
+    }
 }
 
 /// Reads an ELF file. Only its tables are kept in memory.
@@ -148,6 +160,7 @@ where
     let segments = header.program_headers(endian, data)?;
     let sections = header.sections(endian, data)?;
     let dynamic = sections.dynamic_table(endian, data)?;
+    let interpreter = interpreter_of::<Header, _>(segments, endian, data);
     let has_interpreter = segments.iter().any(|segment| segment.p_type(endian) == PT_INTERP);
     let is_dynamic = segments.iter().any(|segment| segment.p_type(endian) == PT_DYNAMIC);
     let is_program = has_interpreter || !is_dynamic;
@@ -175,7 +188,52 @@ where
         }
     }
     let versions = used_versions(&sections, endian, data)?;
-    Ok(Elf { machine, role, soname, needed, rpath, runpath, versions })
+    let is_packed = dynamic.iter().any(|entry| entry.tag == DT_RELR);
+    let new_functions = new_functions(&sections, endian, data)?;
+    Ok(Elf { machine, role, soname, needed, rpath, runpath, versions, interpreter, is_packed, new_functions })
+}
+
+/// Returns the dynamic linker that an executable names, of which at least the beginning is given. `None` if it names none.
+pub(crate) fn interpreter(executable: &[u8]) -> Option<String> {
+    let header = FileHeader64::<Endianness>::parse(executable).ok()?;
+    let endian = header.endian().ok()?;
+    let segments = header.program_headers(endian, executable).ok()?;
+    interpreter_of::<FileHeader64<Endianness>, _>(segments, endian, executable)
+}
+
+fn interpreter_of<'data, Header, Data>(
+    segments: &[Header::ProgramHeader],
+    endian: Endianness,
+    data: Data,
+) -> Option<String>
+where
+    Header: FileHeader<Endian = Endianness>,
+    Data: ReadRef<'data>,
+{
+    let segment = segments.iter().find(|segment| segment.p_type(endian) == PT_INTERP)?;
+    let name = segment.data(endian, data).ok()?;
+    Some(String::from_utf8_lossy(name.split(|byte| *byte == 0).next()?).into_owned())
+}
+
+/// Returns the undefined functions that earlier versions of musl lack, apart from weak ones, which may be missing. musl resolves
+/// all functions when it loads a file.
+fn new_functions<'data, Header, Data>(
+    sections: &SectionTable<'data, Header, Data>,
+    endian: Endianness,
+    data: Data,
+) -> Result<Vec<String>, MalformedElf>
+where
+    Header: FileHeader<Endian = Endianness>,
+    Data: ReadRef<'data>,
+{
+    let symbols = sections.symbols(endian, data, SHT_DYNSYM)?;
+    let mut functions = Vec::new();
+    for symbol in symbols.iter().filter(|symbol| symbol.is_undefined(endian) && symbol.st_bind() == STB_GLOBAL) {
+        let name = symbol.name(endian, symbols.strings()).ok().and_then(|name| std::str::from_utf8(name).ok());
+        functions.extend(name.filter(|name| musl::is_new_function(name)).map(str::to_owned));
+    }
+    functions.sort_unstable();
+    Ok(functions)
 }
 
 /// Splits the value of `DT_RPATH` or `DT_RUNPATH`.

@@ -11,10 +11,12 @@ mod providers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::c_library::CLibraryKind;
 use super::elf::{self, Elf, ElfMachine, ElfRole, MalformedElf, SymbolVersions};
+use super::musl::MuslFeature;
 use crate::debian::DebianRelease;
 use crate::name::DistributionName;
-use crate::platform::{Architecture, Glibc, Libstdcxx};
+use crate::platform::{Architecture, CLibrary, Libstdcxx, Musl};
 use crate::tree::FileOrigin;
 use linker::{DynamicLinker, LibraryLookup};
 
@@ -59,10 +61,10 @@ pub(crate) struct TargetSystem {
     pub(crate) name: String,
     pub(crate) kind: SystemKind,
     pub(crate) architecture: Architecture,
-    pub(crate) glibc: Glibc,
+    pub(crate) libc: CLibrary,
     /// `None` if it is unknown; then every version is assumed to be new enough.
     pub(crate) libstdcxx: Option<Libstdcxx>,
-    /// The shared libraries beyond those of every manylinux platform; `None` if they are unknown.
+    /// The shared libraries beyond those of every platform with its C library; `None` if they are unknown.
     pub(crate) libraries: Option<BTreeSet<String>>,
     /// The directories of `LD_LIBRARY_PATH`.
     pub(crate) library_path: Vec<String>,
@@ -75,14 +77,16 @@ pub(crate) enum SystemKind {
     Lambda,
     /// A base image, which can be replaced by another, with its release of Debian if it is known and one.
     Image(Option<DebianRelease>),
+    /// A base image with musl, for which there are no packages of Debian.
+    MuslImage,
 }
 
-/// Returns the libraries that are neither in the artifact nor on every manylinux platform, so that the target has to be
+/// Returns the libraries that are neither in the artifact nor on every platform with a C library, so that the target has to be
 /// searched for them.
-pub(crate) fn external_libraries(binaries: &[Binary]) -> BTreeSet<&str> {
-    let linker = DynamicLinker::new(binaries, &[]);
+pub(crate) fn external_libraries(binaries: &[Binary], libc: CLibraryKind) -> BTreeSet<&str> {
+    let linker = DynamicLinker::new(binaries, &[], libc);
     let needed = readable(binaries).flat_map(|(_, elf)| &elf.needed).map(|library| linker::file_name(library));
-    needed.filter(|library| !elf::is_platform_library(library) && !linker.contains(library)).collect()
+    needed.filter(|library| !elf::is_platform_library(library, libc) && !linker.contains(library)).collect()
 }
 
 /// Checks the compiled files of an artifact. `allowed` are the libraries of `--allow-missing`, such as `libGL.so.1` or
@@ -101,12 +105,19 @@ pub(crate) fn audit(
 pub(crate) fn load_problem(
     elf: &Elf,
     architecture: Architecture,
-    glibc: Glibc,
+    libc: CLibrary,
     libstdcxx: Option<Libstdcxx>,
 ) -> Option<LoadProblem> {
     if elf.machine != ElfMachine::Known(architecture) {
         return Some(LoadProblem::Machine { found: elf.machine, target: architecture });
     }
+    if let Some(found) = elf.c_library().filter(|found| *found != CLibraryKind::of(libc)) {
+        return Some(LoadProblem::CLibrary { found, target: libc });
+    }
+    let glibc = match libc {
+        CLibrary::Glibc(glibc) => glibc,
+        CLibrary::Musl(musl) => return too_new_for_musl(elf, musl),
+    };
     let SymbolVersions { glibc: needed, glibcxx, cxxabi, gcc } = elf.versions;
     if let Some(needed) = needed.filter(|needed| *needed > glibc) {
         return Some(LoadProblem::Version { needed: format!("GLIBC_{needed}"), has: format!("GLIBC_{glibc}") });
@@ -115,6 +126,14 @@ pub(crate) fn load_problem(
     too_new("GLIBCXX_3.4.", glibcxx, libstdcxx.glibcxx())
         .or_else(|| too_new("CXXABI_1.3.", cxxabi, libstdcxx.cxxabi()))
         .or_else(|| too_new("GCC_", gcc, libstdcxx.gcc()))
+}
+
+/// Returns what a file needs of a later musl, which has no symbol versions.
+fn too_new_for_musl(elf: &Elf, musl: Musl) -> Option<LoadProblem> {
+    let functions = elf.new_functions.iter().cloned().map(MuslFeature::Function);
+    let mut features = functions.chain(elf.is_packed.then_some(MuslFeature::RelativeRelocations));
+    let needed = features.find(|feature| feature.since() > musl)?;
+    Some(LoadProblem::NewerMusl { needed, has: musl })
 }
 
 /// Compares the needed version of a family of symbols with the version that the target has.
@@ -144,7 +163,7 @@ struct LibraryAudit<'a> {
 impl LibraryAudit<'_> {
     /// Returns one finding for all files of an owner that have the same problem: there may be hundreds.
     fn findings(&self) -> Vec<LibraryFinding> {
-        let links = DynamicLinker::new(self.binaries, &self.system.library_path).links();
+        let links = DynamicLinker::new(self.binaries, &self.system.library_path, self.libc()).links();
         let problems: Vec<_> =
             self.binaries.iter().zip(&links).map(|(binary, links)| self.problems(binary, links)).collect();
         let useful = self.binaries.iter().zip(&problems).filter(|(_, problems)| problems.is_empty());
@@ -158,7 +177,7 @@ impl LibraryAudit<'_> {
         {
             let binary = &self.binaries[at];
             match (loaders[at], &problem) {
-                (loader, SharedProblem::Incompatible(LoadProblem::Machine { .. }))
+                (loader, SharedProblem::Incompatible(LoadProblem::Machine { .. } | LoadProblem::CLibrary { .. }))
                     if loader.is_none_or(|loader| loader == at) && self.is_for_other_machines(binary, &useful) => {}
                 (Some(_), SharedProblem::Incompatible(_)) => {
                     certain.entry((binary.owner, problem)).or_default().push(at)
@@ -198,14 +217,26 @@ impl LibraryAudit<'_> {
             Ok(elf) => elf,
             Err(reason) => return vec![SharedProblem::Incompatible(LoadProblem::Malformed(reason.clone()))],
         };
-        let TargetSystem { architecture, glibc, libstdcxx, .. } = *self.system;
-        let incompatible = load_problem(elf, architecture, glibc, libstdcxx);
-        // A file for another machine would miss every library.
-        if let Some(LoadProblem::Machine { .. }) = incompatible {
+        let TargetSystem { architecture, libc, libstdcxx, .. } = *self.system;
+        let incompatible = load_problem(elf, architecture, libc, libstdcxx);
+        let incompatible = incompatible.or_else(|| self.unseen_module(binary));
+        // A file for another machine or C library would miss every library.
+        if let Some(LoadProblem::Machine { .. } | LoadProblem::CLibrary { .. }) = incompatible {
             return incompatible.into_iter().map(SharedProblem::Incompatible).collect();
         }
         let missing = links.iter().filter_map(|link| self.missing_library(binary, link));
         incompatible.into_iter().map(SharedProblem::Incompatible).chain(missing).collect()
+    }
+
+    /// Returns the problem of an extension module that Python does not look at, because its name says that it is for another C
+    /// library.
+    fn unseen_module(&self, binary: &Binary) -> Option<LoadProblem> {
+        let named = CLibraryKind::of_module(linker::file_name(&binary.path)).filter(|named| *named != self.libc());
+        named.filter(|_| is_module(binary)).map(|found| LoadProblem::CLibrary { found, target: self.system.libc })
+    }
+
+    fn libc(&self) -> CLibraryKind {
+        CLibraryKind::of(self.system.libc)
     }
 
     /// Returns the problem of a library that a file is linked to, if it has one.
@@ -215,7 +246,7 @@ impl LibraryAudit<'_> {
             LibraryLookup::OutsideSearchPath(library, at) => (*library, Some(*at)),
             LibraryLookup::NotFound(library) => (*library, None),
         };
-        let is_available = elf::is_platform_library(library)
+        let is_available = elf::is_platform_library(library, self.libc())
             || self.system.libraries.as_ref().is_some_and(|libraries| libraries.contains(library))
             || self.allowed.iter().any(|name| library == name || providers::stem(library) == name)
             || providers::is_optional(&binary.path);
@@ -272,7 +303,7 @@ impl LibraryAudit<'_> {
         }
     }
 
-    /// Returns whether a file for another machine is meant for that machine, next to files for the target.
+    /// Returns whether a file for another machine or C library is meant for that, next to files for the target.
     fn is_for_other_machines(&self, binary: &Binary, useful: &BTreeSet<usize>) -> bool {
         match self.owners[binary.owner].guarantee {
             LoadGuarantee::Modules if is_module(binary) => false,
@@ -280,6 +311,7 @@ impl LibraryAudit<'_> {
             // The same file is there for the target.
             LoadGuarantee::AllFiles => readable(self.binaries).any(|(other, elf)| {
                 elf.machine == ElfMachine::Known(self.system.architecture)
+                    && elf.c_library().is_none_or(|libc| libc == self.libc())
                     && other.owner == binary.owner
                     && linker::file_name(&other.path) == linker::file_name(&binary.path)
             }),

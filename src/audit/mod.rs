@@ -1,6 +1,7 @@
 //! Checks, before anything is deployed, that an artifact will run: its handler, its imports, its
 //! compiled files and its data files.
 
+pub(crate) mod c_library;
 pub(crate) mod command;
 pub(crate) mod data_files;
 pub(crate) mod elf;
@@ -8,6 +9,7 @@ pub(crate) mod handler;
 pub(crate) mod imports;
 pub(crate) mod libraries;
 mod literal_path;
+pub(crate) mod musl;
 mod names;
 mod search;
 pub(crate) mod startup;

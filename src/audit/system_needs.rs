@@ -99,6 +99,7 @@ impl fmt::Display for MissingSystemNeed {
                 };
                 formatter.write_str(&apt_hint([package.unwrap_or(need.debian_package)]))
             }
+            (None, SystemKind::MuslImage) => formatter.write_str("another base can provide it"),
             (None, SystemKind::Lambda) => formatter.write_str("a layer can provide it"),
         }
     }

@@ -94,7 +94,7 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
     let target = &report.target;
     page.field(
         "target",
-        &format!("{} on {}, glibc {} ({})", target.runtime, target.architecture, target.glibc, target.reason),
+        &format!("{} on {}, {} ({})", target.runtime, target.architecture, target.libc(), target.reason),
     );
     page.field("contains", &count(report.distributions.len() as u64, "distribution"));
     contents::application(&report.application, verbose, page);

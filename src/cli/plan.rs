@@ -158,7 +158,7 @@ pub(crate) fn table(report: &PlanReport, runtime: &str, view: PlanView, page: &m
     let target = &report.target;
     page.headline(
         &format!("{} for {runtime} on {}", report.project, target.architecture),
-        &format!("glibc {}, {}", target.glibc, target.reason),
+        &format!("{}, {}", target.libc(), target.reason),
     );
     if view.is_tree {
         DependencyTree::new(report, view.order).show(page);

@@ -187,6 +187,11 @@ const LEFTOVERS: [&str; 15] = [
 ];
 
 impl ImageConfig {
+    /// Returns the commands of the build steps.
+    pub(crate) fn build_steps(&self) -> impl Iterator<Item = &str> {
+        self.history.iter().filter_map(|step| step.created_by.as_deref())
+    }
+
     /// Returns the image config of an empty base.
     pub(super) fn empty(architecture: Architecture) -> Self {
         Self {

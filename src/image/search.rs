@@ -3,7 +3,7 @@
 //! Specification of layers: [OCI image layer filesystem changeset](https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md).
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
@@ -26,8 +26,14 @@ pub struct LayerSearch {
     /// The names of shared libraries in any directory: one outside the linker's default directories is found by a search
     /// path (`RUNPATH`, `LD_LIBRARY_PATH`).
     libraries: BTreeSet<String>,
-    /// The content of the C library.
+    /// The content of glibc.
     libc: Option<Vec<u8>>,
+    /// musl, which is its own dynamic linker.
+    musl: Option<MuslLoader>,
+    /// The directories that musl searches for libraries, as its file of them lists them.
+    musl_path: Option<String>,
+    /// The beginning of each interpreter's file, by path.
+    interpreter_headers: BTreeMap<String, Vec<u8>>,
     /// The file that names the operating system (os-release(5)).
     os_release: Option<String>,
     /// The virtual environments: their interpreters are links to others.
@@ -49,6 +55,20 @@ const MOST_HEADERS: u64 = 1 << 20;
 
 /// The largest C library that is read, in bytes.
 const LARGEST_LIBC: u64 = 16 << 20;
+
+/// How much is read of an interpreter, in bytes: its header, and the name of its dynamic linker, which linkers put next to it.
+const INTERPRETER_HEADER: u64 = 8 << 10;
+
+/// The most interpreters of which that is read.
+const MOST_INTERPRETERS: usize = 256;
+
+/// The file of musl.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MuslLoader {
+    /// Relative to the root.
+    pub(crate) path: String,
+    pub(crate) content: Vec<u8>,
+}
 
 /// The most memory that a search may use, in bytes: no image has so many interpreters and libraries.
 const MOST_MEMORY: usize = 16 << 20;
@@ -100,9 +120,24 @@ impl LayerSearch {
         self.libraries.iter().filter_map(|name| name.strip_prefix("libstdc++.so.")?.parse().ok()).max()
     }
 
-    /// Returns the content of the C library.
+    /// Returns the content of glibc.
     pub fn libc(&self) -> Option<&[u8]> {
         self.libc.as_deref()
+    }
+
+    /// Returns musl.
+    pub(crate) fn musl(&self) -> Option<&MuslLoader> {
+        self.musl.as_ref()
+    }
+
+    /// Returns the content of the file that lists the directories in which musl searches libraries.
+    pub(crate) fn musl_path(&self) -> Option<&str> {
+        self.musl_path.as_deref()
+    }
+
+    /// Returns the beginning of the file of an interpreter: its header and what linkers put next to it.
+    pub(crate) fn interpreter_header(&self, python: &BasePython) -> Option<&[u8]> {
+        self.interpreter_headers.get(python.executable.trim_start_matches('/')).map(Vec::as_slice)
     }
 
     /// Returns the file that names the operating system.
@@ -146,7 +181,9 @@ impl LayerSearch {
             if let Some(path) = relative(&entry.path_bytes()) {
                 let access = filesystem::access(entry.header());
                 let found = LayerEntry { path, kind, access, target, size };
-                self.entry(found, &mut hidden, &mut |bytes| entry.read_to_end(bytes).map(|_| ()))?;
+                self.entry(found, &mut hidden, &mut |most, bytes| {
+                    entry.by_ref().take(most).read_to_end(bytes).map(|_| ())
+                })?;
             }
         }
         self.hidden.append(&mut hidden);
@@ -167,43 +204,47 @@ impl LayerSearch {
         for path in directories {
             let access = files.directory_access(path);
             let found = LayerEntry { path: path.to_owned(), kind: EntryType::Directory, access, target: None, size: 0 };
-            self.entry(found, &mut hidden, &mut |_| Ok(()))?;
+            self.entry(found, &mut hidden, &mut |_, _| Ok(()))?;
         }
         for (path, target) in links {
             let (path, target) = (path.to_string(), Some(target.clone()));
             let found = LayerEntry { path, kind: EntryType::Symlink, access: FileAccess::EXECUTABLE, target, size: 0 };
-            self.entry(found, &mut hidden, &mut |_| Ok(()))?;
+            self.entry(found, &mut hidden, &mut |_, _| Ok(()))?;
         }
         for (path, TreeEntry { access, content, .. }) in files.iter() {
             let (path, size) = (path.to_string(), content.size());
             let found = LayerEntry { path, kind: EntryType::Regular, access: *access, target: None, size };
-            self.entry(found, &mut hidden, &mut |bytes| content.reader()?.read_to_end(bytes).map(|_| ()))?;
+            self.entry(found, &mut hidden, &mut |most, bytes| {
+                content.reader()?.take(most).read_to_end(bytes).map(|_| ())
+            })?;
         }
         for (path, target) in hard_links {
             let access = files.get(target.as_str()).map_or(FileAccess::FILE, |entry| entry.access);
             let found = LayerEntry { path: path.to_string(), kind: EntryType::Link, access, target: None, size: 0 };
-            self.entry(found, &mut hidden, &mut |_| Ok(()))?;
+            self.entry(found, &mut hidden, &mut |_, _| Ok(()))?;
         }
         self.hidden.append(&mut hidden);
         Ok(())
     }
 
-    /// Adds an entry of the layer. `read` appends the content of a file.
+    /// Adds an entry of the layer. `read` appends the content of a file, at most so many bytes.
     fn entry(
         &mut self,
         entry: LayerEntry,
         hidden: &mut BTreeSet<String>,
-        read: &mut dyn FnMut(&mut Vec<u8>) -> io::Result<()>,
+        read: &mut dyn FnMut(u64, &mut Vec<u8>) -> io::Result<()>,
     ) -> io::Result<()> {
         let LayerEntry { path, kind, access, target, size } = entry;
         let is_visible = !self.is_hidden(&path) && !is_whiteout(&path);
         let is_file = is_visible && self.file_system.add(&path, kind, access, target.as_deref());
-        let is_libc = kind.is_file() && is_visible && is_libc(&path) && self.libc.is_none() && size <= LARGEST_LIBC;
-        let is_os_release = kind.is_file()
-            && is_visible
-            && OS_RELEASE.contains(&path.as_str())
-            && self.os_release.is_none()
-            && size <= LARGEST_ACCOUNT_FILE;
+        let is_visible_file = kind.is_file() && is_visible;
+        let is_libc = is_visible_file && is_libc(&path) && self.libc.is_none() && size <= LARGEST_LIBC;
+        let is_musl = is_visible_file && is_musl(&path) && self.musl.is_none() && size <= LARGEST_LIBC;
+        let is_text = is_visible_file && size <= LARGEST_ACCOUNT_FILE;
+        let is_os_release = is_text && OS_RELEASE.contains(&path.as_str()) && self.os_release.is_none();
+        let is_musl_path = is_text && is_musl_path(&path) && self.musl_path.is_none();
+        let is_interpreter =
+            is_file && interpreter(&path).is_some() && self.interpreter_headers.len() < MOST_INTERPRETERS;
         let is_account_file = is_file && filesystem::is_account_file(&path);
         let is_of_system = is_file && self.system.as_ref().is_some_and(|system| system.wants(&path, size));
         self.add(path.clone(), kind, hidden)?;
@@ -211,11 +252,17 @@ impl LayerSearch {
             self.file_system.add_large_account_file(path);
             return Ok(());
         }
-        if !(is_libc || is_os_release || is_account_file || is_of_system) {
+        if is_interpreter {
+            let mut header = Vec::new();
+            read(INTERPRETER_HEADER, &mut header)?;
+            self.interpreter_headers.insert(path, header);
+            return Ok(());
+        }
+        if !(is_libc || is_musl || is_os_release || is_musl_path || is_account_file || is_of_system) {
             return Ok(());
         }
         let mut bytes = Vec::new();
-        read(&mut bytes)?;
+        read(u64::MAX, &mut bytes)?;
         if let Some(system) = self.system.as_mut().filter(|_| is_of_system) {
             system.add(&path, access, &bytes);
         }
@@ -223,6 +270,10 @@ impl LayerSearch {
             self.file_system.add_account_file(path, access, bytes);
         } else if is_libc {
             self.libc = Some(bytes);
+        } else if is_musl {
+            self.musl = Some(MuslLoader { path, content: bytes });
+        } else if is_musl_path {
+            self.musl_path = String::from_utf8(bytes).ok();
         } else if is_os_release {
             self.os_release = String::from_utf8(bytes).ok();
         }
@@ -280,6 +331,19 @@ fn is_libc(path: &str) -> bool {
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     let is_of_the_system = ["lib", "lib64"].iter().any(|top| directory.split('/').any(|part| part == *top));
     is_of_the_system && (name == "libc.so.6" || (name.starts_with("libc-2.") && name.ends_with(".so")))
+}
+
+/// Returns whether a path is that of musl, which Debian links to from the path of its dynamic linker.
+fn is_musl(path: &str) -> bool {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let is_loader = name.starts_with("ld-musl-") && name.ends_with(".so.1");
+    let is_of_the_system = ["lib", "usr/lib"].contains(&directory);
+    is_of_the_system && is_loader || name == "libc.so" && directory.ends_with("-linux-musl")
+}
+
+/// Returns whether a path is that of the list of directories that musl searches.
+fn is_musl_path(path: &str) -> bool {
+    path.strip_prefix("etc/ld-musl-").is_some_and(|rest| rest.ends_with(".path") && !rest.contains('/'))
 }
 
 /// Returns whether an entry is a device or a named pipe.

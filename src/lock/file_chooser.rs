@@ -9,7 +9,9 @@ use super::{
     SelectedSource, Selection, WantedWheel,
 };
 use crate::name::{DistributionName, InvalidName};
-use crate::platform::{CompatibilityTag, CompatibilityTags, LambdaProfile, ProfileKind, TargetPlatform};
+use crate::platform::{
+    CLibrary, CompatibilityTag, CompatibilityTags, Glibc, LambdaProfile, Musl, ProfileKind, TargetPlatform,
+};
 use crate::wheel::filename::WheelFilename;
 
 /// The number of compatibility tags or files that a message lists.
@@ -250,6 +252,7 @@ impl<'a> FileChooser<'a> {
         }
         if !is_compatible {
             hints.extend(python_hint(&self.compatible_pythons(wheels), "for which it has a wheel"));
+            hints.extend(self.c_library_hint(wheels));
         }
         LockError::NoCompatibleFile {
             package: pinned.to_string(),
@@ -285,6 +288,19 @@ impl<'a> FileChooser<'a> {
             wheels.iter().any(|wheel| tags.best_match(&wheel.filename).is_some())
         });
         compatible.map(|profile| self.target.python_flag(profile.python)).collect()
+    }
+
+    /// Returns the other C library if a wheel is compatible with a base that has it.
+    fn c_library_hint(&self, wheels: &[LockedWheel]) -> Option<String> {
+        let libc = match self.target.libc {
+            CLibrary::Glibc(_) => CLibrary::Musl(Musl { minor: 2, patch: u8::MAX }),
+            CLibrary::Musl(_) => CLibrary::Glibc(Glibc { major: 2, minor: u8::MAX.into() }),
+        };
+        let tags = TargetPlatform { libc, ..self.target.clone() }.tags();
+        let is_compatible = wheels.iter().any(|wheel| tags.best_match(&wheel.filename).is_some());
+        let is_image = self.target.kind == ProfileKind::Image;
+        (is_image && is_compatible)
+            .then(|| format!("choose a base with {}, for which it has a wheel, with --base", libc.name()))
     }
 
     /// Returns the target's preferred tag, for messages: `cp312 on manylinux_2_26_x86_64`.
@@ -330,7 +346,7 @@ impl<'a> FileChooser<'a> {
             });
             return format!("it has wheels for {}", shortened(interpreters.collect()));
         }
-        let suffix = self.tags.as_slice().first().and_then(|tag| glibc_of(&tag.platform)).map(|(_, suffix)| suffix);
+        let suffix = Some(self.target.architecture.wheel_name());
         let oldest_glibc = platforms
             .iter()
             .filter_map(|platform| glibc_of(platform))

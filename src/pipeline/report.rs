@@ -149,7 +149,8 @@ pub(super) fn target(target: &TargetPlatform, reason: &str) -> TargetReport {
         runtime: target.name.clone(),
         reason: reason.to_owned(),
         architecture: target.architecture.to_string(),
-        glibc: target.glibc.to_string(),
+        glibc: target.libc.glibc().map(|glibc| glibc.to_string()),
+        musl: target.libc.musl().map(|musl| musl.to_string()),
     }
 }
 

@@ -170,6 +170,90 @@ impl fmt::Display for Glibc {
     }
 }
 
+/// A version of musl. Its major version is always 1.
+///
+/// Wheels are tagged with the minor version, but the patch release decides too: 1.2.4 is the first that supports relative
+/// relocations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Musl {
+    /// For instance 2.
+    pub minor: u8,
+    /// For instance 5.
+    pub patch: u8,
+}
+
+/// An invalid version of musl.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a valid musl version: expected one such as `1.2.5`", .0.escape_debug())]
+pub struct InvalidMusl(String);
+
+impl FromStr for Musl {
+    type Err = InvalidMusl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMusl> {
+        let numbers = text.strip_prefix("1.").and_then(|rest| rest.split_once('.'));
+        match numbers.map(|(minor, patch)| (parse_number(minor), parse_number(patch))) {
+            Some((Some(minor), Some(patch))) => Ok(Self { minor, patch }),
+            _ => Err(InvalidMusl(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Musl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "1.{}.{}", self.minor, self.patch)
+    }
+}
+
+/// The C library of a platform: neither loads what is compiled for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub enum CLibrary {
+    /// The GNU C library.
+    Glibc(Glibc),
+    /// musl, the C library of Alpine Linux.
+    Musl(Musl),
+}
+
+impl CLibrary {
+    /// Returns the name: `glibc` or `musl`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Glibc(_) => "glibc",
+            Self::Musl(_) => "musl",
+        }
+    }
+
+    /// Returns the version, for instance `2.34` or `1.2.5`.
+    pub fn version(self) -> String {
+        match self {
+            Self::Glibc(glibc) => glibc.to_string(),
+            Self::Musl(musl) => musl.to_string(),
+        }
+    }
+
+    /// Returns the version of glibc; `None` for musl.
+    pub(crate) fn glibc(self) -> Option<Glibc> {
+        match self {
+            Self::Glibc(glibc) => Some(glibc),
+            Self::Musl(_) => None,
+        }
+    }
+
+    /// Returns the version of musl; `None` for glibc.
+    pub(crate) fn musl(self) -> Option<Musl> {
+        match self {
+            Self::Glibc(_) => None,
+            Self::Musl(musl) => Some(musl),
+        }
+    }
+}
+
+impl fmt::Display for CLibrary {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.name(), self.version())
+    }
+}
+
 /// A version of the GNU C++ library: the last number of its file name, 33 for `libstdc++.so.6.0.33`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Libstdcxx(pub u16);
@@ -252,8 +336,8 @@ pub struct TargetPlatform {
     pub python: PythonVersion,
     /// The full Python version, for markers.
     pub python_full_version: Version,
-    /// The version of the C library.
-    pub glibc: Glibc,
+    /// The C library.
+    pub libc: CLibrary,
     /// The processor architecture.
     pub architecture: Architecture,
 }
@@ -261,7 +345,7 @@ pub struct TargetPlatform {
 impl TargetPlatform {
     /// Returns the supported compatibility tags, best first.
     pub fn tags(&self) -> CompatibilityTags {
-        CompatibilityTags::new(self.python, self.glibc, self.architecture)
+        CompatibilityTags::new(self.python, self.libc, self.architecture)
     }
 
     /// Returns the flag that selects another version of Python for this kind of target.
@@ -292,6 +376,10 @@ mod tests {
     fn versions_and_architectures_have_one_spelling() {
         assert_eq!("3.13".parse(), Ok(PythonVersion { major: 3, minor: 13 }));
         assert_eq!("2.34".parse(), Ok(Glibc { major: 2, minor: 34 }));
+        assert_eq!("1.2.5".parse(), Ok(Musl { minor: 2, patch: 5 }));
+        for text in ["", "1", "1.2", "2.2.5", "1.2.05", "1.2.5.1", "1.2.5-git", "1.+2.5"] {
+            assert_eq!(text.parse::<Musl>(), Err(InvalidMusl(text.to_owned())));
+        }
         for architecture in Architecture::ALL {
             assert_eq!(architecture.to_string().parse(), Ok(architecture));
         }

@@ -1,12 +1,12 @@
 //! Compatibility tags of target platforms.
 //!
 //! Specification: [PyPA, platform compatibility tags](https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/)
-//! (PEP 425, PEP 600). Tags are ordered as in PyPA's library `packaging`.
+//! (PEP 425, PEP 600, PEP 656). Tags are ordered as in PyPA's library `packaging`.
 
 use std::collections::HashMap;
 use std::fmt;
 
-use super::{Architecture, Glibc, PythonVersion};
+use super::{Architecture, CLibrary, Glibc, Musl, PythonVersion};
 use crate::wheel::filename::WheelFilename;
 
 /// One compatibility tag, for instance `cp312-cp312-manylinux_2_17_x86_64`.
@@ -36,9 +36,9 @@ pub struct CompatibilityTags {
 
 impl CompatibilityTags {
     /// Returns the tags of CPython on Linux with the given C library.
-    pub fn new(python: PythonVersion, glibc: Glibc, architecture: Architecture) -> Self {
+    pub fn new(python: PythonVersion, libc: CLibrary, architecture: Architecture) -> Self {
         let PythonVersion { major, minor } = python;
-        let platforms = platforms(glibc, architecture);
+        let platforms = platforms(libc, architecture);
         let cpython = format!("cp{major}{minor}");
         let mut tags = Self { ordered: vec![], ranks: HashMap::new() };
 
@@ -94,9 +94,25 @@ impl CompatibilityTags {
     }
 }
 
-/// Returns the platform tags: `manylinux` for the C library's version and all older ones down to the oldest that PEP 600
-/// defines for the architecture, each with its legacy alias, and `linux` last, which guarantees no C library.
-fn platforms(glibc: Glibc, architecture: Architecture) -> Vec<String> {
+/// Returns the platform tags: those of the C library's version and all older ones, and `linux` last, which guarantees no C
+/// library.
+fn platforms(libc: CLibrary, architecture: Architecture) -> Vec<String> {
+    let mut platforms = match libc {
+        CLibrary::Glibc(glibc) => manylinux(glibc, architecture),
+        CLibrary::Musl(musl) => musllinux(musl, architecture),
+    };
+    platforms.push(format!("linux_{}", architecture.wheel_name()));
+    platforms
+}
+
+/// Returns the tags of musl (PEP 656), which have no patch release.
+fn musllinux(musl: Musl, architecture: Architecture) -> Vec<String> {
+    let name = architecture.wheel_name();
+    (0..=musl.minor).rev().map(|minor| format!("musllinux_1_{minor}_{name}")).collect()
+}
+
+/// Returns the tags of glibc down to the oldest version that PEP 600 defines for the architecture, each with its legacy alias.
+fn manylinux(glibc: Glibc, architecture: Architecture) -> Vec<String> {
     let oldest = match architecture {
         Architecture::X86_64 => 5,
         Architecture::Arm64 => 17,
@@ -113,7 +129,6 @@ fn platforms(glibc: Glibc, architecture: Architecture) -> Vec<String> {
         };
         platforms.push(format!("{legacy}_{name}"));
     }
-    platforms.push(format!("linux_{name}"));
     platforms
 }
 
@@ -122,7 +137,18 @@ mod tests {
     use super::*;
 
     fn tags(python: &str, glibc: &str, architecture: Architecture) -> CompatibilityTags {
-        CompatibilityTags::new(python.parse().unwrap(), glibc.parse().unwrap(), architecture)
+        CompatibilityTags::new(python.parse().unwrap(), CLibrary::Glibc(glibc.parse().unwrap()), architecture)
+    }
+
+    #[test]
+    fn musl_has_tags_of_its_own() {
+        let musl = CLibrary::Musl("1.2.5".parse().unwrap());
+        let tags = CompatibilityTags::new("3.12".parse().unwrap(), musl, Architecture::Arm64);
+        let own: Vec<&str> = tags.as_slice().iter().take(4).map(|tag| tag.platform.as_str()).collect();
+        let expected = ["musllinux_1_2_aarch64", "musllinux_1_1_aarch64", "musllinux_1_0_aarch64", "linux_aarch64"];
+        assert_eq!(own, expected);
+        assert!(tags.as_slice().iter().all(|tag| !tag.platform.contains("manylinux")));
+        assert_eq!(best(&tags, "a-1-cp312-cp312-musllinux_1_3_aarch64.whl"), None);
     }
 
     fn best(tags: &CompatibilityTags, wheel: &str) -> Option<String> {

@@ -59,8 +59,22 @@ pub(crate) struct TargetReport {
     pub(crate) reason: String,
     /// The architecture by AWS's name: `x86_64` or `arm64`.
     pub(crate) architecture: String,
-    /// The runtime's C library, for instance `2.34`.
-    pub(crate) glibc: String,
+    /// The version of glibc, for instance `2.34`, if that is the target's C library.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) glibc: Option<String>,
+    /// The version of musl, for instance `1.2.5`, if that is the target's C library.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) musl: Option<String>,
+}
+
+impl TargetReport {
+    /// Returns the C library, for instance `glibc 2.34`.
+    pub(crate) fn libc(&self) -> String {
+        match (&self.glibc, &self.musl) {
+            (_, Some(musl)) => format!("musl {musl}"),
+            (glibc, None) => format!("glibc {}", glibc.as_deref().unwrap_or("of an unknown version")),
+        }
+    }
 }
 
 /// A distribution of a plan or an artifact.

@@ -25,7 +25,7 @@ pub(super) fn render(contents: &SbomContents) -> Vec<u8> {
         ("profile", &target.profile),
         ("python", &target.python),
         ("platform", &target.platform),
-        ("glibc", &target.glibc),
+        (target.libc.0, &target.libc.1),
     ];
     let mut metadata = json!({
         "component": project(contents),

@@ -107,8 +107,8 @@ pub(crate) struct SbomTarget {
     pub(crate) python: String,
     /// The OCI platform, for instance `linux/amd64`.
     pub(crate) platform: String,
-    /// The version of the C library.
-    pub(crate) glibc: String,
+    /// The name of the C library, for instance `glibc`, and its version.
+    pub(crate) libc: (&'static str, String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -72,8 +72,8 @@ fn project(contents: &SbomContents, licenses: &mut ExtractedLicenses) -> Value {
         "primaryPackagePurpose": "APPLICATION",
         "checksums": [checksum(&contents.artifact.into())],
         "comment": format!(
-            "for {} on {}, Python {}, glibc {}",
-            target.profile, target.platform, target.python, target.glibc
+            "for {} on {}, Python {}, {} {}",
+            target.profile, target.platform, target.python, target.libc.0, target.libc.1
         ),
     });
     set(&mut value, "versionInfo", project.version.as_ref().map(ToString::to_string));

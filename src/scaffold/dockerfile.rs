@@ -92,9 +92,9 @@ impl Dockerfile {
         stages.pop().map(|(_, stage)| stage)
     }
 
-    /// Returns a stage that begins with an image, which is a base for pybundle if it has Python and glibc.
+    /// Returns a stage that begins with an image, which is a base for pybundle if it has Python.
     fn of_base(image: &str, line: usize) -> Self {
-        let is_base = image.contains("python") && !image.contains("alpine") && !image.contains('$');
+        let is_base = image.contains("python") && !image.contains('$');
         Self {
             base: is_base.then(|| image.to_owned()),
             others: if is_base { Vec::new() } else { vec![(line, format!("FROM {image}"))] },

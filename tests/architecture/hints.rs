@@ -17,6 +17,7 @@ const NOT_SHOWN: &[(&str, &str)] = &[
     ),
     ("choose a newer base with --base", "it leaves open what to choose, and the tests of libraries show the error"),
     (", or compile it on a system as old", "it leaves open what to choose, and the tests of libraries show the error"),
+    (" on a system with ", "it leaves open what to choose, and the tests of libraries show the error"),
     (", or build it on such a machine", "it leaves open what to choose, and the tests of libraries show the error"),
     (" again: it may have been truncated", "its cause is damage: there is nothing to do but to get the file again"),
     (" to the path from `$ORIGIN` to `", "it leaves open what to choose, and the tests of libraries show the error"),

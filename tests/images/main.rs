@@ -25,6 +25,7 @@ mod full_disk;
 mod interruption;
 mod layers;
 mod mirrors;
+mod musl;
 mod outputs;
 mod platforms;
 mod profiles;

@@ -199,8 +199,7 @@ fn html_page(text: &str) -> Answer {
 /// Returns the version and the file that uv would install of each distribution, or none if it fails.
 fn uv_picks(target: &TargetPlatform, arguments: &[&str]) -> Option<BTreeMap<String, (String, String)>> {
     let project = Project::new(&[]);
-    let platform =
-        format!("{}-manylinux_{}_{}", target.architecture.wheel_name(), target.glibc.major, target.glibc.minor);
+    let platform = support::uv::platform(target);
     let python = target.python.to_string();
     let common = ["pip", "install", "--no-config", "--no-cache", "--dry-run", "--verbose", "--no-deps", "--no-build"];
     let of_target = ["--target", "target", "--python-platform", &platform, "--python-version", &python];

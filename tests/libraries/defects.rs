@@ -193,11 +193,15 @@ fn the_owner_of_a_file_decides_whether_it_has_to_load() {
     );
     let message = refusal("python3.13", &plugin[1..].to_vec());
     assert_says(&message, &["demo.plugins/libplugin.so of demo 1.0 needs libabsent.so.7, which is neither"]);
-    // Files for Alpine Linux are linked to another C library.
+    // Files for Alpine Linux are for another C library.
     let musl = refusal("python3.13", &vec![(MODULE_FILE, compiler.lacking("libc.musl-x86_64.so.1"))]);
     assert_says(
         &musl,
-        &["needs libc.musl-x86_64.so.1, which is neither", "hint: it is compiled for Alpine Linux (musl)"],
+        &[
+            "demo.abi3.so of demo 1.0 is compiled for musl, but python3.13 on",
+            " has glibc 2.34\n",
+            "hint: lock a wheel of demo whose tag begins with manylinux\n",
+        ],
     );
 }
 

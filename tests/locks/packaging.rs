@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 use pybundle::marker::{ActiveExtras, Marker, Requirement, VersionOrUrl, contains};
 use pybundle::name::{DistributionName, ExtraName};
-use pybundle::platform::{Architecture, CompatibilityTags, MarkerEnvironment};
+use pybundle::platform::{Architecture, CLibrary, CompatibilityTags, MarkerEnvironment};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -61,7 +61,8 @@ struct ReadRequirement {
 #[derive(Deserialize)]
 struct ExpectedTags {
     python: String,
-    glibc: String,
+    /// The C library, for instance `glibc 2.34`.
+    libc: String,
     machine: String,
     tags: Vec<String>,
 }
@@ -296,11 +297,15 @@ impl From<&Requirement> for ReadRequirement {
 #[test]
 fn tags_have_the_same_order() {
     let mut count = 0;
-    for ExpectedTags { python, glibc, machine, tags: expected } in &CASES.tags {
+    for ExpectedTags { python, libc, machine, tags: expected } in &CASES.tags {
         let architecture = Architecture::ALL.into_iter().find(|architecture| architecture.wheel_name() == machine);
-        let tags = CompatibilityTags::new(python.parse().unwrap(), glibc.parse().unwrap(), architecture.unwrap());
+        let c_library = match libc.split_once(' ').unwrap() {
+            ("glibc", version) => CLibrary::Glibc(version.parse().unwrap()),
+            (_, version) => CLibrary::Musl(version.parse().unwrap()),
+        };
+        let tags = CompatibilityTags::new(python.parse().unwrap(), c_library, architecture.unwrap());
         let tags: Vec<String> = tags.as_slice().iter().map(ToString::to_string).collect();
-        assert_eq!(&tags, expected, "Python {python}, glibc {glibc}, {machine}");
+        assert_eq!(&tags, expected, "Python {python}, {libc}, {machine}");
         count += tags.len();
     }
     assert!(CASES.tags.len() >= 100 && count > 20_000, "only {count} tags");

@@ -38,6 +38,7 @@ mod health;
 mod linked_pythons;
 mod loading;
 mod logins;
+mod musl;
 mod packages;
 mod platforms;
 mod projects;

@@ -4,7 +4,7 @@ use std::fs;
 
 use pybundle::digest::Sha256;
 
-use crate::command::{fail, succeed};
+use crate::command::{fail, repository, succeed};
 use crate::{Place, machine};
 
 /// Newer than any C library that this machine's compiler links to.
@@ -110,4 +110,31 @@ fn what_is_compiled_for_another_machine_is_not_built() {
     ] {
         assert!(message.contains(part), "`{part}` is not in: {message}");
     }
+}
+
+/// What a machine with glibc compiles is not for musl, whatever its tags say.
+#[test]
+fn what_is_compiled_here_is_refused_on_musl() {
+    let place = Place::new();
+    let base = format!("oci:{}", repository().join("target/test-tools/musl/newer").display());
+    let build = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pybundle"));
+        command.args(["image", "--no-progress", "--python=3.11", "--cmd=python app.py", "--base", &base, "--output"]);
+        command.arg(format!("oci:{}", place.path("image").display())).args(arguments).current_dir(place.path("app"));
+        command.env("PYBUNDLE_CACHE_DIR", place.path("cache")).env("NO_COLOR", "1").env("PATH", place.search_path(&[]));
+        command.args(["--platform", if machine().0 == "x86_64" { "linux/amd64" } else { "linux/arm64" }]);
+        command
+    };
+    place.lock(&["markupsafe==3.0.2"], "");
+    let lock = fs::read_to_string(place.path("app/uv.lock")).unwrap();
+    let message = fail(&mut build(&["--no-binary-package=markupsafe"]));
+    let expected = "a wheel built on this machine from markupsafe-3.0.2.tar.gz is for glibc, the target has musl 1.2.5";
+    assert!(message.contains(expected), "{message}");
+    succeed(&mut build(&[]));
+
+    let url = lock.lines().find_map(|line| line.strip_prefix("sdist = { url = \"")?.split('"').next());
+    place.lock(&[&format!("markupsafe @ {}", url.unwrap())], "");
+    let message = fail(&mut build(&[]));
+    assert!(message.contains("markupsafe/_speedups.cpython-311-"), "{message}");
+    assert!(message.contains(", which is compiled for glibc, the target has musl 1.2.5"), "{message}");
 }

@@ -75,6 +75,14 @@ pub fn multi() -> Base {
     Base::newest("multi")
 }
 
+/// Returns a base like `python:3.X-alpine`, which scripts/make-musl-bases builds: `older` with musl 1.2.3, or `newer` with musl
+/// 1.2.5 and `libz.so.1`.
+pub fn musl(name: &str) -> Base {
+    let layout = repository().join("target/test-tools/musl").join(name);
+    assert!(layout.exists(), "{} is missing: run scripts/setup-tests", layout.display());
+    Base { layout, python: "3.11".to_owned() }
+}
+
 /// Returns the platform of the bases: that of this machine.
 pub fn platform() -> &'static str {
     if cfg!(target_arch = "aarch64") { "linux/arm64" } else { "linux/amd64" }

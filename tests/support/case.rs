@@ -59,9 +59,14 @@ impl Case {
 
     /// Asserts that the selection equals that of uv for each version of Python and each architecture.
     pub fn agrees(&self, project: &Project, pythons: &[&str]) {
+        self.agrees_on(project, targets(pythons));
+    }
+
+    /// Asserts that the selection equals that of uv for each target.
+    pub fn agrees_on(&self, project: &Project, targets: Vec<TargetPlatform>) {
         let lock = project.lock();
         let export: Vec<&str> = self.export.iter().map(String::as_str).collect();
-        for target in targets(pythons) {
+        for target in targets {
             let selection = lock.select(&self.request, Path::new(self.folder), &target).unwrap();
             let place = format!("{} on {:?}, {export:?}", target.name, target.architecture);
             assert_eq!(wheels(&selection, &target), project.oracle(&target, &export), "{place}");

@@ -133,7 +133,7 @@ def main(folder: pathlib.Path) -> None:
     root = unpacked_sdist(folder)
     stand_in_for_pytest()
     sys.path[:0] = [str(root / "src"), str(root)]
-    from packaging import _manylinux, tags
+    from packaging import _manylinux, _musllinux, tags
     from packaging.markers import Marker
     from packaging.requirements import Requirement
     from packaging.specifiers import Specifier, SpecifierSet
@@ -182,7 +182,7 @@ def main(folder: pathlib.Path) -> None:
         "markers": {text: outcome(lambda: str(Marker(text))) for text in asked[Marker]},
         "evaluated": evaluated_cases(evaluated, Marker),
         "requirements": {text: requirement(outcome(Requirement, text)) for text in asked[Requirement]},
-        "tags": tag_cases(tags, _manylinux),
+        "tags": tag_cases(tags, _manylinux, _musllinux),
     }))
 
 
@@ -232,17 +232,25 @@ def requirement(parsed):
     }
 
 
-def tag_cases(tags, manylinux) -> list:
+def tag_cases(tags, manylinux, musllinux) -> list:
     """The tags of CPython 3.9–3.15 for each C library and architecture; plain `linux` comes last, as in uv."""
     cases = []
     manylinux._have_compatible_abi = lambda *_: True
-    for minor, glibc, machine in itertools.product(range(9, 16), [5, 12, 16, 17, 26, 28, 34, 39], ["x86_64", "aarch64"]):
-        manylinux._get_glibc_version = lambda glibc=glibc: manylinux._GLibCVersion(2, glibc)
-        platforms = [*manylinux.platform_tags([machine]), f"linux_{machine}"]
+    libraries = [f"glibc 2.{minor}" for minor in (5, 12, 16, 17, 26, 28, 34, 39)] + ["musl 1.1.24", "musl 1.2.3", "musl 1.2.5"]
+    for minor, libc, machine in itertools.product(range(9, 16), libraries, ["x86_64", "aarch64"]):
+        name, version = libc.split()
+        numbers = [int(number) for number in version.split(".")][:2]
+        if name == "glibc":
+            manylinux._get_glibc_version = lambda numbers=numbers: manylinux._GLibCVersion(*numbers)
+            platforms = [*manylinux.platform_tags([machine])]
+        else:
+            musllinux._get_musl_version = lambda _, numbers=numbers: musllinux._MuslVersion(*numbers)
+            platforms = [*musllinux.platform_tags([machine])]
+        platforms.append(f"linux_{machine}")
         python, abi = (3, minor), f"cp3{minor}"
         accepted = [*tags.cpython_tags(python, [abi], platforms), *tags.compatible_tags(python, abi, platforms)]
         names = [str(tag) for tag in accepted]
-        cases.append({"python": f"3.{minor}", "glibc": f"2.{glibc}", "machine": machine, "tags": names})
+        cases.append({"python": f"3.{minor}", "libc": libc, "machine": machine, "tags": names})
     return cases
 
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use pybundle::lock::{Freshness, LocalProject, Lock, LockError};
-use pybundle::platform::{Architecture, Glibc, LambdaProfile, TargetPlatform};
+use pybundle::platform::{Architecture, CLibrary, Glibc, LambdaProfile, TargetPlatform};
 
 /// A project in a temporary directory.
 pub struct Project {
@@ -142,8 +142,17 @@ impl Project {
 
 /// Returns the value of `--python-platform` for a target.
 pub fn platform(target: &TargetPlatform) -> String {
-    let Glibc { major, minor } = target.glibc;
-    format!("{}-manylinux_{major}_{minor}", target.architecture.wheel_name())
+    let machine = target.architecture.wheel_name();
+    match target.libc {
+        CLibrary::Glibc(Glibc { major, minor }) => format!("{machine}-manylinux_{major}_{minor}"),
+        CLibrary::Musl(_) => format!("{machine}-unknown-linux-musl"),
+    }
+}
+
+/// Returns the targets on musl 1.2 of these versions of Python on each architecture.
+pub fn musl_targets(pythons: &[&str]) -> Vec<TargetPlatform> {
+    let libc = CLibrary::Musl("1.2.5".parse().unwrap());
+    targets(pythons).into_iter().map(|target| TargetPlatform { libc, ..target }).collect()
 }
 
 /// Returns the targets of these versions of Python (`3.12`) on each architecture. The glibc of older runtimes is raised from

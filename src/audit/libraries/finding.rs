@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{SystemKind, providers};
+use crate::audit::c_library::CLibraryKind;
 use crate::audit::elf::{ElfMachine, MalformedElf};
+use crate::audit::musl::MuslFeature;
 use crate::hints::Hints;
-use crate::platform::Architecture;
+use crate::platform::{Architecture, CLibrary, Musl};
 use crate::tree::FileOrigin;
 
 /// A compiled file that cannot be loaded, or may not be.
@@ -37,6 +39,16 @@ pub(crate) enum LoadProblem {
         target: Architecture,
     },
     Malformed(MalformedElf),
+    /// It is compiled for another C library, or named as if it were.
+    CLibrary {
+        found: CLibraryKind,
+        target: CLibrary,
+    },
+    /// It uses what the target's musl lacks.
+    NewerMusl {
+        needed: MuslFeature,
+        has: Musl,
+    },
     /// It uses symbols of a newer library.
     Version {
         /// For instance `GLIBC_2.38`.
@@ -67,6 +79,12 @@ impl fmt::Display for LibraryFinding {
         write!(formatter, "{file} of {owner}{}", self.remark())?;
         match problem {
             LoadProblem::Machine { found, target } => write!(formatter, " is for {found}, but the target is {target}"),
+            LoadProblem::CLibrary { found, target } => {
+                write!(formatter, " is compiled for {found}, but {system} has {target}")
+            }
+            LoadProblem::NewerMusl { needed, has } => {
+                write!(formatter, " needs {needed}, but {system} has musl {has}")
+            }
             LoadProblem::Malformed(reason) => write!(formatter, " cannot be loaded: {reason}"),
             LoadProblem::Version { needed, has } => write!(formatter, " needs {needed}, but {system} has {has}"),
             LoadProblem::Missing { libraries, is_known } => {
@@ -114,10 +132,39 @@ impl LibraryFinding {
         self.missing().iter().filter_map(|library| providers::package(library, self.kind)).collect()
     }
 
+    fn c_library_hint(&self, target: CLibrary) -> String {
+        let tag = match target {
+            CLibrary::Glibc(_) => "manylinux",
+            CLibrary::Musl(_) => "musllinux",
+        };
+        match &self.owner {
+            FileOrigin::Distribution(distribution) => {
+                format!("lock a wheel of {} whose tag begins with {tag}", distribution.name)
+            }
+            FileOrigin::System(_) | FileOrigin::Application => {
+                format!("compile {} on a system with {}", self.file, target.name())
+            }
+        }
+    }
+
+    fn musl_hint(&self, needed: &MuslFeature) -> String {
+        let base = format!(
+            "choose a base with musl {} or later with --base, such as Alpine Linux {}",
+            needed.since(),
+            needed.alpine()
+        );
+        match &self.owner {
+            FileOrigin::Distribution(distribution) => {
+                format!("{base}, or lock a version of {} that does not need it", distribution.name)
+            }
+            FileOrigin::System(_) | FileOrigin::Application => base,
+        }
+    }
+
     fn version_hint(&self) -> String {
         let newer = match self.kind {
             SystemKind::Lambda => "choose a newer runtime with --runtime",
-            SystemKind::Image(_) => "choose a newer base with --base",
+            SystemKind::Image(_) | SystemKind::MuslImage => "choose a newer base with --base",
         };
         match &self.owner {
             FileOrigin::Distribution(distribution) => {
@@ -142,6 +189,8 @@ impl Hints for LibraryFinding {
                 }
                 FileOrigin::System(_) | FileOrigin::Application => format!("compile {} for {target}", self.file),
             }],
+            LoadProblem::NewerMusl { needed, .. } => vec![self.musl_hint(needed)],
+            LoadProblem::CLibrary { target, .. } => vec![self.c_library_hint(*target)],
             LoadProblem::Malformed(_) => vec![format!("build {} again: it may have been truncated", self.file)],
             LoadProblem::Unreachable { at, .. } => {
                 let directory = at.rsplit_once('/').map_or("", |(directory, _)| directory);

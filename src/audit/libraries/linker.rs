@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Binary, Elf};
+use super::{Binary, CLibraryKind, Elf};
 
 /// Where a library is, if it is in the artifact. Positions are those of binaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,7 @@ impl LibraryLookup<'_> {
 pub(super) struct DynamicLinker<'a> {
     binaries: &'a [Binary],
     library_path: &'a [String],
+    libc: CLibraryKind,
     /// By the path at run time.
     by_path: HashMap<&'a str, usize>,
     /// By SONAME and file name; the first file of a name.
@@ -36,7 +37,7 @@ pub(super) struct DynamicLinker<'a> {
 }
 
 impl<'a> DynamicLinker<'a> {
-    pub(super) fn new(binaries: &'a [Binary], library_path: &'a [String]) -> Self {
+    pub(super) fn new(binaries: &'a [Binary], library_path: &'a [String], libc: CLibraryKind) -> Self {
         let by_path = binaries.iter().enumerate().map(|(at, binary)| (binary.runtime_path.as_str(), at)).collect();
         let mut by_name = HashMap::new();
         for (at, binary) in binaries.iter().enumerate() {
@@ -45,7 +46,7 @@ impl<'a> DynamicLinker<'a> {
                 by_name.entry(name).or_insert(at);
             }
         }
-        Self { binaries, library_path, by_path, by_name }
+        Self { binaries, library_path, libc, by_path, by_name }
     }
 
     /// Returns whether a library is anywhere in the artifact.
@@ -119,9 +120,12 @@ impl<'a> DynamicLinker<'a> {
 
     /// Returns the directories that the linker searches because of a file: for the libraries that the file itself is linked
     /// to (`is_own`), or for those that its libraries are linked to. `DT_RPATH` is ignored if there is a `DT_RUNPATH`, and
-    /// only `DT_RPATH` is inherited.
+    /// only `DT_RPATH` is inherited by glibc, but either by musl.
     fn search_path(&self, binary: &Binary, elf: &Elf, is_own: bool) -> Vec<String> {
         let mut path = Vec::new();
+        if self.libc == CLibraryKind::Musl && !is_own {
+            path.extend(elf.runpath.iter().flat_map(|directory| expanded(directory, &binary.runtime_path)));
+        }
         if elf.runpath.is_empty() {
             path.extend(elf.rpath.iter().flat_map(|directory| expanded(directory, &binary.runtime_path)));
         }

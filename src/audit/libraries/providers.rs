@@ -166,15 +166,12 @@ pub(super) fn stem(library: &str) -> &str {
 pub(super) fn package(library: &str, kind: SystemKind) -> Option<&'static str> {
     match kind {
         SystemKind::Image(release) => release?.package_of_library(library),
-        SystemKind::Lambda => None,
+        SystemKind::Lambda | SystemKind::MuslImage => None,
     }
 }
 
 /// Returns the hints for a library that a file of `owner` needs, besides its [package](package).
 pub(super) fn hints(library: &str, owner: &FileOrigin, kind: SystemKind) -> Vec<String> {
-    if library.starts_with("libc.musl-") || library.starts_with("ld-musl-") {
-        return vec!["it is compiled for Alpine Linux (musl): lock a wheel whose tag begins with manylinux".to_owned()];
-    }
     let provider = PROVIDERS.iter().find(|provider| library.starts_with(provider.prefix));
     let distribution_hint = match owner {
         FileOrigin::Distribution(distribution) => provider
@@ -193,7 +190,9 @@ pub(super) fn hints(library: &str, owner: &FileOrigin, kind: SystemKind) -> Vec<
             "choose a base that has it with --base: `apt-get install {}` on Debian",
             provider.debian_package
         )),
-        (SystemKind::Image(_), None) => Some("choose a base that has it with --base".to_owned()),
+        (SystemKind::Image(_), None) | (SystemKind::MuslImage, _) => {
+            Some("choose a base that has it with --base".to_owned())
+        }
     };
     distribution_hint.into_iter().chain(system_hint).collect()
 }

@@ -13,6 +13,9 @@ fn file(owner: usize, at: &str, role: ElfRole, needed: &[&str]) -> Binary {
         rpath: Vec::new(),
         runpath: Vec::new(),
         versions: SymbolVersions::default(),
+        interpreter: None,
+        is_packed: false,
+        new_functions: Vec::new(),
     };
     Binary { path: at.trim_start_matches('/').to_owned(), runtime_path: at.to_owned(), elf: Ok(elf), owner }
 }
@@ -41,7 +44,7 @@ fn system() -> TargetSystem {
         name: "the target".to_owned(),
         kind: SystemKind::Lambda,
         architecture: Architecture::X86_64,
-        glibc: "2.34".parse().unwrap(),
+        libc: CLibrary::Glibc("2.34".parse().unwrap()),
         libstdcxx: None,
         libraries: Some(BTreeSet::from(["libz.so.1".to_owned()])),
         library_path: vec!["/var/task/lib".to_owned(), "/opt/lib".to_owned()],
@@ -55,7 +58,7 @@ fn libraries_of_the_platform_the_target_and_the_search_path_are_found() {
     let layer = file(1, "/opt/lib/liblayer.so", ElfRole::Library, &[]);
     let all = [module, own, layer];
     assert_eq!(findings(&all, &system()), []);
-    assert_eq!(external_libraries(&all), BTreeSet::from(["libz.so.1"]));
+    assert_eq!(external_libraries(&all, CLibraryKind::Glibc), BTreeSet::from(["libz.so.1"]));
     let unknown = TargetSystem { libraries: None, library_path: Vec::new(), ..system() };
     let found = findings(&all, &unknown);
     assert_eq!(found.iter().filter(|(_, is_error)| *is_error).count(), 0);
@@ -195,4 +198,68 @@ fn a_hint_about_a_distribution_is_for_that_distribution() {
     assert_eq!(of("opencv-python"), [headless]);
     let include = "add the library to the project and pass `--include libXext.so.6:lib/libXext.so.6`, which Lambda's linker searches";
     assert_eq!(of("rdkit"), [include]);
+}
+
+fn on_musl(version: &str) -> TargetSystem {
+    TargetSystem { libc: CLibrary::Musl(version.parse().unwrap()), kind: SystemKind::MuslImage, ..system() }
+}
+
+#[test]
+fn names_of_the_c_library_are_musl_itself() {
+    let own = ["libc.musl-x86_64.so.1", "libc.so", "libpthread.so.0", "libz.so.1"];
+    assert_eq!(findings(&[file(0, "/m.so", ElfRole::Module, &own)], &on_musl("1.2.5")), []);
+    let found = findings(&[file(0, "/m.so", ElfRole::Module, &["libc.so", "libstdc++.so.6"])], &on_musl("1.2.5"));
+    let expected = "m.so of one 1 needs libstdc++.so.6, which is neither in the artifact nor in the target";
+    assert_eq!(found, [(expected.to_owned(), true)]);
+}
+
+/// Unlike with glibc, DT_RUNPATH applies to everything that a file loads.
+#[test]
+fn musl_inherits_either_search_path() {
+    let module = with(file(0, "/a/m.so", ElfRole::Module, &["libfirst.so"]), |elf| {
+        elf.runpath = ["$ORIGIN/libs", "$ORIGIN/libs/deep"].map(str::to_owned).to_vec();
+    });
+    let first = file(0, "/a/libs/libfirst.so", ElfRole::Library, &["libsecond.so"]);
+    let second = file(0, "/a/libs/deep/libsecond.so", ElfRole::Library, &[]);
+    let all = [module, first, second];
+    assert_eq!((findings(&all, &system()).len(), findings(&all, &on_musl("1.2.3")).len()), (1, 0));
+}
+
+#[test]
+fn the_version_of_musl_decides_what_loads() {
+    let packed = with(file(0, "/m.so", ElfRole::Module, &[]), |elf| elf.is_packed = true);
+    let calling = with(file(0, "/m.so", ElfRole::Module, &[]), |elf| elf.new_functions = vec!["statx".to_owned()]);
+    for (file, musl, needed) in [
+        (&packed, "1.2.3", Some("needs musl 1.2.4 for packed relocations (DT_RELR), but the target has musl 1.2.3")),
+        (&packed, "1.2.4", None),
+        (&calling, "1.2.4", Some("needs musl 1.2.5 for the function statx, but the target has musl 1.2.4")),
+        (&calling, "1.2.5", None),
+    ] {
+        let found = findings(std::slice::from_ref(file), &on_musl(musl));
+        let expected: Vec<_> = needed.iter().map(|needed| (format!("m.so of one 1 {needed}"), true)).collect();
+        assert_eq!(found, expected);
+    }
+    assert_eq!(findings(&[packed, calling], &system()), []);
+}
+
+#[test]
+fn a_file_for_the_other_c_library_is_an_error() {
+    let glibc = file(0, "/m.abi3.so", ElfRole::Module, &["libc.so.6"]);
+    let musl = file(0, "/m.abi3.so", ElfRole::Module, &["libc.so"]);
+    let named = file(0, "/m.cpython-312-x86_64-linux-gnu.so", ElfRole::Module, &[]);
+    for (file, system, expected) in [
+        (&glibc, on_musl("1.2.5"), "m.abi3.so of one 1 is compiled for glibc, but the target has musl 1.2.5"),
+        (&musl, system(), "m.abi3.so of one 1 is compiled for musl, but the target has glibc 2.34"),
+        (
+            &named,
+            on_musl("1.2.5"),
+            "m.cpython-312-x86_64-linux-gnu.so of one 1 is compiled for glibc, but the target has musl 1.2.5",
+        ),
+    ] {
+        assert_eq!(findings(std::slice::from_ref(file), &system), [(expected.to_owned(), true)]);
+    }
+    // A library for the other one next to one for the target is not opened.
+    let library = file(0, "/libwrapper-glibc.so", ElfRole::Library, &["libc.so.6"]);
+    assert_eq!(findings(&[musl, library], &on_musl("1.2.5")), []);
+    assert_eq!(findings(&[named, glibc], &system()), []);
 }

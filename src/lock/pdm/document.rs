@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::lock::toml_syntax::Parsed;
 use crate::marker::Marker;
 use crate::name::{DistributionName, ExtraName};
-use crate::platform::TargetPlatform;
+use crate::platform::{CLibrary, TargetPlatform};
 
 /// The part of the file that states the version of its format.
 #[derive(Debug, serde::Deserialize)]
@@ -69,14 +69,23 @@ pub(super) struct PdmTarget {
 }
 
 impl PdmTarget {
-    /// Returns whether the lock was resolved for a platform, whatever its C library: that decides between files.
+    /// Returns whether the lock was resolved for a platform with the same C library, whatever its version: that decides between
+    /// files.
     pub(super) fn covers(&self, target: &TargetPlatform) -> bool {
         let is_python =
             self.requires_python.as_ref().is_none_or(|versions| target.python.is_allowed_by(&versions.value));
         let is_platform = self.platform.as_deref().is_none_or(|platform| {
-            // PDM's name for manylinux_2_40_x86_64.
-            let platform = if platform == "linux" { "manylinux_2_40_x86_64" } else { platform };
-            platform.starts_with("manylinux_") && platform.ends_with(target.architecture.wheel_name())
+            // PDM's names for them.
+            let platform = match platform {
+                "linux" => "manylinux_2_40_x86_64",
+                "alpine" => "musllinux_1_2_x86_64",
+                other => other,
+            };
+            let c_library = match target.libc {
+                CLibrary::Glibc(_) => "manylinux_",
+                CLibrary::Musl(_) => "musllinux_",
+            };
+            platform.starts_with(c_library) && platform.ends_with(target.architecture.wheel_name())
         });
         let is_implementation = self.implementation.as_deref().is_none_or(|implementation| implementation == "cpython");
         is_python && is_platform && is_implementation && !self.gil_disabled

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::lines::lines;
 use super::statement::{FileOption, RequirementsTxtStatement};
-use crate::platform::{Glibc, TargetPlatform};
+use crate::platform::{CLibrary, Glibc, TargetPlatform};
 
 /// The minor versions of glibc 2 for which uv has a `--python-platform`. uv rejects others.
 const KNOWN_GLIBC: [u16; 12] = [17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40];
@@ -71,9 +71,13 @@ impl FileOption {
 
 /// Returns uv's name of the platform: the one with the highest glibc that the target has.
 fn platform(target: &TargetPlatform) -> String {
-    let Glibc { major, minor } = target.glibc;
-    let known = KNOWN_GLIBC.into_iter().rfind(|known| major > 2 || *known <= minor);
     let architecture = target.architecture.wheel_name();
+    let Glibc { major, minor } = match target.libc {
+        CLibrary::Glibc(glibc) => glibc,
+        // uv assumes musl 1.2.
+        CLibrary::Musl(_) => return format!("{architecture}-unknown-linux-musl"),
+    };
+    let known = KNOWN_GLIBC.into_iter().rfind(|known| major > 2 || *known <= minor);
     format!("{architecture}-manylinux_2_{}", known.unwrap_or(KNOWN_GLIBC[0]))
 }
 

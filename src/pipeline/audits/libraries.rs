@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::{Audited, Deployment};
+use crate::audit::c_library::CLibraryKind;
 use crate::audit::libraries::{self, Binary, BinaryOwner, LibraryFinding, LoadGuarantee};
 use crate::lock::SelectedSource;
 use crate::name::DistributionName;
@@ -40,7 +41,8 @@ pub(super) fn audit(audited: &Audited, unloaded: &BTreeSet<String>) -> Result<Ve
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    let system = (deployment.system)(&libraries::external_libraries(&files))?;
+    let system =
+        (deployment.system)(&libraries::external_libraries(&files, CLibraryKind::of(audited.plan.target.libc)))?;
     Ok(libraries::audit(&files, &owners, &system, &audited.settings.audit.allow_missing, unloaded))
 }
 

@@ -175,7 +175,7 @@ impl DocumentSources<'_> {
                 profile: target.name.clone(),
                 python: target.python.to_string(),
                 platform: format!("linux/{}", target.architecture.oci_name()),
-                glibc: target.glibc.to_string(),
+                libc: (target.libc.name(), target.libc.version()),
             },
             base: self.base.clone(),
             components,

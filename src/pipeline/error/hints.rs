@@ -60,6 +60,7 @@ impl Hints for BuildError {
             Self::LargeBase(_) => {
                 hint("choose a smaller base image, or omit --add-user and includes with an absolute destination")
             }
+            Self::UnknownMusl(_) => hint("choose another base with --base"),
             Self::ReplacedDirectory { .. } => {
                 hint("end the destination with a slash to put the file into the directory")
             }

@@ -7,7 +7,7 @@ use pep440_rs::VersionSpecifiers;
 use crate::audit::libraries;
 use crate::hints::Hints;
 use crate::name::DistributionName;
-use crate::platform::{Architecture, Glibc, PythonVersion};
+use crate::platform::{Architecture, CLibrary, PythonVersion};
 use crate::wheel::filename::WheelFilename;
 
 const LISTED_WHEELS: usize = 6;
@@ -45,8 +45,8 @@ pub(crate) enum Incompatibility {
         has_interpreter: bool,
     },
     /// The wheel is for another platform, or its tag requires a newer C library.
-    #[error("is for {found}, the target has glibc {target}")]
-    Platform { found: String, target: Glibc },
+    #[error("is for {found}, the target has {target}")]
+    Platform { found: String, target: CLibrary },
     /// A file of the wheel does not load, whatever its tags say.
     #[error("{}", by_content(.file, .misfit))]
     Content {
@@ -81,7 +81,13 @@ impl Hints for IncompatibleWheel {
                 vec![format!("install Python {target}, for example with `uv python install {target}`")]
             }
             Incompatibility::Platform { .. }
-            | Incompatibility::Content { misfit: libraries::LoadProblem::Version { .. }, .. } => {
+            | Incompatibility::Content {
+                misfit:
+                    libraries::LoadProblem::Version { .. }
+                    | libraries::LoadProblem::CLibrary { .. }
+                    | libraries::LoadProblem::NewerMusl { .. },
+                ..
+            } => {
                 vec![format!("it is compiled against this machine's C library: {elsewhere}")]
             }
             Incompatibility::Architecture { .. }
@@ -98,6 +104,12 @@ fn by_content(file: &str, misfit: &libraries::LoadProblem) -> String {
     match misfit {
         libraries::LoadProblem::Machine { found, target } => {
             format!("contains {file}, which is for {found}, the target is {target}")
+        }
+        libraries::LoadProblem::CLibrary { found, target } => {
+            format!("contains {file}, which is compiled for {found}, the target has {target}")
+        }
+        libraries::LoadProblem::NewerMusl { needed, has } => {
+            format!("needs {needed} ({file}), the target has musl {has}")
         }
         libraries::LoadProblem::Malformed(reason) => format!("contains {file}: {reason}"),
         libraries::LoadProblem::Version { needed, has } => {

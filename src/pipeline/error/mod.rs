@@ -129,6 +129,8 @@ pub(crate) enum BuildError {
     Packages(#[source] std::io::Error),
     #[error("base image {0} has too many files to search")]
     LargeBase(Sha256),
+    #[error("the base has musl, but {0} does not state its version, which decides what can be loaded")]
+    UnknownMusl(String),
     #[error(transparent)]
     User(#[from] UserError),
     #[error("`{include}` cannot be included: the base image has a directory there")]

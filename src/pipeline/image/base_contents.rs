@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::elf;
+use crate::audit::c_library::CLibraryKind;
+use crate::audit::{elf, musl};
 use crate::cache::{RecordKey, RecordKind};
 use crate::debian::DebianRelease;
 use crate::digest::Sha256;
@@ -15,7 +16,7 @@ use crate::image::system::BaseSystem;
 use crate::image::{Base, BasePython, BlobContent, FileSystem, Layer, python};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::Bases;
-use crate::platform::{Glibc, Libstdcxx};
+use crate::platform::{Glibc, Libstdcxx, Musl};
 
 /// The libraries that Docker's official Python images are known to have, so that their layers need not be searched:
 /// Python's own module `zlib` links to it, and so does numpy.
@@ -28,14 +29,45 @@ pub(crate) struct BaseContents {
     /// The names of the shared libraries.
     pub libraries: BTreeSet<String>,
     pub libstdcxx: Option<Libstdcxx>,
+    /// The version of glibc, if it has a readable one.
     pub glibc: Option<Glibc>,
+    /// musl, if it is the C library of the base's interpreters.
+    pub musl: Option<BaseMusl>,
     /// The file os-release.
     pub os_release: Option<String>,
 }
 
+/// musl in a base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BaseMusl {
+    /// The path of its file, relative to the root.
+    path: String,
+    /// `None` if the file does not state it.
+    version: Option<Musl>,
+    /// The directories in which it searches libraries.
+    pub directories: Vec<String>,
+}
+
+impl BaseMusl {
+    /// Returns musl if the interpreters of a base name its dynamic linker, or if none of them names any and the base has no
+    /// other C library. A base of Debian may have musl besides.
+    fn of(search: &LayerSearch) -> Option<Self> {
+        let loader = search.musl()?;
+        let pythons = search.pythons();
+        let headers = pythons.iter().filter_map(|python| search.interpreter_header(python));
+        let named = headers.filter_map(elf::interpreter).find_map(|path| CLibraryKind::of_interpreter(&path));
+        let is_used = named.map_or(search.libc().is_none(), |named| named == CLibraryKind::Musl);
+        is_used.then(|| Self {
+            path: loader.path.clone(),
+            version: musl::version(&loader.content),
+            directories: musl::directories(search.musl_path()),
+        })
+    }
+}
+
 impl BaseContents {
     /// The version of the cached data. Raise it whenever a field changes, or a search finds more.
-    const FORMAT: u32 = 3;
+    const FORMAT: u32 = 4;
 
     fn of(search: &LayerSearch) -> Self {
         Self {
@@ -44,6 +76,7 @@ impl BaseContents {
             libstdcxx: search.libstdcxx(),
             // Without a readable libc, the profile's version counts.
             glibc: search.libc().and_then(|libc| elf::defined_glibc(libc).ok().flatten()),
+            musl: BaseMusl::of(search),
             os_release: search.os_release().map(str::to_owned),
         }
     }
@@ -61,6 +94,27 @@ impl Bases<'_> {
         }
     }
 
+    /// Returns the version of musl if it is the C library of a base; otherwise that is glibc. The layers are searched, unless
+    /// the history of the base shows that it is built with the packages of a system with glibc.
+    ///
+    /// # Errors
+    /// A layer cannot be downloaded or read, or musl's version is not in it.
+    pub(crate) fn musl(&self, base: &Base) -> Result<Option<Musl>, BuildError> {
+        let contents = match self.recorded(base) {
+            Some(contents) => contents,
+            None if base.all_layers().next().is_none() => return Ok(None),
+            None if python::from_config(base).is_some() && is_of_glibc(base) => return Ok(None),
+            None => self.contents(base)?,
+        };
+        let Some(musl) = contents.musl else { return Ok(None) };
+        musl.version.map(Some).ok_or_else(|| BuildError::UnknownMusl(musl.path))
+    }
+
+    /// Returns what an earlier search of a base found.
+    fn recorded(&self, base: &Base) -> Option<BaseContents> {
+        self.cache.record(RecordKind::Base, contents_key(base.content_digest()?))
+    }
+
     /// Returns the contents of a base as far as they are known; layers are downloaded and searched only if that can
     /// tell more about the wanted libraries.
     ///
@@ -71,8 +125,7 @@ impl Bases<'_> {
         base: &Base,
         wanted: &BTreeSet<&str>,
     ) -> Result<Option<BaseContents>, BuildError> {
-        let recorded =
-            base.content_digest().and_then(|digest| self.cache.record(RecordKind::Base, contents_key(digest)));
+        let recorded = self.recorded(base);
         if recorded.is_some() || wanted.is_empty() || base.all_layers().next().is_none() {
             return Ok(recorded);
         }
@@ -88,8 +141,7 @@ impl Bases<'_> {
 
     /// Returns the release of Debian that a base is, if it has been searched before and is one.
     pub(crate) fn known_release(&self, base: &Base) -> Option<DebianRelease> {
-        let contents: BaseContents = self.cache.record(RecordKind::Base, contents_key(base.content_digest()?))?;
-        DebianRelease::of_os_release(&contents.os_release?)
+        DebianRelease::of_os_release(&self.recorded(base)?.os_release?)
     }
 
     /// Returns the contents of a base by searching its layers.
@@ -166,6 +218,13 @@ impl Bases<'_> {
         }
         Ok(search)
     }
+}
+
+/// Returns whether the build steps of a base name only package managers, or distributions, of systems with glibc.
+fn is_of_glibc(base: &Base) -> bool {
+    let names = |words: &[&str]| base.config.build_steps().any(|step| words.iter().any(|word| step.contains(word)));
+    names(&["apt-get", "debian", "Debian", "Ubuntu", "dnf ", "yum ", "microdnf"])
+        && !names(&["apk ", "alpine", "Alpine"])
 }
 
 fn contents_key(base: Sha256) -> RecordKey {

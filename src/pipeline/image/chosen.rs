@@ -13,13 +13,17 @@ use crate::pipeline::image::packages::{self, PackageStage, SystemPackages};
 use crate::pipeline::plan::python::{self, newest_supported};
 use crate::pipeline::plan::{self, LockedProject};
 use crate::platform::{
-    Architecture, ImageProfile, ImageTarget, Profile, ProfileKind, PythonVersion, TargetPlatform, allowed_pythons,
+    Architecture, CLibrary, ImageProfile, ImageTarget, Musl, Profile, ProfileKind, PythonVersion, TargetPlatform,
+    allowed_pythons,
 };
 use crate::report::BaseReport;
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
 
 /// The profile that images use by default.
 const DEFAULT_PROFILE: &str = "service";
+
+/// The version of musl that a base which is not read may have.
+const NEWEST_MUSL: Musl = Musl { minor: 2, patch: 6 };
 
 /// The profile, Python and base of an image.
 pub(crate) struct ImageChoice {
@@ -38,6 +42,8 @@ pub(crate) struct ChosenPlatform {
     pub base: Base,
     /// The interpreter of the base; an empty base has none.
     pub python: Option<BasePython>,
+    /// The version of the base's C library if that is musl.
+    pub musl: Option<Musl>,
     /// What is put on the base.
     pub packages: Option<SystemPackages>,
 }
@@ -47,6 +53,12 @@ impl ChosenPlatform {
     pub(crate) fn oci_name(&self) -> String {
         format!("linux/{}", self.architecture.oci_name())
     }
+}
+
+/// Returns the platform of an image on a base with or without musl.
+fn platform_on(target: &ImageTarget, architecture: Architecture, musl: Option<Musl>) -> TargetPlatform {
+    let platform = target.target(architecture);
+    TargetPlatform { libc: musl.map_or(platform.libc, CLibrary::Musl), ..platform }
 }
 
 impl ImageChoice {
@@ -67,6 +79,11 @@ impl ImageChoice {
                 (files, moving.map(|digest| (reference.to_string(), digest)))
             }
         }
+    }
+
+    /// Returns the platforms that the image is built for.
+    pub(super) fn targets(&self) -> impl Iterator<Item = TargetPlatform> {
+        self.platforms.iter().map(|platform| platform_on(&self.target, platform.architecture, platform.musl))
     }
 
     /// Reports the base.
@@ -123,11 +140,12 @@ pub(super) fn choose(
             versions.sort_unstable();
             versions.dedup();
             let versions = if versions.is_empty() { &profile.pythons } else { &versions };
-            let (python, reason) = python_version(settings, project, &profile, versions, Some(finder))?;
+            let libraries: Vec<_> = candidates.iter().map(|candidate| candidate.musl).collect();
+            let (python, reason) = python_version(settings, project, &profile, versions, &libraries, Some(finder))?;
             (profile.target(python), reason, choice, base, candidates)
         }
         None => {
-            let (python, reason) = python_version(settings, project, &profile, &profile.pythons, Some(finder))?;
+            let (python, reason) = python_version(settings, project, &profile, &profile.pythons, &[], Some(finder))?;
             let target = profile.target(python);
             check_selection(settings, project, &target)?;
             let choice = base_of_profile(&settings.common, &target)?;
@@ -137,13 +155,13 @@ pub(super) fn choose(
         }
     };
     let mut platforms = Vec::with_capacity(candidates.len());
-    for PlatformCandidate { architecture, base, pythons, packages } in candidates {
+    for PlatformCandidate { architecture, base, pythons, musl, packages } in candidates {
         let python = if base.all_layers().next().is_none() {
             None
         } else {
             Some(base_python::choose(&pythons, base.env("PATH"), target.python)?)
         };
-        platforms.push(ChosenPlatform { architecture, base, python, packages });
+        platforms.push(ChosenPlatform { architecture, base, python, musl, packages });
     }
     Ok(ImageChoice { target, reason, choice, base, platforms })
 }
@@ -161,7 +179,7 @@ pub(super) fn base_choice(
         return Ok(choice);
     }
     let profile = profile(&settings.common)?;
-    let (python, _) = python_version(settings, project, &profile, &profile.pythons, Some(finder))?;
+    let (python, _) = python_version(settings, project, &profile, &profile.pythons, &[], Some(finder))?;
     base_of_profile(&settings.common, &profile.target(python))
 }
 
@@ -171,16 +189,22 @@ fn check_selection(settings: &ImageSettings, project: &LockedProject, target: &I
     if settings.common.requirements.resolve {
         return Ok(());
     }
-    let mut platforms = settings.platforms.iter().map(|architecture| target.target(*architecture));
-    platforms.try_for_each(|platform| project.selection(&settings.common, &platform).map(|_| ()))
+    let select = |musl: Option<Musl>| {
+        let mut platforms = settings.platforms.iter().map(|architecture| platform_on(target, *architecture, musl));
+        platforms.try_for_each(|platform| project.selection(&settings.common, &platform).map(|_| ()))
+    };
+    // A lock may be for either C library, and the base is not known.
+    select(None).or_else(|error| select(Some(NEWEST_MUSL)).map_err(|_| error))
 }
 
-/// Returns the requested version of Python or the default one, and the reason for it.
+/// Returns the requested version of Python or the default one, and the reason for it. `libraries` are the C libraries of the
+/// bases if they are known, in the order of the platforms.
 fn python_version(
     settings: &ImageSettings,
     project: &LockedProject,
     profile: &ImageProfile,
     candidates: &[PythonVersion],
+    libraries: &[Option<Musl>],
     finder: Option<&FileFinder>,
 ) -> Result<(PythonVersion, String), BuildError> {
     if let Some(python) = settings.python {
@@ -191,7 +215,8 @@ fn python_version(
     let (pythons, reason) = allowed_pythons(candidates, pin.as_ref(), project.declared.requires_python.as_ref())?;
     let targets = |python: &PythonVersion| {
         let target = profile.target(*python);
-        settings.platforms.iter().map(|architecture| target.target(*architecture)).collect()
+        let libraries = libraries.iter().copied().chain(std::iter::repeat(None));
+        settings.platforms.iter().zip(libraries).map(|(at, musl)| platform_on(&target, *at, musl)).collect()
     };
     let name = |python: &PythonVersion| python.to_string();
     let (at, passed_over) = newest_supported(&pythons, name, targets, project, common, finder)?;
@@ -203,6 +228,7 @@ struct PlatformCandidate {
     architecture: Architecture,
     base: Base,
     pythons: Vec<BasePython>,
+    musl: Option<Musl>,
     packages: Option<SystemPackages>,
 }
 
@@ -219,7 +245,8 @@ fn platform_candidates(
         let mut base = bases.base(found, architecture)?;
         let packages = packages::install(settings, project, bases, &mut base, stage)?;
         let pythons = bases.pythons(&base)?;
-        candidates.push(PlatformCandidate { architecture, base, pythons, packages });
+        let musl = bases.musl(&base)?;
+        candidates.push(PlatformCandidate { architecture, base, pythons, musl, packages });
     }
     Ok(candidates)
 }
@@ -249,12 +276,16 @@ pub(crate) fn candidates(
         let allowed = |python: &&PythonVersion| allowed_pythons(&[**python], None, requires_python).is_ok();
         profile.pythons.iter().filter(allowed).copied().collect()
     } else {
-        vec![python_version(settings, project, &profile, &profile.pythons, None)?.0]
+        vec![python_version(settings, project, &profile, &profile.pythons, &[], None)?.0]
     };
     let (mut targets, mut bases) = (Vec::new(), Vec::new());
     for python in pythons.into_iter().rev() {
         let target = profile.target(python);
         targets.extend(settings.platforms.iter().map(|architecture| target.target(*architecture)));
+        if settings.base.is_some() {
+            let musl = Some(NEWEST_MUSL);
+            targets.extend(settings.platforms.iter().map(|architecture| platform_on(&target, *architecture, musl)));
+        }
         bases.push(settings.base.clone().map_or_else(|| base_of_profile(&settings.common, &target), Ok)?);
     }
     Ok((targets, bases))

@@ -40,7 +40,7 @@ pub(super) fn key(
     let Scheme { site_packages, scripts, headers, data } = &target.scheme;
     let stages = plan.stages();
     let settings = vec![
-        format!("platform {} {} {}", platform.architecture, target.python, plan.target.glibc),
+        format!("platform {} {} {}", platform.architecture, target.python, plan.target.libc),
         format!("paths {site_packages} {scripts} {headers} {data} {}", target.interpreter),
         format!("bytecode {:?}", bytecode.key()),
         format!("omitted {slim:?} {strip} {prefer:?} {excluded_files:?}"),

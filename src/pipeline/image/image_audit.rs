@@ -22,7 +22,7 @@ use crate::pipeline::image::search_path;
 use crate::pipeline::image::started::StartedCommand;
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution};
 use crate::pipeline::plan::Plan;
-use crate::platform::{ImageTarget, LambdaProfile};
+use crate::platform::{CLibrary, ImageTarget, LambdaProfile};
 use crate::report::{AuditReport, Reporter};
 use crate::settings::ImageSettings;
 use crate::tree::FileAccess;
@@ -182,17 +182,35 @@ impl ImageAudit<'_> {
         let target = &self.plan.target;
         let contents = self.bases.known_contents(self.base, wanted)?;
         let glibc = contents.as_ref().and_then(|contents| contents.glibc);
+        let libc = match (target.libc, glibc) {
+            (CLibrary::Glibc(oldest), Some(glibc)) => CLibrary::Glibc(glibc.min(oldest)),
+            (libc, _) => libc,
+        };
         let os_release = contents.as_ref().and_then(|contents| contents.os_release.as_deref());
         let release = os_release.and_then(DebianRelease::of_os_release);
         let library_path = command::env(self.settings, self.target, self.base, "LD_LIBRARY_PATH")?;
+        let library_path: Vec<String> = library_path.unwrap_or_default().split(':').map(str::to_owned).collect();
+        let musl = contents.as_ref().and_then(|contents| contents.musl.as_ref());
+        let directories = musl.map(|musl| [&library_path[..], &musl.directories[..]].concat());
+        let kind = if directories.is_some() { SystemKind::MuslImage } else { SystemKind::Image(release) };
+        let mut libraries = contents.as_ref().map(|contents| contents.libraries.clone());
+        if let (Some(libraries), Some(directories)) = (&mut libraries, &directories)
+            && let Some(files) = self.files.base_files.known_files()
+        {
+            let is_in = |directory: &String, library: &String| {
+                let path = files.resolve(&format!("{directory}/{library}"), true);
+                path.is_some_and(|path| files.contains(&path))
+            };
+            libraries.retain(|library| directories.iter().any(|directory| is_in(directory, library)));
+        }
         Ok(TargetSystem {
             name: format!("the base of {target}"),
-            kind: SystemKind::Image(release),
+            kind,
             architecture: target.architecture,
-            glibc: glibc.map_or(target.glibc, |glibc| glibc.min(target.glibc)),
-            libstdcxx: contents.as_ref().and_then(|contents| contents.libstdcxx),
-            libraries: contents.map(|contents| contents.libraries),
-            library_path: library_path.unwrap_or_default().split(':').map(str::to_owned).collect(),
+            libc,
+            libstdcxx: contents.and_then(|contents| contents.libstdcxx),
+            libraries,
+            library_path,
         })
     }
 }

@@ -256,8 +256,7 @@ fn plans<'a>(
     reporter: &dyn Reporter,
 ) -> Result<Vec<Plan<'a>>, BuildError> {
     let mut plans = Vec::with_capacity(settings.platforms.len());
-    for architecture in &settings.platforms {
-        let target = chosen.target.target(*architecture);
+    for target in chosen.targets() {
         plans.push(Plan::new(project, &settings.common, target, None, finder, reporter)?);
     }
     let outputs: Vec<_> = files.iter().map(|file| PlannedOutput::image(file, &settings.documents)).collect();

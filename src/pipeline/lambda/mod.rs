@@ -228,7 +228,7 @@ fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
         name: plan.target.to_string(),
         kind: SystemKind::Lambda,
         architecture: plan.target.architecture,
-        glibc: profile.glibc,
+        libc: plan.target.libc,
         libstdcxx: profile.libstdcxx,
         libraries,
         library_path: LIBRARY_PATH.map(str::to_owned).to_vec(),

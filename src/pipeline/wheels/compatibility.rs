@@ -4,6 +4,7 @@
 //! read: a wheel that needs no newer C library than the target's is as good as one that an index tags `manylinux`
 //! ([PEP 600](https://peps.python.org/pep-0600/)).
 
+use crate::audit::c_library::CLibraryKind;
 use crate::audit::libraries;
 use crate::cache::Cache;
 use crate::interpreter::PythonInterpreter;
@@ -33,6 +34,8 @@ pub(crate) fn refuse_in_advance(
     } else if python.version != target.python {
         let found = format!("cp{}{}", python.version.major, python.version.minor);
         Incompatibility::Interpreter { found, target: target.python, has_interpreter: false }
+    } else if let Some(found) = other_c_library(python, target) {
+        Incompatibility::Platform { found: found.to_string(), target: target.libc }
     } else {
         return Ok(());
     };
@@ -47,6 +50,12 @@ pub(crate) fn refuse_in_advance(
         misfit,
         passed_over: selected.unused_wheels.clone(),
     })))
+}
+
+/// Returns the C library that an interpreter of this machine compiles for, if the target has another one.
+fn other_c_library(python: &PythonInterpreter, target: &TargetPlatform) -> Option<CLibraryKind> {
+    let suffix = python.extension_abi.split(' ').next()?;
+    CLibraryKind::of_module(suffix).filter(|own| *own != CLibraryKind::of(target.libc))
 }
 
 /// Refuses a wheel that was built on this machine and does not run on the target, by its tags or its ELF files.
@@ -85,7 +94,7 @@ fn incompatibility(
     }
     for (position, elf) in elf_cache::of_wheel(&built.wheel, cache)? {
         let misfit = match &elf {
-            Ok(elf) => libraries::load_problem(elf, target.architecture, target.glibc, None),
+            Ok(elf) => libraries::load_problem(elf, target.architecture, target.libc, None),
             Err(reason) => Some(libraries::LoadProblem::Malformed(reason.clone())),
         };
         if let Some(misfit) = misfit {
@@ -126,6 +135,6 @@ fn by_tags(built: &BuiltWheel, target: &TargetPlatform) -> Incompatibility {
         let found = if pythons == abis { pythons } else { format!("{pythons}-{abis}") };
         Incompatibility::Interpreter { found, target: target.python, has_interpreter: built.python == target.python }
     } else {
-        Incompatibility::Platform { found: platforms.join(", "), target: target.glibc }
+        Incompatibility::Platform { found: platforms.join(", "), target: target.libc }
     }
 }

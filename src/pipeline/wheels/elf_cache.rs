@@ -12,7 +12,7 @@ use crate::tree::FileContent;
 use crate::wheel::{SchemePart, Wheel, WheelFile, WheelInventory};
 
 /// The version of the cached records: raised when other parts of ELF files are read.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 /// The size of the smallest ELF file, in bytes: a 32-bit header.
 const SMALLEST: u64 = 52;

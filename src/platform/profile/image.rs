@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::{ProfileKind, Scheme, architectures, artifact_path, interpreter_path};
-use crate::platform::{Architecture, Glibc, PythonVersion, TargetPlatform};
+use crate::platform::{Architecture, CLibrary, Glibc, PythonVersion, TargetPlatform};
 
 /// Replaced by the minor Python version in the values of a profile.
 pub(crate) const PYTHON_PLACEHOLDER: &str = "{python}";
@@ -179,14 +179,14 @@ fn expand(text: &str, python: PythonVersion) -> String {
 }
 
 impl ImageTarget {
-    /// Returns the platform of this image on an architecture.
+    /// Returns the platform of this image on an architecture, on a base with glibc.
     pub(crate) fn target(&self, architecture: Architecture) -> TargetPlatform {
         TargetPlatform {
             name: self.name.clone(),
             kind: ProfileKind::Image,
             python: self.python,
             python_full_version: self.python.patch_release(0),
-            glibc: self.glibc,
+            libc: CLibrary::Glibc(self.glibc),
             architecture,
         }
     }

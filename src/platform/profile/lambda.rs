@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::{Profile, ProfileError, ProfileKind, Scheme, architectures, interpreter_path, parsed, parsed_if_present};
 use crate::name::DistributionName;
-use crate::platform::{Architecture, Glibc, Libstdcxx, PythonVersion, TargetPlatform};
+use crate::platform::{Architecture, CLibrary, Glibc, Libstdcxx, PythonVersion, TargetPlatform};
 
 /// A Lambda runtime, for every architecture.
 #[derive(Debug, Clone)]
@@ -77,7 +77,7 @@ impl LambdaProfile {
             kind: ProfileKind::Lambda,
             python: self.python,
             python_full_version: self.python_full_version.clone(),
-            glibc: self.glibc,
+            libc: CLibrary::Glibc(self.glibc),
             architecture,
         }
     }

@@ -5,18 +5,17 @@ use std::collections::BTreeMap;
 use pybundle::hints::Hints;
 use pybundle::lock::requirements::compile_arguments;
 use pybundle::lock::{AcceptedFiles, Dependent, DistributionSource, IndexQuery};
-use pybundle::platform::{Glibc, TargetPlatform};
+use pybundle::platform::{CLibrary, Glibc, TargetPlatform};
 
 use super::{select, versions};
-use crate::support::uv::{Project, targets};
+use crate::support::uv::{Project, platform, targets};
 
 const WEB: &str = "fastapi[standard]\nboto3\nuvloop ; sys_platform != 'win32' and python_version < '3.12'\n";
 const DATA: &str = "numpy\npandas\ntomli ; python_version < '3.11'\nsetuptools\n";
 
 /// Returns the names and versions that uv would install from a file for a target.
 fn oracle(project: &Project, file: &str, target: &TargetPlatform, more: &[&str]) -> BTreeMap<String, String> {
-    let Glibc { major, minor } = target.glibc;
-    let platform = format!("{}-manylinux_{major}_{minor}", target.architecture.wheel_name());
+    let platform = platform(target);
     let python = target.python.to_string();
     let install = ["pip", "install", "--no-config", "--dry-run", "--no-build", "--target", "target", "-r", file];
     let (_, log) =
@@ -124,8 +123,9 @@ fn compiling_for_a_target_pins_what_uv_would_install() {
 fn every_target_has_a_platform_in_uv() {
     let project = Project::new(&[("empty.in", "")]);
     let target = &targets(&["3.12"])[0];
-    for minor in [26, 30, 45] {
-        let target = TargetPlatform { glibc: Glibc { major: 2, minor }, ..target.clone() };
+    let musl = CLibrary::Musl("1.2.5".parse().unwrap());
+    for libc in [26, 30, 45].map(|minor| CLibrary::Glibc(Glibc { major: 2, minor })).into_iter().chain([musl]) {
+        let target = TargetPlatform { libc, ..target.clone() };
         let arguments = compile_arguments(&["empty.in"], &target);
         let arguments: Vec<&str> = arguments.iter().map(|argument| argument.to_str().unwrap()).collect();
         project.uv(&arguments);

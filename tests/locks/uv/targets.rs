@@ -7,7 +7,7 @@ use pybundle::lock::{DistributionSet, FileChooser, FormatControl, SelectionReque
 
 use crate::support::case::{Case, wheels};
 use crate::support::command::pybundle;
-use crate::support::uv::{Project, targets};
+use crate::support::uv::{Project, musl_targets, targets};
 
 #[test]
 fn targets_outside_of_the_lock_are_refused() {
@@ -146,5 +146,29 @@ fn what_uv_does_not_build_is_not_built() {
         assert_eq!(output.status.success(), is_accepted, "{dependencies} {options}: {said}");
         let output = pybundle(&["plan", "--runtime=python3.12", "--no-build"]).arg(project.path()).output().unwrap();
         assert!(!output.status.success(), "the user's own --no-build applies to everything");
+    }
+}
+
+/// Most have wheels for musl and for glibc, and some for musl 1.1, too.
+#[test]
+fn wheels_for_musl_are_those_of_uv() {
+    let project = Project::locked(
+        r#"
+        [project]
+        name = "alpine"
+        version = "1.0"
+        requires-python = ">=3.11"
+        dependencies = ["aiohttp", "cryptography", "grpcio", "lxml", "numpy", "orjson", "pandas", "pillow",
+            "psycopg2-binary", "pydantic-core", "pyyaml"]
+        "#,
+    );
+    let targets = musl_targets(&["3.11", "3.13"]);
+    Case::default().agrees_on(&project, targets.clone());
+    for target in &targets {
+        let selection = project.lock().select(&SelectionRequest::default(), Path::new(""), target).unwrap();
+        let wheels = wheels(&selection, target);
+        let compiled: Vec<_> = wheels.values().filter(|(_, wheel)| !wheel.ends_with("-any.whl")).collect();
+        assert!(compiled.len() >= 11, "{wheels:?}");
+        assert!(compiled.iter().all(|(_, wheel)| wheel.contains("musllinux_1_")), "{wheels:?}");
     }
 }
