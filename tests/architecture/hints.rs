@@ -15,7 +15,6 @@ const NOT_SHOWN: &[(&str, &str)] = &[
         "include the file once, or give it another destination",
         "two files with equal bytes and other modes have to collide",
     ),
-    ("choose a newer base with --base", "it leaves open what to choose, and the tests of libraries show the error"),
     (", or compile it on a system as old", "it leaves open what to choose, and the tests of libraries show the error"),
     (" on a system with ", "it leaves open what to choose, and the tests of libraries show the error"),
     (", or build it on such a machine", "it leaves open what to choose, and the tests of libraries show the error"),
