@@ -26,7 +26,9 @@ use crate::image::config::{ConfigOverrides, Entrypoint, expand};
 use crate::image::{Base, Blob, BlobContent, Layer, OciArtifact, base, manifest, python};
 use crate::index::requires_python;
 use crate::marker::{ActiveExtras, Requirement};
-use crate::options::{ImageOptions, Invocation, LambdaOptions, ProjectConfiguration, TargetKind, TargetOptions};
+use crate::options::{
+    ImageOptions, Invocation, LambdaOptions, LayerOptions, ProjectConfiguration, TargetKind, TargetOptions,
+};
 use crate::platform::{Architecture, MarkerEnvironment, PythonVersion};
 use crate::project::pyproject::{FILENAME, PyprojectToml};
 use crate::project::uv_options::UvOptions;
@@ -248,6 +250,7 @@ pub fn pyproject(text: &str) -> bool {
         for (name, kind) in configuration.targets() {
             match kind {
                 TargetKind::Lambda => settings::<LambdaOptions>(configuration, Some(name)),
+                TargetKind::Layer => settings::<LayerOptions>(configuration, Some(name)),
                 TargetKind::Image => settings::<ImageOptions>(configuration, Some(name)),
             }
         }

@@ -237,7 +237,7 @@ const STAGES: &[(&str, &[&str])] = &[
     ("apt", &[]),
     ("error", &["apt"]),
     ("session", &[]),
-    ("plan", &["session"]),
+    ("plan", &["error", "session"]),
     ("wheels", &["error", "plan"]),
     ("install", &["plan", "wheels"]),
     ("audits", &["error", "install", "plan", "wheels"]),
@@ -245,7 +245,10 @@ const STAGES: &[(&str, &[&str])] = &[
     ("documents", &["install", "plan"]),
     ("planned_outputs", &["documents", "plan"]),
     ("notes", &["documents", "install", "plan", "planned_outputs", "wheels"]),
-    ("lambda", &["audits", "documents", "install", "notes", "plan", "planned_outputs", "report", "session", "wheels"]),
+    (
+        "lambda",
+        &["audits", "documents", "error", "install", "notes", "plan", "planned_outputs", "report", "session", "wheels"],
+    ),
     (
         "image",
         &["apt", "audits", "documents", "install", "notes", "plan", "planned_outputs", "report", "session", "wheels"],

@@ -94,15 +94,18 @@ fn completed() -> Command {
         ("platform", vec!["linux/amd64", "linux/arm64"]),
     ];
     let mut command = super::Cli::command();
-    let kinds = [("lambda", Some(TargetKind::Lambda)), ("image", Some(TargetKind::Image))];
-    for (name, kind) in kinds.into_iter().chain(["build", "plan", "resolve", "why"].map(|name| (name, None))) {
+    let kinds: [(&str, &[TargetKind]); 2] =
+        [("lambda", &[TargetKind::Lambda, TargetKind::Layer]), ("image", &[TargetKind::Image])];
+    for (name, kinds) in
+        kinds.into_iter().chain(["build", "plan", "resolve", "why"].map(|name| (name, &TargetKind::ALL[..])))
+    {
         command = command.mut_subcommand(name, |subcommand| {
             subcommand.mut_args(|argument| match argument.get_id().as_str() {
                 "names" | "target" => {
-                    argument.add(ArgValueCompleter::new(TargetNames { kind, has_directories: false }))
+                    argument.add(ArgValueCompleter::new(TargetNames { kinds, has_directories: false }))
                 }
                 "project" if argument.is_positional() => {
-                    argument.add(ArgValueCompleter::new(TargetNames { kind, has_directories: true }))
+                    argument.add(ArgValueCompleter::new(TargetNames { kinds, has_directories: true }))
                 }
                 id => match values.iter().find(|(option, _)| *option == id) {
                     Some((_, values)) => candidates(argument, values.clone()),
@@ -114,7 +117,7 @@ fn completed() -> Command {
     command.mut_subcommand("config", |config| {
         config.mut_subcommand("show", |show| {
             show.mut_arg("target", |target| {
-                target.add(ArgValueCompleter::new(TargetNames { kind: None, has_directories: false }))
+                target.add(ArgValueCompleter::new(TargetNames { kinds: &TargetKind::ALL, has_directories: false }))
             })
         })
     })
@@ -126,8 +129,8 @@ fn candidates(argument: Arg, values: Vec<&'static str>) -> Arg {
 
 /// Completes the names of the targets of the project in the working directory.
 struct TargetNames {
-    /// The only kind that the command takes.
-    kind: Option<TargetKind>,
+    /// The kinds that the command takes.
+    kinds: &'static [TargetKind],
     /// Whether the argument may be a directory instead.
     has_directories: bool,
 }
@@ -140,8 +143,7 @@ impl ValueCompleter for TargetNames {
         let targets = configuration.iter().flat_map(ProjectConfiguration::targets);
         let meant = targets
             .filter(|(name, kind)| {
-                self.kind.is_none_or(|only| only == *kind)
-                    && current.to_str().is_some_and(|current| name.starts_with(current))
+                self.kinds.contains(kind) && current.to_str().is_some_and(|current| name.starts_with(current))
             })
             .map(|(name, kind)| CompletionCandidate::new(name).help(Some(StyledStr::from(kind.name()))));
         let mut candidates: Vec<CompletionCandidate> = meant.collect();

@@ -10,7 +10,8 @@ use super::printer::Printer;
 use super::text_page::TextPage;
 use crate::name::DistributionName;
 use crate::options::{
-    self, ImageOptions, LambdaOptions, OptionValues, ProjectConfiguration, ResolvedOptions, TargetKind, ValueSource,
+    self, ImageOptions, LambdaOptions, LayerOptions, OptionValues, ProjectConfiguration, ResolvedOptions, TargetKind,
+    ValueSource,
 };
 use crate::project::WorkspaceCache;
 use crate::redact;
@@ -84,6 +85,9 @@ fn in_force(
     let (resolved, defaults) = match kind {
         TargetKind::Lambda => {
             (configuration.resolve(name, &LambdaOptions::default(), environment)?, options::defaults::<LambdaOptions>())
+        }
+        TargetKind::Layer => {
+            (configuration.resolve(name, &LayerOptions::default(), environment)?, options::defaults::<LayerOptions>())
         }
         TargetKind::Image => {
             (configuration.resolve(name, &ImageOptions::default(), environment)?, options::defaults::<ImageOptions>())

@@ -9,7 +9,7 @@ use super::printer::Printer;
 use super::progress::ProgressReporter;
 use super::text_page::{TextPage, count};
 use super::{contents, documents, plan, terraform};
-use crate::options::LambdaOptions;
+use crate::options::{LambdaOptions, ProjectConfiguration, SettingsError, TargetKind};
 use crate::pipeline::{self, ProjectCache};
 use crate::report::{ArtifactKind, BuildReport, PackageFormat, Reporter};
 use crate::settings::{LambdaSettings, binary_size};
@@ -36,11 +36,37 @@ impl LambdaArguments {
         global: &GlobalArguments,
         projects: &ProjectCache,
     ) -> Result<(LambdaSettings, Option<String>), CliError> {
-        self.project.settings(&self.options, global, projects)
+        let package = self.options.common.selection.package.as_ref();
+        let project = self.project.locate(package, projects)?;
+        let kind = match &project.target {
+            Some(name) => ProjectConfiguration::read(&project.project, package, projects.workspaces())?.kind(name)?,
+            None => TargetKind::Lambda,
+        };
+        settings(project, kind, &self.options, global, projects)
     }
 }
 
-/// Builds the zip of the function, and that of the layer if there is one, and prints a summary.
+/// Turns the options of a function into settings, or into those of a layer if that is the kind of the target.
+///
+/// # Errors
+/// See [`ProjectArguments::settings`]; or an option is for functions, but the target is a layer.
+pub(super) fn settings(
+    project: ProjectArguments,
+    kind: TargetKind,
+    options: &LambdaOptions,
+    global: &GlobalArguments,
+    projects: &ProjectCache,
+) -> Result<(LambdaSettings, Option<String>), CliError> {
+    match (&project.target, kind) {
+        (Some(name), TargetKind::Layer) => {
+            let options = options.of_layer(name).map_err(SettingsError::from)?;
+            project.settings(&options, global, projects)
+        }
+        _ => project.settings(options, global, projects),
+    }
+}
+
+/// Builds the zip of a function, and that of its layer if there is one, or of a layer alone, and prints a summary.
 ///
 /// # Errors
 /// See [`pipeline::lambda`].
@@ -116,9 +142,16 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
         page.field("largest", &largest.join(", "));
     }
     contents::trim(&report.trim, page);
-    if !report.excluded.is_empty() {
-        let names: Vec<&str> = report.excluded.iter().map(|excluded| excluded.name.as_str()).collect();
+    let provided = report.excluded.iter().filter(|excluded| excluded.layer.is_none());
+    let names: Vec<&str> = provided.map(|excluded| excluded.name.as_str()).collect();
+    if !names.is_empty() {
         page.field("excluded", &format!("{}, provided by {}", names.join(", "), target.runtime));
+    }
+    for layer in &report.layers {
+        let shared = report.excluded.iter().filter(|excluded| excluded.layer.as_ref() == Some(&layer.name)).count();
+        let size = binary_size(layer.unzipped_size);
+        let contains = count(shared as u64, "distribution");
+        page.field("layer", &format!("{}, {size} unzipped, contains {contains} of this function", layer.name));
     }
     contents::audit(&report.audit, page);
     let limits = &report.limits;

@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::printer::Printer;
 use super::progress::ProgressReporter;
 use super::text_page::{TextPage, count};
-use super::{build, contents, image};
+use super::{build, contents, image, lambda};
 use crate::options::{ImageOptions, LambdaOptions, ProjectConfiguration, TargetKind};
 use crate::pipeline::{self, ProjectCache};
 use crate::report::{ErrorReport, PlanReport};
@@ -58,7 +58,10 @@ pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &
         None => TargetKind::Lambda,
     };
     match kind {
-        TargetKind::Lambda => show(&project.settings(&options, global, &projects)?.0, &projects, view, printer)?,
+        TargetKind::Lambda | TargetKind::Layer => {
+            let settings = lambda::settings(project, kind, &options, global, &projects)?;
+            show(&settings.0, &projects, view, printer)?;
+        }
         TargetKind::Image => {
             let options = ImageOptions { common: options.common, ..ImageOptions::default() };
             image::show_plan(&project.settings(&options, global, &projects)?.0, &projects, view, printer)?;
@@ -122,8 +125,8 @@ pub(crate) fn plans(
         let project = ProjectArguments { target: Some(name.clone()), project: project.project.clone() };
         let plans = || -> Result<Vec<PlanReport>, CliError> {
             match kind {
-                TargetKind::Lambda => {
-                    let settings = project.settings(&options, global, &projects)?.0;
+                TargetKind::Lambda | TargetKind::Layer => {
+                    let settings = lambda::settings(project, kind, &options, global, &projects)?.0;
                     Ok(vec![pipeline::plan_lambda(&settings, &projects, &reporter)?])
                 }
                 TargetKind::Image => {

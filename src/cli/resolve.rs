@@ -115,7 +115,7 @@ fn target_of(name: &str, targets: &[ListedTarget], files: &[DeploymentFile]) -> 
     }
     if let Some(target) = named.first().filter(|target| !target.is_pushed()) {
         return Err(match target.kind() {
-            TargetKind::Lambda => UnresolvableTarget::Function { name, position },
+            TargetKind::Lambda | TargetKind::Layer => UnresolvableTarget::Function { name, position },
             TargetKind::Image => UnresolvableTarget::NoTag { target: target.listed.target.clone(), position },
         });
     }

@@ -62,7 +62,11 @@ pub(crate) struct ListedTarget {
 
 impl ListedTarget {
     pub(crate) fn kind(&self) -> TargetKind {
-        if matches!(self.target, Target::Image(_)) { TargetKind::Image } else { TargetKind::Lambda }
+        match &self.target {
+            Target::Lambda(settings) if settings.is_layer => TargetKind::Layer,
+            Target::Lambda(_) => TargetKind::Lambda,
+            Target::Image(_) => TargetKind::Image,
+        }
     }
 
     /// Returns whether the target is an image that is pushed.
@@ -105,11 +109,21 @@ impl TargetArguments {
             let invocation = global.invocation(directory)?;
             let before =
                 changes.as_ref().map(|changes| configuration.before(&|path| changes.text_before(path).ok().flatten()));
+            let full = |name: &str| {
+                if self.workspace { format!("{}/{name}", configuration.member()) } else { name.to_owned() }
+            };
+            let is_named = |name: &str| {
+                selection.names.is_empty() || selection.names.iter().any(|asked| asked == name || *asked == full(name))
+            };
+            // A function is built together with its layers.
+            let named = configuration.targets().map(|(name, _)| name).filter(|name| is_named(name));
+            let layers = named.map(|name| configuration.layers(name, &invocation.environment));
+            let layers = layers.collect::<Result<Vec<_>, _>>()?.concat();
             for (name, kind) in configuration.targets() {
-                let full = if self.workspace { format!("{}/{name}", configuration.member()) } else { name.to_owned() };
-                if !selection.names.is_empty() && !selection.names.iter().any(|asked| asked == name || *asked == full) {
+                if !is_named(name) && !layers.iter().any(|layer| layer == name) {
                     continue;
                 }
+                let full = full(name);
                 let configured = (configuration, before.as_ref());
                 let (target, difference) = self.target(configured, (name, kind), selection.push, &invocation)?;
                 let reason = changes.as_ref().map(|changes| match difference {
@@ -168,6 +182,10 @@ impl TargetArguments {
         Ok(match kind {
             TargetKind::Lambda => {
                 let (settings, difference) = resolve(configurations, name, &self.flags.lambda(), invocation)?;
+                (Target::Lambda(Box::new(settings)), difference)
+            }
+            TargetKind::Layer => {
+                let (settings, difference) = resolve(configurations, name, &self.flags.layer(), invocation)?;
                 (Target::Lambda(Box::new(settings)), difference)
             }
             TargetKind::Image => {

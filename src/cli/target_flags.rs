@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::options::{
     CommonOptions, DeployOptions, DocumentOptions, ImageOptions, ImagePlatform, ImagePython, InvalidOption,
-    LambdaOptions, RegistryAccessOptions, TargetKind, python_version,
+    LambdaOptions, LayerOptions, PublishOptions, RegistryAccessOptions, SelectionOptions, TargetKind, python_version,
 };
 use crate::platform::{Architecture, PythonVersion};
 use crate::registry::ImageReference;
@@ -54,7 +54,7 @@ impl TargetFlags {
         if !self.tag.is_empty() && images.len() != 1 {
             return Err(InvalidOption::TagOfSeveral(images));
         }
-        let mut functions = targets.filter(|(_, kind)| *kind == TargetKind::Lambda);
+        let mut functions = targets.filter(|(_, kind)| *kind != TargetKind::Image);
         match functions.next().filter(|_| self.platform.len() > 1) {
             Some((name, _)) => Err(InvalidOption::SeveralPlatforms(name.to_owned())),
             None => Ok(()),
@@ -64,11 +64,20 @@ impl TargetFlags {
     /// Returns the flags for a function.
     pub(crate) fn lambda(&self) -> LambdaOptions {
         let mut options = LambdaOptions { common: self.common.clone(), ..LambdaOptions::default() };
-        options.function.runtime = self.runtime.map(|version| format!("python{version}"));
-        options.function.arch = self.arch.or_else(|| self.platform.first().map(|ImagePlatform(first)| *first));
+        options.function.zip.runtime = self.runtime.map(|version| format!("python{version}"));
+        options.function.zip.arch = self.arch.or_else(|| self.platform.first().map(|ImagePlatform(first)| *first));
         options.package.documents = self.documents.clone();
         options.deploy = self.deploy.clone();
         options
+    }
+
+    /// Returns the flags for a layer. What is selected is selected for functions and images.
+    pub(crate) fn layer(&self) -> LayerOptions {
+        let LambdaOptions { function, mut common, package, deploy } = self.lambda();
+        let SelectionOptions { lock, locked, frozen, package: member, .. } = common.selection;
+        common.selection = SelectionOptions { lock, locked, frozen, package: member, ..SelectionOptions::default() };
+        let publish = PublishOptions { region: deploy.region, s3_bucket: deploy.s3_bucket };
+        LayerOptions { zip: function.zip, common, package, publish, ..LayerOptions::default() }
     }
 
     /// Returns the flags for an image.

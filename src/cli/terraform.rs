@@ -11,14 +11,13 @@ use crate::report::{ArtifactKind, BuildReport, BuiltArtifact, BuiltReport, Image
 /// The values of an artifact, by name.
 pub(super) type TerraformValues = BTreeMap<String, String>;
 
-/// Returns the values of a function.
+/// Returns the values of a function or a layer.
 pub(super) fn function(report: &BuildReport) -> TerraformValues {
     let mut values = TerraformValues::new();
     for artifact in &report.artifacts {
-        let prefix = match artifact.kind {
-            ArtifactKind::Function => "",
-            ArtifactKind::Layer => "layer_",
-        };
+        // A layer that is a target itself has values of its own.
+        let is_beside = artifact.kind == ArtifactKind::Layer && report.artifacts.len() > 1;
+        let prefix = if is_beside { "layer_" } else { "" };
         let name = match artifact.format {
             PackageFormat::Zip => "filename",
             PackageFormat::Directory => "directory",

@@ -20,14 +20,17 @@ pub(crate) struct Saving {
 /// The function and its layer exceed the limit of Lambda.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the deployment package has {size} bytes unzipped, {} more than Lambda's limit of {limit} for a function and its layers",
-    .size - .limit
+    "the deployment package has {size} bytes unzipped, {} more than Lambda's limit of {limit} for a function and its layers{}",
+    .size - .limit,
+    sizes_of(.layers)
 )]
 pub(crate) struct Oversize {
     /// In bytes.
     pub(crate) size: u64,
     /// In bytes.
     pub(crate) limit: u64,
+    /// The layers that are built by themselves, with their sizes in bytes.
+    pub(crate) layers: Vec<(String, u64)>,
     /// The largest origins with their sizes in bytes, largest first.
     pub(crate) largest: Vec<(FileOrigin, u64)>,
     /// Possible savings, largest first.
@@ -47,6 +50,10 @@ impl Hints for Oversize {
     }
 }
 
+fn sizes_of(layers: &[(String, u64)]) -> String {
+    layers.iter().map(|(name, size)| format!(", of which layer `{name}` has {size}")).collect()
+}
+
 fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
@@ -59,23 +66,24 @@ pub(crate) fn unzipped_size(package: &DeploymentPackage) -> u64 {
     package.trees().map(|(_, tree)| tree.size()).sum()
 }
 
-/// Checks the size of a package. `runtime` has the distributions that the runtime provides, which could be excluded.
+/// Checks the size of a package and of the layers that are built by themselves. `runtime` has the distributions that the runtime provides, which could be excluded.
 ///
 /// # Errors
 /// The package exceeds the limit.
 pub(crate) fn check(
     package: &DeploymentPackage,
+    layers: &[(String, u64)],
     limits: LambdaLimits,
     runtime: &[DistributionName],
 ) -> Result<(), Oversize> {
-    let size = unzipped_size(package);
+    let size = unzipped_size(package) + layers.iter().map(|(_, size)| size).sum::<u64>();
     if size <= limits.unzipped {
         return Ok(());
     }
     let mut largest: Vec<(FileOrigin, u64)> = size_by_origin(package).into_iter().collect();
     largest.sort_by(|(a, a_size), (b, b_size)| b_size.cmp(a_size).then_with(|| a.cmp(b)));
     largest.truncate(NAMED);
-    Err(Oversize { size, limit: limits.unzipped, largest, savings: savings(package, runtime) })
+    Err(Oversize { size, limit: limits.unzipped, layers: layers.to_vec(), largest, savings: savings(package, runtime) })
 }
 
 /// Returns the uncompressed size of each origin's files, in bytes.
@@ -153,10 +161,14 @@ mod tests {
         let mut package = DeploymentPackage::new(true);
         package.extend(ArtifactKind::Function, [file("app", "app.py", 400)]).unwrap();
         package.extend(ArtifactKind::Layer, [file("six", "python/six.py", 600)]).unwrap();
-        assert_eq!(check(&package, LIMITS, &[]), Ok(()));
+        assert_eq!(check(&package, &[], LIMITS, &[]), Ok(()));
 
         package.extend(ArtifactKind::Layer, [file("six", "python/x/tests/a.py", 1)]).unwrap();
-        let error = check(&package, LIMITS, &["six".parse().unwrap()]).unwrap_err();
+        let layer = ("common".to_owned(), 300);
+        assert!(check(&package, std::slice::from_ref(&layer), LIMITS, &[]).unwrap_err().to_string().ends_with(
+            "1301 bytes unzipped, 301 more than Lambda's limit of 1000 for a function and its layers, of which layer `common` has 300"
+        ));
+        let error = check(&package, &[], LIMITS, &["six".parse().unwrap()]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the deployment package has 1001 bytes unzipped, 1 more than Lambda's limit of 1000 for a function and its layers"

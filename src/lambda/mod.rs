@@ -27,16 +27,24 @@ pub(crate) const LIBRARY_PATH: [&str; 8] = [
     "/opt/lib",
 ];
 
-/// The files of a function, and of its layer if there is one.
+/// The most layers that a function can have.
+pub(crate) const MOST_LAYERS: usize = 5;
+
+/// The files of a function, and of its layer if there is one, or of a layer alone.
 #[derive(Debug, Default)]
 pub(crate) struct DeploymentPackage {
-    pub(crate) function: FileTree,
+    pub(crate) function: Option<FileTree>,
     pub(crate) layer: Option<FileTree>,
 }
 
 impl DeploymentPackage {
     pub(crate) fn new(with_layer: bool) -> Self {
-        Self { function: FileTree::new(), layer: with_layer.then(FileTree::new) }
+        Self { function: Some(FileTree::new()), layer: with_layer.then(FileTree::new) }
+    }
+
+    /// Creates the package of a layer alone.
+    pub(crate) fn of_layer() -> Self {
+        Self { function: None, layer: Some(FileTree::new()) }
     }
 
     /// Returns the artifact that contains the dependencies.
@@ -44,7 +52,7 @@ impl DeploymentPackage {
         if self.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function }
     }
 
-    /// Adds files to an artifact. Without a layer, they are added to the function.
+    /// Adds files to an artifact. Without a layer, they are added to the function, and without a function to the layer.
     ///
     /// # Errors
     /// A file collides with another.
@@ -53,16 +61,17 @@ impl DeploymentPackage {
         kind: ArtifactKind,
         files: impl IntoIterator<Item = (TreePath, TreeEntry)>,
     ) -> Result<(), InsertError> {
-        let tree = match (kind, &mut self.layer) {
-            (ArtifactKind::Layer, Some(layer)) => layer,
-            _ => &mut self.function,
+        let Self { function, layer } = self;
+        let tree = match (kind, function, layer) {
+            (ArtifactKind::Layer, _, Some(layer)) | (_, None, Some(layer)) => layer,
+            (_, function, _) => function.get_or_insert_default(),
         };
         files.into_iter().try_for_each(|(path, entry)| tree.insert(path, entry))
     }
 
     /// Returns the function's tree, then the layer's.
     pub(crate) fn trees(&self) -> impl Iterator<Item = (ArtifactKind, &FileTree)> {
-        let function = std::iter::once((ArtifactKind::Function, &self.function));
+        let function = self.function.iter().map(|function| (ArtifactKind::Function, function));
         function.chain(self.layer.iter().map(|layer| (ArtifactKind::Layer, layer)))
     }
 }

@@ -348,6 +348,8 @@ pub struct SelectionRequest {
     pub no_install_workspace: bool,
     /// Distributions to exclude, but not their dependencies.
     pub no_install_packages: BTreeSet<DistributionName>,
+    /// Only these distributions and what they require; empty for all.
+    pub distributions: BTreeSet<DistributionName>,
 }
 
 impl SelectionRequest {

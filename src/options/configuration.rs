@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::file::ConfigurationFile;
 use super::{
-    ConfigurationError, InvalidOption, Invocation, OptionValues, SettingsError, TargetKind, TargetOptions, ValueSource,
-    precedence,
+    ConfigurationError, InvalidOption, Invocation, LambdaOptions, LayerOptions, OptionValues, SettingsError,
+    TargetKind, TargetOptions, ValueSource, precedence,
 };
 use crate::lock::LockFormat;
 use crate::name::DistributionName;
@@ -48,6 +48,8 @@ pub(crate) struct ResolvedOptions {
     /// The values of the targets that it extends, the outermost first.
     extended: Vec<OptionValues>,
     own: OptionValues,
+    /// The layers that it names.
+    layers: Vec<Self>,
 }
 
 impl ProjectConfiguration {
@@ -180,6 +182,15 @@ impl ProjectConfiguration {
         environment: &Environment,
     ) -> Result<ResolvedOptions, ConfigurationError> {
         let flags = OptionValues::of_flags(flags).map_err(|error| ConfigurationError::Flags(error.to_string()))?;
+        self.resolve_values::<O>(target, flags, environment)
+    }
+
+    fn resolve_values<O: TargetOptions>(
+        &self,
+        target: Option<&str>,
+        flags: OptionValues,
+        environment: &Environment,
+    ) -> Result<ResolvedOptions, ConfigurationError> {
         let mut shared = self.shared.get(&O::KIND).cloned().unwrap_or_default();
         let chain = self.chain(target)?;
         let script = chain.iter().rev().find_map(|(_, target)| target.values.script()).or_else(|| shared.script());
@@ -211,10 +222,26 @@ impl ProjectConfiguration {
             resolved.push(values);
         }
         let own = resolved.pop().unwrap_or_else(|| {
-            shared.replace(flags);
+            shared.replace(flags.clone());
             shared
         });
-        Ok(ResolvedOptions { target: target.map(str::to_owned), extended: resolved, own })
+        let layers = own.layers().into_iter().map(|name| match self.target(&name)?.kind {
+            TargetKind::Layer => self.resolve_values::<LayerOptions>(Some(&name), flags.of_layers(), environment),
+            kind => Err(ConfigurationError::NoLayer { name, kind }),
+        });
+        let layers = layers.collect::<Result<_, _>>()?;
+        Ok(ResolvedOptions { target: target.map(str::to_owned), extended: resolved, own, layers })
+    }
+
+    /// Returns the names of the layers of a target.
+    ///
+    /// # Errors
+    /// There is no such target, or one of the layers is none.
+    pub(crate) fn layers(&self, name: &str, environment: &Environment) -> Result<Vec<String>, ConfigurationError> {
+        if self.kind(name)? != TargetKind::Lambda {
+            return Ok(Vec::new());
+        }
+        Ok(self.resolve(Some(name), &LambdaOptions::default(), environment)?.own.layers())
     }
 
     /// Returns the names of the targets that a target extends, the nearest first.
@@ -255,7 +282,9 @@ impl ResolvedOptions {
             return Some("extends".to_owned());
         }
         let mut pairs = self.extended.iter().zip(&before.extended).chain([(&self.own, &before.own)]);
-        pairs.find_map(|(now, before)| now.differs_from(before))
+        let differs = pairs.find_map(|(now, before)| now.differs_from(before));
+        // Which layers there are is a value of the function.
+        differs.or_else(|| self.layers.iter().zip(&before.layers).find_map(|(now, before)| now.differs_from(before)))
     }
 
     /// Returns where the base of an image is set, if that is in a file.
@@ -292,7 +321,9 @@ impl ResolvedOptions {
             configured: ConfiguredFiles { includes: is_configured("include"), excludes: is_configured("exclude") },
             ..invocation.clone()
         };
-        Ok(combined::<O>(&self.own)?.settings(extends, &invocation)?)
+        let layers = self.layers.iter().map(|layer| layer.settings::<LayerOptions>(&invocation));
+        let layers = layers.collect::<Result<_, _>>()?;
+        Ok(combined::<O>(&self.own)?.settings(extends, layers, &invocation)?)
     }
 }
 

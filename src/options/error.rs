@@ -30,6 +30,8 @@ pub(crate) enum InvalidOption {
     TagOfSeveral(Vec<String>),
     #[error("cannot build target `{0}` for several platforms: a function has one architecture")]
     SeveralPlatforms(String),
+    #[error("{flag} is for functions, but target `{layer}` is a layer")]
+    OfFunction { flag: &'static str, layer: String },
     #[error("`healthcheck-interval`, `-timeout`, `-start-period` and `-retries` need `healthcheck`")]
     NoHealthCheck,
 }
@@ -55,7 +57,7 @@ impl Hints for InvalidOption {
                  https://deb.debian.org/debian, trixie and main"
                     .to_owned(),
             ],
-            Self::Created(_) => Vec::new(),
+            Self::Created(_) | Self::OfFunction { .. } => Vec::new(),
         }
     }
 }
@@ -75,6 +77,8 @@ pub(crate) enum ConfigurationError {
         nearest: Option<String>,
         /// The other kind of target, if that has the key.
         other: Option<TargetKind>,
+        /// Whether this kind has a key that means the same.
+        has_counterpart: bool,
     },
     #[error("{}:{line}: `{key}` in [{table}]: {reason}", path.display())]
     Value { path: PathBuf, line: usize, table: String, key: String, reason: String },
@@ -95,6 +99,9 @@ pub(crate) enum ConfigurationError {
     Cycle { path: PathBuf, line: usize, target: String },
     #[error("{} has no target `{name}`", path.display())]
     UnknownTarget { path: PathBuf, name: String, known: Vec<String> },
+    /// A function names a target as its layer that is none.
+    #[error("cannot use target `{name}` as a layer: its kind is `{}`", kind.name())]
+    NoLayer { name: String, kind: TargetKind },
     /// A target is of another kind than the command builds.
     #[error("cannot build target `{name}` as `{}`: its kind is `{}`", wanted.name(), kind.name())]
     OtherKind {
@@ -124,9 +131,9 @@ impl Hints for ConfigurationError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Project(error) => return error.hints(),
-            Self::UnknownKey { other: Some(kind), key, .. } => {
+            Self::UnknownKey { other: Some(kind), key, has_counterpart, .. } => {
                 let only = format!("`{key}` is only valid for targets of kind `{}`", kind.name());
-                match counterpart(key) {
+                match counterpart(key).filter(|_| *has_counterpart) {
                     Some(counterpart) => format!("{only}: use `{counterpart}`"),
                     None => only,
                 }
@@ -146,12 +153,15 @@ impl Hints for ConfigurationError {
                 }
             }
             Self::OtherKind { name, kind, .. } => {
-                format!("run `pybundle {} --target {name}` or `pybundle build {name}`", kind.name())
+                // Layers are built by the command of functions.
+                let command = if *kind == TargetKind::Image { "image" } else { "lambda" };
+                format!("run `pybundle {command} --target {name}` or `pybundle build {name}`")
             }
             Self::NoTargets { has_members: true, .. } => {
                 "pass --workspace to build the targets of the workspace's members".to_owned()
             }
             Self::NoTargets { .. } => NO_TARGETS.to_owned(),
+            Self::NoLayer { .. } => "name a target of kind `layer`".to_owned(),
             Self::NoTags(_) => "add `tag = [\"HOST/REPOSITORY:TAG\"]` to a target of kind `image`".to_owned(),
         };
         vec![hint]
@@ -159,7 +169,7 @@ impl Hints for ConfigurationError {
 }
 
 /// Returns the key of the other kind that means the same.
-fn counterpart(key: &str) -> Option<&'static str> {
+pub(super) fn counterpart(key: &str) -> Option<&'static str> {
     const PAIRS: [(&str, &str); 3] = [("runtime", "python"), ("arch", "platform"), ("handler", "cmd")];
     PAIRS.into_iter().find_map(|(lambda, image)| match key {
         _ if key == lambda => Some(image),

@@ -7,9 +7,10 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::configuration::ConfiguredTarget;
+use super::error::counterpart;
 use super::precedence::{FLAGS_ONLY, conflict};
 use super::{
-    ConfigurationError, ImageOptions, LambdaOptions, OptionValues, SourcedValue, TARGET_NAME, TargetKind,
+    ConfigurationError, ImageOptions, LambdaOptions, LayerOptions, OptionValues, SourcedValue, TARGET_NAME, TargetKind,
     TargetOptions, ValueSource, is_target_name, schema,
 };
 use crate::hints::{did_you_mean, nearest};
@@ -55,19 +56,13 @@ impl ConfigurationFile {
     pub(crate) fn shared(&mut self) -> Result<BTreeMap<TargetKind, OptionValues>, ConfigurationError> {
         let table = std::mem::take(&mut self.table);
         let place = ["tool", "pybundle"];
-        let mut shared = BTreeMap::from([
-            (TargetKind::Lambda, OptionValues::default()),
-            (TargetKind::Image, OptionValues::default()),
-        ]);
+        let mut shared = BTreeMap::from(TargetKind::ALL.map(|kind| (kind, OptionValues::default())));
         for (key, value) in &table {
             self.check_user(&self.lines, &place, key)?;
-            let kinds: Vec<TargetKind> =
-                [TargetKind::Lambda, TargetKind::Image].into_iter().filter(|kind| schema::knows(*kind, key)).collect();
+            let kinds: Vec<TargetKind> = TargetKind::ALL.into_iter().filter(|kind| schema::knows(*kind, key)).collect();
             if kinds.is_empty() {
-                let known = schema::keys(TargetKind::Lambda)
-                    .chain(schema::keys(TargetKind::Image))
-                    .chain(["target".to_owned()]);
-                return Err(self.unknown(&self.lines, &place, key, known, None));
+                let known = TargetKind::ALL.into_iter().flat_map(schema::keys).chain(["target".to_owned()]);
+                return Err(self.unknown(&self.lines, &place, key, known, (None, None)));
             }
             let mut error = None;
             let mut is_valid = false;
@@ -113,14 +108,17 @@ impl ConfigurationFile {
                     return Err(self.value_error(own.line(key), &place, key, reason));
                 }
                 if !schema::knows(kind, key) {
-                    let other =
-                        [TargetKind::Lambda, TargetKind::Image].into_iter().find(|kind| schema::knows(*kind, key));
+                    let other = TargetKind::ALL.into_iter().find(|kind| schema::knows(*kind, key));
                     let known = schema::keys(kind).chain(["kind", "extends"].map(str::to_owned));
-                    return Err(self.unknown(&own, &place, key, known, other));
+                    return Err(self.unknown(&own, &place, key, known, (Some(kind), other)));
                 }
                 values.0.insert(key.clone(), self.checked(&own, &place, kind, key, value)?);
             }
             self.check_conflicts(&own, &place, &values)?;
+            if kind == TargetKind::Layer && table.get("extends").is_some() {
+                let reason = "a layer cannot extend a target: set what it contains by `group` or `distributions`";
+                return Err(self.value_error(own.line("extends"), &place, "extends", reason));
+            }
             let extends = table.get("extends").and_then(Value::as_str).map(str::to_owned);
             targets.insert(name.clone(), ConfiguredTarget { kind, extends, values });
         }
@@ -147,7 +145,12 @@ impl ConfigurationFile {
                 let own = lines.table(current);
                 if let Some(kind) = tables[current].get("kind") {
                     let kind = TargetKind::deserialize(kind.clone()).map_err(|_| {
-                        self.value_error(own.line("kind"), &place, "kind", "expected \"lambda\" or \"image\"")
+                        self.value_error(
+                            own.line("kind"),
+                            &place,
+                            "kind",
+                            "expected \"lambda\", \"layer\" or \"image\"",
+                        )
                     })?;
                     if *declared.get_or_insert(kind) != kind {
                         let reason =
@@ -177,7 +180,12 @@ impl ConfigurationFile {
                 seen.push(next);
             }
             let Some(kind) = declared else {
-                return Err(self.value_error(line, &all, name, "missing kind = \"lambda\" or kind = \"image\""));
+                return Err(self.value_error(
+                    line,
+                    &all,
+                    name,
+                    "missing kind = \"lambda\", kind = \"layer\" or kind = \"image\"",
+                ));
             };
             kinds.insert(name.clone(), kind);
         }
@@ -195,6 +203,7 @@ impl ConfigurationFile {
     ) -> Result<SourcedValue, ConfigurationError> {
         let checked = match kind {
             TargetKind::Lambda => checked::<LambdaOptions>(key, value, &self.directory),
+            TargetKind::Layer => checked::<LayerOptions>(key, value, &self.directory),
             TargetKind::Image => checked::<ImageOptions>(key, value, &self.directory),
         };
         let line = lines.line(key);
@@ -239,7 +248,7 @@ impl ConfigurationFile {
         place: &[&str],
         key: &str,
         known: impl Iterator<Item = String>,
-        other: Option<TargetKind>,
+        (kind, other): (Option<TargetKind>, Option<TargetKind>),
     ) -> ConfigurationError {
         let known: Vec<String> = known.collect();
         ConfigurationError::UnknownKey {
@@ -249,6 +258,8 @@ impl ConfigurationFile {
             key: key.to_owned(),
             nearest: nearest(key, known.iter().map(String::as_str)).map(str::to_owned),
             other,
+            has_counterpart: kind
+                .is_some_and(|kind| counterpart(key).is_some_and(|counterpart| schema::knows(kind, counterpart))),
         }
     }
 

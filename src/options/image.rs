@@ -27,8 +27,8 @@ use crate::index::InvalidIndexUrl;
 use crate::platform::Architecture;
 use crate::registry::ImageReference;
 use crate::settings::{
-    AptSettings, BaseChoice, ContainerSettings, ImageSettings, LayerCompression, ProfileChoice, RemoteCacheChoice,
-    Settings,
+    AptSettings, BaseChoice, ContainerSettings, ImageSettings, LambdaSettings, LayerCompression, ProfileChoice,
+    RemoteCacheChoice, Settings,
 };
 
 /// The default of `max-layers`.
@@ -307,7 +307,12 @@ impl TargetOptions for ImageOptions {
         self.common.rebase(directory)
     }
 
-    fn settings(self, extends: Option<Box<Settings>>, invocation: &Invocation) -> Result<ImageSettings, InvalidOption> {
+    fn settings(
+        self,
+        extends: Option<Box<Settings>>,
+        _layers: Vec<LambdaSettings>,
+        invocation: &Invocation,
+    ) -> Result<ImageSettings, InvalidOption> {
         let profile = self.profile();
         let Self { image, packages, container, common, output, registry, deploy } = self;
         let health_check = container.health_check()?;

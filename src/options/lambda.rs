@@ -6,9 +6,10 @@ use clap::{Args, ValueHint};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::texts::{self, OneOrMany};
 use super::values::profile;
 use super::{
-    CommonOptions, DeployOptions, DocumentOptions, InvalidOption, Invocation, TargetKind, TargetOptions, texts,
+    CommonOptions, DeployOptions, DocumentOptions, InvalidOption, Invocation, LayerOptions, TargetKind, TargetOptions,
 };
 use crate::audit::handler::Handler;
 use crate::index::InvalidIndexUrl;
@@ -45,7 +46,26 @@ pub(crate) struct FunctionOptions {
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) handler: Option<Handler>,
-    /// Write the function's zip to this file, or its files to dir:PATH [default: dist/NAME.zip]
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) zip: ZipOptions,
+    /// Write the dependencies to this file or dir:PATH, as a Lambda layer
+    #[arg(long, value_name = "FILE|dir:PATH", value_hint = ValueHint::FilePath)]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) layer: Option<PackageOutput>,
+    /// Exclude what these layers contain, which are targets of kind `layer`
+    #[arg(skip)]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) layers: Vec<String>,
+}
+
+/// Where a zip goes and what it is built for.
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct ZipOptions {
+    /// Write the zip to this file, or its files to dir:PATH [default: dist/NAME.zip]
     ///
     /// `-` is standard output; the summary is then printed on standard error. dir:PATH is for tools that make the zip
     /// themselves: all files and modes are those of the zip, and all times 1980-01-01. Only an earlier output is replaced.
@@ -64,11 +84,6 @@ pub(crate) struct FunctionOptions {
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) arch: Option<Architecture>,
-    /// Write the dependencies to this file or dir:PATH, as a Lambda layer
-    #[arg(long, value_name = "FILE|dir:PATH", value_hint = ValueHint::FilePath)]
-    #[serde(with = "texts::one")]
-    #[schemars(with = "Option<String>")]
-    pub(crate) layer: Option<PackageOutput>,
     /// Build for this profile: a built-in one, or a TOML file
     #[arg(long, value_name = "NAME|FILE", conflicts_with = "runtime", help_heading = "Target", hide_short_help = true)]
     pub(crate) profile: Option<String>,
@@ -100,6 +115,20 @@ impl LambdaOptions {
     pub(crate) fn describes_function(&self) -> bool {
         self.function != FunctionOptions::default() || self.package != PackageOptions::default()
     }
+
+    /// Returns the same options for a layer.
+    ///
+    /// # Errors
+    /// One of them is only for functions.
+    pub(crate) fn of_layer(&self, name: &str) -> Result<LayerOptions, InvalidOption> {
+        let Self { function, common, package, deploy: _ } = self.clone();
+        let FunctionOptions { handler, zip, layer, layers: _ } = function;
+        match (handler, layer) {
+            (Some(_), _) => Err(InvalidOption::OfFunction { flag: "--handler", layer: name.to_owned() }),
+            (None, Some(_)) => Err(InvalidOption::OfFunction { flag: "--layer", layer: name.to_owned() }),
+            (None, None) => Ok(LayerOptions { zip, common, package, ..LayerOptions::default() }),
+        }
+    }
 }
 
 impl TargetOptions for LambdaOptions {
@@ -108,16 +137,15 @@ impl TargetOptions for LambdaOptions {
 
     fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl> {
         let Self { function, common, .. } = self;
-        for output in function.output.iter_mut().chain(&mut function.layer) {
-            super::rebase_output(output.path_mut(), directory);
-        }
-        super::rebase_profile(&mut function.profile, directory);
+        function.layer.iter_mut().for_each(|output| super::rebase_output(output.path_mut(), directory));
+        function.zip.rebase(directory);
         common.rebase(directory)
     }
 
     fn settings(
         self,
         extends: Option<Box<Settings>>,
+        layers: Vec<LambdaSettings>,
         invocation: &Invocation,
     ) -> Result<LambdaSettings, InvalidOption> {
         let profile = self.profile();
@@ -127,9 +155,11 @@ impl TargetOptions for LambdaOptions {
         Ok(LambdaSettings {
             documents: package.documents.settings(&common.environment)?,
             common,
-            architecture: function.arch.unwrap_or(Architecture::X86_64),
-            output: function.output,
+            architecture: function.zip.architecture(),
+            output: function.zip.output,
             layer: function.layer,
+            is_layer: false,
+            layers,
             handler: function.handler,
             exclude_runtime: package.exclude_runtime,
             allow_oversize: package.allow_oversize,
@@ -146,7 +176,22 @@ impl TargetOptions for LambdaOptions {
     }
 
     fn profile(&self) -> ProfileChoice {
-        match (&self.function.runtime, &self.function.profile) {
+        self.function.zip.profile()
+    }
+}
+
+impl ZipOptions {
+    pub(super) fn rebase(&mut self, directory: &Path) {
+        self.output.iter_mut().for_each(|output| super::rebase_output(output.path_mut(), directory));
+        super::rebase_profile(&mut self.profile, directory);
+    }
+
+    pub(super) fn architecture(&self) -> Architecture {
+        self.arch.unwrap_or(Architecture::X86_64)
+    }
+
+    pub(super) fn profile(&self) -> ProfileChoice {
+        match (&self.runtime, &self.profile) {
             // `3.13` is a version, and python3.13 the runtime.
             (Some(name), _) if name.parse::<PythonVersion>().is_ok() => ProfileChoice::BuiltIn(format!("python{name}")),
             (Some(name), _) => ProfileChoice::BuiltIn(name.clone()),

@@ -16,6 +16,7 @@ mod file;
 mod image;
 mod image_python;
 mod lambda;
+mod layer;
 mod precedence;
 mod schema;
 mod selection;
@@ -37,7 +38,8 @@ pub(crate) use error::{ConfigurationError, InvalidOption, SettingsError};
 pub(crate) use fetch::{BuildOptions, FetchOptions};
 pub(crate) use image::ImageOptions;
 pub(crate) use image_python::ImagePython;
-pub(crate) use lambda::LambdaOptions;
+pub(crate) use lambda::{LambdaOptions, ZipOptions};
+pub(crate) use layer::{LayerOptions, PublishOptions};
 pub(crate) use precedence::{OptionValues, SourcedValue, ValueSource};
 pub(crate) use schema::{defaults, schema};
 pub(crate) use selection::{RequirementsOptions, SelectionOptions};
@@ -46,7 +48,7 @@ pub(crate) use values::{ImagePlatform, positive_number, python_version};
 use self::values::CommandArguments;
 use crate::index::InvalidIndexUrl;
 use crate::project::script;
-use crate::settings::{CacheChoice, ConfiguredFiles, Environment, ProfileChoice, Settings};
+use crate::settings::{CacheChoice, ConfiguredFiles, Environment, LambdaSettings, ProfileChoice, Settings};
 
 /// The kind of artifact that a target is built into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -54,14 +56,19 @@ use crate::settings::{CacheChoice, ConfiguredFiles, Environment, ProfileChoice, 
 pub(crate) enum TargetKind {
     /// An AWS Lambda deployment package, by `pybundle lambda`.
     Lambda,
+    /// An AWS Lambda layer, by `pybundle lambda`.
+    Layer,
     /// An OCI image, by `pybundle image`.
     Image,
 }
 
 impl TargetKind {
+    pub(crate) const ALL: [Self; 3] = [Self::Lambda, Self::Layer, Self::Image];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Lambda => "lambda",
+            Self::Layer => "layer",
             Self::Image => "image",
         }
     }
@@ -100,12 +107,17 @@ pub(crate) trait TargetOptions: Args + Clone + Default + Serialize + Deserialize
     /// The location of an index is invalid.
     fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl>;
 
-    /// Turns the options into settings. `extends` are the settings of the target that is extended.
+    /// Turns the options into settings. `extends` are the settings of the target that is extended, and `layers` those of the
+    /// layers that a function names.
     ///
     /// # Errors
     /// The location of an index or `SOURCE_DATE_EPOCH` is invalid, or options cannot be used together.
-    fn settings(self, extends: Option<Box<Settings>>, invocation: &Invocation)
-    -> Result<Self::Settings, InvalidOption>;
+    fn settings(
+        self,
+        extends: Option<Box<Settings>>,
+        layers: Vec<LambdaSettings>,
+        invocation: &Invocation,
+    ) -> Result<Self::Settings, InvalidOption>;
 
     fn common(&self) -> &CommonOptions;
 
@@ -177,6 +189,7 @@ impl CommonOptions {
             request: self.selection.request(),
             requirements: self.requirements.into(),
             profile,
+            has_application: true,
             includes,
             configured: invocation.configured,
             excludes: self.application.exclude,

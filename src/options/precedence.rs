@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use toml::{Table, Value};
 
-use super::TargetOptions;
+use super::{TargetKind, TargetOptions, schema};
 use crate::settings::IndexVariables;
 
 /// Where a value is set.
@@ -140,6 +140,12 @@ impl OptionValues {
         self.value("script")?.as_str().map(PathBuf::from)
     }
 
+    /// Returns the names of the layers of a function.
+    pub(super) fn layers(&self) -> Vec<String> {
+        let names = self.value("layers").and_then(Value::as_array).into_iter().flatten();
+        names.filter_map(|name| Some(name.as_str()?.to_owned())).collect()
+    }
+
     fn value(&self, key: &str) -> Option<&Value> {
         self.0.get(key).map(|value| &value.value)
     }
@@ -149,6 +155,13 @@ impl OptionValues {
         let mut values = self.0.clone();
         values.retain(|key, _| !TARGET_ONLY.contains(&key.as_str()) && !NOT_INHERITED.contains(&key.as_str()));
         Self(values)
+    }
+
+    /// Returns the values that also apply to the layers of a function: its zips and its selection are its own.
+    pub(super) fn of_layers(&self) -> Self {
+        let mut values = self.of_extended();
+        values.0.retain(|key, _| schema::knows(TargetKind::Layer, key));
+        values
     }
 
     /// Returns the values as options.
@@ -218,9 +231,9 @@ mod tests {
     use clap::{Args, Command};
 
     use super::*;
-    use crate::options::{ImageOptions, LambdaOptions, TargetKind, schema};
+    use crate::options::{ImageOptions, LambdaOptions};
 
-    const KINDS: [TargetKind; 2] = [TargetKind::Lambda, TargetKind::Image];
+    const KINDS: [TargetKind; 3] = TargetKind::ALL;
 
     fn is_key(key: &str) -> bool {
         KINDS.iter().any(|kind| schema::knows(*kind, key))

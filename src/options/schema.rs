@@ -8,10 +8,18 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::precedence::FLAGS_ONLY;
-use super::{ImageOptions, LambdaOptions, TargetKind, TargetOptions};
+use super::{ImageOptions, LambdaOptions, LayerOptions, TargetKind, TargetOptions};
+
+/// The keys about an application, which a layer does not contain.
+const OF_APPLICATIONS: [&str; 4] = ["include", "exclude", "prepare", "no-install-project"];
 
 /// The properties of the options of each kind.
 static LAMBDA: LazyLock<Map<String, Value>> = LazyLock::new(properties::<LambdaOptions>);
+static LAYER: LazyLock<Map<String, Value>> = LazyLock::new(|| {
+    let mut properties = properties::<LayerOptions>();
+    properties.retain(|key, _| !OF_APPLICATIONS.contains(&key.as_str()));
+    properties
+});
 static IMAGE: LazyLock<Map<String, Value>> = LazyLock::new(properties::<ImageOptions>);
 
 fn properties<O: TargetOptions>() -> Map<String, Value> {
@@ -29,6 +37,7 @@ fn properties<O: TargetOptions>() -> Map<String, Value> {
 fn of(kind: TargetKind) -> &'static Map<String, Value> {
     match kind {
         TargetKind::Lambda => &LAMBDA,
+        TargetKind::Layer => &LAYER,
         TargetKind::Image => &IMAGE,
     }
 }
@@ -72,10 +81,14 @@ pub(crate) fn schema() -> Value {
             })
             .or_insert_with(|| image.clone());
     }
+    // What layers and functions have in common has the same values.
+    for (key, layer) in of(TargetKind::Layer) {
+        shared.entry(key.clone()).or_insert_with(|| layer.clone());
+    }
     let targets = json!({
         "description": "Targets by name: `pybundle build` builds each of them",
         "type": "object",
-        "additionalProperties": { "anyOf": [target(TargetKind::Lambda), target(TargetKind::Image)] },
+        "additionalProperties": { "anyOf": TargetKind::ALL.map(target) },
     });
     shared.insert("target".to_owned(), targets);
     json!({
@@ -91,8 +104,15 @@ pub(crate) fn schema() -> Value {
 /// Returns the schema of a target. One that extends another may omit its kind.
 fn target(kind: TargetKind) -> Value {
     let mut properties = of(kind).clone();
-    properties
-        .insert("kind".to_owned(), json!({ "description": "Build a Lambda zip or an image", "const": kind.name() }));
+    properties.insert(
+        "kind".to_owned(),
+        json!({ "description": "Build a Lambda zip, a Lambda layer or an image", "const": kind.name() }),
+    );
+    if kind == TargetKind::Layer {
+        return json!({
+            "type": "object", "additionalProperties": false, "properties": properties, "required": ["kind"],
+        });
+    }
     let extends = "Extend this target: everything that it contains is in this one, too";
     properties.insert("extends".to_owned(), json!({ "description": extends, "type": "string" }));
     json!({

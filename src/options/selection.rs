@@ -1,5 +1,6 @@
 //! Options of what is selected from a lock, and of requirements files.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueHint};
@@ -92,6 +93,7 @@ impl SelectionOptions {
             no_install_project: self.no_install_project,
             no_install_workspace: self.no_install_workspace,
             no_install_packages: self.no_install_package.into_iter().collect(),
+            distributions: BTreeSet::new(),
         };
         if self.no_dev {
             request.groups.retain(|group| group.as_str() != "dev");

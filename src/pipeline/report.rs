@@ -94,6 +94,7 @@ pub(super) fn excluded(plan: &Plan) -> Vec<ExcludedReport> {
         name: excluded.name.to_string(),
         version: excluded.version.as_ref().map(ToString::to_string),
         reason: excluded.reason.clone(),
+        layer: excluded.layer.clone(),
     });
     report.collect()
 }

@@ -67,7 +67,11 @@ impl Target {
             Self::Image(settings) => (settings.identity(), true, &settings.documents),
         };
         let states_revision = is_image || documents.sbom.is_some() || documents.provenance;
-        NotedTarget { settings: self.common(), identity, outputs: self.outputs(), states_revision }
+        let layers = match self {
+            Self::Lambda(settings) => settings.layers.iter().map(|layer| &layer.common).collect(),
+            Self::Image(_) => Vec::new(),
+        };
+        NotedTarget { settings: self.common(), layers, identity, outputs: self.outputs(), states_revision }
     }
 
     /// Returns the files and directories that the target is written to, as far as they are known in advance.

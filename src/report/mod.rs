@@ -126,6 +126,18 @@ pub(crate) struct ExcludedReport {
     pub(crate) version: Option<String>,
     /// Why it is left out.
     pub(crate) reason: String,
+    /// The layer that contains it, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) layer: Option<String>,
+}
+
+/// A layer that a function runs with.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct NamedLayerReport {
+    /// The name of its target.
+    pub(crate) name: String,
+    /// The size of its files, in bytes.
+    pub(crate) unzipped_size: u64,
 }
 
 /// What `pybundle plan` and `--dry-run` report.
@@ -372,6 +384,9 @@ pub(crate) struct BuildReport {
     pub(crate) distributions: Vec<DistributionReport>,
     /// The selected distributions that are left out.
     pub(crate) excluded: Vec<ExcludedReport>,
+    /// The layers that the function runs with, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) layers: Vec<NamedLayerReport>,
     /// The application.
     pub(crate) application: ApplicationReport,
     /// The handler that was found, if one was named.

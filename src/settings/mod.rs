@@ -4,6 +4,7 @@ mod apt;
 mod deploy;
 mod engine;
 mod environment;
+mod lambda;
 mod remote_cache;
 mod size;
 
@@ -19,17 +20,16 @@ pub(crate) use apt::{AptSettings, AptSourceSettings, SigningKeys};
 pub(crate) use deploy::DeploySettings;
 pub(crate) use engine::EngineChoice;
 pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
+pub(crate) use lambda::LambdaSettings;
 pub(crate) use remote_cache::RemoteCacheChoice;
 pub(crate) use size::{SizeLimit, binary_size};
 
-use crate::audit::handler::Handler;
 use crate::hints::Hints;
 use crate::image::config::health::{HealthCheck, StopSignal, VolumePath};
 use crate::image::config::user::UserSetting;
 use crate::image::file::{ImageFile, ImageFormat, InvalidImageFile};
 use crate::image::{NewUser, Port, Timestamp};
 use crate::index::IndexStrategy;
-use crate::lambda::PackageOutput;
 use crate::lock::{FormatControl, SelectionRequest};
 use crate::name::DistributionName;
 use crate::platform::{Architecture, PythonVersion};
@@ -145,6 +145,8 @@ pub(crate) struct Settings {
     pub(crate) request: SelectionRequest,
     pub(crate) requirements: RequirementsSettings,
     pub(crate) profile: ProfileChoice,
+    /// Whether the artifact contains an application; a layer has none.
+    pub(crate) has_application: bool,
     /// The application's files; empty for the default.
     pub(crate) includes: Vec<Include>,
     /// Patterns of application files that are excluded.
@@ -180,6 +182,7 @@ impl Settings {
             request,
             requirements,
             profile,
+            has_application,
             includes,
             excludes,
             prepare,
@@ -204,7 +207,7 @@ impl Settings {
             keyring_provider: _,
         } = fetch;
         let extends = extends.as_ref().map(|extends| extends.identity());
-        let parts: [&dyn fmt::Debug; 25] = [
+        let parts: [&dyn fmt::Debug; 26] = [
             project,
             directory,
             target,
@@ -214,6 +217,7 @@ impl Settings {
             request,
             requirements,
             profile,
+            has_application,
             includes,
             excludes,
             prepare,
@@ -261,54 +265,6 @@ pub(crate) struct DocumentSettings {
     pub(crate) provenance: bool,
     /// The creation time that they state: never the time of the build, so that they are reproducible.
     pub(crate) created: Option<Timestamp>,
-}
-
-/// The settings of `pybundle lambda`.
-#[derive(Debug, Clone)]
-pub(crate) struct LambdaSettings {
-    pub(crate) common: Settings,
-    pub(crate) architecture: Architecture,
-    /// The function [default: `dist/NAME.zip` in the project].
-    pub(crate) output: Option<PackageOutput>,
-    /// A layer for the dependencies, if they are not in the function's output.
-    pub(crate) layer: Option<PackageOutput>,
-    /// The handler, which the artifact must contain.
-    pub(crate) handler: Option<Handler>,
-    /// Excludes the distributions that the runtime provides.
-    pub(crate) exclude_runtime: bool,
-    /// Writes an artifact that exceeds Lambda's limit.
-    pub(crate) allow_oversize: bool,
-    pub(crate) documents: DocumentSettings,
-    pub(crate) deploy: DeploySettings,
-}
-
-impl LambdaSettings {
-    /// Returns a text that differs for settings with different results; see [`Settings::identity`].
-    pub(crate) fn identity(&self) -> String {
-        let Self {
-            common,
-            architecture,
-            output,
-            layer,
-            handler,
-            exclude_runtime,
-            allow_oversize,
-            documents,
-            deploy: _,
-        } = self;
-        let own = (architecture, output, layer, handler, exclude_runtime, allow_oversize, documents);
-        format!("lambda {} {own:?}", common.identity())
-    }
-
-    /// Returns whether the function or its layer is written to a directory.
-    pub(crate) fn writes_directory(&self) -> bool {
-        self.output.iter().chain(&self.layer).any(|output| output.zip().is_none())
-    }
-
-    /// Returns the zips that the user names.
-    pub(crate) fn zips(&self) -> impl Iterator<Item = &Path> {
-        self.output.iter().chain(&self.layer).filter_map(PackageOutput::zip)
-    }
 }
 
 /// A base image.

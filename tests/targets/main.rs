@@ -8,6 +8,7 @@ mod built;
 mod changed;
 mod configuration;
 mod flags;
+mod layers;
 mod notes;
 mod prepared;
 mod refusals;

@@ -36,6 +36,9 @@ fn the_schema_accepts_what_pybundle_accepts() {
         "[tool.pybundle]\n",
         "[tool.pybundle]\nfrozen = true\ngroup = \"one\"\nslim = true\n[tool.pybundle.target.a]\nkind = \"lambda\"\n\
          runtime = \"python3.13\"\nhandler = \"a.b\"\nslim = [\"tests\"]\nexclude = [\"*.sql\"]\narch = \"arm64\"\n",
+        "[tool.pybundle]\nlayers = [\"common\"]\n[tool.pybundle.target.common]\nkind = \"layer\"\ngroup = \"shared\"\n\
+         distributions = [\"pandas\"]\nruntime = \"python3.13\"\nslim = true\nexclude-runtime = true\n\
+         [tool.pybundle.target.a]\nkind = \"lambda\"\nlayers = \"common\"\n",
         "[tool.pybundle.target.web]\nkind = \"image\"\nbase = \"python:3.13-slim\"\nplatform = [\"linux/amd64\"]\n\
          env = { A = \"b\" }\nexpose = [8000, \"53/udp\"]\nuser = 1000\nentrypoint = \"python -m app\"\n\
          cmd = [\"a\", \"b c\"]\nmax-layers = 3\ncompression = \"zstd\"\nlabel = {}\ncompile-bytecode = false\n\
@@ -59,6 +62,9 @@ fn the_schema_accepts_what_pybundle_accepts() {
         "[tool.pybundle.target.a]\nkind = \"lambda\"\nbase = \"scratch\"\n",
         "[tool.pybundle.target.a]\nkind = \"image\"\nruntime = \"python3.12\"\n",
         "[tool.pybundle.target.a]\nextends = 1\n",
+        "[tool.pybundle.target.a]\nkind = \"layer\"\nhandler = \"a.b\"\n",
+        "[tool.pybundle.target.a]\nkind = \"layer\"\ninclude = \"a.py\"\n",
+        "[tool.pybundle.target.b]\nkind = \"layer\"\n[tool.pybundle.target.a]\nkind = \"layer\"\nextends = \"b\"\n",
     ];
     for (text, wrong) in bad.iter().zip(judged(&bad)) {
         assert_ne!(wrong, [""; 0], "{text}");
@@ -113,6 +119,8 @@ fn each_key_is_a_flag_and_each_flag_a_key() {
         assert!(keys.remove("kind") && keys.remove("extends"));
         // Tables, which are too long for a flag.
         assert_eq!(keys.remove("apt-source"), command == "image");
+        // Names of other targets.
+        assert_eq!(keys.remove("layers"), command == "lambda");
         // Flags of `pybundle deploy`.
         for key in ["function", "alias", "region", "s3-bucket"] {
             assert!(keys.remove(key) && deployed.contains(key), "{key}");

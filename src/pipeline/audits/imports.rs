@@ -86,7 +86,8 @@ pub(super) fn audit<'a>(
         }
         findings.push(start.into());
     }
-    if !audit.modules.is_empty() {
+    // A layer contains what functions import.
+    if !audit.modules.is_empty() && audited.settings.has_application {
         report.unused = unused::unused(audited, &audit.used, &projects);
     }
     report.unreached = audit.unreached.iter().map(ToString::to_string).collect();

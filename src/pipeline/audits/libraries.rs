@@ -69,13 +69,14 @@ fn installed_elf_files(
     owner: usize,
 ) -> Result<Vec<Binary>, BuildError> {
     let inventory = &distribution.wheel.inventory;
-    let scheme = deployment.schemes.of(distribution.selected);
-    let (tree, mount) = deployment.trees[deployment.tree_of(distribution)];
     let mut files = Vec::with_capacity(elf_files.len());
     for (position, elf) in elf_files {
         let file = &inventory.files[position];
-        let path = TreePath::below(&wheel::destination_directory(file.part, &inventory.name, scheme), &file.path)?;
-        if tree.get(path.as_str()).is_some() {
+        let path = TreePath::below(
+            &wheel::destination_directory(file.part, &inventory.name, distribution.scheme),
+            &file.path,
+        )?;
+        if let Some((_, mount)) = deployment.trees.iter().find(|(tree, _)| tree.get(path.as_str()).is_some()) {
             let runtime_path = format!("{mount}/{path}");
             files.push(Binary { path: path.to_string(), runtime_path, elf, owner });
         }

@@ -67,8 +67,6 @@ impl Audited<'_> {
 pub(super) struct Deployment<'a> {
     /// Each tree, and the directory that it is unpacked to, for instance `/var/task`.
     pub trees: &'a [(&'a FileTree, &'a str)],
-    /// The position in `trees` of the one that contains the dependencies. The first contains everything else.
-    pub dependencies: usize,
     pub schemes: InstallSchemes<'a>,
     /// Returns what the target provides, as far as it is known, or has to be looked up for the given libraries.
     pub system: &'a dyn Fn(&BTreeSet<&str>) -> Result<TargetSystem, BuildError>,
@@ -76,13 +74,6 @@ pub(super) struct Deployment<'a> {
     pub base_has: &'a dyn Fn(&str) -> Result<Option<bool>, BuildError>,
     /// Returns whether an executable is on the target's `PATH`; `None` if that is not known.
     pub has_executable: &'a dyn Fn(&str) -> Result<Option<bool>, BuildError>,
-}
-
-impl Deployment<'_> {
-    /// Returns the position of the tree that a distribution is in.
-    fn tree_of(&self, distribution: &InstalledDistribution) -> usize {
-        if distribution.is_local_project() { 0 } else { self.dependencies }
-    }
 }
 
 /// Runs every audit, warns about what may fail, and reports the rest. `starts` is why the command does not start, apart from

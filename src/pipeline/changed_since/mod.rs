@@ -3,6 +3,7 @@
 //! not detected.
 
 mod declared;
+mod layers;
 mod selection;
 
 use std::collections::BTreeMap;
@@ -60,7 +61,7 @@ pub(crate) fn reason(
             }
         }
     }
-    Ok(None)
+    layers::reason(target, changes, projects)
 }
 
 /// Finds what a change affects.

@@ -156,8 +156,12 @@ impl DocumentSources<'_> {
         }
         components.sort_by(|left, right| left.name.cmp(&right.name));
         let mut asked = root.and_then(|root| requires.remove(&root.name)).unwrap_or_default();
-        asked
-            .extend(plan.installed().filter(|selected| is_asked(selected, root)).map(|selected| selected.name.clone()));
+        asked.extend(
+            plan.installed()
+                .chain(&plan.in_layers)
+                .filter(|selected| is_asked(selected, root))
+                .map(|selected| selected.name.clone()),
+        );
         asked.retain(|name| components.iter().any(|component| component.name == *name));
         adopt(&mut asked, &components);
         let target = &plan.target;
@@ -191,7 +195,7 @@ impl DocumentSources<'_> {
         let mut extras = plan.project.lock.extras_without_graph(&plan.target).unwrap_or_default();
         let root = root(plan).map(|root| &root.name);
         extras.extend(root.map(|root| (root.clone(), common.request.extras.clone())));
-        for selected in &plan.selected {
+        for selected in plan.selected.iter().chain(&plan.in_layers) {
             for by in &selected.required_by {
                 if let Dependent::Distribution(name, Some(extra)) = by {
                     extras.entry(name.clone()).or_default().insert(extra.clone());

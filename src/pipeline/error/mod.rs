@@ -2,6 +2,7 @@
 
 mod hints;
 pub(super) mod incompatible;
+pub(super) mod layer;
 pub(super) mod over_budget;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ use crate::lock::requirements::MissingRequirement;
 use crate::name::DistributionName;
 use crate::pipeline::apt::{PackagesError, SystemLayerError};
 use crate::pipeline::error::incompatible::{IncompatiblePython, IncompatibleWheel};
+use crate::pipeline::error::layer::LayerError;
 use crate::pipeline::error::over_budget::OverBudget;
 use crate::platform::{Architecture, ProfileError, PythonChoiceError, PythonVersion};
 use crate::project::ProjectError;
@@ -111,6 +113,8 @@ pub(crate) enum BuildError {
     },
     #[error(transparent)]
     Oversize(#[from] Oversize),
+    #[error(transparent)]
+    Layer(#[from] LayerError),
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     #[error(transparent)]

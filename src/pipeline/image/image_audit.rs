@@ -77,7 +77,6 @@ impl ImageAudit<'_> {
         let runtime = LambdaProfile::all().find(|profile| handler.is_some() && profile.python == target.python);
         let deployment = Deployment {
             trees: &[(tree, "")],
-            dependencies: 0,
             schemes: self.schemes,
             system: &|wanted| self.system(wanted),
             base_has: &|path| self.base_has(path),

@@ -168,7 +168,7 @@ impl<'a> PlatformBuilder<'a> {
     }
 
     /// Returns how distributions are laid out: dependencies and local projects alike.
-    fn schemes(&self) -> InstallSchemes<'_> {
+    fn schemes(&self) -> InstallSchemes<'a> {
         InstallSchemes { dependencies: &self.target.scheme, projects: &self.target.scheme }
     }
 

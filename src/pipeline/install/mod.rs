@@ -31,7 +31,7 @@ pub(crate) const NEEDED_FORMAT: u32 = 3;
 /// The largest file that is stripped, in bytes: it is read into memory.
 const LARGEST_STRIPPED: u64 = 1 << 30;
 
-/// The files of a distribution or of the application, each with its path in the artifact.
+/// Files with their paths in the artifact.
 pub(super) type InstalledFiles = Vec<(TreePath, TreeEntry)>;
 
 /// A selected distribution, its wheel, and the files that are installed of it.
@@ -50,6 +50,7 @@ pub(crate) struct InstalledDistribution<'a> {
     matched: BTreeSet<usize>,
     /// What stripping saved.
     pub stripped: Savings,
+    pub scheme: &'a Scheme,
     pub files: InstalledFiles,
 }
 
@@ -85,18 +86,17 @@ impl<'a> InstallSchemes<'a> {
 }
 
 /// Installs wheels with the changes that the settings ask for.
-pub(super) struct Installer<'a> {
+pub(super) struct Installer<'s, 'a> {
     pub settings: &'a ContentSettings,
-    pub schemes: InstallSchemes<'a>,
+    pub schemes: InstallSchemes<'s>,
     /// The path of the target's interpreter, for the `#!` lines of scripts.
     pub interpreter: &'a str,
     pub cache: &'a Cache,
     pub bytecode: &'a Bytecode<'a>,
 }
 
-impl Installer<'_> {
-    /// Installs the wheels of a plan, in their order, and advances [`Bytecode::phase`]. `--slim` applies to dependencies only: the files of a local project
-    /// are its author's choice.
+impl<'s> Installer<'s, '_> {
+    /// Installs the wheels of a plan, in their order, and advances [`Bytecode::phase`]. `--slim` applies to dependencies only.
     ///
     /// # Errors
     /// A wheel cannot be read, its sources cannot be compiled, or the cache cannot be written.
@@ -105,7 +105,10 @@ impl Installer<'_> {
         wheels: Vec<SelectedWheel<'a>>,
         plan: &Plan,
         reporter: &dyn Reporter,
-    ) -> Result<Vec<InstalledDistribution<'a>>, BuildError> {
+    ) -> Result<Vec<InstalledDistribution<'a>>, BuildError>
+    where
+        's: 'a,
+    {
         let mut distributions: Vec<InstalledDistribution> =
             wheels.into_par_iter().map(|selected| self.distribution(selected, reporter)).collect::<Result<_, _>>()?;
         for (at, pattern) in self.settings.excluded_files.iter().enumerate() {
@@ -148,7 +151,10 @@ impl Installer<'_> {
         &self,
         selected: SelectedWheel<'a>,
         reporter: &dyn Reporter,
-    ) -> Result<InstalledDistribution<'a>, BuildError> {
+    ) -> Result<InstalledDistribution<'a>, BuildError>
+    where
+        's: 'a,
+    {
         let SelectedWheel { selected, wheel } = selected;
         let mut distribution = InstalledDistribution {
             selected,
@@ -159,9 +165,11 @@ impl Installer<'_> {
             excluded: Savings::default(),
             matched: BTreeSet::new(),
             stripped: Savings::default(),
+            scheme: self.schemes.of(selected),
             files: Vec::new(),
         };
         if !distribution.is_local_project() {
+            // The files of a local project are its author's choice.
             self.slim(&mut distribution)?;
             self.exclude(&mut distribution);
         }

@@ -1,6 +1,9 @@
-//! Builds Lambda functions: the zip of a function, and of its layer.
+//! Builds Lambda functions and layers: the zip of a function, and of its layer, or of a layer alone.
 
 mod earlier_zips;
+mod installed;
+mod layers;
+mod outputs;
 mod package;
 mod project;
 mod report;
@@ -9,25 +12,24 @@ mod write;
 use std::time::Instant;
 
 use self::earlier_zips::EarlierZips;
+use self::installed::Installation;
+use self::layers::LayerProject;
 use self::package::{package, schemes};
 use self::project::{LambdaProject, runtime};
 use self::report::BuiltFunction;
-use crate::archive::unpacked;
 use crate::audit::handler::{Handler, ImportRoot};
 use crate::audit::imports::CommandModules;
 use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::digest::Sha256;
-use crate::lambda::{LAYER_ROOT, LIBRARY_PATH, PackageOutput, TASK_ROOT, limits};
+use crate::lambda::{LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
 use crate::pipeline::audits::{self, Audited, Deployment, budget};
-use crate::pipeline::install::Installer;
 use crate::pipeline::install::bytecode::{self, Bytecode};
-use crate::pipeline::notes::{BuildSources, BuiltTarget, WrittenOutput, plan_digest};
+use crate::pipeline::notes::{BuildSources, BuiltTarget, WrittenOutput, plan_digest, with_layer};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan, missing_lock, prepare, script};
-use crate::pipeline::planned_outputs::{self, PlannedOutput, resolved};
 use crate::pipeline::session::{Session, repairing};
-use crate::pipeline::wheels::{completeness, planned};
-use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
+use crate::pipeline::wheels::planned;
+use crate::pipeline::{BuildError, ProjectCache, documents};
 use crate::platform::{LambdaProfile, TargetPlatform};
 use crate::report::{ArtifactKind, BuildReport, PackageFormat, Phase, PlanReport, Reporter, RunningPhase, Silent};
 use crate::settings::LambdaSettings;
@@ -57,16 +59,20 @@ pub(crate) fn plan(
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, reporter);
     let function = LambdaProject::new(project, settings, &finder)?;
-    let plan = function.plan(settings, &finder, (&session.cache, None), reporter)?;
+    let mut plan = function.plan(settings, &finder, (&session.cache, None), reporter)?;
+    let layers = LayerProject::open_all(settings, &function, projects, &session.cache)?;
+    let layer_plans = layers.iter().map(|layer| layer.plan(&session.cache, false)).collect::<Result<Vec<_>, _>>()?;
+    layers::exclude(&mut plan, settings, &layer_plans)?;
     planned::check(&plan, common, &origins.fetch, &finder, &session.cache, reporter)?;
     // Whoever plans what is to become an image names no handler.
     if let Some(handler) = handler(settings, &function.project).ok().flatten() {
         plan.check_planned_handler(&handler, reporter)?;
     }
-    let written = outputs(settings, &plan)?;
+    let written = outputs::outputs(settings, &plan)?;
     let mut outputs: Vec<_> = written.iter().map(|(_, output)| output.path().to_owned()).collect();
     outputs.extend(documents::planned(&settings.documents, &outputs[0]));
-    let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };
+    let in_layer = settings.layer.is_some() || settings.is_layer;
+    let dependencies = if in_layer { ArtifactKind::Layer } else { ArtifactKind::Function };
     Ok(crate::pipeline::report::plan(&plan, &function.reason, &session.cache, Some(dependencies), outputs))
 }
 
@@ -83,8 +89,17 @@ pub(crate) fn noted_plan(settings: &LambdaSettings, projects: &ProjectCache) -> 
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, &Silent);
     let function = LambdaProject::new(project, settings, &finder)?;
-    let plan = function.plan(settings, &finder, (&session.cache, None), &Silent)?;
-    Ok(is_decided.then(|| plan_digest(std::slice::from_ref(&plan), &function.reason)))
+    let mut plan = function.plan(settings, &finder, (&session.cache, None), &Silent)?;
+    let layers = LayerProject::open_all(settings, &function, projects, &session.cache)?;
+    let layer_plans = layers.iter().map(|layer| layer.plan(&session.cache, false)).collect::<Result<Vec<_>, _>>()?;
+    layers::exclude(&mut plan, settings, &layer_plans)?;
+    let digest = plan_digest(std::slice::from_ref(&plan), &function.reason);
+    let of_layers = layers.iter().zip(&layer_plans).map(|(layer, plan)| {
+        let reason = &layer.lambda.reason;
+        layer.lambda.project.is_locked_by_files.then(|| plan_digest(std::slice::from_ref(plan), reason))
+    });
+    let is_decided = is_decided.then_some(digest);
+    Ok(of_layers.fold(is_decided, |digest, layer| Some(with_layer(digest?, layer?))))
 }
 
 /// Builds the zip of a function, and of its layer if dependencies go there. The files appear at their paths when all
@@ -121,35 +136,40 @@ fn build(
     let profile = &function.profile;
     let mut plan = function.plan(settings, &finder, (cache, Some(&origins.fetch)), reporter)?;
     plan.prepared = prepared;
-    let outputs = outputs(settings, &plan)?;
+    let layers = LayerProject::open_all(settings, &function, projects, cache)?;
+    let layer_plans = layers.iter().map(|layer| layer.plan(cache, true)).collect::<Result<Vec<_>, _>>()?;
+    layers::exclude(&mut plan, settings, &layer_plans)?;
+    let outputs = outputs::outputs(settings, &plan)?;
     plan.exclude_outputs(outputs.iter().flat_map(|(_, output)| documents::paths(output.path())));
     selecting.finish();
     let plans = std::slice::from_ref(&plan);
-    let mut obtained = wheels::obtain(common, &function.project, &origins.fetch, plans, cache, temporary, reporter)?;
-    let wheels = obtained.pop().ok_or(BuildError::Empty)?;
-    completeness::check(&plan, &wheels, common, reporter)?;
-
     let bytecode = Bytecode::find(common, plan.target.python, false, cache)?;
-    let schemes = schemes(profile, settings.layer.is_some());
-    let interpreter = &profile.interpreter;
-    let installer = Installer { settings: &common.contents, schemes, interpreter, cache, bytecode: &bytecode };
-    let installing = RunningPhase::start(reporter, bytecode.phase(), wheels.len() as u64);
-    let distributions = installer.install(wheels, &plan, reporter)?;
+    let installation = Installation { cache, temporary, reporter };
+    let mut distributions = installation.install(settings, &function, (&plan, &origins.fetch), &bytecode)?;
     let compiled = bytecode.of_application(&plan.application.files)?;
-    installing.finish();
     let application = bytecode::beside(&plan.application.files, &compiled);
-    let package = package(profile, &distributions, application, settings.layer.is_some())?;
-    let site_packages = [&profile.function, &profile.layer].map(|scheme| &scheme.site_packages);
-    let trees: Vec<&FileTree> = package.trees().map(|(_, tree)| tree).collect();
-    let roots: Vec<ImportRoot> =
-        trees.iter().zip(site_packages).map(|(tree, site_packages)| ImportRoot { tree, site_packages }).collect();
+    let package = package(profile, &distributions, application, settings)?;
+    let own = distributions.len();
+    let named = layers::install(&layers, &layer_plans, &Installation { reporter: &Silent, ..installation })?;
+    let layers = layers.iter().zip(&layer_plans);
+    let layer_tree = named.tree()?;
+    let layer_sizes = named.sizes();
+    distributions.extend(named.distributions.into_iter().flatten());
+    // In the order of the runtime's search path.
+    let of_package = package.trees().map(|(kind, tree)| match kind {
+        ArtifactKind::Function => (tree, TASK_ROOT, &profile.function),
+        ArtifactKind::Layer => (tree, LAYER_ROOT, &profile.layer),
+    });
+    let all = of_package.chain(layer_tree.iter().map(|tree| (tree, LAYER_ROOT, &profile.layer)));
+    let (trees, roots): (Vec<(&FileTree, &str)>, Vec<ImportRoot>) = all
+        .map(|(tree, mount, scheme)| ((tree, mount), ImportRoot { tree, site_packages: &scheme.site_packages }))
+        .unzip();
     if let Some(handler) = &handler {
         plan.check_handler(handler, &roots, reporter)?;
     }
     let deployment = Deployment {
-        trees: &trees.into_iter().zip([TASK_ROOT, LAYER_ROOT]).collect::<Vec<_>>(),
-        dependencies: roots.len() - 1,
-        schemes,
+        trees: &trees,
+        schemes: schemes(profile, settings),
         system: &|_| Ok(system(profile, &plan)),
         base_has: &|_| Ok(Some(false)),
         has_executable: &|_| Ok(Some(false)),
@@ -161,7 +181,7 @@ fn build(
         roots: &roots,
         started: &handler.iter().map(Handler::module).collect::<Vec<_>>(),
         command: &CommandModules::default(),
-        application: &profile.function.site_packages,
+        application: roots[0].site_packages,
         // The runtime starts in /var/task.
         working_directory: Some(""),
         provided: &profile.runtime_distributions,
@@ -170,12 +190,12 @@ fn build(
     };
     let audit = audits::audit(&audited, Vec::new(), reporter)?;
     if !settings.allow_oversize {
-        limits::check(&package, profile.limits, &profile.runtime_distributions)?;
+        limits::check(&package, &layer_sizes, profile.limits, &profile.runtime_distributions)?;
     }
-    let earlier = EarlierZips::new(&distributions, cache);
+    let earlier = EarlierZips::new(&distributions[..own], cache);
     let finished = write::write(&package, &plan.project_names(), &earlier, &outputs, reporter)?;
     let size = finished.iter().map(|(_, finished)| finished.zip().size).sum();
-    budget::check(common.audit.max_size.as_ref(), size, &distributions)?;
+    budget::check(common.audit.max_size.as_ref(), size, &distributions[..own])?;
     if settings.deploy.s3_bucket.is_none() {
         write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     }
@@ -191,6 +211,9 @@ fn build(
         distributions.iter(),
         false,
     );
+    let sources = layers.fold(sources, |sources, (layer, plan)| {
+        Some(sources?.with_layer(layer.sources(plan, &settings.documents, distributions[own..].iter())?))
+    });
     let written = artifacts.iter().map(|artifact| WrittenOutput {
         path: artifact.path.clone(),
         digest: format!("sha256:{}", artifact.sha256).parse().ok().filter(|_| artifact.format == PackageFormat::Zip),
@@ -201,9 +224,10 @@ fn build(
         profile,
         handler,
         reason: &function.reason,
-        distributions: &distributions,
+        distributions: &distributions[..own],
         package: &package,
-        bytecode: bytecode.report(&distributions, &compiled),
+        layers: layer_sizes,
+        bytecode: bytecode.report(&distributions[..own], &compiled),
         audit,
         artifacts,
         documents: documents::persist(documents)?,
@@ -233,38 +257,4 @@ fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
         libraries,
         library_path: LIBRARY_PATH.map(str::to_owned).to_vec(),
     }
-}
-
-/// Returns where each artifact is written.
-///
-/// # Errors
-/// Both are the same, the layer would be empty, or one would replace something that is not an earlier output.
-fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PackageOutput)>, BuildError> {
-    let function = match &settings.output {
-        Some(output) => output.clone(),
-        None => PackageOutput::Zip(settings.common.default_output(|| plan.name(), "zip")),
-    };
-    let mut outputs = vec![(ArtifactKind::Function, function.clone())];
-    if let Some(layer) = &settings.layer {
-        if resolved(layer.path()) == resolved(function.path()) {
-            return Err(BuildError::SameOutput(function.path().to_owned()));
-        }
-        if plan.dependencies().next().is_none() {
-            return Err(BuildError::EmptyLayer { path: layer.path().to_owned(), provided: !plan.excluded.is_empty() });
-        }
-        outputs.push((ArtifactKind::Layer, layer.clone()));
-    }
-    let planned: Vec<_> = outputs
-        .iter()
-        .map(|(kind, output)| {
-            PlannedOutput::package(output, (*kind == ArtifactKind::Function).then_some(&settings.documents))
-        })
-        .collect();
-    planned_outputs::check(&planned, std::slice::from_ref(plan), &settings.common, None)?;
-    for (_, output) in &outputs {
-        if let PackageOutput::Directory(path) = output {
-            unpacked::check_replaceable(path)?;
-        }
-    }
-    Ok(outputs)
 }

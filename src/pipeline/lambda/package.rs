@@ -5,16 +5,18 @@ use crate::pipeline::BuildError;
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution};
 use crate::platform::LambdaProfile;
 use crate::report::ArtifactKind;
+use crate::settings::LambdaSettings;
 use crate::tree::{TreeEntry, TreePath};
 
-/// Returns how distributions are laid out in a function, or in a function and its layer.
-pub(super) fn schemes(profile: &LambdaProfile, with_layer: bool) -> InstallSchemes<'_> {
-    let dependencies = if with_layer { &profile.layer } else { &profile.function };
-    InstallSchemes { dependencies, projects: &profile.function }
+/// Returns how distributions are laid out in a function, in a function and its layer, or in a layer alone.
+pub(super) fn schemes<'a>(profile: &'a LambdaProfile, settings: &LambdaSettings) -> InstallSchemes<'a> {
+    let LambdaProfile { function, layer, .. } = profile;
+    let dependencies = if settings.layer.is_some() || settings.is_layer { layer } else { function };
+    InstallSchemes { dependencies, projects: if settings.is_layer { layer } else { function } }
 }
 
 /// Puts the files into the function and its layer: dependencies into the layer if there is one, local projects and the
-/// application's files into the function.
+/// application's files into the function; everything into a layer alone.
 ///
 /// # Errors
 /// Two have a path in common.
@@ -22,9 +24,12 @@ pub(super) fn package<'a>(
     profile: &LambdaProfile,
     distributions: &[InstalledDistribution],
     application: impl Iterator<Item = &'a (TreePath, TreeEntry)>,
-    with_layer: bool,
+    settings: &LambdaSettings,
 ) -> Result<DeploymentPackage, BuildError> {
-    let mut package = DeploymentPackage::new(with_layer);
+    let mut package = match settings.is_layer {
+        true => DeploymentPackage::of_layer(),
+        false => DeploymentPackage::new(settings.layer.is_some()),
+    };
     let dependencies = package.dependencies();
     for distribution in distributions {
         let kind = if distribution.is_local_project() { ArtifactKind::Function } else { dependencies };

@@ -19,7 +19,7 @@ use crate::pipeline::report::{self, distributions, excluded, target};
 use crate::platform::LambdaProfile;
 use crate::report::{
     ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DocumentReport, FORMAT_VERSION,
-    LimitsReport, PackageFormat,
+    LimitsReport, NamedLayerReport, PackageFormat,
 };
 use crate::tree::{FileOrigin, FileTree};
 
@@ -32,6 +32,8 @@ pub(super) struct BuiltFunction<'a> {
     pub reason: &'a str,
     pub distributions: &'a [InstalledDistribution<'a>],
     pub package: &'a DeploymentPackage,
+    /// The layers that are built by themselves, with their sizes in bytes.
+    pub layers: Vec<(String, u64)>,
     /// The bytecode; `None` if it was not requested.
     pub bytecode: Option<BytecodeReport>,
     pub audit: AuditReport,
@@ -57,7 +59,7 @@ impl BuiltFunction<'_> {
             artifacts: self.artifacts,
             documents: self.documents,
             limits: LimitsReport {
-                unzipped_size: limits::unzipped_size(package),
+                unzipped_size: limits::unzipped_size(package) + self.layers.iter().map(|(_, size)| size).sum::<u64>(),
                 unzipped_limit: profile.limits.unzipped,
                 direct_upload_limit: profile.limits.direct_upload,
             },
@@ -65,6 +67,11 @@ impl BuiltFunction<'_> {
                 size_by_name.get(&installed.selected.name).copied().unwrap_or(0)
             }),
             excluded: excluded(plan),
+            layers: self
+                .layers
+                .into_iter()
+                .map(|(name, unzipped_size)| NamedLayerReport { name, unzipped_size })
+                .collect(),
             application: report::application(
                 &plan.application,
                 sizes.get(&FileOrigin::Application).copied().unwrap_or(0),

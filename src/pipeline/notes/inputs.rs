@@ -27,6 +27,8 @@ const DECLARING_FILES: [&str; 4] = ["requirements.in", "environment.yml", "envir
 /// What identifies a target and decides what it is built into, apart from files.
 pub(crate) struct NotedTarget<'a> {
     pub(crate) settings: &'a Settings,
+    /// The settings of the layers that it runs with.
+    pub(crate) layers: Vec<&'a Settings>,
     /// A text that differs for settings with different results.
     pub(crate) identity: String,
     /// The outputs, as far as they are known in advance.
@@ -76,12 +78,24 @@ impl TargetInputs {
                 reader.file(&file)?;
             }
         }
+        let layers = target.layers.iter().copied();
+        for settings in layers.clone() {
+            let (workspace, _) = projects.workspace(&settings.project).map_err(io::Error::other)?;
+            let member = member_of(&workspace, settings);
+            add_member(&mut reader, member, &workspace.directory(member))?;
+            for above in workspace.directory(member).ancestors().take_while(|above| above.starts_with(&workspace.root))
+            {
+                for file in python_pin_files(above) {
+                    reader.file(&file)?;
+                }
+            }
+        }
         let stages = std::iter::successors(Some(target.settings), |settings| settings.extends.as_deref());
-        for settings in stages {
+        for settings in stages.chain(layers.clone()) {
             if let ProfileChoice::File(path) = &settings.profile {
                 reader.file(path)?;
             }
-            if !is_in_wheel(settings, member) {
+            if settings.has_application && !is_in_wheel(settings, member) {
                 add_application(&mut reader, settings, &workspace, &directory, &target.outputs)?;
             }
         }
@@ -91,6 +105,11 @@ impl TargetInputs {
         let (own, index) = reader.finish();
         let mut reader = FileReader::new(known);
         add_locks(&mut reader, &workspace, &directory, target.settings)?;
+        for settings in layers {
+            let (workspace, _) = projects.workspace(&settings.project).map_err(io::Error::other)?;
+            let directory = workspace.directory(member_of(&workspace, settings));
+            add_locks(&mut reader, &workspace, &directory, settings)?;
+        }
         let (locks, index_of_locks) = reader.finish();
         Ok((Self { own, locks, workspace: common.workspace(&workspace)? }, index.and(index_of_locks)))
     }

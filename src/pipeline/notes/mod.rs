@@ -20,7 +20,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::inputs::NotedTarget;
-pub(crate) use self::sources::{BuildSources, BuiltTarget, WrittenOutput, plan_digest};
+pub(crate) use self::sources::{BuildSources, BuiltTarget, WrittenOutput, plan_digest, with_layer};
 
 use self::files::{FileIndex, FileReader, TICK};
 use self::inputs::{CommonInputs, TargetInputs};

@@ -130,6 +130,20 @@ impl BuildSources {
         })
     }
 
+    /// Adds the sources of a layer that the target runs with.
+    pub(crate) fn with_layer(mut self, layer: Self) -> Self {
+        self.plan = self.plan.zip(layer.plan).map(|(own, of_layer)| with_layer(own, of_layer));
+        self.files.extend(layer.files);
+        self.variables.extend(layer.variables);
+        self.builds_archives |= layer.builds_archives;
+        for project in layer.projects {
+            if !self.projects.iter().any(|known| known.name == project.name) {
+                self.projects.push(project);
+            }
+        }
+        self
+    }
+
     /// Adds the files of a base, or the digest that its reference stands for.
     pub(crate) fn with_base(mut self, files: Vec<PathBuf>, moving: Option<(String, Sha256)>) -> Self {
         self.files.extend(files);
@@ -188,6 +202,11 @@ pub(crate) fn plan_digest(plans: &[Plan], reason: &str) -> Sha256 {
         text.push_str(&format!("\n{}\n{:?}\n{:?}\n{:?}", plan.name(), plan.target, plan.selected, plan.excluded));
     }
     Sha256::of(text.as_bytes())
+}
+
+/// Returns the digest of a plan and of that of a layer that the target runs with.
+pub(crate) fn with_layer(plan: Sha256, layer: Sha256) -> Sha256 {
+    Sha256::of(format!("{}\n{}", plan.hex(), layer.hex()).as_bytes())
 }
 
 /// Returns the directory of a project that is no package.

@@ -8,6 +8,7 @@ use crate::git::revision::GitRevision;
 use crate::lock::{Dependent, DistributionSource, Lock, LockError, PinnedDistribution, Selection, SelectionRequest};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
+use crate::pipeline::plan::closure;
 use crate::pipeline::plan::lock::{self, LockReads, OpenedLock};
 use crate::pipeline::plan::resolve;
 use crate::pipeline::session::{ProjectCache, WorkspaceRevision};
@@ -148,7 +149,9 @@ impl LockedProject {
     ) -> Result<Selection, BuildError> {
         let directory = &self.workspace.current().path;
         let selection = lock.select(&self.request(lock, settings), directory, target)?;
-        self.with_project(selection, lock, &settings.request)
+        let mut selection = self.with_project(selection, lock, &settings.request)?;
+        closure::retain(&mut selection.distributions, &settings.request.distributions, lock, self.path())?;
+        Ok(selection)
     }
 
     /// Adds the project to the selection of a lock that does not list it, unless only groups are requested.

@@ -1,6 +1,7 @@
 //! Plans: everything that is known before a file is fetched.
 
 mod choose;
+mod closure;
 mod data_size;
 mod handler;
 pub(crate) mod indexes;
@@ -42,8 +43,10 @@ pub(crate) struct Plan<'a> {
     pub target: TargetPlatform,
     /// Ordered by name, without the excluded ones.
     pub selected: Vec<SelectedDistribution>,
-    /// The selected distributions that the runtime provides.
+    /// The selected distributions that the runtime provides or layers contain.
     pub excluded: Vec<ExcludedDistribution>,
+    /// Those of them that layers contain.
+    pub in_layers: Vec<SelectedDistribution>,
     /// The application's files, except those that are built into a wheel.
     pub application: Application,
     /// The outputs of the build, without symbolic links. Earlier ones may exist.
@@ -63,6 +66,8 @@ pub(crate) struct ExcludedDistribution {
     pub version: Option<Version>,
     /// Why it is excluded.
     pub reason: String,
+    /// The layer that contains it, if one does.
+    pub layer: Option<String>,
 }
 
 impl<'a> Plan<'a> {
@@ -94,10 +99,11 @@ impl<'a> Plan<'a> {
             .transpose()?;
         let application = match &extends {
             Some(extends) => extends.application.clone().and(included(settings, workspace)?)?,
-            None => application(settings, workspace, &selected, reporter)?,
+            None if settings.has_application => application(settings, workspace, &selected, reporter)?,
+            None => Application::default(),
         };
         let extends = extends.filter(|extends| extends.lies_below(&selected, reporter)).map(Box::new);
-        if selected.is_empty() && application.is_empty() {
+        if selected.is_empty() && application.is_empty() && settings.has_application {
             return Err(BuildError::Empty);
         }
         Ok(Self {
@@ -105,6 +111,7 @@ impl<'a> Plan<'a> {
             target,
             selected,
             excluded,
+            in_layers: Vec::new(),
             application,
             outputs: Vec::new(),
             prepared: Arc::default(),

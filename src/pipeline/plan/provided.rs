@@ -75,6 +75,7 @@ pub(super) fn exclude(
             reason: format!("provided by {}{}", target.name, assumed.unwrap_or_default()),
             name: selected.name,
             version: selected.version,
+            layer: None,
         }
     });
     Ok(removed.collect())
