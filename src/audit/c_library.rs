@@ -5,6 +5,9 @@ use std::fmt;
 use super::elf::Elf;
 use crate::platform::CLibrary;
 
+/// The names of glibc's libraries. What is linked to musl is linked to `libc.so` or `libc.musl-ARCH.so.1` only.
+const OF_GLIBC: [&str; 6] = ["libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0", "librt.so.1", "libutil.so.1"];
+
 /// A C library, whatever its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CLibraryKind {
@@ -63,8 +66,8 @@ impl fmt::Display for CLibraryKind {
 }
 
 impl Elf {
-    /// Returns the C library that it is compiled for; `None` if nothing shows it. Some files for musl are linked to `libc.so` only,
-    /// so that symbol versions, which musl has not, are better evidence.
+    /// Returns the C library that it is compiled for; `None` if nothing shows it. Symbol versions do not: the libgcc_s of aarch64
+    /// defines `GLIBC_2.0` with musl, too.
     pub(crate) fn c_library(&self) -> Option<CLibraryKind> {
         if let Some(named) = self.interpreter.as_deref().and_then(CLibraryKind::of_interpreter) {
             return Some(named);
@@ -72,9 +75,7 @@ impl Elf {
         let needs = |is_named: fn(&str) -> bool| self.needed.iter().any(|library| is_named(library));
         if needs(|library| library.starts_with("libc.musl-") || library.starts_with("ld-musl-")) {
             Some(CLibraryKind::Musl)
-        } else if self.versions.glibc.is_some()
-            || needs(|library| library == "libc.so.6" || library.starts_with("ld-linux"))
-        {
+        } else if needs(|library| OF_GLIBC.contains(&library) || library.starts_with("ld-linux")) {
             Some(CLibraryKind::Glibc)
         } else if needs(|library| library == "libc.so") {
             Some(CLibraryKind::Musl)

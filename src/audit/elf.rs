@@ -189,7 +189,7 @@ where
     }
     let versions = used_versions(&sections, endian, data)?;
     let is_packed = dynamic.iter().any(|entry| entry.tag == DT_RELR);
-    let new_functions = new_functions(&sections, endian, data)?;
+    let new_functions = new_functions(&sections, endian, data);
     Ok(Elf { machine, role, soname, needed, rpath, runpath, versions, interpreter, is_packed, new_functions })
 }
 
@@ -221,19 +221,20 @@ fn new_functions<'data, Header, Data>(
     sections: &SectionTable<'data, Header, Data>,
     endian: Endianness,
     data: Data,
-) -> Result<Vec<String>, MalformedElf>
+) -> Vec<String>
 where
     Header: FileHeader<Endian = Endianness>,
     Data: ReadRef<'data>,
 {
-    let symbols = sections.symbols(endian, data, SHT_DYNSYM)?;
+    // Executables may have none that can be read, as packers leave them, and run.
+    let Ok(symbols) = sections.symbols(endian, data, SHT_DYNSYM) else { return Vec::new() };
     let mut functions = Vec::new();
     for symbol in symbols.iter().filter(|symbol| symbol.is_undefined(endian) && symbol.st_bind() == STB_GLOBAL) {
         let name = symbol.name(endian, symbols.strings()).ok().and_then(|name| std::str::from_utf8(name).ok());
         functions.extend(name.filter(|name| musl::is_new_function(name)).map(str::to_owned));
     }
     functions.sort_unstable();
-    Ok(functions)
+    functions
 }
 
 /// Splits the value of `DT_RPATH` or `DT_RUNPATH`.

@@ -9,6 +9,7 @@ use crate::support::command::{fail, pybundle, succeed};
 use crate::support::docker::docker;
 use crate::support::sandbox::Sandbox;
 use crate::support::uv::Project;
+use crate::tiny::{Content, Member, Tiny};
 
 /// Compiled distributions, each with a module of theirs that is compiled.
 const COMPILED: [(&str, &str); 10] = [
@@ -98,4 +99,49 @@ fn ten_compiled_distributions_are_imported_or_refused() {
         assert!(message.contains(part), "`{part}` is not in: {message}");
     }
     assert!(!message.contains("apt"), "{message}");
+}
+
+/// Returns a base for arm64 with an interpreter that is never run.
+fn arm64(project: &Project, musl: &'static str, members: &[Member]) -> String {
+    let file = |path, text| (path, 0o755, 0, Content::Text(text));
+    let own = [file("usr/local/bin/python3.11", ""), file("lib/ld-musl-aarch64.so.1", musl)];
+    let layout = project.path().join("base");
+    let _ = std::fs::remove_dir_all(&layout);
+    Tiny::with_files(&[]).members(&[&own[..], members].concat()).architectures(&["arm64"]).write(&layout)
+}
+
+#[test]
+fn files_for_arm64_are_audited_by_the_same_rules() {
+    let project = application();
+    let build = |base: &str, arguments: &[&str]| {
+        let mut command = pybundle(&["image", "--no-progress", "--no-compile-bytecode", "--platform", "linux/arm64"]);
+        command.args(["--python", "3.11", "--cmd", "python main.py", "--include", "main.py", "--base", base, "-o"]);
+        command.arg(format!("oci:{}", layout(&project).display())).args(arguments).arg(project.path());
+        command
+    };
+    let in_lib = [("lib/libz.so.1", 0o755, 0, Content::Text(""))];
+    let elsewhere = [("opt/lib/libz.so.1", 0o755, 0, Content::Text(""))];
+    let listed = [elsewhere[0].clone(), ("etc/ld-musl-aarch64.path", 0o644, 0, Content::Text("/lib\n/opt/lib\n"))];
+    for (musl, members, arguments, expected) in [
+        ("\x001.2.5\0", &in_lib[..], &[][..], None),
+        ("\x001.2.5\0", &elsewhere, &[], Some("needs libz.so.1, which is neither in the artifact nor in")),
+        ("\x001.2.5\0", &elsewhere, &["--env", "LD_LIBRARY_PATH=/opt/lib"], None),
+        ("\x001.2.5\0", &listed, &[], None),
+        ("\x001.2.3\0", &in_lib, &[], Some("needs musl 1.2.4 for packed relocations (DT_RELR), but")),
+    ] {
+        let base = arm64(&project, musl, members);
+        match expected {
+            None => {
+                succeed(&mut build(&base, arguments));
+            }
+            Some(expected) => {
+                let message = fail(&mut build(&base, arguments));
+                assert!(message.contains(expected), "{message}");
+            }
+        }
+    }
+    let built = crate::built::image(&layout(&project));
+    let modules = built.layers.iter().flat_map(|layer| &layer.members).filter(|member| member.path.ends_with(".so"));
+    let names: Vec<&str> = modules.map(|member| member.path.as_str()).collect();
+    assert!(names.iter().any(|name| name.ends_with("orjson.cpython-311-aarch64-linux-musl.so")), "{names:?}");
 }

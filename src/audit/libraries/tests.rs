@@ -258,6 +258,10 @@ fn a_file_for_the_other_c_library_is_an_error() {
     ] {
         assert_eq!(findings(std::slice::from_ref(file), &system), [(expected.to_owned(), true)]);
     }
+    // The libgcc_s of aarch64 defines such a version with musl, too.
+    let versions = SymbolVersions { glibc: Some("2.0".parse().unwrap()), ..SymbolVersions::default() };
+    let versioned = with(musl.clone(), |elf| elf.versions = versions);
+    assert_eq!(findings(&[versioned], &on_musl("1.2.5")), []);
     // A library for the other one next to one for the target is not opened.
     let library = file(0, "/libwrapper-glibc.so", ElfRole::Library, &["libc.so.6"]);
     assert_eq!(findings(&[musl, library], &on_musl("1.2.5")), []);

@@ -11,6 +11,7 @@ use crate::audit::{elf, musl};
 use crate::cache::{RecordKey, RecordKind};
 use crate::debian::DebianRelease;
 use crate::digest::Sha256;
+use crate::image::config::ImageConfig;
 use crate::image::search::LayerSearch;
 use crate::image::system::BaseSystem;
 use crate::image::{Base, BasePython, BlobContent, FileSystem, Layer, python};
@@ -103,7 +104,7 @@ impl Bases<'_> {
         let contents = match self.recorded(base) {
             Some(contents) => contents,
             None if base.all_layers().next().is_none() => return Ok(None),
-            None if python::from_config(base).is_some() && is_of_glibc(base) => return Ok(None),
+            None if python::from_config(base).is_some() && is_of_glibc(&base.config) => return Ok(None),
             None => self.contents(base)?,
         };
         let Some(musl) = contents.musl else { return Ok(None) };
@@ -221,8 +222,8 @@ impl Bases<'_> {
 }
 
 /// Returns whether the build steps of a base name only package managers, or distributions, of systems with glibc.
-fn is_of_glibc(base: &Base) -> bool {
-    let names = |words: &[&str]| base.config.build_steps().any(|step| words.iter().any(|word| step.contains(word)));
+fn is_of_glibc(config: &ImageConfig) -> bool {
+    let names = |words: &[&str]| config.build_steps().any(|step| words.iter().any(|word| step.contains(word)));
     names(&["apt-get", "debian", "Debian", "Ubuntu", "dnf ", "yum ", "microdnf"])
         && !names(&["apk ", "alpine", "Alpine"])
 }
@@ -244,4 +245,28 @@ fn open_at(path: &Path, offset: u64) -> std::io::Result<File> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(offset))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_history_shows_glibc_only_if_nothing_speaks_for_musl() {
+        for (steps, expected) in [
+            (&["# debian.sh --arch 'amd64' out/ 'trixie'", "RUN /bin/sh -c apt-get update"][..], true),
+            (&["ADD rootfs.tar.xz / # buildkit", "RUN dnf install -y python3.12 # buildkit"], true),
+            (&["ADD alpine-minirootfs-3.22.1-x86_64.tar.gz / # buildkit", "RUN apk add --no-cache tzdata"], false),
+            (&["RUN apt-get update", "RUN apk add bash"], false),
+            (&["by hand"], false),
+            (&[], false),
+        ] {
+            let history: Vec<_> = steps.iter().map(|step| serde_json::json!({ "created_by": step })).collect();
+            let config = serde_json::json!({
+                "architecture": "amd64", "os": "linux", "history": history,
+                "rootfs": { "type": "layers", "diff_ids": [] },
+            });
+            assert_eq!(is_of_glibc(&serde_json::from_value(config).unwrap()), expected, "{steps:?}");
+        }
+    }
 }
