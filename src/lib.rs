@@ -108,6 +108,7 @@ pub(crate) mod http;
 pub mod image;
 pub mod index;
 pub mod interpreter;
+pub(crate) mod invoke;
 pub(crate) mod lambda;
 pub(crate) mod limited_reader;
 pub mod lock;

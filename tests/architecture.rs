@@ -10,10 +10,14 @@ use std::path::{Path, PathBuf};
 mod dependencies;
 #[path = "architecture/hints.rs"]
 mod hints;
+#[path = "architecture/imports.rs"]
+mod imports;
 #[path = "architecture/names.rs"]
 mod names;
 #[path = "architecture/words.rs"]
 mod words;
+
+use imports::{imports, members, room};
 
 /// Each room and what it imports. It imports only rooms of earlier lines, so there is no cycle.
 const ROOMS: &[(&str, &[&str])] = &[
@@ -186,6 +190,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "invoke",
+        &["archive", "hints", "interpreter", "lambda", "pipeline", "platform", "report", "settings", "temporary"],
+    ),
+    (
         "fuzzing",
         &[
             "archive",
@@ -323,59 +331,6 @@ fn code(text: &str) -> Vec<String> {
     let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
     let lines = text[..end].lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.map(str::to_owned).collect()
-}
-
-/// Returns the rooms that code refers to by `crate::`, also in `use crate::{a, b::c}`.
-fn imports(code: &str) -> Vec<String> {
-    let mut rooms = Vec::new();
-    for (at, found) in code.match_indices("crate::") {
-        let rest = &code[at + found.len()..];
-        match rest.strip_prefix('{') {
-            Some(group) => rooms.extend(members(group).iter().map(|path| room(path))),
-            None => rooms.push(room(rest)),
-        }
-    }
-    rooms.sort();
-    rooms.dedup();
-    rooms
-}
-
-/// Returns the members of a group, given the text after its opening brace.
-fn members(group: &str) -> Vec<&str> {
-    let (mut depth, mut start, mut members) = (0, 0, Vec::new());
-    for (at, character) in group.char_indices() {
-        match character {
-            '{' => depth += 1,
-            '}' if depth > 0 => depth -= 1,
-            ',' | '}' if depth == 0 => {
-                members.push(group[start..at].trim());
-                start = at + 1;
-                if character == '}' {
-                    break;
-                }
-            }
-            _ => {}
-        }
-    }
-    members.retain(|member| !member.is_empty());
-    members
-}
-
-/// Returns the room that a path, relative to the crate, begins with.
-fn room(path: &str) -> String {
-    let part = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
-    let first = part(path);
-    match path[first.len()..].strip_prefix("::") {
-        Some(rest) if first == "wheel" && part(rest) == "filename" => "wheel::filename".to_owned(),
-        _ => first,
-    }
-}
-
-#[test]
-fn imports_are_recognized() {
-    let text = "use crate::{digest::Digest, lock::{Lock, Selection}, wheel::filename::WheelFilename};\nfn f(_: crate::tree::Entry) {}";
-    assert_eq!(imports(text), ["digest", "lock", "tree", "wheel::filename"]);
-    assert_eq!(imports("use crate::wheel::{self, Wheel};"), ["wheel"]);
 }
 
 #[test]

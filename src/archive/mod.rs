@@ -9,6 +9,7 @@ pub(crate) mod destination;
 pub(crate) mod directory;
 pub(crate) mod earlier;
 pub mod layer;
+pub(crate) mod mirror;
 mod open_wheels;
 pub mod output;
 pub(crate) mod pack;

@@ -15,6 +15,7 @@ use crate::deployment_file::InvalidDeploymentFile;
 use crate::git::GitChangesError;
 use crate::hints::Hints;
 use crate::image::InvalidPort;
+use crate::invoke::InvokeError;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
 use crate::pipeline::BuildError;
 use crate::platform::ProfileError;
@@ -52,6 +53,8 @@ pub(crate) enum CliError {
     Deployment(#[from] InvalidDeployment),
     #[error(transparent)]
     Deploy(#[from] DeployError),
+    #[error(transparent)]
+    Invoke(#[from] InvokeError),
     #[error(transparent)]
     UnknownFile(#[from] UnknownFile),
     #[error(transparent)]
@@ -110,6 +113,7 @@ impl Hints for CliError {
             Self::NotSelected(error) => error.hints(),
             Self::Deployment(error) => error.hints(),
             Self::Deploy(error) => error.hints(),
+            Self::Invoke(error) => error.hints(),
             Self::UnknownFile(_) => Vec::new(),
             Self::DeploymentFile(error) => error.hints(),
             Self::UnresolvableTarget(error) => error.hints(),

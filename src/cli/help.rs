@@ -160,6 +160,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             example("The same for what `helm template` prints", "pybundle resolve -"),
         ],
     ),
+    (
+        "run",
+        &[
+            example("Call the handler with an empty event", "pybundle run --handler app.handler"),
+            example("Call it with an event from a file", "pybundle run --handler app.handler --event event.json"),
+        ],
+    ),
     ("push", &[example("Push an archive under a name", "pybundle push dist/shop.tar ghcr.io/acme/shop:1.0")]),
     (
         "plan",
@@ -236,7 +243,7 @@ pub(crate) fn variables(words: &str) -> impl Iterator<Item = &'static Environmen
     let (build, registry) = match words {
         "image" | "build" | "deploy" | "plan" | "why" | "verify" | "apt lock" | "apt list" | "apt why"
         | "apt outdated" => (BUILD_VARIABLES, REGISTRY_VARIABLES),
-        "lambda" => (BUILD_VARIABLES, &[][..]),
+        "lambda" | "run" => (BUILD_VARIABLES, &[][..]),
         "push" | "inspect" | "diff" => (&[][..], REGISTRY_VARIABLES),
         _ => (&[][..], &[][..]),
     };

@@ -34,6 +34,7 @@ mod progress;
 mod push;
 pub mod reference;
 mod resolve;
+mod run;
 mod schema;
 mod selected_targets;
 mod signals;
@@ -85,6 +86,12 @@ enum Command {
     /// Builds and pushes the image of each target that a value pybundle://TARGET names, and prints the files with the name and
     /// digest of that image in its place. Nothing else in them changes: comments, quotes and blank lines are kept.
     Resolve(Box<resolve::ResolveArguments>),
+    /// Run a function on this machine, under AWS's runtime client
+    ///
+    /// The function is built and unpacked, and awslambdaric calls its handler with an event, as in Lambda: at Lambda's paths, if
+    /// bubblewrap is installed, and in an environment of its own. Its answer is printed on standard output, and what it logs
+    /// on standard error.
+    Run(Box<run::RunArguments>),
     /// Push an OCI layout or an archive to a registry
     Push(push::PushArguments),
     /// Show which distributions would be bundled, and why
@@ -165,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Build(arguments) => return exit(build::run(*arguments, &cli.global, &printer), &printer),
         Command::Deploy(arguments) => return exit(deploy::run(*arguments, &cli.global, &printer), &printer),
         Command::Resolve(arguments) => return exit(resolve::run(*arguments, &cli.global, &printer), &printer),
+        Command::Run(arguments) => return exit(run::run(*arguments, &cli.global, &printer), &printer),
         Command::Push(arguments) => push::run(arguments, &cli.global, &printer),
         Command::Plan(arguments) => return exit(plan::run(*arguments, &cli.global, &printer), &printer),
         Command::Why(arguments) => why::run(*arguments, &cli.global, &printer),

@@ -114,6 +114,10 @@ impl Printer {
         terminal_width(io::stderr()).unwrap_or(80)
     }
 
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     pub(crate) fn is_verbose(&self) -> bool {
         self.verbose
     }
@@ -164,7 +168,15 @@ impl Printer {
     /// # Errors
     /// Standard output cannot be written.
     pub(crate) fn text(&self, document: &impl Serialize, text: &str) -> Result<(), CliError> {
-        if self.format == OutputFormat::Json { self.document(document) } else { self.raw(text.as_bytes()) }
+        self.bytes(document, text.as_bytes())
+    }
+
+    /// Prints bytes, also with `--quiet`: the document with `--json`, else the bytes themselves.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn bytes(&self, document: &impl Serialize, bytes: &[u8]) -> Result<(), CliError> {
+        if self.format == OutputFormat::Json { self.document(document) } else { self.raw(bytes) }
     }
 
     /// Prints a document as JSON, whatever the output format.
@@ -191,6 +203,14 @@ impl Printer {
     pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), CliError> {
         let mut output = io::stdout().lock();
         ignore_closed_pipe(output.write_all(bytes).and_then(|()| output.flush()))
+    }
+
+    /// Prints what another program has printed, on standard error.
+    ///
+    /// # Errors
+    /// Standard error cannot be written.
+    pub(crate) fn foreign(&self, bytes: &[u8]) -> io::Result<()> {
+        io::stderr().lock().write_all(bytes)
     }
 
     /// Prints a warning; `prefix` is the name of the target and a colon, or nothing.

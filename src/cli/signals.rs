@@ -8,7 +8,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::printer::Printer;
-use crate::temporary;
+use crate::{invoke, temporary};
 
 /// The signals that end a process and that programs handle to remove what they leave.
 const SIGNALS: [(i32, &str); 3] = [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM"), (SIGHUP, "SIGHUP")];
@@ -32,6 +32,8 @@ pub(super) fn handle(command: String, printer: Printer) -> io::Result<()> {
 #[expect(clippy::exit, reason = "a signal ends the process while other threads are at work")]
 fn stop(signal: i32, command: &str, printer: Printer) -> ! {
     let name = SIGNALS.iter().find(|(known, _)| *known == signal).map_or("a signal", |(_, name)| name);
+    // Before their files are removed.
+    invoke::end_all();
     let _held = temporary::remove_all();
     printer.stopped(&format!("`pybundle {command}` was stopped by {name} before it was done"));
     process::exit(128 + signal)

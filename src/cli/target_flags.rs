@@ -73,7 +73,7 @@ impl TargetFlags {
 
     /// Returns the flags for a layer. What is selected is selected for functions and images.
     pub(crate) fn layer(&self) -> LayerOptions {
-        let LambdaOptions { function, mut common, package, deploy } = self.lambda();
+        let LambdaOptions { function, mut common, package, deploy, run: _ } = self.lambda();
         let SelectionOptions { lock, locked, frozen, package: member, .. } = common.selection;
         common.selection = SelectionOptions { lock, locked, frozen, package: member, ..SelectionOptions::default() };
         let publish = PublishOptions { region: deploy.region, s3_bucket: deploy.s3_bucket };

@@ -25,7 +25,7 @@ impl FunctionName {
     }
 
     /// Returns the name without account and region.
-    pub(super) fn short(&self) -> &str {
+    pub(crate) fn short(&self) -> &str {
         self.0.rsplit(':').next().unwrap_or(&self.0)
     }
 

@@ -249,3 +249,27 @@ fn lines(identity: &str) -> Option<[&str; 7]> {
 fn tag(version: PythonVersion) -> String {
     format!("cpython-{}{}", version.major, version.minor)
 }
+
+/// What a run with an interpreter depends on besides its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InterpreterHost {
+    /// The directory of its installation (`sys.base_prefix`).
+    pub(crate) prefix: PathBuf,
+    /// The C library, for instance `glibc 2.36`.
+    pub(crate) libc: Option<String>,
+    /// The kernel, for instance `Linux 6.1.0`.
+    pub(crate) kernel: String,
+}
+
+impl PythonInterpreter {
+    /// Asks the interpreter for its installation and its system; `None` if it fails.
+    pub(crate) fn host(&self) -> Option<InterpreterHost> {
+        const PROGRAM: &str = "import os, sys\nuname = os.uname()\nprint(sys.base_prefix)\n\
+                               print('CS_GNU_LIBC_VERSION' in os.confstr_names and os.confstr('CS_GNU_LIBC_VERSION') or '')\n\
+                               print(uname.sysname, uname.release)";
+        let printed = output_of(&self.path, PROGRAM)?;
+        let [prefix, libc, kernel] = printed.splitn(3, '\n').collect::<Vec<_>>().try_into().ok()?;
+        let libc = Some(libc.to_owned()).filter(|libc| !libc.is_empty());
+        Some(InterpreterHost { prefix: prefix.into(), libc, kernel: kernel.to_owned() })
+    }
+}

@@ -1,5 +1,6 @@
 //! AWS Lambda deployment packages: the files of the function's zip and of a layer, and Lambda's limits.
 
+pub(crate) mod configuration;
 pub(crate) mod limits;
 mod output;
 

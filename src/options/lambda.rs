@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::texts::{self, OneOrMany};
 use super::values::profile;
 use super::{
-    CommonOptions, DeployOptions, DocumentOptions, InvalidOption, Invocation, LayerOptions, TargetKind, TargetOptions,
+    CommonOptions, DeployOptions, DocumentOptions, InvalidOption, Invocation, LayerOptions, RunOptions, TargetKind,
+    TargetOptions,
 };
 use crate::audit::handler::Handler;
 use crate::index::InvalidIndexUrl;
@@ -35,6 +36,10 @@ pub(crate) struct LambdaOptions {
     #[arg(skip)]
     #[serde(flatten)]
     pub(crate) deploy: DeployOptions,
+    /// Flags of `pybundle run` alone.
+    #[arg(skip)]
+    #[serde(flatten)]
+    pub(crate) run: RunOptions,
 }
 
 /// What the function runs, where it goes and what it is built for.
@@ -121,7 +126,7 @@ impl LambdaOptions {
     /// # Errors
     /// One of them is only for functions.
     pub(crate) fn of_layer(&self, name: &str) -> Result<LayerOptions, InvalidOption> {
-        let Self { function, common, package, deploy: _ } = self.clone();
+        let Self { function, common, package, deploy: _, run: _ } = self.clone();
         let FunctionOptions { handler, zip, layer, layers: _ } = function;
         match (handler, layer) {
             (Some(_), _) => Err(InvalidOption::OfFunction { flag: "--handler", layer: name.to_owned() }),
@@ -149,7 +154,7 @@ impl TargetOptions for LambdaOptions {
         invocation: &Invocation,
     ) -> Result<LambdaSettings, InvalidOption> {
         let profile = self.profile();
-        let Self { function, common, package, deploy } = self;
+        let Self { function, common, package, deploy, run } = self;
         let mut common = common.settings(profile, extends, invocation)?;
         common.started.extend(function.handler.iter().map(ToString::to_string));
         Ok(LambdaSettings {
@@ -164,6 +169,7 @@ impl TargetOptions for LambdaOptions {
             exclude_runtime: package.exclude_runtime,
             allow_oversize: package.allow_oversize,
             deploy: deploy.settings(),
+            run: run.settings(),
         })
     }
 

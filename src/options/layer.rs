@@ -11,7 +11,7 @@ use super::texts::{self, OneOrMany};
 use super::{CommonOptions, InvalidOption, Invocation, TargetKind, TargetOptions, ZipOptions};
 use crate::index::InvalidIndexUrl;
 use crate::name::DistributionName;
-use crate::settings::{DeploySettings, LambdaSettings, ProfileChoice, Settings};
+use crate::settings::{DeploySettings, LambdaSettings, ProfileChoice, RunSettings, Settings};
 
 /// The options of a layer.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +83,7 @@ impl TargetOptions for LayerOptions {
             exclude_runtime: package.exclude_runtime,
             allow_oversize: package.allow_oversize,
             deploy: DeploySettings { region, s3_bucket, ..DeploySettings::default() },
+            run: RunSettings::default(),
         })
     }
 

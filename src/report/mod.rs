@@ -7,6 +7,7 @@ mod error;
 mod image;
 mod init;
 mod progress;
+mod run;
 mod targets;
 mod tool;
 
@@ -33,6 +34,7 @@ pub(crate) use image::{
 };
 pub(crate) use init::{InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 pub use progress::{Phase, Reporter, RunningPhase, RunningTask, Silent, Task, TaskKind};
+pub(crate) use run::{FunctionErrorReport, RunOutcome, RunReport};
 pub(crate) use targets::{
     BuiltArtifact, BuiltReport, ConfigurationReport, InForceReport, ListedReport, ResolvedReport, TargetListReport,
     TargetOutcome, TargetPlan, TargetsReport, UnplannedTargetReport, ValueReport, WhyReport, WhyTargetReport,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{DeploySettings, DocumentSettings, Settings};
+use super::{DeploySettings, DocumentSettings, RunSettings, Settings};
 use crate::audit::handler::Handler;
 use crate::lambda::PackageOutput;
 use crate::platform::Architecture;
@@ -28,6 +28,7 @@ pub(crate) struct LambdaSettings {
     pub(crate) allow_oversize: bool,
     pub(crate) documents: DocumentSettings,
     pub(crate) deploy: DeploySettings,
+    pub(crate) run: RunSettings,
 }
 
 impl LambdaSettings {
@@ -45,6 +46,7 @@ impl LambdaSettings {
             allow_oversize,
             documents,
             deploy: _,
+            run: _,
         } = self;
         let own = (architecture, output, layer, is_layer, handler, exclude_runtime, allow_oversize, documents);
         let layers: Vec<String> = layers.iter().map(Self::identity).collect();

@@ -6,6 +6,7 @@ mod engine;
 mod environment;
 mod lambda;
 mod remote_cache;
+mod run;
 mod size;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ pub(crate) use engine::EngineChoice;
 pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
 pub(crate) use lambda::LambdaSettings;
 pub(crate) use remote_cache::RemoteCacheChoice;
+pub(crate) use run::RunSettings;
 pub(crate) use size::{SizeLimit, binary_size};
 
 use crate::hints::Hints;

@@ -23,6 +23,7 @@ fn the_flags_of_the_first_minute_come_first() {
         ("lambda", &["handler", "output", "runtime", "arch", "layer"][..]),
         ("image", &["tag", "push", "output", "platform", "python", "base", "entrypoint", "cmd"]),
         ("build", &["push", "dry-run", "project", "workspace"]),
+        ("run", &["event", "handler", "env", "timeout", "memory"]),
     ] {
         for help in [printed(&[command, "--help"]), printed(&[command, "-h"])] {
             assert_eq!(flags(&help)[..first.len()], *first, "{help}");
@@ -32,7 +33,7 @@ fn the_flags_of_the_first_minute_come_first() {
 
 #[test]
 fn short_help_is_a_short_list() {
-    for command in ["lambda", "image", "build"] {
+    for command in ["lambda", "image", "build", "run"] {
         let (short, long) = (printed(&[command, "-h"]), printed(&[command, "--help"]));
         assert!(flags(&short).len() * 2 < flags(&long).len(), "{short}");
         assert!(short.lines().count() <= 60, "{short}");

@@ -73,6 +73,7 @@ fn what_every_command_prints_is_as_its_schema_says() {
     let lambda = "lambda project --output=made/app.zip --handler=app.handler --arch=x86_64";
     let image = "image project --base=oci:base --output=oci:made/image";
     let registry = format!("{image} --platform=linux/amd64,linux/arm64 {tag} --push --sbom=spdx --provenance");
+    let invoked = format!("run project --handler=app.handler --runtime=python{}", newest_python());
     let cases: &[(&str, i32, &str)] = &[
         ("lambda", 0, lambda),
         (
@@ -90,6 +91,8 @@ fn what_every_command_prints_is_as_its_schema_says() {
         ("build", 1, "build --project=targets"),
         ("build", 0, "build --project=targets --dry-run api web"),
         ("deploy", 1, "deploy api --project=targets --function=shop --region=eu-west-1"),
+        ("run", 0, &invoked),
+        ("run", 1, &format!("{invoked} --event=[]")),
         ("build-list", 0, "build --project=targets --list"),
         ("failure", 1, "lambda project --handler=absent.handler"),
         ("why", 0, "why example-banner project"),

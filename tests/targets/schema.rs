@@ -112,7 +112,7 @@ fn flags(command: &str) -> BTreeSet<String> {
 fn each_key_is_a_flag_and_each_flag_a_key() {
     let schema = schema();
     let targets = schema["properties"]["target"]["additionalProperties"]["anyOf"].as_array().unwrap();
-    let deployed = flags("deploy");
+    let (deployed, run) = (flags("deploy"), flags("run"));
     for command in ["lambda", "image"] {
         let of_kind = targets.iter().find(|target| target["properties"]["kind"]["const"] == command).unwrap();
         let mut keys: BTreeSet<String> = of_kind["properties"].as_object().unwrap().keys().cloned().collect();
@@ -124,6 +124,11 @@ fn each_key_is_a_flag_and_each_flag_a_key() {
         // Flags of `pybundle deploy`.
         for key in ["function", "alias", "region", "s3-bucket"] {
             assert!(keys.remove(key) && deployed.contains(key), "{key}");
+        }
+        // Flags of `pybundle run`, for functions.
+        for key in ["timeout", "memory"] {
+            assert_eq!(keys.remove(key), command == "lambda", "{key}");
+            assert!(run.contains(key), "{key}");
         }
         // The argument of the commands.
         keys.remove("script");

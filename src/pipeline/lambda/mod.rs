@@ -1,5 +1,6 @@
 //! Builds Lambda functions and layers: the zip of a function, and of its layer, or of a layer alone.
 
+mod assembled;
 mod earlier_zips;
 mod installed;
 mod layers;
@@ -7,33 +8,30 @@ mod outputs;
 mod package;
 mod project;
 mod report;
+mod unpacked;
 mod write;
+
+pub(crate) use unpacked::{FunctionDirectories, UnpackedFunction, unpack};
 
 use std::time::Instant;
 
+use self::assembled::AssembledFunction;
 use self::earlier_zips::EarlierZips;
-use self::installed::Installation;
 use self::layers::LayerProject;
-use self::package::{package, schemes};
 use self::project::{LambdaProject, runtime};
 use self::report::BuiltFunction;
-use crate::audit::handler::{Handler, ImportRoot};
-use crate::audit::imports::CommandModules;
-use crate::audit::libraries::{SystemKind, TargetSystem};
+use crate::audit::handler::Handler;
 use crate::digest::Sha256;
-use crate::lambda::{LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
-use crate::pipeline::audits::{self, Audited, Deployment, budget};
-use crate::pipeline::install::bytecode::{self, Bytecode};
+use crate::pipeline::audits::budget;
 use crate::pipeline::notes::{BuildSources, BuiltTarget, WrittenOutput, plan_digest, with_layer};
 use crate::pipeline::plan::indexes::Origins;
-use crate::pipeline::plan::{LockedProject, Plan, missing_lock, prepare, script};
+use crate::pipeline::plan::{LockedProject, Plan, script};
 use crate::pipeline::session::{Session, repairing};
 use crate::pipeline::wheels::planned;
 use crate::pipeline::{BuildError, ProjectCache, documents};
-use crate::platform::{LambdaProfile, TargetPlatform};
+use crate::platform::TargetPlatform;
 use crate::report::{ArtifactKind, BuildReport, PackageFormat, Phase, PlanReport, Reporter, RunningPhase, Silent};
 use crate::settings::LambdaSettings;
-use crate::tree::FileTree;
 
 /// Returns the target platform of a function.
 ///
@@ -121,119 +119,58 @@ fn build(
     reporter: &dyn Reporter,
 ) -> Result<BuiltTarget<BuildReport>, BuildError> {
     let started = Instant::now();
-    let common = &settings.common;
-    let selecting = RunningPhase::start(reporter, Phase::Select, 0);
-    missing_lock::write(common, projects, reporter)?;
-    let project = LockedProject::open(common, projects, reporter)?;
-    let handler = handler(settings, &project)?;
-    let prepared = prepare::run(common, projects, reporter)?;
-    // The session owns the files that the artifact is copied from: it must live until the artifact is written.
-    let session = Session::open(&common.cache)?;
-    let (temporary, cache) = (session.temporary.path(), &session.cache);
-    let origins = Origins::new(common, &project)?;
-    let finder = origins.finder(cache, reporter);
-    let function = LambdaProject::new(project, settings, &finder)?;
-    let profile = &function.profile;
-    let mut plan = function.plan(settings, &finder, (cache, Some(&origins.fetch)), reporter)?;
-    plan.prepared = prepared;
-    let layers = LayerProject::open_all(settings, &function, projects, cache)?;
-    let layer_plans = layers.iter().map(|layer| layer.plan(cache, true)).collect::<Result<Vec<_>, _>>()?;
-    layers::exclude(&mut plan, settings, &layer_plans)?;
-    let outputs = outputs::outputs(settings, &plan)?;
-    plan.exclude_outputs(outputs.iter().flat_map(|(_, output)| documents::paths(output.path())));
-    selecting.finish();
-    let plans = std::slice::from_ref(&plan);
-    let bytecode = Bytecode::find(common, plan.target.python, false, cache)?;
-    let installation = Installation { cache, temporary, reporter };
-    let mut distributions = installation.install(settings, &function, (&plan, &origins.fetch), &bytecode)?;
-    let compiled = bytecode.of_application(&plan.application.files)?;
-    let application = bytecode::beside(&plan.application.files, &compiled);
-    let package = package(profile, &distributions, application, settings)?;
-    let own = distributions.len();
-    let named = layers::install(&layers, &layer_plans, &Installation { reporter: &Silent, ..installation })?;
-    let layers = layers.iter().zip(&layer_plans);
-    let layer_tree = named.tree()?;
-    let layer_sizes = named.sizes();
-    distributions.extend(named.distributions.into_iter().flatten());
-    // In the order of the runtime's search path.
-    let of_package = package.trees().map(|(kind, tree)| match kind {
-        ArtifactKind::Function => (tree, TASK_ROOT, &profile.function),
-        ArtifactKind::Layer => (tree, LAYER_ROOT, &profile.layer),
-    });
-    let all = of_package.chain(layer_tree.iter().map(|tree| (tree, LAYER_ROOT, &profile.layer)));
-    let (trees, roots): (Vec<(&FileTree, &str)>, Vec<ImportRoot>) = all
-        .map(|(tree, mount, scheme)| ((tree, mount), ImportRoot { tree, site_packages: &scheme.site_packages }))
-        .unzip();
-    if let Some(handler) = &handler {
-        plan.check_handler(handler, &roots, reporter)?;
-    }
-    let deployment = Deployment {
-        trees: &trees,
-        schemes: schemes(profile, settings),
-        system: &|_| Ok(system(profile, &plan)),
-        base_has: &|_| Ok(Some(false)),
-        has_executable: &|_| Ok(Some(false)),
-    };
-    let audited = Audited {
-        plan: &plan,
-        settings: common,
-        distributions: &distributions,
-        roots: &roots,
-        started: &handler.iter().map(Handler::module).collect::<Vec<_>>(),
-        command: &CommandModules::default(),
-        application: roots[0].site_packages,
-        // The runtime starts in /var/task.
-        working_directory: Some(""),
-        provided: &profile.runtime_distributions,
-        deployment: &deployment,
-        cache,
-    };
-    let audit = audits::audit(&audited, Vec::new(), reporter)?;
-    if !settings.allow_oversize {
-        limits::check(&package, &layer_sizes, profile.limits, &profile.runtime_distributions)?;
-    }
-    let earlier = EarlierZips::new(&distributions[..own], cache);
-    let finished = write::write(&package, &plan.project_names(), &earlier, &outputs, reporter)?;
-    let size = finished.iter().map(|(_, finished)| finished.zip().size).sum();
-    budget::check(common.audit.max_size.as_ref(), size, &distributions[..own])?;
-    if settings.deploy.s3_bucket.is_none() {
-        write::warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
-    }
-    let zips = finished.iter().zip(&outputs);
-    let zips: Vec<_> = zips.filter_map(|((_, finished), (_, output))| Some((output.zip()?, finished.zip()))).collect();
-    let documents = documents::beside_zip(settings, &plan, &distributions, &zips, reporter)?;
-    let artifacts = write::persist(finished, &package, &settings.documents, cache, reporter)?;
-    let sources = BuildSources::of(
-        common,
-        &settings.documents,
-        &function.project,
-        (plans, &function.reason),
-        distributions.iter(),
-        false,
-    );
-    let sources = layers.fold(sources, |sources, (layer, plan)| {
-        Some(sources?.with_layer(layer.sources(plan, &settings.documents, distributions[own..].iter())?))
-    });
-    let written = artifacts.iter().map(|artifact| WrittenOutput {
-        path: artifact.path.clone(),
-        digest: format!("sha256:{}", artifact.sha256).parse().ok().filter(|_| artifact.format == PackageFormat::Zip),
-    });
-    let sources = sources.map(|sources| sources.with_outputs(written.collect()));
-    let built = BuiltFunction {
-        plan: &plan,
-        profile,
-        handler,
-        reason: &function.reason,
-        distributions: &distributions[..own],
-        package: &package,
-        layers: layer_sizes,
-        bytecode: bytecode.report(&distributions[..own], &compiled),
-        audit,
-        artifacts,
-        documents: documents::persist(documents)?,
-        elapsed: started.elapsed(),
-    };
-    Ok(BuiltTarget { report: built.report(), sources })
+    assembled::assemble(settings, projects, outputs::outputs, reporter, |assembled| {
+        let AssembledFunction { plan, function, installed, distributions, package, outputs, cache, .. } = *assembled;
+        let common = &settings.common;
+        let earlier = EarlierZips::new(installed, cache);
+        let finished = write::write(package, &plan.project_names(), &earlier, outputs, reporter)?;
+        let size = finished.iter().map(|(_, finished)| finished.zip().size).sum();
+        budget::check(common.audit.max_size.as_ref(), size, installed)?;
+        if settings.deploy.s3_bucket.is_none() {
+            write::warn_of_direct_upload(&finished, function.profile.limits.direct_upload, reporter);
+        }
+        let zips = finished.iter().zip(outputs);
+        let zips: Vec<_> =
+            zips.filter_map(|((_, finished), (_, output))| Some((output.zip()?, finished.zip()))).collect();
+        let documents = documents::beside_zip(settings, plan, distributions, &zips, reporter)?;
+        let artifacts = write::persist(finished, package, &settings.documents, cache, reporter)?;
+        let sources = BuildSources::of(
+            common,
+            &settings.documents,
+            &function.project,
+            (std::slice::from_ref(plan), &function.reason),
+            distributions.iter(),
+            false,
+        );
+        let layers = assembled.layers.iter().zip(assembled.layer_plans);
+        let sources = layers.fold(sources, |sources, (layer, plan)| {
+            let of_layers = distributions[installed.len()..].iter();
+            Some(sources?.with_layer(layer.sources(plan, &settings.documents, of_layers)?))
+        });
+        let written = artifacts.iter().map(|artifact| WrittenOutput {
+            path: artifact.path.clone(),
+            digest: format!("sha256:{}", artifact.sha256)
+                .parse()
+                .ok()
+                .filter(|_| artifact.format == PackageFormat::Zip),
+        });
+        let sources = sources.map(|sources| sources.with_outputs(written.collect()));
+        let built = BuiltFunction {
+            plan,
+            profile: &function.profile,
+            handler: assembled.handler.clone(),
+            reason: &function.reason,
+            distributions: installed,
+            package,
+            layers: assembled.layer_sizes.to_vec(),
+            bytecode: assembled.bytecode.report(installed, assembled.compiled),
+            audit: assembled.audit.clone(),
+            artifacts,
+            documents: documents::persist(documents)?,
+            elapsed: started.elapsed(),
+        };
+        Ok(BuiltTarget { report: built.report(), sources })
+    })
 }
 
 /// Returns the handler that the settings name, or else that of a script.
@@ -243,18 +180,4 @@ fn build(
 fn handler(settings: &LambdaSettings, project: &LockedProject) -> Result<Option<Handler>, BuildError> {
     let of_script = || project.workspace.script().map(script::handler).transpose();
     settings.handler.clone().map_or_else(of_script, |handler| Ok(Some(handler)))
-}
-
-/// Returns the system libraries that a runtime provides.
-fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
-    let libraries = profile.runtime_libraries.as_ref().map(|libraries| libraries.iter().cloned().collect());
-    TargetSystem {
-        name: plan.target.to_string(),
-        kind: SystemKind::Lambda,
-        architecture: plan.target.architecture,
-        libc: plan.target.libc,
-        libstdcxx: profile.libstdcxx,
-        libraries,
-        library_path: LIBRARY_PATH.map(str::to_owned).to_vec(),
-    }
 }

@@ -1,0 +1,261 @@
+//! `pybundle run`: runs a function on this machine.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::Args;
+
+use super::arguments::{GlobalArguments, ProjectArguments};
+use super::environment;
+use super::error::CliError;
+use super::printer::Printer;
+use super::progress::ProgressReporter;
+use crate::audit::handler::Handler;
+use crate::invoke::{
+    self, EndedInvocation, FunctionError, InvocationOutcome, InvocationSettings, InvokeError, LocalFunction,
+};
+use crate::lambda::configuration::FunctionMemory;
+use crate::options::{CommonOptions, LambdaOptions, RunOptions};
+use crate::pipeline::ProjectCache;
+use crate::platform::Architecture;
+use crate::report::{ErrorReport, FORMAT_VERSION, FunctionErrorReport, Reporter, RunOutcome, RunReport};
+
+/// The memory of a function that is not configured.
+const DEFAULT_MEMORY: FunctionMemory = FunctionMemory::DEFAULT;
+
+/// Arguments of `pybundle run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    project: ProjectArguments,
+    /// Send this event: a JSON file, `-` for standard input, or JSON itself [default: {}]
+    #[arg(short, long, value_name = "FILE|JSON")]
+    event: Option<String>,
+    /// Call this handler: MODULE.FUNCTION [default: the target's]
+    #[arg(long, value_name = "HANDLER")]
+    handler: Option<Handler>,
+    /// Set a variable of the function, or pass on that of this environment
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<RunVariable>,
+    #[command(flatten)]
+    limits: RunOptions,
+    /// Run with the Python of this Lambda runtime, such as 3.13 [default: the project's]
+    #[arg(long, alias = "python", value_name = "NAME")]
+    runtime: Option<String>,
+    /// Build for this architecture, which must be this machine's [default: the target's]
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<Architecture>,
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+/// A variable of a function. Its value may be a secret.
+#[derive(Clone)]
+struct RunVariable {
+    name: String,
+    /// `None` for the value in the environment of pybundle.
+    value: Option<String>,
+}
+
+impl std::fmt::Debug for RunVariable {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("RunVariable").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl FromStr for RunVariable {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text, None),
+        };
+        if name.is_empty() || text.contains('\0') {
+            return Err("expected NAME or NAME=VALUE");
+        }
+        Ok(Self { name: name.to_owned(), value })
+    }
+}
+
+impl RunVariable {
+    /// Returns the name and the value; `None` if this environment does not have it.
+    fn resolved(self) -> Option<(String, String)> {
+        let value = self.value.or_else(|| environment::variable(&self.name))?;
+        Some((self.name, value))
+    }
+}
+
+/// Builds a function, runs it, and prints its answer.
+///
+/// # Errors
+/// It cannot be built or started. If the function fails, the exit status is a failure.
+pub(crate) fn run(arguments: RunArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
+    let event = event(arguments.event.as_deref())?;
+    let projects = ProjectCache::default();
+    let options = arguments.options();
+    let (settings, warning) = arguments.project.settings(&options, global, &projects)?;
+    let invocation =
+        InvocationSettings { variables: arguments.env.into_iter().filter_map(RunVariable::resolved).collect() };
+    let progress = ProgressReporter::new(printer);
+    warning.iter().for_each(|warning| progress.warn(warning));
+    let function = LocalFunction::prepare(settings, invocation, &projects, &progress)?;
+    let warnings = progress.into_warnings();
+    if !printer.is_quiet() {
+        printer.remark(&format!("differs from Lambda: {}", function.differences().join(", ")));
+    }
+    let mut log = RecordedLog { printer: *printer, text: Vec::new() };
+    let ended = invoke::invoke(&function, &event, &mut log)?;
+    let raw = match &ended.outcome {
+        InvocationOutcome::Answered(bytes) => bytes.clone(),
+        InvocationOutcome::Failed(_) => Vec::new(),
+    };
+    let report = report(&function, ended, log.text, warnings);
+    finish(&function, &report, raw, printer)
+}
+
+impl RunArguments {
+    /// Returns the options of the function.
+    fn options(&self) -> LambdaOptions {
+        let mut options = LambdaOptions { common: self.common.clone(), ..LambdaOptions::default() };
+        options.function.handler.clone_from(&self.handler);
+        options.function.zip.runtime.clone_from(&self.runtime);
+        options.function.zip.arch = self.arch;
+        options.run = self.limits.clone();
+        options
+    }
+}
+
+/// Returns the bytes of an event, which must be JSON.
+///
+/// # Errors
+/// The file cannot be read, or is not JSON.
+fn event(argument: Option<&str>) -> Result<Vec<u8>, InvokeError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| InvokeError::ReadEvent { path, source }
+    };
+    let bytes = match argument {
+        None => b"{}".to_vec(),
+        Some("-") => {
+            let mut bytes = Vec::new();
+            let path = PathBuf::from("standard input");
+            io::stdin().read_to_end(&mut bytes).map_err(failed(&path))?;
+            bytes
+        }
+        // No file is named so.
+        Some(text) if text.trim_start().starts_with(['{', '[', '"']) => text.as_bytes().to_vec(),
+        Some(path) => fs::read(path).map_err(failed(Path::new(path)))?,
+    };
+    match serde_json::from_slice::<serde::de::IgnoredAny>(&bytes) {
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(InvokeError::Event(error)),
+    }
+}
+
+/// Prints what a function prints on standard error, and keeps it for the report.
+struct RecordedLog {
+    printer: Printer,
+    text: Vec<u8>,
+}
+
+impl Write for RecordedLog {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        self.printer.foreign(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn report(function: &LocalFunction, ended: EndedInvocation, log: Vec<u8>, warnings: Vec<String>) -> RunReport {
+    let outcome = match ended.outcome {
+        InvocationOutcome::Answered(bytes) => RunOutcome::Answered { answer: answer(&bytes) },
+        InvocationOutcome::Failed(FunctionError { kind, message, stack_trace }) => {
+            RunOutcome::Failed { error: FunctionErrorReport { kind, message, stack_trace } }
+        }
+    };
+    RunReport {
+        format: FORMAT_VERSION,
+        function: function.name().to_owned(),
+        handler: function.handler().to_owned(),
+        runtime: function.unpacked.profile.name.clone(),
+        differences: function.differences(),
+        request_id: ended.request_id,
+        outcome,
+        initialization_seconds: ended.initialization.map(|time| time.as_secs_f64()),
+        duration_seconds: ended.duration.map(|time| time.as_secs_f64()),
+        peak_memory: ended.peak_memory,
+        log: String::from_utf8_lossy(&log).into_owned(),
+        warnings,
+    }
+}
+
+/// Returns an answer as JSON, or else as text.
+fn answer(bytes: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into())
+}
+
+/// Prints the answer on standard output, as the function returned it, or the error on standard error.
+fn finish(
+    function: &LocalFunction,
+    report: &RunReport,
+    mut answer: Vec<u8>,
+    printer: &Printer,
+) -> Result<ExitCode, CliError> {
+    if !printer.is_quiet() {
+        printer.remark(&measured(report));
+    }
+    let unlimited = report.peak_memory.filter(|peak| function.memory().is_none() && *peak > DEFAULT_MEMORY.bytes());
+    if let Some(peak) = unlimited {
+        let message = format!(
+            "the function used {} MB, more than Lambda's default of {DEFAULT_MEMORY} MB: configure more there, and with the key `memory`",
+            peak >> 20
+        );
+        printer.warning("", &message);
+    }
+    match &report.outcome {
+        RunOutcome::Answered { .. } => {
+            answer.push(b'\n');
+            printer.bytes(report, &answer)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        RunOutcome::Failed { error } => {
+            printer.bytes(report, &[])?;
+            let failure = ErrorReport {
+                message: format!("{}: {}", error.kind, error.message),
+                causes: Vec::new(),
+                hints: hints(&error.kind),
+            };
+            printer.failures(&[(&report.function, &failure)]);
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Returns what the user can do about an error that Lambda names.
+fn hints(kind: &str) -> Vec<String> {
+    let hint = match kind {
+        "Sandbox.Timedout" => "allow more time with --timeout, or with the key `timeout` of the target",
+        "Runtime.OutOfMemory" => "allow more memory with --memory, or with the key `memory` of the target",
+        _ => return Vec::new(),
+    };
+    vec![hint.to_owned()]
+}
+
+/// Returns the line about times and memory.
+fn measured(report: &RunReport) -> String {
+    let time = |seconds: f64| format!("{:.0} ms", seconds * 1000.0);
+    let parts = [
+        report.initialization_seconds.map(|seconds| format!("initialized in {}", time(seconds))),
+        report.duration_seconds.map(|seconds| format!("ran for {}", time(seconds))),
+        report.peak_memory.map(|bytes| format!("used {} MB", bytes >> 20)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,72 @@
+//! Errors of running a function. Those of the function itself are outcomes.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::archive::ArchiveError;
+use crate::hints::Hints;
+use crate::pipeline::BuildError;
+use crate::platform::{Architecture, PythonVersion};
+
+/// Why a function cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvokeError {
+    #[error(transparent)]
+    Build(Box<BuildError>),
+    #[error(transparent)]
+    Unpack(#[from] ArchiveError),
+    #[error("cannot run the function: no handler is named")]
+    NoHandler,
+    #[error("cannot run the function: it is built for {function}, but this machine is {}", .machine.map_or("another".to_owned(), |machine| machine.to_string()))]
+    OtherMachine { function: String, machine: Option<Architecture> },
+    #[error("cannot run the function: CPython {0} is not installed")]
+    NoPython(PythonVersion),
+    #[error("cannot ask {} for its properties", .0.display())]
+    Python(PathBuf),
+    #[error("the event is not valid JSON")]
+    Event(#[source] serde_json::Error),
+    #[error("cannot read the event from {}", .path.display())]
+    ReadEvent { path: PathBuf, source: io::Error },
+    #[error("cannot start a server for the runtime client")]
+    Server(#[source] io::Error),
+    #[error("cannot start {}", .program.display())]
+    Start { program: PathBuf, source: io::Error },
+    #[error("the runtime client and its server ended unexpectedly")]
+    Disconnected,
+    #[error("cannot write the log of the function")]
+    Log(#[source] io::Error),
+}
+
+impl From<BuildError> for InvokeError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(Box::new(error))
+    }
+}
+
+impl Hints for InvokeError {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Build(error) => error.hints(),
+            Self::Unpack(error) => error.hints(),
+            Self::NoHandler => {
+                vec!["name it with --handler MODULE.FUNCTION, or with the key `handler` of the target".to_owned()]
+            }
+            Self::OtherMachine { machine: Some(machine), .. } => {
+                vec![format!("run it as built for this machine with --arch {machine}")]
+            }
+            Self::NoPython(version) => {
+                vec![format!(
+                    "install it, for example with `uv python install {version}`; pybundle does not download interpreters"
+                )]
+            }
+            Self::OtherMachine { machine: None, .. }
+            | Self::Python(_)
+            | Self::Event(_)
+            | Self::ReadEvent { .. }
+            | Self::Server(_)
+            | Self::Start { .. }
+            | Self::Disconnected
+            | Self::Log(_) => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! A function before it is written: its files, which every audit has passed.
+
+use super::handler;
+use super::installed::Installation;
+use super::layers::{self, LayerProject};
+use super::package::{package, schemes};
+use super::project::LambdaProject;
+use crate::audit::handler::{Handler, ImportRoot};
+use crate::audit::imports::CommandModules;
+use crate::audit::libraries::{SystemKind, TargetSystem};
+use crate::cache::Cache;
+use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, PackageOutput, TASK_ROOT, limits};
+use crate::pipeline::audits::{self, Audited, Deployment};
+use crate::pipeline::install::bytecode::{self, Bytecode};
+use crate::pipeline::install::{InstalledDistribution, InstalledFiles};
+use crate::pipeline::plan::indexes::Origins;
+use crate::pipeline::plan::{LockedProject, Plan, missing_lock, prepare};
+use crate::pipeline::session::Session;
+use crate::pipeline::{BuildError, ProjectCache, documents};
+use crate::platform::LambdaProfile;
+use crate::report::{ArtifactKind, AuditReport, Phase, Reporter, RunningPhase, Silent};
+use crate::settings::LambdaSettings;
+use crate::tree::FileTree;
+
+/// The files of a function and its layers, and what they were made from.
+pub(super) struct AssembledFunction<'a> {
+    pub(super) function: &'a LambdaProject,
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) handler: &'a Option<Handler>,
+    /// What the package contains.
+    pub(super) installed: &'a [InstalledDistribution<'a>],
+    /// The same, followed by what the layers contain that are targets of their own.
+    pub(super) distributions: &'a [InstalledDistribution<'a>],
+    pub(super) package: &'a DeploymentPackage,
+    /// The layers that are targets of their own, with their plans, their files and their sizes.
+    pub(super) layers: &'a [LayerProject<'a>],
+    pub(super) layer_plans: &'a [Plan<'a>],
+    pub(super) layer_tree: &'a Option<FileTree>,
+    pub(super) layer_sizes: &'a [(String, u64)],
+    pub(super) outputs: &'a [(ArtifactKind, PackageOutput)],
+    pub(super) bytecode: &'a Bytecode<'a>,
+    /// The bytecode of the application.
+    pub(super) compiled: &'a InstalledFiles,
+    pub(super) audit: AuditReport,
+    pub(super) cache: &'a Cache,
+}
+
+/// Assembles a function, and passes it to `finish`: what it is copied from exists until that returns. `outputs` are the files
+/// that are going to be written, which are not part of the application.
+///
+/// # Errors
+/// Any stage fails, an audit finds an error, or that of `finish`.
+pub(super) fn assemble<T>(
+    settings: &LambdaSettings,
+    projects: &ProjectCache,
+    outputs: impl Fn(&LambdaSettings, &Plan) -> Result<Vec<(ArtifactKind, PackageOutput)>, BuildError>,
+    reporter: &dyn Reporter,
+    finish: impl FnOnce(&AssembledFunction) -> Result<T, BuildError>,
+) -> Result<T, BuildError> {
+    let common = &settings.common;
+    let selecting = RunningPhase::start(reporter, Phase::Select, 0);
+    missing_lock::write(common, projects, reporter)?;
+    let project = LockedProject::open(common, projects, reporter)?;
+    let handler = handler(settings, &project)?;
+    let prepared = prepare::run(common, projects, reporter)?;
+    // The session owns the files that the artifact is copied from: it must live until the artifact is written.
+    let session = Session::open(&common.cache)?;
+    let (temporary, cache) = (session.temporary.path(), &session.cache);
+    let origins = Origins::new(common, &project)?;
+    let finder = origins.finder(cache, reporter);
+    let function = LambdaProject::new(project, settings, &finder)?;
+    let profile = &function.profile;
+    let mut plan = function.plan(settings, &finder, (cache, Some(&origins.fetch)), reporter)?;
+    plan.prepared = prepared;
+    let layers = LayerProject::open_all(settings, &function, projects, cache)?;
+    let layer_plans = layers.iter().map(|layer| layer.plan(cache, true)).collect::<Result<Vec<_>, _>>()?;
+    layers::exclude(&mut plan, settings, &layer_plans)?;
+    let outputs = outputs(settings, &plan)?;
+    plan.exclude_outputs(outputs.iter().flat_map(|(_, output)| documents::paths(output.path())));
+    selecting.finish();
+    let bytecode = Bytecode::find(common, plan.target.python, false, cache)?;
+    let installation = Installation { cache, temporary, reporter };
+    let mut distributions = installation.install(settings, &function, (&plan, &origins.fetch), &bytecode)?;
+    let compiled = bytecode.of_application(&plan.application.files)?;
+    let application = bytecode::beside(&plan.application.files, &compiled);
+    let package = package(profile, &distributions, application, settings)?;
+    let own = distributions.len();
+    let named = layers::install(&layers, &layer_plans, &Installation { reporter: &Silent, ..installation })?;
+    let layer_tree = named.tree()?;
+    let layer_sizes = named.sizes();
+    distributions.extend(named.distributions.into_iter().flatten());
+    // In the order of the runtime's search path.
+    let of_package = package.trees().map(|(kind, tree)| match kind {
+        ArtifactKind::Function => (tree, TASK_ROOT, &profile.function),
+        ArtifactKind::Layer => (tree, LAYER_ROOT, &profile.layer),
+    });
+    let all = of_package.chain(layer_tree.iter().map(|tree| (tree, LAYER_ROOT, &profile.layer)));
+    let (trees, roots): (Vec<(&FileTree, &str)>, Vec<ImportRoot>) = all
+        .map(|(tree, mount, scheme)| ((tree, mount), ImportRoot { tree, site_packages: &scheme.site_packages }))
+        .unzip();
+    if let Some(handler) = &handler {
+        plan.check_handler(handler, &roots, reporter)?;
+    }
+    let deployment = Deployment {
+        trees: &trees,
+        schemes: schemes(profile, settings),
+        system: &|_| Ok(system(profile, &plan)),
+        base_has: &|_| Ok(Some(false)),
+        has_executable: &|_| Ok(Some(false)),
+    };
+    let audited = Audited {
+        plan: &plan,
+        settings: common,
+        distributions: &distributions,
+        roots: &roots,
+        started: &handler.iter().map(Handler::module).collect::<Vec<_>>(),
+        command: &CommandModules::default(),
+        application: roots[0].site_packages,
+        // The runtime starts in /var/task.
+        working_directory: Some(""),
+        provided: &profile.runtime_distributions,
+        deployment: &deployment,
+        cache,
+    };
+    let audit = audits::audit(&audited, Vec::new(), reporter)?;
+    if !settings.allow_oversize {
+        limits::check(&package, &layer_sizes, profile.limits, &profile.runtime_distributions)?;
+    }
+    finish(&AssembledFunction {
+        function: &function,
+        plan: &plan,
+        handler: &handler,
+        installed: &distributions[..own],
+        distributions: &distributions,
+        package: &package,
+        layers: &layers,
+        layer_plans: &layer_plans,
+        layer_tree: &layer_tree,
+        layer_sizes: &layer_sizes,
+        outputs: &outputs,
+        bytecode: &bytecode,
+        compiled: &compiled,
+        audit,
+        cache,
+    })
+}
+
+/// Returns the system libraries that a runtime provides.
+fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
+    let libraries = profile.runtime_libraries.as_ref().map(|libraries| libraries.iter().cloned().collect());
+    TargetSystem {
+        name: plan.target.to_string(),
+        kind: SystemKind::Lambda,
+        architecture: plan.target.architecture,
+        libc: plan.target.libc,
+        libstdcxx: profile.libstdcxx,
+        libraries,
+        library_path: LIBRARY_PATH.map(str::to_owned).to_vec(),
+    }
+}
