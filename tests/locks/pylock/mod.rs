@@ -4,4 +4,5 @@ mod exported;
 mod invalid;
 mod markers;
 mod oracle;
+mod pnpm;
 mod tools;
