@@ -15,8 +15,8 @@ use crate::settings::{
 /// A requirements file with the client and what it requires.
 const REQUIREMENTS: &str = include_str!("client-requirements.txt");
 
-/// The module that starts the client in forked processes.
-const FORK: &str = include_str!("pybundle_fork.py");
+/// A module beside the client: an application without any is taken for a mistake.
+const MODULE: (&str, &str) = ("pybundle_client.py", "\"\"\"AWS's runtime client is beside this module.\"\"\"\n");
 
 /// Unpacks the client for the runtime of a function, and returns its directory.
 ///
@@ -31,7 +31,7 @@ pub(super) fn unpack(
     let project = directory.join("client");
     let lock = project.join("requirements.txt");
     fs::create_dir(&project)
-        .and_then(|()| fs::write(project.join("pybundle_fork.py"), FORK))
+        .and_then(|()| fs::write(project.join(MODULE.0), MODULE.1))
         .and_then(|()| fs::write(&lock, REQUIREMENTS))
         .map_err(|source| BuildError::TemporaryFile { path: lock.clone(), source })?;
     let common = Settings {
