@@ -18,6 +18,10 @@ use super::{FunctionError, InvokeError, log};
 /// The process groups of functions that run now.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
+/// How long what a function has printed is waited for after its end. Without a sandbox, a process that has left its process
+/// group goes on, and may have its standard output open.
+const LAST_LINES: Duration = Duration::from_millis(200);
+
 /// Ends the processes of all functions, for the end of this one.
 pub(crate) fn end_all() {
     for group in std::mem::take(&mut *RUNNING.lock().unwrap_or_else(PoisonError::into_inner)) {
@@ -51,8 +55,8 @@ pub(super) struct FunctionProcess {
     pub(super) api: RuntimeApi,
     id: u32,
     events: Receiver<ProcessEvent>,
-    /// The threads that read its log and wait for its end.
-    threads: [JoinHandle<()>; 2],
+    /// The thread that waits for its end.
+    waiting: JoinHandle<()>,
 }
 
 impl FunctionProcess {
@@ -72,7 +76,7 @@ impl FunctionProcess {
         let id = child.id();
         let is_sandboxed = function.is_sandboxed();
         let lines = sender.clone();
-        let reading = thread::spawn(move || {
+        thread::spawn(move || {
             log::read(printed, |line| {
                 // Nobody listens any more if the invocation has ended.
                 let _ = lines.send(ProcessEvent::Log(line));
@@ -84,7 +88,7 @@ impl FunctionProcess {
             let how = status.ok().and_then(|status| describe(status, is_sandboxed));
             let _ = sender.send(ProcessEvent::Exited(how));
         });
-        Ok(Self { api, id, events, threads: [reading, waiting] })
+        Ok(Self { api, id, events, waiting })
     }
 
     pub(super) fn id(&self) -> u32 {
@@ -105,14 +109,14 @@ impl FunctionProcess {
     /// That of `receive`.
     pub(super) fn end(self, mut receive: impl FnMut(&[u8]) -> Result<(), InvokeError>) -> Result<(), InvokeError> {
         kill(self.id);
-        for thread in self.threads {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        }
+        self.waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         drop(self.api);
-        self.events.try_iter().try_for_each(|event| match event {
-            ProcessEvent::Log(line) => receive(&line),
-            _ => Ok(()),
-        })
+        while let Ok(event) = self.events.recv_timeout(LAST_LINES) {
+            if let ProcessEvent::Log(line) = event {
+                receive(&line)?;
+            }
+        }
+        Ok(())
     }
 }
 

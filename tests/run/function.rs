@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -132,6 +133,13 @@ fn without_bubblewrap_the_function_runs_in_its_own_directory() {
     let answer: Value = serde_json::from_str(&out).unwrap();
     assert!(answer["a"][0].as_str().unwrap().ends_with("/task"), "{out}");
     assert_ne!(answer["a"][0], "/var/task");
+
+    // What has left the function's process group is not waited for, although it has its standard output open.
+    std::os::unix::fs::symlink("/usr/bin/sleep", empty.path().join("sleep")).unwrap();
+    let started = Instant::now();
+    let mut command = run(project.path(), &["--event", r#"{"action": "daemon"}"#]);
+    let (status, _, err) = ran(command.env("PATH", empty.path()).stdin(Stdio::null()));
+    assert!(status == 0 && started.elapsed() < Duration::from_secs(5), "{:?}: {err}", started.elapsed());
 }
 
 #[test]

@@ -34,6 +34,8 @@ def handler(event, context):
         subprocess.Popen(["sleep", "4711"])
         print("sleeping", flush=True)
         time.sleep(60)
+    if action == "daemon":
+        subprocess.Popen(["sleep", "6"], start_new_session=True)
     if action == "memory":
         block = b"x" * (300 << 20)
         time.sleep(10)
