@@ -31,7 +31,7 @@ const DEFAULT_MEMORY: FunctionMemory = FunctionMemory::DEFAULT;
 pub(crate) struct RunArguments {
     #[command(flatten)]
     project: ProjectArguments,
-    /// Send this event: a JSON file, `-` for standard input, or JSON itself [default: {}]
+    /// Send this event: a JSON file, JSON, or `-` for standard input [default: {}]
     #[arg(short, long, value_name = "FILE|JSON")]
     event: Option<String>,
     /// Call this handler: MODULE.FUNCTION [default: the target's]
