@@ -14,16 +14,16 @@ use super::selected_targets::{ListedTarget, TargetArguments, TargetSelection};
 use super::text_page::{TextPage, count};
 use crate::deploy::{
     self, DeployMode, DeployedArtifact, DeployedCode, DeployedVersion, DeploymentOutcome, DeploymentTarget,
-    EndedDeployment,
+    EndedDeployment, LayerTarget,
 };
 use crate::hints::Hints;
-use crate::options::DeployOptions;
+use crate::options::{DeployOptions, TargetKind};
 use crate::pipeline::{ProjectCache, Target};
 use crate::report::{
-    ArtifactKind, BuildReport, BuiltArtifact, BuiltReport, DeployOutcome, DeployReport, DeployedReport, ErrorReport,
-    FORMAT_VERSION, TargetOutcome,
+    BuildReport, BuiltArtifact, BuiltReport, DeployOutcome, DeployReport, DeployedLayerReport, DeployedReport,
+    ErrorReport, FORMAT_VERSION, TargetOutcome,
 };
-use crate::settings::DeploySettings;
+use crate::settings::{DeploySettings, LambdaSettings};
 
 /// Arguments of `pybundle deploy`.
 #[derive(Debug, Args)]
@@ -54,6 +54,10 @@ pub(crate) struct DeployArguments {
 pub(crate) enum InvalidDeployment {
     #[error("target `{0}` has no function to deploy to")]
     NoFunction(String),
+    #[error("target `{0}` is a layer without `layer-name`")]
+    NoLayerName(String),
+    #[error("targets `{0}` and `{1}` publish the same layer")]
+    SameLayer(String, String),
     #[error("no target has a function to deploy to")]
     NoFunctions,
     #[error("--function names one function, but {} targets are deployed: {}", .0.len(), .0.join(", "))]
@@ -74,6 +78,10 @@ impl Hints for InvalidDeployment {
             Self::NoFunction(_) | Self::NoFunctions => {
                 vec!["set `function` of the target in [tool.pybundle], or --function".to_owned()]
             }
+            Self::NoLayerName(target) => {
+                vec![format!("set `layer-name` in [tool.pybundle.target.{target}]")]
+            }
+            Self::SameLayer(..) => vec!["give each layer its own `layer-name`".to_owned()],
             Self::FunctionOfSeveral(targets) => {
                 vec![format!("name the target, for instance `pybundle deploy {} --function …`", targets[0])]
             }
@@ -100,73 +108,92 @@ pub(crate) fn run(
 ) -> Result<ExitCode, CliError> {
     let started = Instant::now();
     let projects = ProjectCache::default();
-    let (targets, deployments) = arguments.targets(global, &projects)?;
+    let Destinations { targets, functions, layers } = arguments.targets(global, &projects)?;
     let names: Vec<String> = targets.iter().map(|target| target.listed.name.clone()).collect();
     let environment = global.environment().aws;
-    let outcomes = if arguments.rollback {
-        ended(deploy::roll_back(&deployments, &environment)?, &[])
+    let (outcomes, layer_outcomes) = if arguments.rollback {
+        (ended(deploy::roll_back(&functions, &environment)?, &[]), Vec::new())
     } else {
         let built = arguments.build.build(targets, false, printer, &projects)?;
         match codes(built.reports) {
-            Ok(codes) => {
+            Ok(mut codes) => {
                 let mode = if arguments.dry_run { DeployMode::DryRun } else { DeployMode::Deploy };
-                let deployments: Vec<_> = deployments.iter().cloned().zip(codes.clone()).collect();
-                ended(deploy::deploy(&deployments, &environment, mode)?, &codes)
+                let layer_codes = codes.split_off(functions.len());
+                let functions: Vec<_> = functions.iter().cloned().zip(codes.clone()).collect();
+                let layers: Vec<_> = layers.iter().cloned().zip(layer_codes.clone()).collect();
+                let (functions, layers) = deploy::deploy(&functions, &layers, &environment, mode)?;
+                (ended(functions, &codes), ended(layers, &layer_codes))
             }
-            Err(outcomes) => outcomes.into_iter().map(|outcome| (None, outcome)).collect(),
+            Err(outcomes) => {
+                let mut outcomes: Vec<_> = outcomes.into_iter().map(|outcome| (None, outcome)).collect();
+                let of_layers = outcomes.split_off(functions.len());
+                (outcomes, of_layers)
+            }
         }
     };
-    let reports =
-        names.into_iter().zip(deployments).zip(outcomes).map(|((name, to), (region, outcome))| DeployedReport {
-            name,
-            function: to.function.to_string(),
-            alias: to.alias.map(|alias| alias.to_string()),
-            region: region.or(to.region),
-            outcome,
-        });
+    let mut names = names.into_iter();
+    let reports = names.by_ref().zip(functions).zip(outcomes).map(|((name, to), (region, outcome))| DeployedReport {
+        name,
+        function: to.function.to_string(),
+        alias: to.alias.map(|alias| alias.to_string()),
+        region: region.or(to.region),
+        outcome,
+    });
+    let targets: Vec<DeployedReport> = reports.collect();
+    let layers = names.zip(layers).zip(layer_outcomes).map(|((name, to), (region, outcome))| DeployedLayerReport {
+        name,
+        layer: to.layer.to_string(),
+        region: region.or(to.region),
+        outcome,
+    });
     let report = DeployReport {
         format: FORMAT_VERSION,
-        targets: reports.collect(),
+        layers: layers.collect(),
+        targets,
         elapsed_seconds: started.elapsed().as_secs_f64(),
     };
-    let errors: Vec<(&str, &ErrorReport)> = report.targets.iter().filter_map(failure).collect();
+    let errors: Vec<(&str, &ErrorReport)> = outcomes_of(&report).filter_map(failure).collect();
     printer.failures(&errors);
     printer.result(&report, |page| summary(&report, page))?;
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The targets that are deployed, and where.
+struct Destinations {
+    /// Those with a function, and then the layers.
+    targets: Vec<ListedTarget>,
+    functions: Vec<DeploymentTarget>,
+    layers: Vec<LayerTarget>,
+}
+
 impl DeployArguments {
-    /// Returns the requested targets that have a function, and where they are deployed.
-    fn targets(
-        &mut self,
-        global: &GlobalArguments,
-        projects: &ProjectCache,
-    ) -> Result<(Vec<ListedTarget>, Vec<DeploymentTarget>), CliError> {
+    /// Returns the requested targets that have a function, and the layers: those that the functions name, and the requested ones
+    /// that are published.
+    fn targets(&mut self, global: &GlobalArguments, projects: &ProjectCache) -> Result<Destinations, CliError> {
         self.build.flags.deploy = self.deploy.clone();
         let selection = TargetSelection { names: &self.names, push: !self.dry_run, changed_since: None };
         let listed = self.build.select(selection, global, projects)?;
+        let (of_layers, listed): (Vec<_>, Vec<_>) =
+            listed.into_iter().partition(|listed| listed.kind() == TargetKind::Layer);
         let has_function = |listed: &ListedTarget| destination(&listed.target).function.is_some();
         if let Some(named) = listed.iter().find(|listed| !self.names.is_empty() && !has_function(listed)) {
             return Err(InvalidDeployment::NoFunction(named.listed.name.clone()).into());
         }
+        let functions = listed.iter().filter(|listed| has_function(listed) && !self.rollback);
+        let (layer_targets, layers) = self.layers(of_layers, functions)?;
         let (mut targets, mut deployments) = (Vec::new(), Vec::new());
         for listed in listed {
             let deploy = destination(&listed.target).clone();
             let Some(function) = deploy.function else { continue };
             match &listed.target {
-                Target::Lambda(settings) if settings.zips().any(|zip| zip == "-") => {
-                    return Err(InvalidDeployment::StandardOutput(listed.listed.name).into());
-                }
-                Target::Lambda(settings) if settings.writes_directory() => {
-                    return Err(InvalidDeployment::Directory(listed.listed.name).into());
-                }
+                Target::Lambda(settings) => check_zip(settings, &listed.listed.name)?,
                 Target::Image(settings) if settings.tags.is_empty() => {
                     return Err(InvalidDeployment::NoTag(listed.listed.name).into());
                 }
                 Target::Image(settings) if settings.platforms.len() > 1 => {
                     return Err(InvalidDeployment::SeveralPlatforms(listed.listed.name).into());
                 }
-                Target::Lambda(_) | Target::Image(_) => {}
+                Target::Image(_) => {}
             }
             deployments.push(DeploymentTarget {
                 function,
@@ -174,18 +201,81 @@ impl DeployArguments {
                 create_alias: self.create_alias,
                 region: deploy.region,
                 s3_bucket: deploy.s3_bucket,
+                layers: positions(&listed, &layer_targets),
             });
             targets.push(listed);
         }
-        if targets.is_empty() {
+        if targets.is_empty() && layers.is_empty() {
             return Err(InvalidDeployment::NoFunctions.into());
         }
         if self.deploy.function.is_some() && targets.len() > 1 {
             let names = targets.into_iter().map(|target| target.listed.name).collect();
             return Err(InvalidDeployment::FunctionOfSeveral(names).into());
         }
-        Ok((targets, deployments))
+        targets.extend(layer_targets);
+        Ok(Destinations { targets, functions: deployments, layers })
     }
+
+    /// Returns the layers that are published, and where. A rollback publishes none: a version of a function keeps its layers.
+    fn layers<'a>(
+        &self,
+        listed: Vec<ListedTarget>,
+        functions: impl Iterator<Item = &'a ListedTarget>,
+    ) -> Result<(Vec<ListedTarget>, Vec<LayerTarget>), InvalidDeployment> {
+        if self.rollback {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let functions: Vec<&ListedTarget> = functions.collect();
+        let (mut targets, mut layers): (Vec<ListedTarget>, Vec<LayerTarget>) = (Vec::new(), Vec::new());
+        for listed in listed {
+            let is_named = self.names.iter().any(|name| listed.is_named(name));
+            let is_of_function =
+                functions.iter().any(|function| !positions(function, std::slice::from_ref(&listed)).is_empty());
+            let DeploySettings { layer_name, region, s3_bucket, .. } = destination(&listed.target).clone();
+            let Some(layer) = layer_name else {
+                if is_named || is_of_function {
+                    return Err(InvalidDeployment::NoLayerName(listed.listed.target));
+                }
+                continue;
+            };
+            // What is there only because a function without a function's name has it.
+            if !self.names.is_empty() && !is_named && !is_of_function {
+                continue;
+            }
+            if let Target::Lambda(settings) = &listed.target {
+                check_zip(settings, &listed.listed.name)?;
+            }
+            let target = LayerTarget { layer, region, s3_bucket };
+            let same = layers.iter().position(|known| (&known.layer, &known.region) == (&target.layer, &target.region));
+            if let Some(same) = same {
+                return Err(InvalidDeployment::SameLayer(targets[same].listed.name.clone(), listed.listed.name));
+            }
+            targets.push(listed);
+            layers.push(target);
+        }
+        Ok((targets, layers))
+    }
+}
+
+/// Checks that a function or a layer is written to a file.
+fn check_zip(settings: &LambdaSettings, target: &str) -> Result<(), InvalidDeployment> {
+    if settings.zips().any(|zip| zip == "-") {
+        return Err(InvalidDeployment::StandardOutput(target.to_owned()));
+    }
+    if settings.writes_directory() {
+        return Err(InvalidDeployment::Directory(target.to_owned()));
+    }
+    Ok(())
+}
+
+/// Returns the positions of the layers of a function among targets.
+fn positions(function: &ListedTarget, layers: &[ListedTarget]) -> Vec<usize> {
+    let Target::Lambda(settings) = &function.target else { return Vec::new() };
+    let is_named = |listed: &ListedTarget, name: &str| {
+        listed.listed.target == name && listed.listed.project == function.listed.project
+    };
+    let named = settings.layers.iter().map(|layer| layers.iter().position(|listed| is_named(listed, layer.name())));
+    named.flatten().collect()
 }
 
 /// Returns the code of each target; if one could not be built, what came of each instead.
@@ -212,7 +302,8 @@ fn destination(target: &Target) -> &DeploySettings {
 fn code(artifact: &BuiltArtifact) -> Option<DeployedCode> {
     match artifact {
         BuiltArtifact::Lambda(BuildReport { artifacts, target, limits, .. }) => {
-            let function = artifacts.iter().find(|artifact| artifact.kind == ArtifactKind::Function)?;
+            // The zip of a layer that is a target is the only one.
+            let function = artifacts.first()?;
             let artifact = DeployedArtifact::Zip {
                 path: function.path.clone(),
                 size: function.size,
@@ -258,9 +349,15 @@ fn ended(deployments: Vec<EndedDeployment>, codes: &[DeployedCode]) -> Vec<(Opti
     outcomes.collect()
 }
 
-fn failure(report: &DeployedReport) -> Option<(&str, &ErrorReport)> {
-    match &report.outcome {
-        DeployOutcome::Failed { error } => Some((&report.name, error)),
+/// Returns what came of each target, by its name: functions, and then layers.
+fn outcomes_of(report: &DeployReport) -> impl Iterator<Item = (&str, &DeployOutcome)> {
+    let functions = report.targets.iter().map(|target| (target.name.as_str(), &target.outcome));
+    functions.chain(report.layers.iter().map(|layer| (layer.name.as_str(), &layer.outcome)))
+}
+
+fn failure<'a>((name, outcome): (&'a str, &'a DeployOutcome)) -> Option<(&'a str, &'a ErrorReport)> {
+    match outcome {
+        DeployOutcome::Failed { error } => Some((name, error)),
         _ => None,
     }
 }
@@ -268,15 +365,16 @@ fn failure(report: &DeployedReport) -> Option<(&str, &ErrorReport)> {
 fn summary(report: &DeployReport, page: &mut TextPage) {
     let mut rows = vec![["target", "function", "region", "version", ""].map(str::to_owned)];
     rows.extend(report.targets.iter().map(row));
+    rows.extend(report.layers.iter().map(layer_row));
     page.table(&rows, &[]);
     let mut parts = Vec::new();
     for outcome in ["deployed", "rolled back", "unchanged", "would be deployed", "skipped", "failed"] {
-        let number = report.targets.iter().filter(|target| name_of(&target.outcome) == outcome).count();
+        let number = outcomes_of(report).filter(|(_, found)| name_of(found) == outcome).count();
         if number > 0 {
             parts.push(format!("{number} {outcome}"));
         }
     }
-    let total = count(report.targets.len() as u64, "target");
+    let total = count(outcomes_of(report).count() as u64, "target");
     page.line(&format!("{total}: {}, in {:.2} s", parts.join(", "), report.elapsed_seconds));
 }
 
@@ -285,19 +383,29 @@ fn row(report: &DeployedReport) -> [String; 5] {
         Some(alias) => format!("{}:{alias}", report.function),
         None => report.function.clone(),
     };
-    let version = match &report.outcome {
-        DeployOutcome::Deployed { version, previous_version, .. }
-        | DeployOutcome::RolledBack { version, previous_version } => match (previous_version, version) {
-            (Some(previous), Some(version)) if previous != version => format!("{previous} -> {version}"),
-            (_, version) => version.clone().unwrap_or_else(|| "$LATEST".to_owned()),
-        },
-        DeployOutcome::Unchanged { version, .. } | DeployOutcome::Planned { version, .. } => {
-            version.clone().unwrap_or_else(|| if report.alias.is_some() { "-" } else { "$LATEST" }.to_owned())
-        }
-        DeployOutcome::Skipped | DeployOutcome::Failed { .. } => "-".to_owned(),
-    };
+    let of_latest = if report.alias.is_some() { "-" } else { "$LATEST" };
+    let version = version(&report.outcome).unwrap_or_else(|| of_latest.to_owned());
     let region = report.region.clone().unwrap_or_else(|| "-".to_owned());
     [report.name.clone(), function, region, version, name_of(&report.outcome).to_owned()]
+}
+
+fn layer_row(report: &DeployedLayerReport) -> [String; 5] {
+    let version = version(&report.outcome).unwrap_or_else(|| "-".to_owned());
+    let region = report.region.clone().unwrap_or_else(|| "-".to_owned());
+    [report.name.clone(), format!("layer {}", report.layer), region, version, name_of(&report.outcome).to_owned()]
+}
+
+/// Returns the version of a function or layer, and the one before; `None` if it has none.
+fn version(outcome: &DeployOutcome) -> Option<String> {
+    match outcome {
+        DeployOutcome::Deployed { version, previous_version, .. }
+        | DeployOutcome::RolledBack { version, previous_version } => match (previous_version, version) {
+            (Some(previous), Some(version)) if previous != version => Some(format!("{previous} -> {version}")),
+            (_, version) => version.clone(),
+        },
+        DeployOutcome::Unchanged { version, .. } | DeployOutcome::Planned { version, .. } => version.clone(),
+        DeployOutcome::Skipped | DeployOutcome::Failed { .. } => Some("-".to_owned()),
+    }
 }
 
 fn name_of(outcome: &DeployOutcome) -> &'static str {

@@ -171,7 +171,7 @@ pub fn configuration() -> String {
         schema["properties"]["target"]["additionalProperties"]["anyOf"].as_array().cloned().unwrap_or_default();
     let of_target = targets.first().map(|target| object(&target["properties"])).unwrap_or_default();
     add!(page, "\n## Keys of a target only\n\n| key | type | meaning |\n| --- | --- | --- |\n");
-    add!(page, "| `kind` | `\"lambda\"` or `\"image\"` | {} |\n", description(&of_target["kind"]));
+    add!(page, "| `kind` | `\"lambda\"`, `\"layer\"` or `\"image\"` | {} |\n", description(&of_target["kind"]));
     add!(page, "| `extends` | string | {} |\n", description(&of_target["extends"]));
     let mut root = help::command();
     root.build();
@@ -209,6 +209,15 @@ pub fn configuration() -> String {
             let schema = &shared[*key];
             add!(page, "| `{key}` | {} | {} | {} |\n", types(schema), kinds[key].join(", "), description(schema));
         }
+    }
+    add!(
+        page,
+        "\n## Layers\n\nA target of kind `layer` has the keys of functions, but those about the handler and the application.\n\n\
+         | key | type | kind | meaning |\n| --- | --- | --- | --- |\n"
+    );
+    for (key, kind) in [("layers", "lambda"), ("distributions", "layer"), ("layer-name", "layer")] {
+        let Some(schema) = shared.get(key) else { continue };
+        add!(page, "| `{key}` | {} | {kind} | {} |\n", types(schema), description(schema));
     }
     add!(page, "\n## Environment variables\n");
     for (readers, variables) in help::all_variables() {

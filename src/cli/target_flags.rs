@@ -76,7 +76,7 @@ impl TargetFlags {
         let LambdaOptions { function, mut common, package, deploy, run: _ } = self.lambda();
         let SelectionOptions { lock, locked, frozen, package: member, .. } = common.selection;
         common.selection = SelectionOptions { lock, locked, frozen, package: member, ..SelectionOptions::default() };
-        let publish = PublishOptions { region: deploy.region, s3_bucket: deploy.s3_bucket };
+        let publish = PublishOptions { region: deploy.region, s3_bucket: deploy.s3_bucket, layer_name: None };
         LayerOptions { zip: function.zip, common, package, publish, ..LayerOptions::default() }
     }
 

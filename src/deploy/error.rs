@@ -8,7 +8,7 @@ use std::sync::Arc;
 use reqwest::StatusCode;
 
 use super::DeploymentTarget;
-use super::names::{AliasName, FunctionName};
+use super::names::{AliasName, FunctionName, LayerName};
 use crate::aws::AwsError;
 use crate::hints::{Hints, did_you_mean, quoted};
 
@@ -18,7 +18,11 @@ pub(crate) enum LambdaAction {
     GetFunction,
     ListFunctions,
     UpdateFunctionCode,
+    UpdateFunctionConfiguration,
     PublishVersion,
+    ListLayerVersions,
+    GetLayerVersion,
+    PublishLayerVersion,
     GetAlias,
     ListAliases,
     CreateAlias,
@@ -32,7 +36,11 @@ impl LambdaAction {
             Self::GetFunction => "GetFunction",
             Self::ListFunctions => "ListFunctions",
             Self::UpdateFunctionCode => "UpdateFunctionCode",
+            Self::UpdateFunctionConfiguration => "UpdateFunctionConfiguration",
             Self::PublishVersion => "PublishVersion",
+            Self::ListLayerVersions => "ListLayerVersions",
+            Self::GetLayerVersion => "GetLayerVersion",
+            Self::PublishLayerVersion => "PublishLayerVersion",
             Self::GetAlias => "GetAlias",
             Self::ListAliases => "ListAliases",
             Self::CreateAlias => "CreateAlias",
@@ -67,6 +75,8 @@ pub(crate) enum DeployError {
     NoRegion,
     #[error("the function is in {arn_region}, but the region is `{region}`")]
     OtherRegion { arn_region: String, region: String },
+    #[error("layer {layer} is published to {layer_region}, but the function is in {region}")]
+    LayerRegion { layer: LayerName, layer_region: String, region: String },
     #[error("no AWS credentials in the environment, the profiles, or the metadata of a container or EC2 instance")]
     NoCredentials,
     #[error("cannot load the AWS credentials")]
@@ -164,6 +174,11 @@ impl DeployError {
         matches!(self, Self::Refused { status: StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED, .. })
     }
 
+    /// Tells whether Lambda refused the values of a request.
+    pub(super) fn is_invalid(&self) -> bool {
+        matches!(self, Self::Refused { status: StatusCode::BAD_REQUEST, .. })
+    }
+
     /// Tells whether a request to S3 failed.
     pub(super) fn is_of_bucket(&self) -> bool {
         matches!(self, Self::Bucket { .. })
@@ -181,6 +196,9 @@ impl Hints for DeployError {
                 vec!["set `region` in [tool.pybundle], --region or AWS_REGION".to_owned()]
             }
             Self::OtherRegion { arn_region, .. } => vec![format!("remove the region, or set it to {arn_region}")],
+            Self::LayerRegion { .. } => {
+                vec!["set the same `region` for both, for instance in [tool.pybundle]".to_owned()]
+            }
             Self::NoCredentials => vec![
                 "log in with `aws sso login`, choose a profile with AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
                     .to_owned(),
@@ -255,6 +273,8 @@ impl Hints for DeployError {
 pub(super) enum LiveCode {
     /// What did before: no request to change anything was sent.
     Untouched,
+    /// What did before: only a layer was to be published.
+    Functions,
     /// What did before: the version of an alias, or the earlier code.
     Unchanged { version: Option<String> },
     /// Unknown: Lambda was asked to change it, and did not answer.
@@ -265,6 +285,7 @@ pub(super) enum LiveCode {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} {function}: {}", match live {
     LiveCode::Untouched => "nothing was changed".to_owned(),
+    LiveCode::Functions => "no function was changed".to_owned(),
     LiveCode::Unchanged { version: Some(version) } => format!("version {version} stays live"),
     LiveCode::Unchanged { version: None } => "the earlier code stays live".to_owned(),
     LiveCode::Unknown => "cannot tell whether the new code is live".to_owned(),

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::error::{DeployError, LambdaAction};
-use super::names::{AliasName, FunctionName};
+use super::names::{AliasName, FunctionName, LayerName};
 use crate::aws::{AwsError, AwsResponse, AwsService, AwsSession};
 use crate::retry::RetryPolicy;
 
@@ -48,6 +48,7 @@ pub(super) struct FunctionConfiguration {
     pub(super) package_type: Option<String>,
     pub(super) architectures: Vec<String>,
     pub(super) runtime: Option<String>,
+    layers: Vec<FunctionLayer>,
     pub(super) state: Option<String>,
     pub(super) state_reason: Option<String>,
     pub(super) state_reason_code: Option<String>,
@@ -56,7 +57,39 @@ pub(super) struct FunctionConfiguration {
     pub(super) last_update_status_reason_code: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct FunctionLayer {
+    arn: String,
+}
+
+/// A published version of a layer.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct LayerVersion {
+    pub(super) layer_version_arn: String,
+    pub(super) version: u64,
+    content: LayerContent,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct LayerContent {
+    code_sha256: String,
+}
+
+impl LayerVersion {
+    pub(super) fn code_sha256(&self) -> &str {
+        &self.content.code_sha256
+    }
+}
+
 impl FunctionConfiguration {
+    /// Returns the ARNs of the function's layers with their versions, in the order in which they are extracted.
+    pub(super) fn layers(&self) -> Vec<String> {
+        self.layers.iter().map(|layer| layer.arn.clone()).collect()
+    }
+
     /// Tells whether the function is being created or updated.
     pub(super) fn is_changing(&self) -> bool {
         self.last_update_status.as_deref() == Some("InProgress") || self.state.as_deref() == Some("Pending")
@@ -114,6 +147,19 @@ pub(super) enum SentCode {
         key: String,
         version: Option<String>,
     },
+}
+
+impl SentCode {
+    fn content(&self) -> Value {
+        match self {
+            Self::Image(reference) => json!({ "ImageUri": reference }),
+            Self::Zip(bytes) => json!({ "ZipFile": BASE64_STANDARD.encode(bytes) }),
+            Self::S3 { bucket, key, version: None } => json!({ "S3Bucket": bucket, "S3Key": key }),
+            Self::S3 { bucket, key, version } => {
+                json!({ "S3Bucket": bucket, "S3Key": key, "S3ObjectVersion": version })
+            }
+        }
+    }
 }
 
 /// Where an alias is to point to.
@@ -209,18 +255,60 @@ impl<'a> LambdaApi<'a> {
         architecture: &str,
         revision: Option<&str>,
     ) -> Result<(), DeployError> {
-        let mut body = match code {
-            SentCode::Image(reference) => json!({ "ImageUri": reference }),
-            SentCode::Zip(bytes) => json!({ "ZipFile": BASE64_STANDARD.encode(bytes) }),
-            SentCode::S3 { bucket, key, version: None } => json!({ "S3Bucket": bucket, "S3Key": key }),
-            SentCode::S3 { bucket, key, version } => {
-                json!({ "S3Bucket": bucket, "S3Key": key, "S3ObjectVersion": version })
-            }
-        };
+        let mut body = code.content();
         body["Architectures"] = json!([architecture]);
         set_revision(&mut body, revision);
         let request = self.request(LambdaAction::UpdateFunctionCode, Method::PUT, function, &["code"]);
         self.send::<Value>(request.with_body(&body)).await.map(|_| ())
+    }
+
+    /// Replaces the layers of `$LATEST`.
+    pub(super) async fn update_layers(
+        &self,
+        function: &FunctionName,
+        layers: &[String],
+        revision: Option<&str>,
+    ) -> Result<(), DeployError> {
+        let mut body = json!({ "Layers": layers });
+        set_revision(&mut body, revision);
+        let action = LambdaAction::UpdateFunctionConfiguration;
+        let request = self.request(action, Method::PUT, function, &["configuration"]);
+        self.send::<Value>(request.with_body(&body)).await.map(|_| ())
+    }
+
+    /// Returns the latest version of a layer; `None` if it has none.
+    pub(super) async fn latest_layer_version(&self, layer: &LayerName) -> Result<Option<LayerVersion>, DeployError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct ListLayerVersionsResponse {
+            layer_versions: Vec<LayerVersion>,
+        }
+        let request = self.layer_request(LambdaAction::ListLayerVersions, Method::GET, layer, None);
+        let listed: ListLayerVersionsResponse = match self.send(request).await {
+            Err(error) if error.is_not_found() => return Ok(None),
+            listed => listed?,
+        };
+        // Lambda lists the latest ones first, on the first page, without their digests.
+        let Some(latest) = listed.layer_versions.iter().map(|version| version.version).max() else { return Ok(None) };
+        let request = self.layer_request(LambdaAction::GetLayerVersion, Method::GET, layer, Some(latest));
+        match self.send(request).await {
+            Err(error) if error.is_not_found() => Ok(None),
+            version => version.map(Some),
+        }
+    }
+
+    /// Publishes a version of a layer. Each request makes another one, even of the same content.
+    pub(super) async fn publish_layer_version(
+        &self,
+        layer: &LayerName,
+        code: &SentCode,
+        (runtime, architecture): (&str, &str),
+    ) -> Result<LayerVersion, DeployError> {
+        let body = json!({
+            "Content": code.content(), "CompatibleRuntimes": [runtime], "CompatibleArchitectures": [architecture],
+        });
+        let request = self.layer_request(LambdaAction::PublishLayerVersion, Method::POST, layer, None);
+        self.send(request.with_body(&body)).await
     }
 
     /// Publishes `$LATEST`, which must have this code. If nothing changed since the last version, that is returned.
@@ -275,6 +363,18 @@ impl<'a> LambdaApi<'a> {
         let mut path = format!("/2015-03-31/functions/{}", utf8_percent_encode(function.text(), SEGMENT));
         below.iter().for_each(|part| path.extend(["/", part]));
         LambdaRequest { action, method, url: self.url(&path), body: None }
+    }
+
+    fn layer_request(
+        &self,
+        action: LambdaAction,
+        method: Method,
+        layer: &LayerName,
+        version: Option<u64>,
+    ) -> LambdaRequest {
+        let version = version.map(|version| format!("/{version}")).unwrap_or_default();
+        let url = self.url(&format!("/2018-10-31/layers/{layer}/versions{version}"));
+        LambdaRequest { action, method, url, body: None }
     }
 
     fn url(&self, path: &str) -> Url {

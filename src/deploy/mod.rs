@@ -1,7 +1,7 @@
 //! `pybundle deploy`: code that was built becomes what a Lambda function runs.
 //!
 //! All functions are checked before the first one is changed. Each is then updated by itself, in the steps of
-//! [`sequence`]: what is live changes in the last one.
+//! [`sequence`]: what is live changes in the last one. Layers are published before, where their content is new.
 //!
 //! No asynchronous code leaves this room.
 
@@ -21,11 +21,13 @@ use sequence::{CheckedFunction, Sequence};
 use upload::{UploadedCode, ZipFile};
 
 pub(crate) use error::{DeployError, FailedDeployment};
-pub(crate) use names::{AliasName, FunctionName};
+pub(crate) use layers::LayerTarget;
+pub(crate) use names::{AliasName, FunctionName, LayerName};
 
 mod checkpoints;
 mod error;
 mod lambda_api;
+mod layers;
 mod names;
 mod record;
 mod s3_api;
@@ -47,6 +49,15 @@ pub(crate) struct DeploymentTarget {
     pub(crate) region: Option<String>,
     /// The bucket that code goes through.
     pub(crate) s3_bucket: Option<String>,
+    /// The layers that the function runs with, by their positions among those that are published, in their order.
+    pub(crate) layers: Vec<usize>,
+}
+
+impl DeploymentTarget {
+    /// Returns the region of the ARN, or else the one that is set for the target.
+    fn named_region(&self) -> Option<String> {
+        self.function.region().map(str::to_owned).or_else(|| self.region.clone())
+    }
 }
 
 impl fmt::Display for DeploymentTarget {
@@ -58,7 +69,7 @@ impl fmt::Display for DeploymentTarget {
     }
 }
 
-/// The code of a function.
+/// The code of a function or a layer.
 #[derive(Debug, Clone)]
 pub(crate) struct DeployedCode {
     pub(crate) artifact: DeployedArtifact,
@@ -130,39 +141,67 @@ pub(crate) enum DeployMode {
     DryRun,
 }
 
-/// Deploys code to functions, in parallel, unless one of them cannot take its code. The outcomes have the order of the
-/// deployments.
+/// Publishes layers and deploys code to functions, in parallel, unless one of them cannot take its code. The outcomes have
+/// the order of the functions and of the layers.
 ///
 /// # Errors
 /// No requests can be sent.
 pub(crate) fn deploy(
-    deployments: &[(DeploymentTarget, DeployedCode)],
+    functions: &[(DeploymentTarget, DeployedCode)],
+    layers: &[(LayerTarget, DeployedCode)],
     environment: &AwsEnvironment,
     mode: DeployMode,
-) -> Result<Vec<EndedDeployment>, DeployError> {
+) -> Result<(Vec<EndedDeployment>, Vec<EndedDeployment>), DeployError> {
     block_on(async {
-        let sessions = AwsSessions::open(deployments.iter().map(|(target, _)| target), environment).await?;
-        let checks = deployments.iter().map(|(target, code)| check(target, code, &sessions));
-        let checks = join_all(checks).await;
-        let is_stopped = mode == DeployMode::Deploy && checks.iter().any(Result::is_err);
-        let ended = deployments.iter().zip(checks).map(async |((target, code), checked)| {
-            let outcome = match checked {
-                Err(failed) => DeploymentOutcome::Failed(failed),
-                Ok((_, checked)) if checked.live_code() == Some(code.code_sha256.as_str()) => {
+        let regions = functions.iter().map(|(target, _)| target.named_region());
+        let regions = regions.chain(layers.iter().map(|(target, _)| target.region.clone()));
+        let sessions = AwsSessions::open(regions, environment).await?;
+        let checks = join_all(functions.iter().map(|(target, code)| check(target, code, layers, &sessions))).await;
+        let layer_checks = join_all(layers.iter().map(|(target, code)| layers::check(target, code, &sessions))).await;
+        let has_failed = checks.iter().any(Result::is_err) || layer_checks.iter().any(Result::is_err);
+        let is_stopped = mode == DeployMode::Deploy && has_failed;
+        let published = layers.iter().zip(layer_checks).map(async |((target, code), checked)| {
+            let (arn, outcome) = match checked {
+                Err(failed) => (None, DeploymentOutcome::Failed(failed)),
+                Ok((_, Some(latest))) if latest.code_sha256() == code.code_sha256 => {
+                    let version = Some(latest.version.to_string());
+                    (Some(latest.layer_version_arn), DeploymentOutcome::Unchanged { version })
+                }
+                Ok(_) if is_stopped => (None, DeploymentOutcome::Skipped),
+                Ok((_, latest)) if mode == DeployMode::DryRun => {
+                    let version = latest.map(|latest| latest.version.to_string());
+                    (None, DeploymentOutcome::Planned { version })
+                }
+                Ok((api, latest)) => match layers::publish(&api, target, code, latest.as_ref()).await {
+                    Ok((arn, version)) => (Some(arn), DeploymentOutcome::Deployed(version)),
+                    Err(failed) => (None, DeploymentOutcome::Failed(failed)),
+                },
+            };
+            (arn, EndedDeployment { region: sessions.region(target.region.clone()), outcome })
+        });
+        let published: Vec<_> = stream::iter(published).buffered(CONCURRENCY).collect().await;
+        let (arns, published): (Vec<Option<String>>, Vec<EndedDeployment>) = published.into_iter().unzip();
+        let ended = functions.iter().zip(checks).map(async |((target, code), checked)| {
+            let wanted: Option<Vec<String>> = target.layers.iter().map(|at| arns.get(*at).cloned().flatten()).collect();
+            let outcome = match (checked, wanted) {
+                (Err(failed), _) => DeploymentOutcome::Failed(failed),
+                (Ok((_, checked)), Some(wanted)) if checked.is_live(code, &wanted) => {
                     DeploymentOutcome::Unchanged { version: checked.live_version().map(str::to_owned) }
                 }
-                Ok(_) if is_stopped => DeploymentOutcome::Skipped,
-                Ok((_, checked)) if mode == DeployMode::DryRun => {
+                (Ok(_), _) if is_stopped => DeploymentOutcome::Skipped,
+                (Ok((_, checked)), _) if mode == DeployMode::DryRun => {
                     DeploymentOutcome::Planned { version: checked.live_version().map(str::to_owned) }
                 }
-                Ok((api, checked)) => match update(&api, target, checked, code).await {
+                // A layer of it could not be published.
+                (Ok(_), None) => DeploymentOutcome::Skipped,
+                (Ok((api, checked)), Some(wanted)) => match update(&api, target, checked, code, &wanted).await {
                     Ok(version) => DeploymentOutcome::Deployed(version),
                     Err(failed) => DeploymentOutcome::Failed(failed),
                 },
             };
-            EndedDeployment { region: sessions.region(target), outcome }
+            EndedDeployment { region: sessions.region(target.named_region()), outcome }
         });
-        Ok(stream::iter(ended).buffered(CONCURRENCY).collect().await)
+        Ok((stream::iter(ended).buffered(CONCURRENCY).collect().await, published))
     })
 }
 
@@ -175,7 +214,7 @@ pub(crate) fn roll_back(
     environment: &AwsEnvironment,
 ) -> Result<Vec<EndedDeployment>, DeployError> {
     block_on(async {
-        let sessions = AwsSessions::open(targets.iter(), environment).await?;
+        let sessions = AwsSessions::open(targets.iter().map(DeploymentTarget::named_region), environment).await?;
         let ended = targets.iter().map(async |target| {
             let outcome = match sessions.api(target).await {
                 Ok(api) => match (Sequence { api: &api, target }).roll_back().await {
@@ -184,7 +223,7 @@ pub(crate) fn roll_back(
                 },
                 Err(source) => DeploymentOutcome::Failed(FailedDeployment::before_start("roll back", target, source)),
             };
-            EndedDeployment { region: sessions.region(target), outcome }
+            EndedDeployment { region: sessions.region(target.named_region()), outcome }
         });
         Ok(stream::iter(ended).buffered(CONCURRENCY).collect().await)
     })
@@ -198,20 +237,34 @@ fn block_on<T>(run: impl Future<Output = Result<T, DeployError>>) -> Result<T, D
 async fn check<'a>(
     target: &DeploymentTarget,
     code: &DeployedCode,
+    layers: &[(LayerTarget, DeployedCode)],
     sessions: &'a AwsSessions<'_>,
 ) -> Result<(LambdaApi<'a>, CheckedFunction), FailedDeployment> {
     let checked = async {
         let api = sessions.api(target).await?;
-        let checked = Sequence { api: &api, target }.check(code).await?;
-        if let DeployedArtifact::Zip { size, size_limit: limit, .. } = code.artifact
-            && size > limit
-            && target.s3_bucket.is_none()
-        {
-            return Err(DeployError::NeedsBucket { size, limit });
+        for (layer, _) in target.layers.iter().filter_map(|at| layers.get(*at)) {
+            if let Some(layer_region) = sessions.region(layer.region.clone())
+                && layer_region != api.region()
+            {
+                let (layer, region) = (layer.layer.clone(), api.region().to_owned());
+                return Err(DeployError::LayerRegion { layer, layer_region, region });
+            }
         }
+        let checked = Sequence { api: &api, target }.check(code).await?;
+        check_size(code, target.s3_bucket.as_deref())?;
         Ok((api, checked))
     };
     checked.await.map_err(|source| FailedDeployment::before_start("deploy to", target, source))
+}
+
+/// Checks that Lambda takes a zip in a request, unless it goes through a bucket.
+fn check_size(code: &DeployedCode, bucket: Option<&str>) -> Result<(), DeployError> {
+    match code.artifact {
+        DeployedArtifact::Zip { size, size_limit: limit, .. } if size > limit && bucket.is_none() => {
+            Err(DeployError::NeedsBucket { size, limit })
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn update(
@@ -219,6 +272,7 @@ async fn update(
     target: &DeploymentTarget,
     checked: CheckedFunction,
     code: &DeployedCode,
+    layers: &[String],
 ) -> Result<DeployedVersion, FailedDeployment> {
     let prepared = prepare(api, target, &checked, code).await;
     let (code_to_send, sent) = prepared.map_err(|source| {
@@ -226,7 +280,7 @@ async fn update(
         let live = LiveCode::Unchanged { version };
         Sequence { api, target }.failed(live, source)
     })?;
-    let deployed = Sequence { api, target }.deploy(checked, code, &code_to_send).await?;
+    let deployed = Sequence { api, target }.deploy(checked, code, &code_to_send, layers).await?;
     Ok(DeployedVersion { sent, ..deployed })
 }
 
@@ -240,22 +294,32 @@ async fn prepare(
     if checked.latest_code() == code.code_sha256 {
         return Ok((SentCode::Zip(Vec::new()), 0));
     }
+    send(api, (target.function.short(), target.s3_bucket.as_deref()), code, checked.latest_code()).await
+}
+
+/// Reads the code or uploads it to S3 under a name, and returns how many bytes are sent. `earlier` is the code that is there now.
+async fn send(
+    api: &LambdaApi<'_>,
+    (name, bucket): (&str, Option<&str>),
+    code: &DeployedCode,
+    earlier: &str,
+) -> Result<(SentCode, u64), DeployError> {
     let (path, size) = match &code.artifact {
         DeployedArtifact::Zip { path, size, .. } => (path, *size),
         DeployedArtifact::Image { reference } => return Ok((SentCode::Image(reference.clone()), 0)),
     };
-    if let Some(bucket) = &target.s3_bucket {
+    if let Some(bucket) = bucket {
         let s3 = S3Api::new(api.session(), bucket).await?;
         let zip = ZipFile { path, size, code_sha256: &code.code_sha256 };
-        let uploaded = upload::upload(&s3, target.function.short(), &zip, checked.latest_code()).await?;
+        let uploaded = upload::upload(&s3, name, &zip, earlier).await?;
         let UploadedCode { key, version, sent } = uploaded;
-        return Ok((SentCode::S3 { bucket: bucket.clone(), key, version }, sent));
+        return Ok((SentCode::S3 { bucket: bucket.to_owned(), key, version }, sent));
     }
     let bytes = tokio::fs::read(path).await.map_err(|source| DeployError::Read { path: path.clone(), source })?;
     Ok((SentCode::Zip(bytes), size))
 }
 
-/// The AWS credentials in each region that functions are in.
+/// The AWS credentials in each region that functions and layers are in.
 struct AwsSessions<'a> {
     default_region: Option<String>,
     by_region: BTreeMap<String, Result<Option<AwsSession<'a>>, Arc<AwsError>>>,
@@ -263,14 +327,14 @@ struct AwsSessions<'a> {
 
 impl<'a> AwsSessions<'a> {
     async fn open(
-        targets: impl Iterator<Item = &DeploymentTarget>,
+        regions: impl Iterator<Item = Option<String>>,
         environment: &'a AwsEnvironment,
     ) -> Result<Self, DeployError> {
         let default_region = configured_region(environment).await;
         let default_region = default_region.map_err(|source| DeployError::Credentials(Arc::new(source)))?;
         let mut sessions = Self { default_region, by_region: BTreeMap::new() };
-        for target in targets {
-            if let Some(region) = sessions.region(target)
+        for region in regions {
+            if let Some(region) = sessions.region(region)
                 && !sessions.by_region.contains_key(&region)
             {
                 let session = AwsSession::open(environment, &region).await.map_err(Arc::new);
@@ -280,14 +344,9 @@ impl<'a> AwsSessions<'a> {
         Ok(sessions)
     }
 
-    /// Returns the region of a function: that of its ARN, or else the one that is set nearest.
-    fn region(&self, target: &DeploymentTarget) -> Option<String> {
-        target
-            .function
-            .region()
-            .map(str::to_owned)
-            .or_else(|| target.region.clone())
-            .or_else(|| self.default_region.clone())
+    /// Returns the region that is set for a target, or else for all.
+    fn region(&self, named: Option<String>) -> Option<String> {
+        named.or_else(|| self.default_region.clone())
     }
 
     async fn api(&self, target: &DeploymentTarget) -> Result<LambdaApi<'_>, DeployError> {
@@ -296,7 +355,12 @@ impl<'a> AwsSessions<'a> {
         {
             return Err(DeployError::OtherRegion { arn_region: arn_region.to_owned(), region: region.to_owned() });
         }
-        let region = self.region(target).ok_or(DeployError::NoRegion)?;
+        self.api_in(target.named_region()).await
+    }
+
+    /// Returns a client of Lambda in a region, or else in the one that is set for all.
+    async fn api_in(&self, region: Option<String>) -> Result<LambdaApi<'_>, DeployError> {
+        let region = self.region(region).ok_or(DeployError::NoRegion)?;
         match self.by_region.get(&region) {
             Some(Ok(Some(session))) => LambdaApi::new(session).await,
             Some(Err(source)) => Err(DeployError::Credentials(Arc::clone(source))),

@@ -1,4 +1,4 @@
-//! The names of functions and aliases.
+//! The names of functions, aliases and layers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -92,6 +92,36 @@ impl FromStr for AliasName {
         } else {
             Err(InvalidAliasName(text.to_owned()))
         }
+    }
+}
+
+/// A layer, whose versions are published.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LayerName(String);
+
+/// A text that is not the name of a layer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a valid layer name: expected at most 64 ASCII letters, digits, `-` and `_`")]
+pub(crate) struct InvalidLayerName(String);
+
+impl LayerName {
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LayerName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl FromStr for LayerName {
+    type Err = InvalidLayerName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLayerName> {
+        // AWS takes 140 characters of a name or an ARN; an ARN around 64 has less.
+        if is_name(text, 64) { Ok(Self(text.to_owned())) } else { Err(InvalidLayerName(text.to_owned())) }
     }
 }
 

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::error::{DeployError, FailedDeployment, FunctionProperty, LiveCode};
 use super::lambda_api::{AliasConfiguration, AliasMove, FunctionConfiguration, LambdaApi, SentCode};
+use super::layers;
 use super::names::{AliasName, FunctionName};
 use super::record::AliasRecord;
 use super::{DeployedArtifact, DeployedCode, DeployedVersion, DeploymentTarget};
 use crate::hints::nearest;
 
 /// How often a change is requested while something gets in the way.
-const ATTEMPTS: usize = 3;
+pub(super) const ATTEMPTS: usize = 3;
 
 /// As AWS's own waiters: five minutes for an update, and 26 for a version, whose snapshot may be made before it is active.
 const UPDATE_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -34,17 +35,18 @@ pub(super) struct CheckedFunction {
 struct CheckedAlias {
     /// `None` if it is created.
     before: Option<AliasConfiguration>,
-    /// The code of the version that it points to.
-    code_sha256: Option<String>,
+    /// The version that it points to.
+    live: Option<FunctionConfiguration>,
 }
 
 impl CheckedFunction {
-    /// Returns the digest of the code that is live.
-    pub(super) fn live_code(&self) -> Option<&str> {
-        match &self.alias {
-            Some(alias) => alias.code_sha256.as_deref(),
-            None => Some(&self.latest.code_sha256),
-        }
+    /// Returns whether the code is live with these versions of layers.
+    pub(super) fn is_live(&self, code: &DeployedCode, wanted: &[String]) -> bool {
+        let live = match &self.alias {
+            Some(alias) => alias.live.as_ref(),
+            None => Some(&self.latest),
+        };
+        live.is_some_and(|live| live.code_sha256 == code.code_sha256 && layers::are_in_place(&live.layers(), wanted))
     }
 
     /// Returns the digest of the code in `$LATEST`.
@@ -89,12 +91,12 @@ impl Sequence<'_> {
     async fn check_alias(&self, alias: &AliasName) -> Result<CheckedAlias, DeployError> {
         let before = match self.existing_alias(alias).await {
             Err(DeployError::UnknownAlias { .. }) if self.target.create_alias => {
-                return Ok(CheckedAlias { before: None, code_sha256: None });
+                return Ok(CheckedAlias { before: None, live: None });
             }
             before => before?,
         };
         let live = self.api.function(self.function(), Some(&before.function_version)).await?;
-        Ok(CheckedAlias { before: Some(before), code_sha256: Some(live.code_sha256) })
+        Ok(CheckedAlias { before: Some(before), live: Some(live) })
     }
 
     /// Returns an alias that sends all requests to one version.
@@ -121,22 +123,24 @@ impl Sequence<'_> {
         DeployError::UnknownFunction { function, region, nearest }
     }
 
-    /// Deploys the code to a function that was checked.
+    /// Deploys the code to a function that was checked, with these versions of layers.
     pub(super) async fn deploy(
         &self,
         checked: CheckedFunction,
         code: &DeployedCode,
         sent: &SentCode,
+        wanted: &[String],
     ) -> Result<DeployedVersion, FailedDeployment> {
         let previous = checked.live_version().map(str::to_owned);
         let unchanged = LiveCode::Unchanged { version: previous.clone() };
         let Some(alias) = &checked.alias else {
             // Lambda's callers get the new code as soon as it is updated, so a lost answer leaves open which one is live.
-            self.update_code(checked.latest, code, sent).await.map_err(|(live, source)| self.failed(live, source))?;
+            let updated = self.update(checked.latest, code, sent, wanted).await;
+            updated.map_err(|(live, source)| self.failed(live, source))?;
             return Ok(DeployedVersion { version: None, previous: None, sent: 0 });
         };
         let published = async {
-            let latest = self.update_code(checked.latest, code, sent).await.map_err(|(_, source)| source)?;
+            let latest = self.update(checked.latest, code, sent, wanted).await.map_err(|(_, source)| source)?;
             self.publish(latest, code).await
         };
         let version = published.await.map_err(|source| self.failed(unchanged, source))?;
@@ -172,6 +176,61 @@ impl Sequence<'_> {
 
     pub(super) fn failed(&self, live: LiveCode, source: DeployError) -> FailedDeployment {
         FailedDeployment { verb: "deploy to", function: self.target.to_string(), live, source }
+    }
+
+    /// Replaces the code and the layers of `$LATEST`. A layer that is added comes first: the earlier code does not need it, and the
+    /// new one does.
+    async fn update(
+        &self,
+        before: FunctionConfiguration,
+        code: &DeployedCode,
+        sent: &SentCode,
+        wanted: &[String],
+    ) -> Result<FunctionConfiguration, (LiveCode, DeployError)> {
+        let mut before = before;
+        let mut has_layers = layers::are_in_place(&before.layers(), wanted);
+        if !has_layers && layers::are_added(&before.layers(), wanted) {
+            let earlier = before.code_sha256.clone();
+            match self.update_layers(before.clone(), wanted).await {
+                Ok(latest) => {
+                    before = latest;
+                    // What others have deployed meanwhile is not overwritten.
+                    before.code_sha256 = earlier;
+                    has_layers = true;
+                }
+                // The earlier code may be too large together with the layer. Behind an alias, the order does not matter.
+                Err((_, error)) if error.is_invalid() && self.target.alias.is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let latest = self.update_code(before, code, sent).await?;
+        if has_layers {
+            return Ok(latest);
+        }
+        self.update_layers(latest, wanted).await.map_err(|(_, source)| (LiveCode::Unknown, source))
+    }
+
+    /// Replaces the layers of `$LATEST`, and waits until Lambda has updated the function. Layers of others stay.
+    async fn update_layers(
+        &self,
+        mut latest: FunctionConfiguration,
+        wanted: &[String],
+    ) -> Result<FunctionConfiguration, (LiveCode, DeployError)> {
+        let (unchanged, unknown) = (LiveCode::Unchanged { version: None }, LiveCode::Unknown);
+        for attempt in 1.. {
+            if layers::are_in_place(&latest.layers(), wanted) {
+                break;
+            }
+            let layers = layers::with(&latest.layers(), wanted);
+            match self.api.update_layers(self.function(), &layers, latest.revision_id.as_deref()).await {
+                Ok(()) => {}
+                Err(error) if (error.is_unanswered() || error.is_conflict()) && attempt < ATTEMPTS => {}
+                Err(error) if error.is_unanswered() => return Err((unknown, error)),
+                Err(error) => return Err((unchanged, error)),
+            }
+            latest = self.updated().await.map_err(|source| (unknown.clone(), source))?;
+        }
+        Ok(latest)
     }
 
     /// Replaces the code of `$LATEST` unless it is there, and waits until Lambda has updated the function. The error says

@@ -36,6 +36,6 @@ pub(crate) struct DeployOptions {
 impl DeployOptions {
     pub(super) fn settings(self) -> DeploySettings {
         let Self { function, alias, region, s3_bucket } = self;
-        DeploySettings { function, alias, region, s3_bucket }
+        DeploySettings { function, alias, layer_name: None, region, s3_bucket }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::lambda::PackageOptions;
 use super::texts::{self, OneOrMany};
 use super::{CommonOptions, InvalidOption, Invocation, TargetKind, TargetOptions, ZipOptions};
+use crate::deploy::LayerName;
 use crate::index::InvalidIndexUrl;
 use crate::name::DistributionName;
 use crate::settings::{DeploySettings, LambdaSettings, ProfileChoice, RunSettings, Settings};
@@ -42,6 +43,10 @@ pub(crate) struct LayerOptions {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct PublishOptions {
+    /// Publish versions of this Lambda layer
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) layer_name: Option<LayerName>,
     /// Publish to this AWS region [default: AWS_REGION or the profile's]
     pub(crate) region: Option<String>,
     /// Send the zip through this S3 bucket [default: none, for zips up to 50 MiB]
@@ -65,7 +70,7 @@ impl TargetOptions for LayerOptions {
     ) -> Result<LambdaSettings, InvalidOption> {
         let profile = self.profile();
         let Self { zip, common, package, distributions, publish } = self;
-        let PublishOptions { region, s3_bucket } = publish;
+        let PublishOptions { layer_name, region, s3_bucket } = publish;
         let mut common = common.settings(profile, extends, invocation)?;
         common.has_application = false;
         // The project is what the functions contain, unless it is named.
@@ -82,7 +87,7 @@ impl TargetOptions for LayerOptions {
             handler: None,
             exclude_runtime: package.exclude_runtime,
             allow_oversize: package.allow_oversize,
-            deploy: DeploySettings { region, s3_bucket, ..DeploySettings::default() },
+            deploy: DeploySettings { layer_name, region, s3_bucket, ..DeploySettings::default() },
             run: RunSettings::default(),
         })
     }

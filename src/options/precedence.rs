@@ -73,7 +73,7 @@ const ADDED: &[&str] = &[
 
 /// Keys that a target does not inherit from what it extends: where the artifact goes, and `include`, because its files are
 /// added on top of the files of the extended target.
-const NOT_INHERITED: &[&str] = &["tag", "output", "layer", "push", "include", "function"];
+const NOT_INHERITED: &[&str] = &["tag", "output", "layer", "push", "include", "function", "layer-name"];
 
 /// Keys whose flags apply to the target that is built, and not to those that it extends.
 const TARGET_ONLY: &[&str] = &[

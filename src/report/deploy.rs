@@ -13,6 +13,9 @@ pub(crate) struct DeployReport {
     pub(crate) format: u32,
     /// The targets, ordered by their projects and names.
     pub(crate) targets: Vec<DeployedReport>,
+    /// The layers, of which versions are published.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) layers: Vec<DeployedLayerReport>,
     /// How long it took, in seconds.
     pub(crate) elapsed_seconds: f64,
 }
@@ -27,6 +30,20 @@ pub(crate) struct DeployedReport {
     /// The alias; none if `$LATEST` is live.
     pub(crate) alias: Option<String>,
     /// The function's region; none if it is unknown.
+    pub(crate) region: Option<String>,
+    /// What came of it.
+    #[serde(flatten)]
+    pub(crate) outcome: DeployOutcome,
+}
+
+/// What came of a layer. Its version is that of the layer.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct DeployedLayerReport {
+    /// The target's name; in a workspace after its project's and a slash.
+    pub(crate) name: String,
+    /// The name of the layer.
+    pub(crate) layer: String,
+    /// The layer's region; none if it is unknown.
     pub(crate) region: Option<String>,
     /// What came of it.
     #[serde(flatten)]

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::bucket::{self, Bucket};
 use crate::lambda::{Function, carry_out};
+use crate::layer_versions::{self, Layers};
 use crate::signature::Identity;
 use crate::wire::Message;
 
@@ -60,6 +61,7 @@ struct State {
     /// Requests that AWS would not have accepted.
     rejected: Vec<String>,
     bucket: Bucket,
+    layers: Layers,
 }
 
 /// AWS, until the test ends.
@@ -122,6 +124,11 @@ impl Cloud {
     /// Looks at the bucket, or changes it.
     pub fn bucket<T>(&self, act: impl FnOnce(&mut Bucket) -> T) -> T {
         act(&mut self.state.lock().unwrap().bucket)
+    }
+
+    /// Looks at the layers, or changes them.
+    pub fn layers<T>(&self, act: impl FnOnce(&mut Layers) -> T) -> T {
+        act(&mut self.state.lock().unwrap().layers)
     }
 
     /// Returns the actions that were requested, in order.
@@ -194,6 +201,14 @@ fn error(status: u16, code: &str, message: &str) -> Message {
 
 /// Returns the action that a request is for.
 fn action(request: &Message) -> &'static str {
+    if request.path().starts_with("/2018-10-31/layers/") {
+        return match (request.method(), request.path().split('/').count()) {
+            ("GET", 5) => "ListLayerVersions",
+            ("GET", 6) => "GetLayerVersion",
+            ("POST", 5) => "PublishLayerVersion",
+            _ => "Unknown",
+        };
+    }
     if !request.path().starts_with("/2015-") {
         return bucket::action(request);
     }
@@ -202,6 +217,7 @@ fn action(request: &Message) -> &'static str {
         ("GET", [""]) => "ListFunctions",
         ("GET", ["", _]) => "GetFunction",
         ("PUT", ["", _, "code"]) => "UpdateFunctionCode",
+        ("PUT", ["", _, "configuration"]) => "UpdateFunctionConfiguration",
         ("POST", ["", _, "versions"]) => "PublishVersion",
         ("GET", ["", _, "aliases"]) => "ListAliases",
         ("POST", ["", _, "aliases"]) => "CreateAlias",
@@ -212,7 +228,7 @@ fn action(request: &Message) -> &'static str {
 }
 
 fn answer(state: &mut State, action: &str, request: &Message) -> Message {
-    let is_s3 = !request.path().starts_with("/2015-");
+    let is_s3 = !request.path().starts_with("/20");
     let identity = Identity {
         access_key: ACCESS_KEY,
         secret_key: SECRET_KEY,
@@ -240,7 +256,12 @@ fn answer(state: &mut State, action: &str, request: &Message) -> Message {
         change(state.functions.get_mut("shop").unwrap());
     }
     let revision = state.revision();
-    match carry_out((&mut state.functions, &state.bucket), revision, action, request) {
+    let answered = if action.contains("Layer") {
+        layer_versions::carry_out((&mut state.layers, &state.bucket), action, request)
+    } else {
+        carry_out((&mut state.functions, &state.layers, &state.bucket), revision, action, request)
+    };
+    match answered {
         Ok((status, body)) => {
             Message::answer(status).with("Content-Type", "application/json").with_body(body.to_string())
         }

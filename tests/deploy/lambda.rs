@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::bucket::Bucket;
+use crate::layer_versions::{self, Layers};
 use crate::wire::Message;
 
 /// How many questions for the state are answered with `InProgress` after an update.
 const PROGRESS: u32 = 2;
 
 /// The largest zip in a request, which has it in base64.
-const INLINE_LIMIT: usize = (50 << 20) * 4 / 3;
+pub const INLINE_LIMIT: usize = (50 << 20) * 4 / 3;
 
 pub fn code_sha256(code: &[u8]) -> String {
     BASE64_STANDARD.encode(Sha256::digest(code))
@@ -30,6 +31,8 @@ struct Version {
     revision: String,
     /// What a new version differs by, besides its code.
     configuration: u32,
+    /// The ARNs of its layers.
+    layers: Vec<String>,
     /// How many questions for the state are still answered with `Pending`.
     pending: u32,
     fails: bool,
@@ -56,6 +59,8 @@ pub struct Function {
     pub versions_fail: bool,
     /// Whether the account has no space for more code.
     pub is_storage_full: bool,
+    /// Whether the code in `$LATEST` is too large for a layer.
+    pub has_large_code: bool,
     latest: Version,
     versions: BTreeMap<u32, Version>,
     aliases: BTreeMap<String, Alias>,
@@ -72,6 +77,7 @@ impl Function {
             code_sha256: code_sha256(b"first"),
             revision,
             configuration: 0,
+            layers: Vec::new(),
             pending: 0,
             fails: false,
         };
@@ -89,6 +95,7 @@ impl Function {
             update_failure: None,
             versions_fail: false,
             is_storage_full: false,
+            has_large_code: false,
             latest: version(latest),
             versions: BTreeMap::from([(1, version(first))]),
             aliases: BTreeMap::from([("live".to_owned(), alias)]),
@@ -107,6 +114,21 @@ impl Function {
     pub fn live(&self, alias: &str) -> (&str, &str, &str) {
         let Alias { version, description, .. } = &self.aliases[alias];
         (version, &self.versions[&version.parse().unwrap()].code_sha256, description)
+    }
+
+    /// Returns the layers of the version that an alias points to.
+    pub fn live_layers(&self, alias: &str) -> &[String] {
+        &self.versions[&self.aliases[alias].version.parse().unwrap()].layers
+    }
+
+    pub fn latest_layers(&self) -> &[String] {
+        &self.latest.layers
+    }
+
+    /// Gives the function layers, as somebody else would.
+    pub fn set_layers(&mut self, layers: &[String]) {
+        self.latest.layers = layers.to_vec();
+        self.reconfigure();
     }
 
     pub fn version_count(&self) -> usize {
@@ -166,6 +188,10 @@ impl Function {
             "PackageType": self.package_type, "Architectures": [self.architecture], "Runtime": self.runtime,
             "State": state, "LastUpdateStatus": status, "SomethingNew": {"a": 1},
         });
+        if !version.layers.is_empty() {
+            let layers = version.layers.iter().map(|arn| json!({ "Arn": arn, "CodeSize": 1 }));
+            configuration["Layers"] = layers.collect();
+        }
         if status == "Failed" {
             configuration["LastUpdateStatusReasonCode"] = "InvalidZipFileException".into();
             configuration["LastUpdateStatusReason"] = self.update_failure.clone().into();
@@ -178,11 +204,11 @@ impl Function {
     }
 }
 
-fn missing(what: &str) -> (u16, &'static str, String) {
+pub fn missing(what: &str) -> (u16, &'static str, String) {
     (404, "ResourceNotFoundException", format!("{what} not found"))
 }
 
-fn invalid(message: &str) -> (u16, &'static str, String) {
+pub fn invalid(message: &str) -> (u16, &'static str, String) {
     (400, "InvalidParameterValueException", message.to_owned())
 }
 
@@ -197,7 +223,7 @@ fn stale(body: &Value, revision: &str) -> Result<(), (u16, &'static str, String)
 
 /// Carries out a request. What changes gets the revision.
 pub fn carry_out(
-    (functions, bucket): (&mut BTreeMap<String, Function>, &Bucket),
+    (functions, layers, bucket): (&mut BTreeMap<String, Function>, &Layers, &Bucket),
     revision: String,
     action: &str,
     request: &Message,
@@ -240,9 +266,31 @@ pub fn carry_out(
             if function.is_storage_full {
                 return Err((400, "CodeStorageExceededException", "Code storage limit exceeded.".to_owned()));
             }
+            function.has_large_code = false;
             function.architecture = body["Architectures"][0].as_str().unwrap_or("x86_64").to_owned();
             let before = std::mem::replace(&mut function.latest.code_sha256, code_sha256(&zip));
             function.before = function.update_failure.is_some().then_some(before);
+            function.latest.revision = revision;
+            function.in_progress = PROGRESS;
+            Ok((200, function.configuration(&name, "$LATEST", &function.latest)))
+        }
+        "UpdateFunctionConfiguration" => {
+            if function.in_progress > 0 {
+                return Err(in_progress);
+            }
+            stale(&body, &function.latest.revision)?;
+            let versions: Vec<String> = serde_json::from_value(body["Layers"].clone()).unwrap();
+            if versions.len() > 5 {
+                return Err(invalid("Cannot reference more than 5 layers."));
+            }
+            if function.has_large_code {
+                return Err(invalid("Function code combined with layers exceeds the maximum allowed size"));
+            }
+            if let Some(unknown) = versions.iter().find(|version| !layer_versions::exists(layers, version)) {
+                return Err(invalid(&format!("Layer version {unknown} does not exist.")));
+            }
+            function.latest.layers = versions;
+            function.latest.configuration += 1;
             function.latest.revision = revision;
             function.in_progress = PROGRESS;
             Ok((200, function.configuration(&name, "$LATEST", &function.latest)))

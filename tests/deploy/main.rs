@@ -9,6 +9,8 @@ mod faults;
 mod functions;
 mod images;
 mod lambda;
+mod layer_versions;
+mod layers;
 #[path = "../support/moto.rs"]
 #[allow(dead_code, reason = "repositories are listed elsewhere")]
 mod moto;

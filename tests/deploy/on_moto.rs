@@ -3,10 +3,16 @@
 use std::fs;
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::moto::{Moto, program};
 use crate::support::artifact::sha256;
 use crate::support::command::succeed;
-use crate::{command, edit, ended, example};
+use crate::test_project::TestProject;
+use crate::{TARGET, command, edit, ended, example};
+
+/// The layer in moto's account.
+const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:layer:shop-common";
 
 /// Creates the function, or shows it.
 const CLIENT: &str = r#"
@@ -22,6 +28,13 @@ if sys.argv[2] == "create":
                               Code={"ZipFile": code.getvalue()}, Publish=True)
     functions.create_alias(FunctionName="shop", Name="live", FunctionVersion="1")
     client("s3").create_bucket(Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+elif sys.argv[2] == "layers":
+    latest = max(each["Version"] for each in functions.list_layer_versions(LayerName="shop-common")["LayerVersions"])
+    layer = functions.get_layer_version(LayerName="shop-common", VersionNumber=latest)
+    print(latest, layer["Content"]["CodeSha256"], layer["CompatibleRuntimes"], layer["CompatibleArchitectures"])
+    alias = functions.get_alias(FunctionName="shop", Name="live")
+    live = functions.get_function(FunctionName="shop", Qualifier=alias["FunctionVersion"])["Configuration"]
+    print(*(each["Arn"] for each in live["Layers"]))
 elif sys.argv[2] == "objects":
     s3 = client("s3")
     for each in s3.list_objects_v2(Bucket="artifacts")["Contents"]:
@@ -56,6 +69,33 @@ fn moto_has_the_code_behind_the_alias() {
     assert_eq!(run(&["deploy"])["version"], "3");
     assert_eq!(run(&["deploy", "--rollback"])["version"], "2");
     assert_eq!(boto3(&moto, "show"), format!("2 [pybundle: 3 -> 2] {code}"));
+}
+
+#[test]
+fn moto_has_the_layer_behind_the_function() {
+    let layer = "layers = [\"common\"]\n[tool.pybundle.target.common]\nkind = \"layer\"\nruntime = \"python3.12\"\n\
+        layer-name = \"shop-common\"\n";
+    let (moto, project) = (Moto::start(), TestProject::example(&format!("{TARGET}{layer}")));
+    boto3(&moto, "create");
+    let run = |arguments: &[&str]| {
+        let ended = ended(command(&project, &moto.url, arguments).arg("--json"));
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        ended.document()
+    };
+    let first = run(&["deploy"]);
+    let code = first["layers"][0]["code_sha256"].as_str().unwrap();
+    assert_eq!(boto3(&moto, "layers"), format!("1 {code} ['python3.12'] ['x86_64']\n{ARN}:1"));
+    let again = run(&["deploy"]);
+    assert_eq!(
+        (&again["layers"][0]["status"], &again["targets"][0]["status"]),
+        (&json!("unchanged"), &json!("unchanged"))
+    );
+    let pyproject = project.0.read("pyproject.toml");
+    let less = pyproject.replace("kind = \"layer\"\n", "kind = \"layer\"\ndistributions = [\"example-tally\"]\n");
+    project.0.write("pyproject.toml", less.as_bytes());
+    let second = run(&["deploy"]);
+    let code = second["layers"][0]["code_sha256"].as_str().unwrap();
+    assert_eq!(boto3(&moto, "layers"), format!("2 {code} ['python3.12'] ['x86_64']\n{ARN}:2"));
 }
 
 #[test]

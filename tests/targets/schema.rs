@@ -37,7 +37,7 @@ fn the_schema_accepts_what_pybundle_accepts() {
         "[tool.pybundle]\nfrozen = true\ngroup = \"one\"\nslim = true\n[tool.pybundle.target.a]\nkind = \"lambda\"\n\
          runtime = \"python3.13\"\nhandler = \"a.b\"\nslim = [\"tests\"]\nexclude = [\"*.sql\"]\narch = \"arm64\"\n",
         "[tool.pybundle]\nlayers = [\"common\"]\n[tool.pybundle.target.common]\nkind = \"layer\"\ngroup = \"shared\"\n\
-         distributions = [\"pandas\"]\nruntime = \"python3.13\"\nslim = true\nexclude-runtime = true\n\
+         distributions = [\"pandas\"]\nlayer-name = \"common\"\nregion = \"eu-west-1\"\nruntime = \"python3.13\"\nslim = true\nexclude-runtime = true\n\
          [tool.pybundle.target.a]\nkind = \"lambda\"\nlayers = \"common\"\n",
         "[tool.pybundle.target.web]\nkind = \"image\"\nbase = \"python:3.13-slim\"\nplatform = [\"linux/amd64\"]\n\
          env = { A = \"b\" }\nexpose = [8000, \"53/udp\"]\nuser = 1000\nentrypoint = \"python -m app\"\n\
