@@ -42,10 +42,10 @@ pub(crate) struct RunArguments {
     env: Vec<RunVariable>,
     #[command(flatten)]
     limits: RunOptions,
-    /// Run with the Python of this Lambda runtime, such as 3.13 [default: the project's]
+    /// Run with Python of this Lambda runtime, such as 3.13 [default: the project's]
     #[arg(long, alias = "python", value_name = "NAME")]
     runtime: Option<String>,
-    /// Build for this architecture, which must be this machine's [default: the target's]
+    /// Build for this architecture, that of this machine [default: the target's]
     #[arg(long, value_name = "ARCH")]
     arch: Option<Architecture>,
     #[command(flatten)]
