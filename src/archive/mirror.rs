@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use super::ArchiveError;
+use super::unpacked::read_portions;
 use crate::digest::{HashingWriter, Sha256};
 use crate::tree::{FileContent, FileMode, FileTree, TreeEntry, TreePath};
 
@@ -91,31 +92,27 @@ fn write(
     before: Option<&MirroredFile>,
 ) -> Result<Option<MirroredFile>, ArchiveError> {
     let mode = entry.access.mode;
-    let source = match &entry.content {
-        FileContent::Archived { archive, extent } => {
-            // The bytes were verified, so that its digest need not be computed again.
-            if before == Some(&MirroredFile { sha256: extent.sha256, mode }) {
-                return Ok(None);
-            }
-            archive.as_path()
-        }
-        FileContent::File { path, .. } => path.as_path(),
-        FileContent::Bytes(_) | FileContent::Deferred(_) => file,
-    };
     if before.is_some() {
         let sha256 = match &entry.content {
             FileContent::File { path: source, .. } => {
                 Sha256::of_file(source).map_err(ArchiveError::read(source, path))?
             }
+            // The digest of what is in a wheel is known.
             content => content.sha256().map_err(|error| ArchiveError::obtain(path)(io::Error::other(error)))?,
         };
         if before == Some(&MirroredFile { sha256, mode }) {
             return Ok(None);
         }
     }
-    let mut reader = entry.content.reader().map_err(ArchiveError::read(source, path))?;
     let mut output = HashingWriter::new(create(file, mode).map_err(ArchiveError::write(file))?);
-    io::copy(&mut reader, &mut output).map_err(ArchiveError::read(source, path))?;
+    let mut failed = None;
+    read_portions(path, &entry.content, |portion| {
+        failed = output.write_all(portion).err();
+        failed.is_none()
+    })?;
+    if let Some(error) = failed {
+        return Err(ArchiveError::write(file)(error));
+    }
     let (_, sha256, _) = output.finish();
     Ok(Some(MirroredFile { sha256, mode }))
 }

@@ -141,7 +141,7 @@ fn write_file(
 ///
 /// # Errors
 /// The file cannot be read, or a file of the project no longer has the size that it was listed with.
-fn read_portions(
+pub(super) fn read_portions(
     name: &TreePath,
     content: &FileContent,
     mut take: impl FnMut(&[u8]) -> bool,

@@ -30,7 +30,7 @@ pub(crate) struct BuiltReport {
     pub(crate) name: String,
     /// The folder of its project.
     pub(crate) project: PathBuf,
-    /// What it is built into: `lambda` or `image`.
+    /// What it is built into: `lambda`, `layer` or `image`.
     pub(crate) kind: String,
     /// What came of it.
     #[serde(flatten)]
@@ -125,7 +125,7 @@ pub(crate) struct ListedReport {
     pub(crate) target: String,
     /// The folder of its project.
     pub(crate) project: PathBuf,
-    /// What it is built into: `lambda` or `image`.
+    /// What it is built into: `lambda`, `layer` or `image`.
     pub(crate) kind: String,
     /// Whether it would be built.
     pub(crate) changed: bool,
@@ -184,7 +184,7 @@ pub(crate) struct ConfigurationReport {
 pub(crate) struct InForceReport {
     /// The target's name; none for what holds without a target.
     pub(crate) name: Option<String>,
-    /// What it is built into: `lambda` or `image`.
+    /// What it is built into: `lambda`, `layer` or `image`.
     pub(crate) kind: String,
     /// The targets that it extends, the nearest first.
     pub(crate) extends: Vec<String>,

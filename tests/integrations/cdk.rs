@@ -11,31 +11,47 @@ use crate::support::command::succeed;
 use crate::support::uv::Project;
 use crate::{built, installed, offline, recipes, shop};
 
-/// Synthesizes, and asserts that the only asset is the zip, which both functions have, and returns its name.
+/// Returns a project with two functions that have a layer in common.
+fn shop_with_layer() -> Project {
+    let project = shop();
+    let layered =
+        project.read("pyproject.toml").replace("kind = \"lambda\"\n", "kind = \"lambda\"\nlayers = [\"common\"]\n");
+    let layer = "\n[tool.pybundle.target.common]\nkind = \"layer\"\ndistributions = [\"idna\"]\n";
+    project.write("pyproject.toml", (layered + layer).as_bytes());
+    project
+}
+
+/// Synthesizes, and asserts that the assets are the layer and the zip that both functions have, and returns the zip's name.
 fn synthesized(project: &Project, command: &mut Command) -> String {
     let output = project.path().join("cdk.out");
     succeed(command.env("CDK_OUTDIR", &output));
     let names = fs::read_dir(&output).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let assets: Vec<String> = names.filter(|name| name.starts_with("asset.")).collect();
-    let [asset] = &assets[..] else { panic!("{assets:?}") };
+    assert_eq!(assets.len(), 2, "{assets:?}");
     let template: Value = serde_json::from_slice(&fs::read(output.join("Shop.template.json")).unwrap()).unwrap();
-    let resources = template["Resources"].as_object().unwrap().values();
-    let functions: Vec<&Value> = resources.filter(|resource| resource["Type"] == "AWS::Lambda::Function").collect();
-    assert_eq!(functions.len(), 2);
-    for function in functions {
-        let properties = &function["Properties"];
-        assert_eq!(properties["Code"]["S3Key"], Value::from(asset.strip_prefix("asset.").unwrap()));
+    let of_type = |kind: &str| -> Vec<&Value> {
+        let resources = template["Resources"].as_object().unwrap().values();
+        resources.filter(|resource| resource["Type"] == kind).map(|resource| &resource["Properties"]).collect()
+    };
+    let (functions, layers) = (of_type("AWS::Lambda::Function"), of_type("AWS::Lambda::LayerVersion"));
+    assert_eq!((functions.len(), layers.len()), (2, 1));
+    let [api, common] = ["api", "common"].map(|name| built(project, name));
+    let digest_of = |key: &Value| sha256(&fs::read(output.join(format!("asset.{}", key.as_str().unwrap()))).unwrap());
+    assert_eq!(digest_of(&layers[0]["Content"]["S3Key"]), common["sha256"].as_str().unwrap());
+    for properties in &functions {
+        assert_eq!(properties["Code"], functions[0]["Code"]);
+        assert_eq!(properties["Layers"].as_array().unwrap().len(), 1);
         assert_eq!((&properties["Handler"], &properties["Runtime"]), (&"main.handler".into(), &"python3.13".into()));
         assert_eq!(properties["Architectures"], serde_json::json!(["x86_64"]));
     }
-    let artifact = built(project);
-    assert_eq!(sha256(&fs::read(output.join(asset)).unwrap()), artifact["sha256"].as_str().unwrap());
-    asset.clone()
+    let key = &functions[0]["Code"]["S3Key"];
+    assert_eq!(digest_of(key), api["sha256"].as_str().unwrap());
+    key.as_str().unwrap().to_owned()
 }
 
 #[test]
 fn python_names_the_asset_by_the_digest() {
-    let project = shop();
+    let project = shop_with_layer();
     project.write("app.py", recipes("AWS CDK", "python")[0].as_bytes());
     let mut python = offline(&installed("aws-cdk-lib/bin/python"), project.path());
     synthesized(&project, python.arg("app.py"));
@@ -43,7 +59,7 @@ fn python_names_the_asset_by_the_digest() {
 
 #[test]
 fn typescript_names_the_asset_by_the_digest() {
-    let project = shop();
+    let project = shop_with_layer();
     project.write("app.ts", recipes("AWS CDK", "ts")[0].as_bytes());
     symlink(installed("npm/node_modules"), project.path().join("node_modules")).unwrap();
     let mut node = offline(&installed("bin/node"), project.path());

@@ -85,9 +85,10 @@ fn installed(path: &str) -> PathBuf {
     path
 }
 
-/// Builds the targets, and returns the artifact of `api`.
-fn built(project: &Project) -> Value {
+/// Builds the targets, and returns the artifact of one.
+fn built(project: &Project, name: &str) -> Value {
     let report = succeed(pybundle(&["build", "--json"]).current_dir(project.path()));
     let report: Value = serde_json::from_str(&report).unwrap();
-    report["targets"][0]["lambda"]["artifacts"][0].clone()
+    let target = report["targets"].as_array().unwrap().iter().find(|target| target["name"] == name);
+    target.unwrap()["lambda"]["artifacts"][0].clone()
 }

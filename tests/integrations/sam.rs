@@ -28,7 +28,7 @@ fn with_keys(command: &mut Command) -> &mut Command {
 #[test]
 fn a_prebuilt_zip_is_uploaded_byte_for_byte() {
     let (project, moto) = (shop(), Moto::start());
-    let artifact = built(&project);
+    let artifact = built(&project, "api");
     let create = "import boto3, sys
 boto3.client('s3', endpoint_url=sys.argv[1], region_name='us-east-1').create_bucket(Bucket='artifacts')";
     succeed(with_keys(Command::new(program("python3")).args(["-c", create, &moto.url])));

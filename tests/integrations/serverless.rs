@@ -9,7 +9,7 @@ use crate::{built, installed, offline, recipes, shop};
 #[test]
 fn osls_packages_the_artifact_as_it_is() {
     let project = shop();
-    let artifact = built(&project);
+    let artifact = built(&project, "api");
     project.write("serverless.yml", recipes("Serverless Framework", "yaml")[0].as_bytes());
     let mut osls = offline(&installed("bin/node"), project.path());
     succeed(osls.arg(installed("npm/node_modules/osls/bin/serverless.js")).arg("package"));
