@@ -47,6 +47,20 @@ pub enum ArchiveError {
         /// The format of the output, with an article.
         format: &'static str,
     },
+    /// The directory of an output has a file that pybundle did not write.
+    #[error("cannot replace {}: pybundle did not write {}", .directory.display(), .file.display())]
+    ForeignFile {
+        /// The output.
+        directory: PathBuf,
+        /// The file in it.
+        file: PathBuf,
+    },
+    /// The directory of an output can only be written into, but not be replaced.
+    #[error("cannot replace {}: it is a mount point", .path.display())]
+    MountPoint {
+        /// The output.
+        path: PathBuf,
+    },
     /// The source of an entry cannot be read.
     #[error("cannot read {} for `{entry}`", .path.display())]
     Read {
@@ -139,6 +153,8 @@ impl Hints for ArchiveError {
                 vec!["rename it, or do not include it".to_owned()]
             }
             Self::NotReplaceable { .. } => vec!["remove it, or choose another path".to_owned()],
+            Self::ForeignFile { .. } => vec!["choose a directory that is empty or does not exist".to_owned()],
+            Self::MountPoint { path } => vec![format!("choose a directory in it, as in dir:{}/NAME", path.display())],
             Self::Write { .. }
             | Self::Read { .. }
             | Self::Obtain { .. }

@@ -33,13 +33,21 @@ pub(crate) struct UnpackedTree {
 /// # Errors
 /// It has a file whose time is not the one that all files of an output have, or is no directory, or cannot be read.
 pub(crate) fn check_replaceable(path: &Path) -> Result<(), ArchiveError> {
+    if path.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+        return Err(ArchiveError::NotReplaceable { path: path.to_owned(), format: "a directory" });
+    }
     written_files(path).map(|_| ()).map_err(|error| match error {
         Unlisted::Read(source) => ArchiveError::Write { path: path.to_owned(), source },
-        Unlisted::Foreign => ArchiveError::NotReplaceable {
-            path: path.to_owned(),
-            format: "a directory that pybundle wrote, or an empty one",
-        },
+        Unlisted::Foreign(file) => ArchiveError::ForeignFile { directory: path.to_owned(), file },
     })
+}
+
+/// Returns whether a directory is an earlier output, within a directory that is none: in a tree that was unpacked with the
+/// time of outputs, the directories of an application are as old as everything around them.
+pub(crate) fn is_output(directory: &Path) -> bool {
+    let has_time = |path: &Path| path.metadata().is_ok_and(|metadata| is_own(&metadata));
+    let around = directory.parent().is_some_and(|parent| !has_time(parent));
+    around && has_time(directory) && written_files(directory).is_ok_and(|count| count > 0)
 }
 
 /// Writes the files of a tree to a temporary directory next to `path`, unless the directory there has exactly them.
@@ -64,7 +72,11 @@ impl UnpackedTree {
         check_replaceable(&self.destination)?;
         let is_unchanged = self.written.is_none();
         if let Some(written) = self.written {
-            written.persist().map_err(ArchiveError::write(&self.path))?;
+            written.persist().map_err(|source| match source.kind() {
+                // Of a volume of a container, for instance.
+                io::ErrorKind::ResourceBusy => ArchiveError::MountPoint { path: self.path.clone() },
+                _ => ArchiveError::Write { path: self.path.clone(), source },
+            })?;
         }
         Ok(PersistedFile { path: self.path, is_unchanged })
     }
@@ -215,8 +227,8 @@ fn has_content(path: &Path, (name, entry): (&TreePath, &TreeEntry)) -> io::Resul
 /// Why the files of a directory are not counted.
 enum Unlisted {
     Read(io::Error),
-    /// Something is not written by pybundle.
-    Foreign,
+    /// This is not written by pybundle.
+    Foreign(PathBuf),
 }
 
 impl From<io::Error> for Unlisted {
@@ -231,23 +243,26 @@ fn written_files(directory: &Path) -> Result<usize, Unlisted> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(Unlisted::Foreign),
         Err(error) => return Err(error.into()),
     };
     let mut count = 0;
     for entry in entries {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        let is_own = metadata.mtime() == EPOCH as i64 && metadata.mtime_nsec() == 0;
         count += 1;
         count += match (metadata.is_dir(), metadata.is_file()) {
             // Whoever removes a file changes the time of its directory.
             (true, _) => written_files(&entry.path())?,
-            (false, true) if is_own => 0,
-            _ => return Err(Unlisted::Foreign),
+            (false, true) if is_own(&metadata) => 0,
+            _ => return Err(Unlisted::Foreign(entry.path())),
         };
     }
     Ok(count)
+}
+
+/// Returns whether something has the time of everything in an output.
+fn is_own(metadata: &fs::Metadata) -> bool {
+    metadata.mtime() == EPOCH as i64 && metadata.mtime_nsec() == 0
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Where a function or a layer is written.
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -41,20 +40,38 @@ impl PackageOutput {
     }
 }
 
-impl From<OsString> for PackageOutput {
-    fn from(text: OsString) -> Self {
+/// Why a text does not name a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidPackageOutput {
+    #[error("the path is missing, expected dir:PATH")]
+    Empty,
+    /// Otherwise, the directory would be `~` in the current one, which nobody can remove without fear.
+    #[error(
+        "`~` is not expanded after `dir:`, use dir:$HOME/PATH in a shell, or dir:./~ for a directory with this name"
+    )]
+    Home,
+}
+
+impl PackageOutput {
+    /// Parses the path of a zip, or `dir:PATH`.
+    ///
+    /// # Errors
+    /// The path of a directory is missing, or begins with `~`.
+    pub(crate) fn parse(text: OsString) -> Result<Self, InvalidPackageOutput> {
         match text.as_bytes().strip_prefix(DIRECTORY_PREFIX) {
-            Some(path) => Self::Directory(OsString::from_vec(path.to_owned()).into()),
-            None => Self::Zip(text.into()),
+            Some([]) => Err(InvalidPackageOutput::Empty),
+            Some([b'~'] | [b'~', b'/', ..]) => Err(InvalidPackageOutput::Home),
+            Some(path) => Ok(Self::Directory(OsString::from_vec(path.to_owned()).into())),
+            None => Ok(Self::Zip(text.into())),
         }
     }
 }
 
 impl FromStr for PackageOutput {
-    type Err = Infallible;
+    type Err = InvalidPackageOutput;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(OsString::from(text).into())
+    fn from_str(text: &str) -> Result<Self, InvalidPackageOutput> {
+        Self::parse(text.into())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,7 @@ pub(crate) struct FunctionOptions {
     #[serde(flatten)]
     pub(crate) zip: ZipOptions,
     /// Write the dependencies to this file or dir:PATH, as a Lambda layer
-    #[arg(long, value_name = "FILE|dir:PATH", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE|dir:PATH", value_hint = ValueHint::FilePath, value_parser = OsStringValueParser::new().try_map(PackageOutput::parse))]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) layer: Option<PackageOutput>,
@@ -74,7 +75,7 @@ pub(crate) struct ZipOptions {
     ///
     /// `-` is standard output; the summary is then printed on standard error. dir:PATH is for tools that make the zip
     /// themselves: all files and modes are those of the zip, and all times 1980-01-01. Only an earlier output is replaced.
-    #[arg(short, long, value_name = "FILE|dir:PATH", value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_name = "FILE|dir:PATH", value_hint = ValueHint::FilePath, value_parser = OsStringValueParser::new().try_map(PackageOutput::parse))]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) output: Option<PackageOutput>,

@@ -1,6 +1,6 @@
 //! Outputs before anything is built: what they would destroy.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -188,6 +188,25 @@ fn file(entry: &TreeEntry) -> Option<&Path> {
         FileContent::File { path, .. } => Some(path),
         FileContent::Archived { .. } | FileContent::Bytes(_) | FileContent::Deferred(_) => None,
     }
+}
+
+/// Checks that no output is written over another one.
+///
+/// # Errors
+/// Two are the same, or one is in another, which is a directory that is replaced as a whole.
+pub(crate) fn check_distinct<'a>(outputs: impl IntoIterator<Item = &'a Path>) -> Result<(), BuildError> {
+    let mut earlier: BTreeMap<PathBuf, &Path> = BTreeMap::new();
+    for output in outputs {
+        if earlier.insert(resolved(output), output).is_some() {
+            return Err(BuildError::SameOutput(output.to_owned()));
+        }
+    }
+    for (path, inner) in &earlier {
+        if let Some(outer) = path.ancestors().skip(1).find_map(|above| earlier.get(above)) {
+            return Err(BuildError::NestedOutput { inner: (*inner).to_owned(), outer: (*outer).to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// Canonicalizes a path that may not exist yet, as far as its directories exist: `new/../function.zip` is `function.zip`, since

@@ -1,6 +1,5 @@
 //! Builds several targets in parallel with one cache: what they share is fetched and read once.
 
-use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -10,8 +9,7 @@ use std::time::Instant;
 use crate::digest::Sha256;
 use crate::pipeline::image::registry_state::{BaseDigests, is_pushed};
 use crate::pipeline::notes::{BegunTarget, BuildSources, BuiltTarget, NotedTarget, Notes, UnchangedTarget};
-use crate::pipeline::planned_outputs::resolved;
-use crate::pipeline::{BuildError, ProjectCache, image, lambda};
+use crate::pipeline::{BuildError, ProjectCache, image, lambda, planned_outputs};
 use crate::redact;
 use crate::report::{BuiltArtifact, Phase, Reporter, TargetPlan, Task};
 use crate::settings::{ImageSettings, LambdaSettings, Settings};
@@ -107,15 +105,10 @@ impl Target {
 /// Refuses targets that have an output in common.
 ///
 /// # Errors
-/// Two targets have the same output.
+/// Two targets have the same output, or one is in that of another.
 pub(crate) fn check_outputs<'a>(targets: impl Iterator<Item = &'a Target>) -> Result<(), BuildError> {
-    let mut paths = HashSet::new();
-    for output in targets.flat_map(Target::outputs) {
-        if !paths.insert(resolved(&output)) {
-            return Err(BuildError::SameOutput(output));
-        }
-    }
-    Ok(())
+    let outputs: Vec<PathBuf> = targets.flat_map(Target::outputs).collect();
+    planned_outputs::check_distinct(outputs.iter().map(PathBuf::as_path))
 }
 
 /// How targets are built.

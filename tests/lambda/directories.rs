@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::artifact::{leaves_of_folder, leaves_of_zip};
+use crate::support::artifact::{Leaves, leaves_of_folder, leaves_of_zip};
 use crate::support::command::{fail, repository, succeed};
 
 /// A copy of the example.
@@ -75,9 +75,34 @@ fn nothing_of_the_user_is_replaced_by_a_directory() {
         let said = fail(&mut example.command(&["lambda", "--no-progress", "--output", &format!("dir:{name}")]));
         assert!(said.contains("hint: ") && !example.0.path().join(".cache/v1/wheels").exists(), "{said}");
     }
-    let said = fail(&mut example.command(&["lambda", "--output=dir:mine"]));
-    assert!(said.contains("mine already exists and is not a directory that pybundle wrote, or an empty one"), "{said}");
-    assert!(said.contains("hint: remove it, or choose another path"), "{said}");
+    for (name, error) in [
+        (
+            "mine",
+            "error: cannot replace mine: pybundle did not write mine/notes.txt\nhint: choose a directory that is empty or does not exist\n",
+        ),
+        (
+            "mine/notes.txt",
+            "error: mine/notes.txt already exists and is not a directory\nhint: remove it, or choose another path\n",
+        ),
+        ("mine/notes.txt/below", "error: cannot write mine/notes.txt/below\n  because: Not a directory"),
+    ] {
+        let said = fail(&mut example.command(&["lambda", "--output", &format!("dir:{name}")]));
+        assert!(said.starts_with(error), "{said}");
+    }
+    for (output, problem) in [
+        ("dir:", "the path is missing, expected dir:PATH"),
+        (
+            "dir:~/function",
+            "`~` is not expanded after `dir:`, use dir:$HOME/PATH in a shell, or dir:./~ for a directory with this name",
+        ),
+    ] {
+        let mut command = example.command(&["lambda", "--output", output]);
+        let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
+        assert!(
+            said.contains(&format!("invalid value '{output}' for '--output <FILE|dir:PATH>': {problem}")),
+            "{said}"
+        );
+    }
     assert_eq!(fs::read_to_string(example.0.path().join("mine/notes.txt")).unwrap(), "notes");
     for document in ["--sbom=cyclonedx", "--provenance"] {
         let said = fail(&mut example.command(&["lambda", "--output=dir:new", document]));
@@ -105,5 +130,73 @@ fn the_directory_of_a_target_is_not_bundled() {
     // An edit of the output is not the function any more.
     fs::write(function.join("added.py"), "").unwrap();
     let said = fail(&mut example.command(&["build"]));
-    assert!(said.contains("already exists and is not a directory that pybundle wrote"), "{said}");
+    assert!(said.contains("cannot replace function: pybundle did not write function/added.py"), "{said}");
+}
+
+/// One that no target has any more, or that was named on the command line, is no input either.
+#[test]
+fn the_directory_of_an_earlier_build_is_not_bundled() {
+    let example = ExampleCopy::new();
+    let path = |name: &str| example.0.path().join(name);
+    succeed(&mut example.command(&["lambda", "--output=dir:first/function", "--layer=dir:first/layer"]));
+    succeed(&mut example.command(&["lambda", "--output=dir:second", "--layer=out/layer.zip"]));
+    assert_eq!(leaves_of_folder(&path("second")), leaves_of_folder(&path("first/function")));
+    // With a file of the user in it, it is a directory of the project.
+    fs::write(path("first/function/added.py"), "").unwrap();
+    succeed(&mut example.command(&["lambda", "--output=dir:second", "--layer=out/layer.zip"]));
+    assert!(leaves_of_folder(&path("second")).contains_key("first/function/added.py"));
+    // A project that was unpacked with these times is still bundled.
+    fs::remove_dir_all(path("first")).unwrap();
+    let archive = tempfile::tempdir().unwrap();
+    let file = archive.path().join("project.tar");
+    let mut tar = Command::new("tar");
+    tar.args(["--mtime=1980-01-01 00:00:00Z", "-cf"]).arg(&file).args(["-C"]).arg(example.0.path());
+    succeed(tar.args(["--exclude=.cache", "--exclude=out", "--exclude=second", "."]));
+    let unpacked = archive.path().join("project");
+    fs::create_dir(&unpacked).unwrap();
+    succeed(Command::new("tar").arg("-xf").arg(&file).arg("-C").arg(&unpacked));
+    let first = leaves_of_folder(&path("second"));
+    succeed(example.command(&["lambda", "--output=dir:third", "--layer=out/layer.zip"]).current_dir(&unpacked));
+    let mut expected = first;
+    expected.retain(|name, _| !name.starts_with("first/"));
+    let names = |leaves: &Leaves| leaves.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&leaves_of_folder(&unpacked.join("third"))), names(&expected));
+}
+
+#[test]
+fn no_output_is_in_another_one() {
+    let example = ExampleCopy::new();
+    let said = fail(&mut example.command(&["lambda", "--output=dir:out", "--layer=out/layer.zip"]));
+    let hint = "hint: choose a path outside of out\n";
+    assert_eq!(said, format!("error: cannot write out/layer.zip: it is in out, which is an output, too\n{hint}"));
+    succeed(&mut example.command(&["lambda", "--output=dir:out", "--layer=layer.zip"]));
+    let pyproject = example.0.path().join("pyproject.toml");
+    let targets = "\n[tool.pybundle.target.all]\nkind = \"lambda\"\noutput = \"dir:new/all\"\n\
+                   [tool.pybundle.target.common]\nkind = \"layer\"\noutput = \"dir:new/all/layer\"\n";
+    fs::write(&pyproject, fs::read_to_string(&pyproject).unwrap() + targets).unwrap();
+    let said = fail(&mut example.command(&["build"]));
+    assert!(
+        said.starts_with("error: cannot write new/all/layer: it is in new/all, which is an output, too\n"),
+        "{said}"
+    );
+    assert!(!example.0.path().join("new").exists());
+}
+
+/// A volume of a container, for instance.
+#[test]
+fn a_mount_point_is_not_replaced() {
+    let example = ExampleCopy::new();
+    fs::create_dir(example.0.path().join("mounted")).unwrap();
+    let lambda = |output: &str| {
+        let mut command = Command::new("bwrap");
+        command.args(["--dev-bind", "/", "/", "--tmpfs"]).arg(example.0.path().join("mounted"));
+        command.arg(env!("CARGO_BIN_EXE_pybundle"));
+        command.current_dir(example.0.path()).env("PYBUNDLE_CACHE_DIR", example.0.path().join(".cache"));
+        command.args(["lambda", "--no-progress", "--output", output]);
+        command
+    };
+    let said = fail(&mut lambda("dir:mounted"));
+    let hint = "hint: choose a directory in it, as in dir:mounted/NAME\n";
+    assert!(said.contains(&format!("error: cannot replace mounted: it is a mount point\n{hint}")), "{said}");
+    succeed(&mut lambda("dir:mounted/function"));
 }

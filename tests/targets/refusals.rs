@@ -124,7 +124,7 @@ fn an_error_names_its_line() {
         (
             6,
             "[tool.pybundle.target.a]\nkind = \"zip\"",
-            "`kind` in [tool.pybundle.target.a]: expected \"lambda\" or \"image\"",
+            "`kind` in [tool.pybundle.target.a]: expected \"lambda\", \"layer\" or \"image\"",
         ),
         (
             5,

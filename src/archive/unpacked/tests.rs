@@ -67,8 +67,7 @@ fn what_pybundle_has_not_written_is_not_replaced() {
     assert!(!put(&FILES, &path).unwrap());
     fs::write(path.join("data/own.txt"), "mine").unwrap();
     let error = put(&FILES, &path).unwrap_err();
-    let expected =
-        format!("{} already exists and is not a directory that pybundle wrote, or an empty one", path.display());
+    let expected = format!("cannot replace {0}: pybundle did not write {0}/data/own.txt", path.display());
     assert_eq!(error.to_string(), expected);
     assert_eq!(fs::read(path.join("data/own.txt")).unwrap(), b"mine");
     fs::write(directory.path().join("file"), "").unwrap();

@@ -224,7 +224,6 @@ pub(crate) enum BuildError {
     Repository(#[from] RepositoryError),
     #[error(transparent)]
     IncompatibleWheel(#[from] Box<IncompatibleWheel>),
-    /// A wheel does not support the target's Python.
     #[error(transparent)]
     IncompatiblePython(#[from] Box<IncompatiblePython>),
     #[error("{origin} is {expected} in the lock, but builds {wheel}")]
@@ -246,6 +245,8 @@ pub(crate) enum BuildError {
     Nameless(PathBuf),
     #[error("{} is given as an output twice", .0.display())]
     SameOutput(PathBuf),
+    #[error("cannot write {}: it is in {}, which is an output, too", .inner.display(), .outer.display())]
+    NestedOutput { inner: PathBuf, outer: PathBuf },
     /// Lambda accepts no layer without files.
     #[error("cannot write the layer {}: {}", .path.display(), if *provided { "the runtime provides all dependencies" } else { "the function has no dependencies" })]
     EmptyLayer { path: PathBuf, provided: bool },

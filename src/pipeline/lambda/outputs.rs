@@ -5,7 +5,7 @@ use crate::lambda::PackageOutput;
 use crate::pipeline::BuildError;
 use crate::pipeline::error::layer::LayerError;
 use crate::pipeline::plan::Plan;
-use crate::pipeline::planned_outputs::{self, PlannedOutput, resolved};
+use crate::pipeline::planned_outputs::{self, PlannedOutput};
 use crate::report::ArtifactKind;
 use crate::settings::LambdaSettings;
 
@@ -27,9 +27,7 @@ pub(super) fn outputs(
     let kind = if settings.is_layer { ArtifactKind::Layer } else { ArtifactKind::Function };
     let mut outputs = vec![(kind, first.clone())];
     if let Some(layer) = &settings.layer {
-        if resolved(layer.path()) == resolved(first.path()) {
-            return Err(BuildError::SameOutput(first.path().to_owned()));
-        }
+        planned_outputs::check_distinct([first.path(), layer.path()])?;
         if plan.dependencies().next().is_none() {
             return Err(BuildError::EmptyLayer { path: layer.path().to_owned(), provided: !plan.excluded.is_empty() });
         }

@@ -2,15 +2,16 @@
 
 use super::CandidatePath;
 use crate::archive::destination::{self, FileFormat};
+use crate::archive::unpacked;
 
 /// The ends of the names of documents beside an artifact.
 const DOCUMENTS: [&str; 3] = [".cdx.json", ".spdx.json", ".provenance.json"];
 
-/// Returns whether a path is an artifact of an earlier build, an image layout, a document about an artifact, or a wheel.
+/// Returns whether a path is an artifact of an earlier build, as a file or a directory, an image layout, a document about an artifact, or a wheel.
 pub(super) fn is_artifact(candidate: &CandidatePath) -> bool {
     let CandidatePath { path, name, is_directory } = candidate;
     if *is_directory {
-        return path.join("oci-layout").is_file();
+        return path.join("oci-layout").is_file() || unpacked::is_output(path);
     }
     match name.rsplit_once('.') {
         Some((_, "whl")) => true,
