@@ -129,7 +129,7 @@ fn an_error_names_its_line() {
         (
             5,
             "[tool.pybundle.target.a]\nruntime = \"python3.12\"",
-            "`a` in [tool.pybundle.target]: missing kind = \"lambda\" or kind = \"image\"",
+            "`a` in [tool.pybundle.target]: missing kind = \"lambda\", kind = \"layer\" or kind = \"image\"",
         ),
         (
             5,
