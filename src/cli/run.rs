@@ -109,6 +109,10 @@ pub(crate) fn run(arguments: RunArguments, global: &GlobalArguments, printer: &P
     }
     let mut log = RecordedLog { printer: *printer, text: Vec::new() };
     let ended = invoke::invoke(&function, &event, &mut log)?;
+    if log.text.last().is_some_and(|byte| *byte != b'\n') {
+        // What follows begins a line.
+        printer.foreign(b"\n").map_err(InvokeError::Log)?;
+    }
     let raw = match &ended.outcome {
         InvocationOutcome::Answered(bytes) => bytes.clone(),
         InvocationOutcome::Failed(_) => Vec::new(),
@@ -138,22 +142,30 @@ fn event(argument: Option<&str>) -> Result<Vec<u8>, InvokeError> {
         let path = path.to_owned();
         move |source| InvokeError::ReadEvent { path, source }
     };
-    let bytes = match argument {
-        None => b"{}".to_vec(),
+    let (bytes, origin) = match argument {
+        None => (b"{}".to_vec(), None),
         Some("-") => {
             let mut bytes = Vec::new();
             let path = PathBuf::from("standard input");
             io::stdin().read_to_end(&mut bytes).map_err(failed(&path))?;
-            bytes
+            (bytes, Some(path))
         }
         // No file is named so.
-        Some(text) if text.trim_start().starts_with(['{', '[', '"']) => text.as_bytes().to_vec(),
-        Some(path) => fs::read(path).map_err(failed(Path::new(path)))?,
+        Some(text) if text.trim_start().starts_with(['{', '[', '"']) => (text.as_bytes().to_vec(), None),
+        // A number, `true`, `false` or `null`, unless it is a file.
+        Some(text) if is_json(text.as_bytes()) && !Path::new(text).exists() => (text.as_bytes().to_vec(), None),
+        Some(path) => (fs::read(path).map_err(failed(Path::new(path)))?, Some(path.into())),
     };
-    match serde_json::from_slice::<serde::de::IgnoredAny>(&bytes) {
+    // Lambda accepts no other encoding.
+    let text = str::from_utf8(&bytes).map_err(serde::de::Error::custom);
+    match text.and_then(serde_json::from_str::<serde::de::IgnoredAny>) {
         Ok(_) => Ok(bytes),
-        Err(error) => Err(InvokeError::Event(error)),
+        Err(source) => Err(InvokeError::Event { origin, source }),
     }
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
 /// Prints what a function prints on standard error, and keeps it for the report.
@@ -229,7 +241,11 @@ fn finish(
         RunOutcome::Failed { error } => {
             printer.bytes(report, &[])?;
             let failure = ErrorReport {
-                message: format!("{}: {}", error.kind, error.message),
+                message: if error.message.is_empty() {
+                    error.kind.clone()
+                } else {
+                    format!("{}: {}", error.kind, error.message)
+                },
                 causes: Vec::new(),
                 hints: hints(&error.kind),
             };

@@ -23,8 +23,8 @@ pub(crate) enum InvokeError {
     NoPython(PythonVersion),
     #[error("cannot ask {} for its properties", .0.display())]
     Python(PathBuf),
-    #[error("the event is not valid JSON")]
-    Event(#[source] serde_json::Error),
+    #[error("the event{} is not valid JSON", .origin.as_ref().map_or_else(String::new, |origin| format!(" in {}", origin.display())))]
+    Event { origin: Option<PathBuf>, source: serde_json::Error },
     #[error("cannot read the event from {}", .path.display())]
     ReadEvent { path: PathBuf, source: io::Error },
     #[error("cannot start a server for the runtime client")]
@@ -61,7 +61,7 @@ impl Hints for InvokeError {
             }
             Self::OtherMachine { machine: None, .. }
             | Self::Python(_)
-            | Self::Event(_)
+            | Self::Event { .. }
             | Self::ReadEvent { .. }
             | Self::Server(_)
             | Self::Start { .. }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -18,12 +19,19 @@ use super::{FunctionError, InvokeError, log};
 /// The process groups of functions that run now.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
+/// Whether this process ends: how its functions end is not to be reported, since they are killed.
+static IS_ENDING: AtomicBool = AtomicBool::new(false);
+
 /// How long what a function has printed is waited for after its end. Without a sandbox, a process that has left its process
 /// group goes on, and may have its standard output open.
 const LAST_LINES: Duration = Duration::from_millis(200);
 
+/// The highest number of a signal (signal(7), `SIGRTMAX`).
+const LAST_SIGNAL: i32 = 64;
+
 /// Ends the processes of all functions, for the end of this one.
 pub(crate) fn end_all() {
+    IS_ENDING.store(true, Ordering::SeqCst);
     for group in std::mem::take(&mut *RUNNING.lock().unwrap_or_else(PoisonError::into_inner)) {
         kill(group);
     }
@@ -86,6 +94,9 @@ impl FunctionProcess {
             let status = child.wait();
             RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             let how = status.ok().and_then(|status| describe(status, is_sandboxed));
+            while IS_ENDING.load(Ordering::SeqCst) {
+                thread::park();
+            }
             let _ = sender.send(ProcessEvent::Exited(how));
         });
         Ok(Self { api, id, events, waiting })
@@ -139,8 +150,9 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
 /// Describes how a process ended, unless it was without an error. bubblewrap ends with the status that a shell gives for a
 /// signal.
 fn describe(status: ExitStatus, is_sandboxed: bool) -> Option<String> {
-    let signal =
-        status.signal().or_else(|| status.code().filter(|code| is_sandboxed && *code > 128).map(|code| code - 128));
+    // Higher statuses are none of a signal.
+    let of_sandbox = status.code().filter(|code| is_sandboxed && (129..=128 + LAST_SIGNAL).contains(code));
+    let signal = status.signal().or_else(|| of_sandbox.map(|code| code - 128));
     match (signal, status.code()) {
         (Some(signal), _) => Some(format!("signal {signal}")),
         (None, Some(0)) => None,

@@ -39,10 +39,11 @@ pub(super) fn of(
     };
     let memory = function.memory().unwrap_or(FunctionMemory::DEFAULT);
     let name = function.name();
+    let search_modules = format!("{task}:{layer}/python/lib/python{python}/site-packages:{layer}/python:{runtime}");
     let variables = [
         ("PATH", path),
         ("LD_LIBRARY_PATH", library_path.replace("/opt/lib", &format!("{layer}/lib"))),
-        ("PYTHONPATH", format!("{task}:{layer}/python/lib/python{python}/site-packages:{layer}/python:{runtime}")),
+        ("PYTHONPATH", search_modules.clone()),
         ("PYTHONNOUSERSITE", "1".to_owned()),
         ("LANG", "en_US.UTF-8".to_owned()),
         ("TZ", ":UTC".to_owned()),
@@ -62,5 +63,10 @@ pub(super) fn of(
     let own = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
     let of_user = function.variables().iter().filter(|(name, _)| !IGNORED.contains(&name.as_str())).cloned();
     let api = ("AWS_LAMBDA_RUNTIME_API".to_owned(), api.to_string());
-    own.chain(of_user).chain([api]).collect()
+    let mut variables: BTreeMap<_, _> = own.chain(of_user).chain([api]).collect();
+    // The interpreter finds the client by this variable.
+    if let Some(path) = variables.get_mut("PYTHONPATH").filter(|path| **path != search_modules) {
+        *path = format!("{path}:{search_modules}");
+    }
+    variables
 }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::TargetKind;
 use super::apt_source::InvalidAptSource;
+use super::{TargetKind, schema};
 use crate::hints::{Hints, did_you_mean, nearest};
 use crate::image::InvalidTimestamp;
 use crate::index::InvalidIndexUrl;
@@ -131,8 +131,10 @@ impl Hints for ConfigurationError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Project(error) => return error.hints(),
-            Self::UnknownKey { other: Some(kind), key, has_counterpart, .. } => {
-                let only = format!("`{key}` is only valid for targets of kind `{}`", kind.name());
+            Self::UnknownKey { other: Some(_), key, has_counterpart, .. } => {
+                let kinds = TargetKind::ALL.into_iter().filter(|kind| schema::knows(*kind, key));
+                let kinds: Vec<String> = kinds.map(|kind| format!("`{}`", kind.name())).collect();
+                let only = format!("`{key}` is only valid for targets of kind {}", kinds.join(" or "));
                 match counterpart(key).filter(|_| *has_counterpart) {
                     Some(counterpart) => format!("{only}: use `{counterpart}`"),
                     None => only,

@@ -35,6 +35,24 @@ fn errors_are_shown_with_their_type_and_trace() {
 }
 
 #[test]
+fn unusual_ends_are_told_apart() {
+    let project = project();
+    let code = "import os, sys\ndef handler(event, context):\n    sys.stdout.write('no end'); sys.stdout.flush()\n    \
+                if event == 0: raise ValueError()\n    os._exit(event)\n";
+    project.write("app.py", code.as_bytes());
+    for (event, expected) in [
+        ("0", "error: api: ValueError\n"),
+        ("137", "error: api: Runtime.ExitError: the runtime exited with signal 9\n"),
+        ("200", "error: api: Runtime.ExitError: the runtime exited with exit status 200\n"),
+    ] {
+        let (status, _, err) = ran(&mut run(project.path(), &["--event", event]));
+        assert!(status == 1 && err.ends_with(expected), "{err}");
+        // What pybundle prints begins a line, whatever the function has printed.
+        assert!(err.contains("no end\ninitialized in ") || event == "0", "{err}");
+    }
+}
+
+#[test]
 fn limits_end_the_function() {
     let project = project();
     let (status, _, err) = ran(&mut run(project.path(), &["--timeout=1", "--event", r#"{"action": "sleep"}"#]));

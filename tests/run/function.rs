@@ -39,6 +39,27 @@ fn the_dependencies_may_be_in_a_layer() {
 }
 
 #[test]
+fn the_dependencies_may_be_in_layers_that_are_targets() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(Command::new("cp").arg("-r").arg(example()).arg(folder.path()));
+    let project = folder.path().join("example");
+    let pyproject = fs::read_to_string(project.join("pyproject.toml")).unwrap();
+    let targets = "[tool.pybundle.target.tally]\nkind = \"layer\"\ndistributions = [\"example-tally\"]\n\
+                   [tool.pybundle.target.others]\nkind = \"layer\"\nslim = true\n\
+                   [tool.pybundle.target.api]\nkind = \"lambda\"\nhandler = \"app.handler\"\nlayers = [\"tally\", \"others\"]\n";
+    let code = fs::read_to_string(project.join("app.py")).unwrap();
+    let code = format!("import example_tally\n{code}\nprint(example_tally.__file__)\n");
+    fs::write(project.join("app.py"), code).unwrap();
+    fs::write(project.join("pyproject.toml"), format!("{pyproject}\n{targets}")).unwrap();
+    let (status, out, err) = ran(&mut run(&project, &["api"]));
+    assert_eq!(status, 0, "{err}");
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(answer["python"], newest_python().as_str());
+    assert!(err.contains("\n/opt/python/lib/python"), "{err}");
+    assert!(!project.join("dist").exists());
+}
+
+#[test]
 fn an_answer_is_printed_as_the_function_returned_it() {
     let project = project();
     let (status, out, err) = ran(&mut run(project.path(), &["--event", r#"{"b": 1.50, "a": "é"}"#]));
@@ -74,6 +95,17 @@ fn events_come_from_files_and_from_standard_input() {
     project.write("event.json", b"{\"n\": 1}");
     let answered = |out: &str| serde_json::from_str::<Value>(out).unwrap()["z"].clone();
     assert_eq!(answered(&succeed(&mut run(project.path(), &["--event", "event.json"]))), json!({"n": 1}));
+    for (text, event) in [("5", json!(5)), ("true", json!(true)), ("null", json!(null)), ("-1.5", json!(-1.5))] {
+        project.write("app.py", b"def handler(event, context):\n    return {\"z\": event}\n");
+        assert_eq!(answered(&succeed(&mut run(project.path(), &[&format!("--event={text}")]))), event);
+    }
+    project.write("5", b"{\"n\": 5}");
+    assert_eq!(answered(&succeed(&mut run(project.path(), &["--event=5"]))), json!({"n": 5}));
+    for (name, bytes) in [("latin1.json", &b"{\"n\": \"\xe9\"}"[..]), ("empty.json", b"")] {
+        project.write(name, bytes);
+        let (status, _, err) = ran(&mut run(project.path(), &["--event", name]));
+        assert!(status == 1 && err.starts_with(&format!("error: the event in {name} is not valid JSON\n")), "{err}");
+    }
     let mut child =
         run(project.path(), &["--event", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"{\"n\": 2}").unwrap();
@@ -115,6 +147,16 @@ fn the_environment_is_lambdas_with_the_variables_of_the_user() {
         assert!(variables.get(name).is_none(), "{name}");
     }
     assert!(!err.contains("hunter2"), "{err}");
+}
+
+#[test]
+fn a_search_path_of_the_user_is_before_lambdas() {
+    let project = project();
+    let event = r#"{"action": "environment"}"#;
+    let out = succeed(&mut run(project.path(), &["--env=PYTHONPATH=/opt/mine", "--event", event]));
+    let variables: Value = serde_json::from_str(&out).unwrap();
+    let path = variables["PYTHONPATH"].as_str().unwrap();
+    assert!(path.starts_with("/opt/mine:/var/task:/opt/python/lib/") && path.ends_with(":/var/runtime"), "{path}");
 }
 
 #[test]

@@ -256,6 +256,11 @@ fn layers_that_do_not_suit_their_functions_are_refused() {
             "hint: `handler` is only valid for targets of kind `lambda`\n",
         ],
     );
+    refused(
+        &changed("kind = \"layer\"\n", "kind = \"layer\"\ninclude = [\"app.py\"]\n"),
+        &["build"],
+        &["hint: `include` is only valid for targets of kind `lambda` or `image`\n"],
+    );
     let (_, said) = changed("", "").ends(2, &["lambda", "common", "--handler=app.handler"]);
     assert!(said.contains("--handler is for functions, but target `common` is a layer"), "{said}");
     let layers: String = (0..6).map(|at| format!("[tool.pybundle.target.l{at}]\nkind = \"layer\"\n")).collect();
