@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use tempfile::{NamedTempFile, PathPersistError, TempDir};
@@ -27,6 +28,9 @@ const YOUNG: Duration = Duration::from_secs(10);
 
 /// How often a directory that something is still written to is removed again.
 const ATTEMPTS: usize = 20;
+
+/// How long it is left alone between two attempts.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What exists now, and where the leftovers of other processes were removed.
 #[derive(Default)]
@@ -62,6 +66,24 @@ fn remove(path: &Path) {
         if removed.is_ok() {
             return;
         }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Creates a directory below a temporary one, and those between them, unless they exist. The temporary one is never created:
+/// a signal may have removed it, and `create_dir_all` would leave it behind.
+///
+/// # Errors
+/// It cannot be created, or `root` is missing.
+pub(crate) fn create_below(root: &Path, relative: &Path) -> io::Result<()> {
+    let path = root.join(relative);
+    match (fs::create_dir(&path), relative.parent()) {
+        (Err(error), _) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound && !parent.as_os_str().is_empty() => {
+            create_below(root, parent)?;
+            fs::create_dir(&path)
+        }
+        (created, _) => created,
     }
 }
 
@@ -303,6 +325,24 @@ mod tests {
         let file = File::open(path).unwrap();
         file.set_modified(SystemTime::now() - 2 * YOUNG).unwrap();
         file
+    }
+
+    #[test]
+    fn what_a_signal_has_removed_is_not_created_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("session");
+        for relative in ["layers", "a/b/c"] {
+            let error = create_below(&root, Path::new(relative)).unwrap_err();
+            assert!(error.kind() == io::ErrorKind::NotFound && !root.exists(), "{error}");
+        }
+        for _ in 0..2 {
+            create_below(&root, Path::new("")).unwrap();
+            create_below(&root, Path::new("a/b/c")).unwrap();
+        }
+        assert!(root.join("a/b/c").is_dir());
+        fs::write(root.join("file"), "").unwrap();
+        assert!(create_below(&root, Path::new("file")).is_err());
+        assert!(create_below(&root, Path::new("file/below")).is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::ArchiveError;
 use super::unpacked::read_portions;
 use crate::digest::{HashingWriter, Sha256};
+use crate::temporary::create_below;
 use crate::tree::{FileContent, FileMode, FileTree, TreeEntry, TreePath};
 
 /// A directory with the files of a tree. Owners are not kept: all files belong to the user.
@@ -33,7 +34,7 @@ impl TreeMirror {
     /// # Errors
     /// It cannot be created.
     pub(crate) fn new(directory: PathBuf) -> Result<Self, ArchiveError> {
-        fs::create_dir_all(&directory).map_err(ArchiveError::write(&directory))?;
+        create_below(&directory, Path::new("")).map_err(ArchiveError::write(&directory))?;
         Ok(Self { directory, files: BTreeMap::new() })
     }
 
@@ -64,8 +65,7 @@ impl TreeMirror {
             fs::remove_file(&path).map_err(ArchiveError::write(&path))?;
         }
         for parent in directories {
-            let parent = directory.join(parent);
-            fs::create_dir_all(&parent).map_err(ArchiveError::write(&parent))?;
+            create_below(directory, Path::new(parent)).map_err(ArchiveError::write(&directory.join(parent)))?;
         }
         let written: Vec<Option<(TreePath, MirroredFile)>> = wanted
             .par_iter()

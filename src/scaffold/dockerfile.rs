@@ -353,7 +353,7 @@ mod tests {
         // What `apk` installs is not in the image.
         let found = Dockerfile::parse("FROM python:3.13-alpine\nRUN apk add --no-cache libpq\n").unwrap();
         assert_eq!(found.base.as_deref(), Some("python:3.13-alpine"));
-        assert_eq!(found.others, [(2, "RUN apk add --no-cache libpq".to_owned())]);
+        assert_eq!((found.packages, found.other_packages), (vec![], vec!["libpq".to_owned()]));
         for text in ["", "# nothing\n", "RUN echo\n", "FROM\n", "\\", "FROM \\\n"] {
             assert_eq!(Dockerfile::parse(text), None, "{text:?}");
         }

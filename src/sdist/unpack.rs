@@ -18,6 +18,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::filename::SdistFormat;
 use crate::limited_reader::LimitedReader;
+use crate::temporary::create_below;
 
 /// Limits against decompression bombs. The defaults exceed every source distribution on PyPI.
 #[derive(Debug, Clone, Copy)]
@@ -245,8 +246,8 @@ impl<'a> Unpacker<'a> {
     }
 
     fn create_directory(&self, destination: Option<&Path>) -> Result<(), UnpackError> {
-        let path = self.directory.join(destination.unwrap_or(Path::new("")));
-        fs::create_dir_all(&path).map_err(UnpackError::writing(&path))
+        let destination = destination.unwrap_or(Path::new(""));
+        create_below(self.directory, destination).map_err(UnpackError::writing(&self.directory.join(destination)))
     }
 
     fn file(

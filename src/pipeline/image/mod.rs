@@ -29,6 +29,7 @@ mod started;
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -56,6 +57,7 @@ use crate::pipeline::wheels::{completeness, planned};
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Phase, Reporter, RunningPhase, Silent};
 use crate::settings::{ImageSettings, RemoteCacheChoice};
+use crate::temporary::create_below;
 use crate::tree::MisstatedFile;
 
 /// Builds an image, or one for each platform and their index, writes it to files and pushes it.
@@ -127,8 +129,9 @@ fn build(
     }
     let mut builds: Vec<PlatformBuild> = Vec::new();
     for ((platform, (closure, plan)), wheels) in chosen.platforms.iter().zip(closures).zip(wheels) {
-        let directory = temporary.path().join(format!("layers-{}", platform.architecture));
-        std::fs::create_dir_all(&directory).map_err(BuildError::temporary(&directory))?;
+        let name = format!("layers-{}", platform.architecture);
+        let directory = temporary.path().join(&name);
+        create_below(temporary.path(), Path::new(&name)).map_err(BuildError::temporary(&directory))?;
         let (target, bases) = (&chosen.target, &bases);
         let bytecode = &bytecode;
         let builder = PlatformBuilder { settings, target, platform, bases, plan, closure, bytecode, directory };

@@ -16,7 +16,7 @@ use crate::report::{Reporter, RunningTask, Task, TaskKind};
 use crate::repository::Git;
 use crate::sdist::unpack::{self, UnpackError, UnpackLimits};
 use crate::settings::Variables;
-use crate::temporary::FixedDirectory;
+use crate::temporary::{FixedDirectory, create_below};
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel};
 
@@ -94,14 +94,17 @@ impl WheelBuild<'_> {
         let name = Sha256::of(format!("{}\n{}", self.source(archive), self.builder.environment()).as_bytes()).hex();
         let fixed = FixedDirectory::new(self.source_builder.directory, &name[..16]).ok();
         let directory = fixed.as_ref().map_or(self.directory.as_path(), FixedDirectory::path);
+        if fixed.is_none() {
+            self.create_directory()?;
+        }
         let output = directory.join("wheel");
-        fs::create_dir_all(&output).map_err(BuildError::temporary(&output))?;
+        create_below(directory, Path::new("wheel")).map_err(BuildError::temporary(&output))?;
         let project = self.project(archive, &directory.join("source"))?;
         let built = self.builder.build_wheel_of(&self.job.origin(), &project, &output)?;
         let name = built.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let filename = name.parse().map_err(|error| BuildError::WheelName { path: built.clone(), source: error })?;
         self.require_locked(&filename)?;
-        fs::create_dir_all(&self.directory).map_err(BuildError::temporary(&self.directory))?;
+        self.create_directory()?;
         let normalized = self.directory.join(name);
         let project = project.canonicalize().unwrap_or(project);
         let recording = normalized::write(&built, &filename, &normalized, &[&project, directory])?;
@@ -149,11 +152,16 @@ impl WheelBuild<'_> {
         Some(RecordKey::new(format!("built wheel {FORMAT}"), &[&source, &self.builder.environment()]))
     }
 
+    /// Creates the temporary directory of the wheel, unless it exists.
+    fn create_directory(&self) -> Result<(), BuildError> {
+        create_below(&self.directory, Path::new("")).map_err(BuildError::temporary(&self.directory))
+    }
+
     /// Returns the directory to build: the project itself, or the source that is unpacked or checked out at `source`.
     fn project(&self, archive: Option<&CachedSdist>, source: &Path) -> Result<PathBuf, BuildError> {
         match (&self.job.selected.source, archive) {
             (SelectedSource::Sdist(sdist), Some(archive)) => {
-                fs::create_dir_all(source).map_err(BuildError::temporary(source))?;
+                create_below(source, Path::new("")).map_err(BuildError::temporary(source))?;
                 let format = sdist.file.filename.format();
                 unpack::unpack(&archive.path, format, source, UnpackLimits::default())
                     .and_then(|top| unpack::project_directory(&top, sdist.subdirectory.as_deref()))
