@@ -43,7 +43,7 @@ impl TreeMirror {
     }
 
     /// Makes the directory contain the files of a tree that `is_included` accepts: writes those that differ, and removes
-    /// others.
+    /// others. Returns the paths of those that did.
     ///
     /// # Errors
     /// A file cannot be read or written.
@@ -51,7 +51,7 @@ impl TreeMirror {
         &mut self,
         tree: &FileTree,
         is_included: impl Fn(&TreePath) -> bool + Sync,
-    ) -> Result<(), ArchiveError> {
+    ) -> Result<Vec<TreePath>, ArchiveError> {
         let wanted: Vec<(&TreePath, &TreeEntry)> = tree.iter().filter(|(path, _)| is_included(path)).collect();
         let parents = wanted.iter().flat_map(|(path, _)| path.parents());
         let mut directories: Vec<&str> = parents.chain(tree.directories().map(|(path, _)| path.as_str())).collect();
@@ -74,13 +74,32 @@ impl TreeMirror {
                 Ok(written.map(|file| ((*path).clone(), file)))
             })
             .collect::<Result<_, ArchiveError>>()?;
-        for path in gone {
-            self.files.remove(&path);
+        for path in &gone {
+            self.files.remove(path);
         }
+        let mut changed = gone;
         for (path, file) in written.into_iter().flatten() {
+            changed.push(path.clone());
             self.files.insert(path, file);
         }
-        Ok(())
+        Ok(changed)
+    }
+
+    /// Replaces a file of the tree by the present bytes of a file of the project. Returns whether they differ.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub(crate) fn replace(&mut self, path: &TreePath, source: &Path) -> Result<bool, ArchiveError> {
+        let Some(known) = self.files.get_mut(path) else { return Ok(false) };
+        let bytes = fs::read(source).map_err(ArchiveError::read(source, path))?;
+        let sha256 = Sha256::of(&bytes);
+        if sha256 == known.sha256 {
+            return Ok(false);
+        }
+        let file = self.directory.join(path.as_str());
+        create(&file, known.mode).and_then(|mut file| file.write_all(&bytes)).map_err(ArchiveError::write(&file))?;
+        known.sha256 = sha256;
+        Ok(true)
     }
 }
 
@@ -150,12 +169,34 @@ mod tests {
         let mut unpacked = TreeMirror::new(parent.path().join("task")).unwrap();
         let path = |name: &str| parent.path().join("task").join(name);
         let all = |_: &TreePath| true;
-        unpacked.follow(&tree(&[("app.py", "1"), ("lib/a.py", "2"), ("lib/b.py", "3")]), all).unwrap();
+        let names = |paths: Vec<TreePath>| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            names(unpacked.follow(&tree(&[("app.py", "1"), ("lib/a.py", "2"), ("lib/b.py", "3")]), all).unwrap()),
+            ["app.py", "lib/a.py", "lib/b.py"]
+        );
         assert_eq!(fs::read_to_string(path("lib/b.py")).unwrap(), "3");
-        unpacked.follow(&tree(&[("app.py", "1"), ("lib/a.py", "2"), ("lib/b.py", "3")]), all).unwrap();
-        unpacked.follow(&tree(&[("app.py", "4"), ("lib/a.py", "2")]), all).unwrap();
+        assert_eq!(
+            names(unpacked.follow(&tree(&[("app.py", "1"), ("lib/a.py", "2"), ("lib/b.py", "3")]), all).unwrap()),
+            [""; 0]
+        );
+        assert_eq!(
+            names(unpacked.follow(&tree(&[("app.py", "4"), ("lib/a.py", "2")]), all).unwrap()),
+            ["lib/b.py", "app.py"]
+        );
         assert!(fs::read_to_string(path("app.py")).unwrap() == "4" && !path("lib/b.py").exists());
-        unpacked.follow(&tree(&[("app.py", "4"), ("lib/a.py", "2")]), |path| path.as_str() != "app.py").unwrap();
+        assert_eq!(
+            names(
+                unpacked
+                    .follow(&tree(&[("app.py", "4"), ("lib/a.py", "2")]), |path| path.as_str() != "app.py")
+                    .unwrap()
+            ),
+            ["app.py"]
+        );
         assert!(!path("app.py").exists() && path("lib/a.py").exists());
+        let source = parent.path().join("source.py");
+        fs::write(&source, "5").unwrap();
+        let replaced = TreePath::new("lib/a.py").unwrap();
+        assert!(unpacked.replace(&replaced, &source).unwrap() && !unpacked.replace(&replaced, &source).unwrap());
+        assert_eq!(fs::read_to_string(path("lib/a.py")).unwrap(), "5");
     }
 }

@@ -43,6 +43,7 @@ mod target_flags;
 mod terraform;
 mod text_page;
 mod verify;
+mod watch;
 mod why;
 
 use std::process::ExitCode;

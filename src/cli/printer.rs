@@ -37,6 +37,8 @@ pub(crate) struct Printer {
     progress: ProgressMode,
     /// Whether summaries go to standard error, because standard output receives an artifact.
     has_artifact: bool,
+    /// Whether each document is one line.
+    has_lines: bool,
 }
 
 /// How progress is shown.
@@ -66,6 +68,7 @@ impl Printer {
                 (false, false) => ProgressMode::Lines,
             },
             has_artifact: false,
+            has_lines: false,
         })
     }
 
@@ -74,7 +77,14 @@ impl Printer {
         let flag = environment::option("color").and_then(|text| ColorWhen::from_str(&text, true).ok());
         color(flag.unwrap_or(ColorWhen::Auto));
         let format = OutputFormat::of_unparsed();
-        Self { format, quiet: false, verbose: false, progress: ProgressMode::Nothing, has_artifact: false }
+        Self {
+            format,
+            quiet: false,
+            verbose: false,
+            progress: ProgressMode::Nothing,
+            has_artifact: false,
+            has_lines: false,
+        }
     }
 
     /// Returns a printer for a command that writes these files. If one of them is standard output, the summary goes to
@@ -98,6 +108,11 @@ impl Printer {
             return Err(CliError::Terminal);
         }
         Ok(Self { has_artifact, ..self })
+    }
+
+    /// Returns a printer for a command that prints any number of documents, each on a line of its own.
+    pub(crate) fn by_line(self) -> Self {
+        Self { has_lines: true, ..self }
     }
 
     pub(crate) fn progress(&self) -> ProgressMode {
@@ -184,7 +199,8 @@ impl Printer {
     /// # Errors
     /// Standard output cannot be written.
     pub(crate) fn document(&self, document: &impl Serialize) -> Result<(), CliError> {
-        let json = serde_json::to_string_pretty(document).map_err(io::Error::from)?;
+        let write = if self.has_lines { serde_json::to_string } else { serde_json::to_string_pretty };
+        let json = write(document).map_err(io::Error::from)?;
         self.raw(format!("{}\n", plain::escaped_json(&json)).as_bytes())
     }
 

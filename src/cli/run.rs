@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -13,6 +14,7 @@ use super::environment;
 use super::error::CliError;
 use super::printer::Printer;
 use super::progress::ProgressReporter;
+use super::watch;
 use crate::audit::handler::Handler;
 use crate::invoke::{
     self, EndedInvocation, FunctionError, InvocationOutcome, InvocationSettings, InvokeError, LocalFunction,
@@ -40,6 +42,18 @@ pub(crate) struct RunArguments {
     /// Set a variable of the function, or pass on that of this environment
     #[arg(long, value_name = "NAME[=VALUE]")]
     env: Vec<RunVariable>,
+    /// Run the function again after each edit of the project, until Ctrl-C
+    ///
+    /// The event is sent to a new process with the code after the edit. The process is forked from one that has imported the
+    /// dependencies. If the project cannot be built, the error is printed, and the next edit is waited for. With --json, each
+    /// run prints one document on one line.
+    #[arg(long)]
+    watch: bool,
+    /// With --watch, start a new interpreter for each run
+    ///
+    /// For dependencies that depend on what the application does before it imports them.
+    #[arg(long, requires = "watch")]
+    no_fork: bool,
     #[command(flatten)]
     limits: RunOptions,
     /// Run with Python of this Lambda runtime, such as 3.13 [default: the project's]
@@ -95,33 +109,50 @@ impl RunVariable {
 /// It cannot be built or started. If the function fails, the exit status is a failure.
 pub(crate) fn run(arguments: RunArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
     let event = event(arguments.event.as_deref())?;
-    let projects = ProjectCache::default();
-    let options = arguments.options();
-    let (settings, warning) = arguments.project.settings(&options, global, &projects)?;
-    let invocation =
-        InvocationSettings { variables: arguments.env.into_iter().filter_map(RunVariable::resolved).collect() };
-    let progress = ProgressReporter::new(printer);
-    warning.iter().for_each(|warning| progress.warn(warning));
-    let function = LocalFunction::prepare(settings, invocation, &projects, &progress)?;
-    let warnings = progress.into_warnings();
-    if !printer.is_quiet() {
-        printer.remark(&format!("differs from Lambda: {}", function.differences().join(", ")));
+    if arguments.watch {
+        return watch::watch(&arguments, &event, global, printer.by_line());
     }
+    let (function, warnings) = arguments.prepare(global, printer)?;
     let mut log = RecordedLog { printer: *printer, text: Vec::new() };
     let ended = invoke::invoke(&function, &event, &mut log)?;
     if log.text.last().is_some_and(|byte| *byte != b'\n') {
         // What follows begins a line.
         printer.foreign(b"\n").map_err(InvokeError::Log)?;
     }
-    let raw = match &ended.outcome {
-        InvocationOutcome::Answered(bytes) => bytes.clone(),
-        InvocationOutcome::Failed(_) => Vec::new(),
-    };
-    let report = report(&function, ended, log.text, warnings);
-    finish(&function, &report, raw, printer)
+    finish(&function, ended, log.text, warnings, None, printer)
 }
 
 impl RunArguments {
+    /// Builds the function, and prints how it differs from one in Lambda. Returns the warnings, too.
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub(super) fn prepare(
+        &self,
+        global: &GlobalArguments,
+        printer: &Printer,
+    ) -> Result<(LocalFunction, Vec<String>), CliError> {
+        let projects = ProjectCache::default();
+        let (settings, warning) = self.project.clone().settings(&self.options(), global, &projects)?;
+        let variables = self.env.iter().cloned().filter_map(RunVariable::resolved).collect();
+        let progress = ProgressReporter::new(printer);
+        warning.iter().for_each(|warning| progress.warn(warning));
+        // Bytecode of the application does not follow edits.
+        let with_bytecode = !self.watch;
+        let invocation = InvocationSettings { variables };
+        let function = LocalFunction::prepare(settings, invocation, with_bytecode, &projects, &progress)?;
+        let warnings = progress.into_warnings();
+        if !printer.is_quiet() {
+            printer.remark(&format!("differs from Lambda: {}", function.differences().join(", ")));
+        }
+        Ok((function, warnings))
+    }
+
+    /// Returns whether the processes of a watched function may be forked.
+    pub(super) fn forks(&self) -> bool {
+        !self.no_fork
+    }
+
     /// Returns the options of the function.
     fn options(&self) -> LambdaOptions {
         let mut options = LambdaOptions { common: self.common.clone(), ..LambdaOptions::default() };
@@ -186,14 +217,35 @@ impl Write for RecordedLog {
     }
 }
 
-fn report(function: &LocalFunction, ended: EndedInvocation, log: Vec<u8>, warnings: Vec<String>) -> RunReport {
-    let outcome = match ended.outcome {
-        InvocationOutcome::Answered(bytes) => RunOutcome::Answered { answer: answer(&bytes) },
+/// Returns an answer as JSON, or else as text.
+fn answer(bytes: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into())
+}
+
+/// Prints the answer of a run on standard output, as the function returned it, or the error on standard error.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(super) fn finish(
+    function: &LocalFunction,
+    ended: EndedInvocation,
+    log: Vec<u8>,
+    warnings: Vec<String>,
+    edited: Option<Duration>,
+    printer: &Printer,
+) -> Result<ExitCode, CliError> {
+    let (outcome, raw) = match ended.outcome {
+        InvocationOutcome::Answered(mut bytes) => {
+            let outcome = RunOutcome::Answered { answer: answer(&bytes) };
+            bytes.push(b'\n');
+            (outcome, bytes)
+        }
         InvocationOutcome::Failed(FunctionError { kind, message, stack_trace }) => {
-            RunOutcome::Failed { error: FunctionErrorReport { kind, message, stack_trace } }
+            (RunOutcome::Failed { error: FunctionErrorReport { kind, message, stack_trace } }, Vec::new())
         }
     };
-    RunReport {
+    let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+    let report = RunReport {
         format: FORMAT_VERSION,
         function: function.name().to_owned(),
         handler: function.handler().to_owned(),
@@ -201,28 +253,15 @@ fn report(function: &LocalFunction, ended: EndedInvocation, log: Vec<u8>, warnin
         differences: function.differences(),
         request_id: ended.request_id,
         outcome,
-        initialization_seconds: ended.initialization.map(|time| time.as_secs_f64()),
-        duration_seconds: ended.duration.map(|time| time.as_secs_f64()),
+        initialization_seconds: seconds(ended.initialization),
+        duration_seconds: seconds(ended.duration),
+        edit_seconds: seconds(edited),
         peak_memory: ended.peak_memory,
         log: String::from_utf8_lossy(&log).into_owned(),
         warnings,
-    }
-}
-
-/// Returns an answer as JSON, or else as text.
-fn answer(bytes: &[u8]) -> serde_json::Value {
-    serde_json::from_slice(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into())
-}
-
-/// Prints the answer on standard output, as the function returned it, or the error on standard error.
-fn finish(
-    function: &LocalFunction,
-    report: &RunReport,
-    mut answer: Vec<u8>,
-    printer: &Printer,
-) -> Result<ExitCode, CliError> {
+    };
     if !printer.is_quiet() {
-        printer.remark(&measured(report));
+        printer.remark(&measured(&report));
     }
     let unlimited = report.peak_memory.filter(|peak| function.memory().is_none() && *peak > DEFAULT_MEMORY.bytes());
     if let Some(peak) = unlimited {
@@ -232,27 +271,19 @@ fn finish(
         );
         printer.warning("", &message);
     }
-    match &report.outcome {
-        RunOutcome::Answered { .. } => {
-            answer.push(b'\n');
-            printer.bytes(report, &answer)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        RunOutcome::Failed { error } => {
-            printer.bytes(report, &[])?;
-            let failure = ErrorReport {
-                message: if error.message.is_empty() {
-                    error.kind.clone()
-                } else {
-                    format!("{}: {}", error.kind, error.message)
-                },
-                causes: Vec::new(),
-                hints: hints(&error.kind),
-            };
-            printer.failures(&[(&report.function, &failure)]);
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    printer.bytes(&report, &raw)?;
+    let RunOutcome::Failed { error } = &report.outcome else { return Ok(ExitCode::SUCCESS) };
+    let failure = ErrorReport {
+        message: if error.message.is_empty() {
+            error.kind.clone()
+        } else {
+            format!("{}: {}", error.kind, error.message)
+        },
+        causes: Vec::new(),
+        hints: hints(&error.kind),
+    };
+    printer.failures(&[(&report.function, &failure)]);
+    Ok(ExitCode::FAILURE)
 }
 
 /// Returns what the user can do about an error that Lambda names.
@@ -271,6 +302,7 @@ fn measured(report: &RunReport) -> String {
     let parts = [
         report.initialization_seconds.map(|seconds| format!("initialized in {}", time(seconds))),
         report.duration_seconds.map(|seconds| format!("ran for {}", time(seconds))),
+        report.edit_seconds.map(|seconds| format!("{} after the edit", time(seconds))),
         report.peak_memory.map(|bytes| format!("used {} MB", bytes >> 20)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")

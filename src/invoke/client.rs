@@ -15,8 +15,8 @@ use crate::settings::{
 /// A requirements file with the client and what it requires.
 const REQUIREMENTS: &str = include_str!("client-requirements.txt");
 
-/// A module beside the client: an application without any is taken for a mistake.
-const MODULE: (&str, &str) = ("pybundle_client.py", "\"\"\"AWS's runtime client is beside this module.\"\"\"\n");
+/// A module beside the client, which runs it in forked processes.
+const MODULE: (&str, &str) = ("pybundle_fork.py", include_str!("pybundle_fork.py"));
 
 /// Unpacks the client for the runtime of a function, and returns its directory.
 ///
@@ -74,6 +74,6 @@ pub(super) fn unpack(
         function: TreeMirror::new(runtime.clone())?,
         layer: TreeMirror::new(directory.join("no-layer"))?,
     };
-    pipeline::unpack(&client, &ProjectCache::default(), &mut directories, reporter)?;
+    pipeline::unpack(&client, &ProjectCache::default(), true, &mut directories, reporter)?;
     Ok(runtime)
 }

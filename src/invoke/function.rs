@@ -1,11 +1,13 @@
 //! A function that is ready to run on this machine.
 
+use std::collections::BTreeMap;
 use std::env::consts;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::edits::WatchedPaths;
 use super::sandbox::{self, Sandbox};
 use super::{InvokeError, client, variables};
 use crate::archive::mirror::TreeMirror;
@@ -15,9 +17,10 @@ use crate::lambda::{LAYER_ROOT, TASK_ROOT};
 use crate::pipeline::session::Session;
 use crate::pipeline::{self, BuildError, FunctionDirectories, ProjectCache, UnpackedFunction};
 use crate::platform::{Architecture, PythonVersion};
-use crate::report::Reporter;
+use crate::report::{Reporter, Silent};
 use crate::settings::{LambdaSettings, ProfileChoice};
 use crate::temporary::TemporaryDirectory;
+use crate::tree::TreePath;
 
 /// The region of a function that has none.
 const REGION: &str = "us-east-1";
@@ -40,12 +43,45 @@ pub(super) struct RuntimeDirectories {
     pub(super) client: PathBuf,
 }
 
+/// What a process of a function runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FunctionProgram {
+    /// The client, for a runtime API.
+    Client(SocketAddr),
+    /// What forks processes that run the client.
+    Fork,
+}
+
+/// What an edit changed of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FunctionUpdate {
+    Nothing,
+    /// Files of the application.
+    Files,
+    /// Files of the application, some of which are new: the names of their modules or packages.
+    NewModules(Vec<String>),
+    /// Files of dependencies.
+    Dependencies,
+    /// Perhaps the settings of the function.
+    Configuration,
+}
+
+/// The files that may contain settings of the function, wherever they are.
+const CONFIGURATION: [&str; 2] = ["pyproject.toml", ".python-version"];
+
 /// A function, its runtime client and its interpreter.
 pub(crate) struct LocalFunction {
     settings: LambdaSettings,
     invocation: InvocationSettings,
     pub(crate) unpacked: UnpackedFunction,
     handler: String,
+    trees: FunctionDirectories,
+    /// The files of the project, without symbolic links, that are files of the function as they are.
+    sources: BTreeMap<PathBuf, Vec<TreePath>>,
+    /// Whether bytecode of the application is unpacked.
+    with_bytecode: bool,
+    /// Whether the files are those of an earlier state of the project, since it cannot be built as it is now.
+    is_outdated: bool,
     python: PythonInterpreter,
     host: InterpreterHost,
     /// Where the function sees its files.
@@ -59,13 +95,15 @@ pub(crate) struct LocalFunction {
 }
 
 impl LocalFunction {
-    /// Assembles a function, and unpacks it and its client into a temporary directory.
+    /// Assembles a function, and unpacks it and its client into a temporary directory. `with_bytecode` says whether bytecode
+    /// of the application is unpacked, which does not follow edits.
     ///
     /// # Errors
     /// The function cannot be built, cannot run on this machine, or has no handler.
     pub(crate) fn prepare(
         mut settings: LambdaSettings,
         invocation: InvocationSettings,
+        with_bytecode: bool,
         projects: &ProjectCache,
         reporter: &dyn Reporter,
     ) -> Result<Self, InvokeError> {
@@ -75,11 +113,11 @@ impl LocalFunction {
         let temporary = TemporaryDirectory::new().map_err(BuildError::Temporary)?;
         // Links would be other paths than those that the interpreter reports.
         let directory = temporary.path().canonicalize().map_err(BuildError::Temporary)?;
-        let mut unpacked_into = FunctionDirectories {
+        let mut trees = FunctionDirectories {
             function: TreeMirror::new(directory.join("task"))?,
             layer: TreeMirror::new(directory.join("opt"))?,
         };
-        let unpacked = pipeline::unpack(&settings, projects, &mut unpacked_into, reporter)?;
+        let unpacked = pipeline::unpack(&settings, projects, with_bytecode, &mut trees, reporter)?;
         let handler = unpacked.handler.as_ref().ok_or(InvokeError::NoHandler)?.to_string();
         let version = unpacked.profile.python;
         let environment = &settings.common.environment;
@@ -92,7 +130,7 @@ impl LocalFunction {
             _ => ProfileChoice::BuiltIn(unpacked.profile.name.clone()),
         };
         let client = client::unpack(&settings, profile, &directory, reporter)?;
-        let paths = [&unpacked_into.function, &unpacked_into.layer].map(|tree| tree.path().to_owned());
+        let paths = [&trees.function, &trees.layer].map(|tree| tree.path().to_owned());
         let [function, layer] = paths;
         let here = RuntimeDirectories { function, layer, client };
         let search_path = environment.search_path().map(OsString::from);
@@ -106,8 +144,12 @@ impl LocalFunction {
         Ok(Self {
             settings,
             invocation,
+            sources: sources(&unpacked),
             unpacked,
             handler,
+            trees,
+            with_bytecode,
+            is_outdated: false,
             python,
             host,
             directories,
@@ -118,8 +160,111 @@ impl LocalFunction {
         })
     }
 
-    /// Returns the command that starts the client with the function.
-    pub(super) fn command(&self, api: SocketAddr) -> Command {
+    /// Makes the files those of the project as it is now, where `edited` are the files that were edited since the last call;
+    /// `None` if that is not known. If only files of the application are edited, the function is not built again, and not
+    /// audited.
+    ///
+    /// # Errors
+    /// The function cannot be built as it is now.
+    pub(super) fn update(&mut self, edited: Option<&[PathBuf]>) -> Result<FunctionUpdate, InvokeError> {
+        if let Some(edited) = edited {
+            if edited.iter().any(|file| self.configures(file)) {
+                return Ok(FunctionUpdate::Configuration);
+            }
+            if !self.is_outdated
+                && !self.writes_to_project()
+                && let Some(update) = self.replace(edited)
+            {
+                return Ok(update);
+            }
+        }
+        self.is_outdated = true;
+        // What was read of the project may be another now.
+        let projects = ProjectCache::default();
+        let updated = pipeline::unpack(&self.settings, &projects, self.with_bytecode, &mut self.trees, &Silent)?;
+        if updated.profile.name != self.unpacked.profile.name {
+            return Ok(FunctionUpdate::Configuration);
+        }
+        self.is_outdated = false;
+        let before = std::mem::replace(&mut self.unpacked, updated);
+        self.sources = sources(&self.unpacked);
+        let now = &self.unpacked;
+        let is_own = |path: &TreePath| before.own.binary_search(path).is_ok() || now.own.binary_search(path).is_ok();
+        if now.is_layer_changed || !now.changed.iter().all(is_own) {
+            return Ok(FunctionUpdate::Dependencies);
+        }
+        let new = now.own.iter().filter(|path| before.own.binary_search(path).is_err());
+        let top = |path: &TreePath| path.as_str().split(['/', '.']).next().unwrap_or_default().to_owned();
+        let new: Vec<String> = new.map(top).collect();
+        Ok(match (now.changed.is_empty(), new.is_empty()) {
+            (true, _) => FunctionUpdate::Nothing,
+            (false, true) => FunctionUpdate::Files,
+            (false, false) => FunctionUpdate::NewModules(new),
+        })
+    }
+
+    /// Tells whether a file is a file of the function as it is, or may contain its settings.
+    pub(super) fn uses(&self, file: &Path) -> bool {
+        self.sources.contains_key(file) || self.configures(file)
+    }
+
+    /// Tells whether a file may contain settings of the function: a script does.
+    fn configures(&self, file: &Path) -> bool {
+        let name = file.file_name().and_then(|name| name.to_str());
+        let is_script = || {
+            let script = &self.settings.common.project;
+            script.is_file() && script.canonicalize().is_ok_and(|script| script == file)
+        };
+        name.is_some_and(|name| CONFIGURATION.contains(&name)) || is_script()
+    }
+
+    /// Replaces edited files without building the function again; `None` if that does not suffice.
+    fn replace(&mut self, edited: &[PathBuf]) -> Option<FunctionUpdate> {
+        let sources: Vec<(&PathBuf, &Vec<TreePath>)> =
+            edited.iter().map(|file| self.sources.get_key_value(file)).collect::<Option<_>>()?;
+        let mut update = FunctionUpdate::Nothing;
+        for (source, paths) in sources {
+            for path in paths {
+                if self.trees.function.replace(path, source).ok()? {
+                    update = FunctionUpdate::Files;
+                }
+            }
+        }
+        Some(update)
+    }
+
+    /// Returns whether building the function runs commands that may write files of the project.
+    pub(super) fn writes_to_project(&self) -> bool {
+        !self.settings.common.prepare.is_empty()
+    }
+
+    /// Returns where the files are that decide what the function is.
+    pub(crate) fn watched(&self) -> WatchedPaths {
+        let common = &self.settings.common;
+        let real = |path: &PathBuf| path.canonicalize().ok();
+        let profile = match &common.profile {
+            ProfileChoice::File(path) => Some(path),
+            _ => None,
+        };
+        let read =
+            common.locks.iter().chain([&common.project]).chain(profile).filter_map(real).filter(|path| path.is_file());
+        let files = self.sources.keys().cloned().chain(read).collect();
+        let parents = self.sources.keys().filter_map(|source| source.parent()).map(Path::to_owned);
+        let mut directories: Vec<PathBuf> = self.unpacked.directories.iter().filter_map(real).chain(parents).collect();
+        directories.sort_unstable();
+        // Those above come first.
+        directories.dedup_by(|below, above| below.starts_with(above));
+        WatchedPaths { directories, files }
+    }
+
+    /// Returns whether a file, as the function sees it, belongs to the application.
+    pub(super) fn is_own(&self, file: &str) -> bool {
+        let path = Path::new(file).strip_prefix(&self.directories.function).ok().and_then(Path::to_str);
+        path.is_some_and(|path| self.unpacked.own.binary_search_by(|own| own.as_str().cmp(path)).is_ok())
+    }
+
+    /// Returns the command that starts a program with the function.
+    pub(super) fn command(&self, program: FunctionProgram) -> Command {
         let (mut command, search_path) = match &self.sandbox {
             Ok(sandbox) => {
                 let mut command = sandbox.command();
@@ -134,7 +279,11 @@ impl LocalFunction {
                 (command, self.search_path.as_deref())
             }
         };
-        command.args(["-m", "awslambdaric", &self.handler]);
+        let (module, api) = match program {
+            FunctionProgram::Client(api) => ("awslambdaric", Some(api)),
+            FunctionProgram::Fork => ("pybundle_fork", None),
+        };
+        command.args(["-m", module, &self.handler]);
         // In the environment of bubblewrap, which passes it on, and not among its arguments, which other users can see.
         command.env_clear().envs(variables::of(self, &self.directories, search_path, api));
         command
@@ -199,6 +348,17 @@ impl LocalFunction {
         }
         differences
     }
+}
+
+/// Returns the files of the project that are files of a function as they are, without symbolic links.
+fn sources(unpacked: &UnpackedFunction) -> BTreeMap<PathBuf, Vec<TreePath>> {
+    let mut sources: BTreeMap<PathBuf, Vec<TreePath>> = BTreeMap::new();
+    for (path, source) in &unpacked.sources {
+        if let Ok(source) = source.canonicalize() {
+            sources.entry(source).or_default().push(path.clone());
+        }
+    }
+    sources
 }
 
 /// Checks that the files of a function for an architecture can run on this machine.

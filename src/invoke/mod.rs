@@ -6,7 +6,9 @@
 //! variables and those that the user names.
 
 mod client;
+mod edits;
 mod error;
+mod fork;
 mod function;
 mod log;
 mod memory;
@@ -14,17 +16,22 @@ mod process;
 mod runtime_api;
 mod sandbox;
 mod variables;
+mod watch;
 
 use std::io::{self, Write};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+pub(crate) use edits::EditedFiles;
 pub(crate) use error::InvokeError;
 pub(crate) use function::{InvocationSettings, LocalFunction};
 pub(crate) use process::end_all;
+pub(crate) use watch::{Watched, watch};
 
 use self::memory::PeakMemory;
 use self::process::{FunctionProcess, ProcessEvent};
+use self::runtime_api::RuntimeApi;
 use crate::lambda::configuration::{FunctionMemory, FunctionTimeout};
 
 /// How long the initialization of a function may take. Lambda stops it after 10 seconds, and does it again within the timeout
@@ -33,6 +40,9 @@ const LONGEST_INITIALIZATION: Duration = Duration::from_secs(10);
 
 /// How often the memory of a function is measured.
 const MEASURED: Duration = Duration::from_millis(20);
+
+/// How long what a process has printed is waited for after its end: another process may have its standard output open.
+const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// How an invocation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,26 +90,34 @@ pub(crate) fn invoke(
     event: &[u8],
     log: &mut dyn Write,
 ) -> Result<EndedInvocation, InvokeError> {
-    let process = FunctionProcess::start(function)?;
+    let (sender, events) = mpsc::channel();
+    // Nobody listens any more when the invocation has ended.
+    let emit = Arc::new(move |event| drop(sender.send(event)));
+    let process = FunctionProcess::start(function, emit)?;
     let mut invocation = RunningInvocation::new(function, event);
     let ended = loop {
-        match process.next(MEASURED) {
+        match events.recv_timeout(MEASURED) {
             Ok(ProcessEvent::Log(bytes)) => write(log, &bytes)?,
             Ok(event) => {
-                if let Some(outcome) = invocation.handle(event, &process) {
+                if let Some(outcome) = invocation.handle(event, &process.api) {
                     break outcome;
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Err(InvokeError::Disconnected),
         }
-        if let Some(outcome) = invocation.check_limits(&process) {
+        if let Some(outcome) = invocation.check_limits(process.id()) {
             break outcome;
         }
     };
     let ended = invocation.end(ended);
+    process.end();
     // What it printed last may still be in the pipe.
-    process.end(|bytes| write(log, bytes))?;
+    while let Ok(event) = events.recv_timeout(LAST_LINES) {
+        if let ProcessEvent::Log(line) = event {
+            write(log, &line)?;
+        }
+    }
     Ok(ended)
 }
 
@@ -121,6 +139,7 @@ struct RunningInvocation<'a> {
     /// When it got the event.
     invoked: Option<Instant>,
     peak: PeakMemory,
+    measured: Instant,
 }
 
 impl<'a> RunningInvocation<'a> {
@@ -134,16 +153,17 @@ impl<'a> RunningInvocation<'a> {
             initialization: None,
             invoked: None,
             peak: PeakMemory::default(),
+            measured: Instant::now(),
         }
     }
 
     /// Returns how the invocation ended, if an event of its process says so.
-    fn handle(&mut self, event: ProcessEvent, process: &FunctionProcess) -> Option<InvocationOutcome> {
+    fn handle(&mut self, event: ProcessEvent, api: &RuntimeApi) -> Option<InvocationOutcome> {
         match event {
             ProcessEvent::Ready if self.invoked.is_none() => {
                 self.initialization = Some(self.started.elapsed());
                 self.invoked = Some(Instant::now());
-                process.api.invoke(&self.request_id, self.event, self.timeout.duration());
+                api.invoke(&self.request_id, self.event, self.timeout.duration());
                 None
             }
             ProcessEvent::Ready | ProcessEvent::Log(_) => None,
@@ -160,7 +180,7 @@ impl<'a> RunningInvocation<'a> {
     }
 
     /// Returns that the invocation ended if it takes too long or needs too much memory.
-    fn check_limits(&mut self, process: &FunctionProcess) -> Option<InvocationOutcome> {
+    fn check_limits(&mut self, process: u32) -> Option<InvocationOutcome> {
         let limit = self.timeout.duration();
         let (since, limit) = match self.invoked {
             Some(invoked) => (invoked, limit),
@@ -171,7 +191,10 @@ impl<'a> RunningInvocation<'a> {
             let message = format!("{what} timed out after {:.2} seconds", limit.as_secs_f64());
             return Some(InvocationOutcome::Failed(FunctionError::new("Sandbox.Timedout", message)));
         }
-        self.peak.measure(process.id());
+        if self.measured.elapsed() >= MEASURED {
+            self.peak.measure(process);
+            self.measured = Instant::now();
+        }
         let (used, memory) = (self.peak.bytes()?, self.memory?);
         (used > memory.bytes()).then(|| {
             let message = format!("the function used {} MB, more than its memory of {memory} MB", used >> 20);

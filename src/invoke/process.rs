@@ -5,14 +5,12 @@ use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::function::LocalFunction;
+use super::function::{FunctionProgram, LocalFunction};
 use super::runtime_api::RuntimeApi;
 use super::{FunctionError, InvokeError, log};
 
@@ -21,10 +19,6 @@ static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// Whether this process ends: how its functions end is not to be reported, since they are killed.
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
-
-/// How long what a function has printed is waited for after its end. Without a sandbox, a process that has left its process
-/// group goes on, and may have its standard output open.
-const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// The highest number of a signal (signal(7), `SIGRTMAX`).
 const LAST_SIGNAL: i32 = 64;
@@ -38,7 +32,7 @@ pub(crate) fn end_all() {
 }
 
 /// Kills a process and what it started: each function has a process group of its own.
-fn kill(group: u32) {
+pub(super) fn kill(group: u32) {
     if let Some(group) = i32::try_from(group).ok().and_then(Pid::from_raw) {
         // It may have ended already.
         let _ = kill_process_group(group, Signal::KILL);
@@ -58,24 +52,24 @@ pub(super) enum ProcessEvent {
     Log(Vec<u8>),
 }
 
+/// Receives what happens to a function, from several threads.
+pub(super) type Emit = Arc<dyn Fn(ProcessEvent) + Send + Sync>;
+
 /// A running process of a function, with a server for its client.
 pub(super) struct FunctionProcess {
     pub(super) api: RuntimeApi,
     id: u32,
-    events: Receiver<ProcessEvent>,
-    /// The thread that waits for its end.
     waiting: JoinHandle<()>,
 }
 
 impl FunctionProcess {
-    /// Starts a function.
+    /// Starts a function. What happens to it is emitted.
     ///
     /// # Errors
     /// The server or the process cannot be started.
-    pub(super) fn start(function: &LocalFunction) -> Result<Self, InvokeError> {
-        let (sender, events) = mpsc::channel();
-        let api = RuntimeApi::start(&function.arn(), sender.clone()).map_err(InvokeError::Server)?;
-        let mut command = function.command(api.address);
+    pub(super) fn start(function: &LocalFunction, emit: Emit) -> Result<Self, InvokeError> {
+        let api = RuntimeApi::start(&function.arn(), Arc::clone(&emit)).map_err(InvokeError::Server)?;
+        let mut command = function.command(FunctionProgram::Client(api.address));
         let started = printed(&mut command).and_then(|printed| Ok((spawn(&mut command)?, printed)));
         let program = command.get_program().into();
         // The command has the writing end of the pipe, which would stay open.
@@ -83,52 +77,34 @@ impl FunctionProcess {
         let (mut child, printed) = started.map_err(|source| InvokeError::Start { program, source })?;
         let id = child.id();
         let is_sandboxed = function.is_sandboxed();
-        let lines = sender.clone();
-        thread::spawn(move || {
-            log::read(printed, |line| {
-                // Nobody listens any more if the invocation has ended.
-                let _ = lines.send(ProcessEvent::Log(line));
-            });
-        });
+        let lines = Arc::clone(&emit);
+        thread::spawn(move || log::read(printed, |line| lines(ProcessEvent::Log(line))));
         let waiting = thread::spawn(move || {
-            let status = child.wait();
-            RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-            let how = status.ok().and_then(|status| describe(status, is_sandboxed));
-            while IS_ENDING.load(Ordering::SeqCst) {
-                thread::park();
-            }
-            let _ = sender.send(ProcessEvent::Exited(how));
+            let how = wait(&mut child).and_then(|status| describe(status, is_sandboxed));
+            emit(ProcessEvent::Exited(how));
         });
-        Ok(Self { api, id, events, waiting })
+        Ok(Self { api, id, waiting })
     }
 
     pub(super) fn id(&self) -> u32 {
         self.id
     }
 
-    /// Waits for what happens next.
-    ///
-    /// # Errors
-    /// Nothing happens for so long, or nothing can happen any more.
-    pub(super) fn next(&self, timeout: Duration) -> Result<ProcessEvent, RecvTimeoutError> {
-        self.events.recv_timeout(timeout)
-    }
-
-    /// Ends the process, and passes on what it has printed.
-    ///
-    /// # Errors
-    /// That of `receive`.
-    pub(super) fn end(self, mut receive: impl FnMut(&[u8]) -> Result<(), InvokeError>) -> Result<(), InvokeError> {
+    /// Ends the process. What it has printed may still be emitted for a moment.
+    pub(super) fn end(self) {
         kill(self.id);
         self.waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        drop(self.api);
-        while let Ok(event) = self.events.recv_timeout(LAST_LINES) {
-            if let ProcessEvent::Log(line) = event {
-                receive(&line)?;
-            }
-        }
-        Ok(())
     }
+}
+
+/// Waits for the end of a process that [`spawn`] has started.
+pub(super) fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let status = child.wait();
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&child.id());
+    while IS_ENDING.load(Ordering::SeqCst) {
+        thread::park();
+    }
+    status.ok()
 }
 
 /// Makes a command print into one pipe, and returns its reading end.
@@ -139,7 +115,7 @@ fn printed(command: &mut Command) -> io::Result<io::PipeReader> {
 }
 
 /// Starts a command in a process group of its own, which [`end_all`] ends.
-fn spawn(command: &mut Command) -> io::Result<Child> {
+pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
     // While the lock is held, a signal cannot miss the process.
     let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     let child = command.process_group(0).spawn()?;

@@ -6,7 +6,6 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http_body_util::{BodyExt, Full, Limited};
@@ -23,7 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, mpsc};
 
 use super::FunctionError;
-use super::process::ProcessEvent;
+use super::process::{Emit, ProcessEvent};
 
 /// The version of the API, with which every path begins.
 const VERSION: &str = "/2018-06-01/runtime/";
@@ -56,20 +55,20 @@ struct EventRequest {
 struct ApiState {
     function_arn: String,
     invocations: Mutex<mpsc::UnboundedReceiver<EventRequest>>,
-    events: Sender<ProcessEvent>,
+    emit: Emit,
 }
 
 impl RuntimeApi {
-    /// Starts a server for one process of a function. What the client sends becomes `events`.
+    /// Starts a server for one process of a function. What the client sends is emitted.
     ///
     /// # Errors
     /// No thread can be started, or no port is free.
-    pub(super) fn start(function_arn: &str, events: Sender<ProcessEvent>) -> io::Result<Self> {
+    pub(super) fn start(function_arn: &str, emit: Emit) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_io().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
         let (invocations, receiver) = mpsc::unbounded_channel();
-        let state = ApiState { function_arn: function_arn.to_owned(), invocations: Mutex::new(receiver), events };
+        let state = ApiState { function_arn: function_arn.to_owned(), invocations: Mutex::new(receiver), emit };
         runtime.spawn(serve(listener, Arc::new(state)));
         Ok(Self { address, invocations, runtime: Some(runtime) })
     }
@@ -149,15 +148,14 @@ async fn answer(state: &ApiState, request: Request<Incoming>) -> Response<Full<B
 
 impl ApiState {
     fn send(&self, event: ProcessEvent, code: StatusCode) -> Response<Full<Bytes>> {
-        // Nobody listens any more if the invocation has ended.
-        let _ = self.events.send(event);
+        (self.emit)(event);
         status(code)
     }
 }
 
 /// Answers with the next event, when there is one.
 async fn next(state: &ApiState) -> Response<Full<Bytes>> {
-    let _ = state.events.send(ProcessEvent::Ready);
+    (state.emit)(ProcessEvent::Ready);
     let Some(request) = state.invocations.lock().await.recv().await else {
         return status(StatusCode::INTERNAL_SERVER_ERROR);
     };

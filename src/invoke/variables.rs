@@ -21,12 +21,12 @@ const IGNORED: [&str; 6] = [
     "_LAMBDA_TELEMETRY_LOG_FD",
 ];
 
-/// Returns the variables of a function, with those of the user.
+/// Returns the variables of a function, with those of the user. Without `api`, the process does not run the client itself.
 pub(super) fn of(
     function: &LocalFunction,
     directories: &RuntimeDirectories,
     search_path: Option<&OsStr>,
-    api: SocketAddr,
+    api: Option<SocketAddr>,
 ) -> BTreeMap<String, String> {
     let python = function.python_version();
     let shown = |path: &Path| path.to_string_lossy().into_owned();
@@ -62,8 +62,8 @@ pub(super) fn of(
     ];
     let own = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
     let of_user = function.variables().iter().filter(|(name, _)| !IGNORED.contains(&name.as_str())).cloned();
-    let api = ("AWS_LAMBDA_RUNTIME_API".to_owned(), api.to_string());
-    let mut variables: BTreeMap<_, _> = own.chain(of_user).chain([api]).collect();
+    let api = api.map(|api| ("AWS_LAMBDA_RUNTIME_API".to_owned(), api.to_string()));
+    let mut variables: BTreeMap<_, _> = own.chain(of_user).chain(api).collect();
     // The interpreter finds the client by this variable.
     if let Some(path) = variables.get_mut("PYTHONPATH").filter(|path| **path != search_modules) {
         *path = format!("{path}:{search_modules}");

@@ -28,6 +28,9 @@ pub(crate) struct RunReport {
     pub(crate) initialization_seconds: Option<f64>,
     /// How long the invocation took, in seconds; none if there was none.
     pub(crate) duration_seconds: Option<f64>,
+    /// With `--watch`, how long after the edit it ended, in seconds; none for the first run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) edit_seconds: Option<f64>,
     /// The largest memory of one of its processes, in bytes; none if the system does not tell.
     pub(crate) peak_memory: Option<u64>,
     /// What the function printed.

@@ -5,6 +5,7 @@ mod function;
 mod interruption;
 #[path = "../support/mod.rs"]
 mod support;
+mod watch;
 
 use std::path::Path;
 use std::process::{Command, Output};

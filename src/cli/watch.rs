@@ -1,0 +1,72 @@
+//! `pybundle run --watch`: runs a function again after each edit.
+
+use std::process::ExitCode;
+
+use super::arguments::GlobalArguments;
+use super::error::CliError;
+use super::printer::Printer;
+use super::run::{self, RunArguments};
+use crate::invoke::{self, EditedFiles, InvokeError, LocalFunction, Watched};
+
+/// Builds a function, runs it, and again after each edit, until a signal ends this process.
+///
+/// # Errors
+/// It cannot be built at first, or a process cannot be started.
+pub(super) fn watch(
+    arguments: &RunArguments,
+    event: &[u8],
+    global: &GlobalArguments,
+    printer: Printer,
+) -> Result<ExitCode, CliError> {
+    let (mut function, mut warnings) = arguments.prepare(global, &printer)?;
+    let mut edits = EditedFiles::new(function.watched());
+    let mut edited = None;
+    loop {
+        let mut printed = PrintedRuns { printer, log: Vec::new(), warnings };
+        let mut show = |function: &LocalFunction, watched| printed.show(function, watched);
+        let mut edit = invoke::watch(&mut function, event, arguments.forks(), edited, &mut edits, &mut show)?;
+        let mut shown = None;
+        (function, warnings) = loop {
+            match arguments.prepare(global, &printer) {
+                Ok(prepared) => break prepared,
+                // The file that receives the errors may be a file of the project.
+                Err(error) if shown == Some(error.to_string()) => {}
+                Err(error) => {
+                    printer.error(&error);
+                    shown = Some(error.to_string());
+                }
+            }
+            edit = edits.wait();
+        };
+        edited = Some(edit);
+    }
+}
+
+/// Prints what the runs of a function print and answer.
+struct PrintedRuns {
+    printer: Printer,
+    /// What the present run has printed.
+    log: Vec<u8>,
+    /// The warnings of the build, until they are part of a document.
+    warnings: Vec<String>,
+}
+
+impl PrintedRuns {
+    fn show(&mut self, function: &LocalFunction, watched: Watched) -> Result<(), CliError> {
+        match watched {
+            Watched::Printed(line) => {
+                self.printer.foreign(&line).map_err(InvokeError::Log)?;
+                self.log.extend(line);
+            }
+            Watched::Ended(ended, edited) => {
+                let (log, warnings) = (std::mem::take(&mut self.log), std::mem::take(&mut self.warnings));
+                run::finish(function, ended, log, warnings, edited, &self.printer)?;
+            }
+            Watched::NotBuilt(error) => self.printer.error(&error.into()),
+            Watched::WithoutFork(why) => {
+                self.printer.remark(&format!("each run starts a new interpreter, since {why}"));
+            }
+        }
+        Ok(())
+    }
+}
