@@ -112,26 +112,22 @@ pub(crate) fn run(arguments: RunArguments, global: &GlobalArguments, printer: &P
     if arguments.watch {
         return watch::watch(&arguments, &event, global, printer.by_line());
     }
-    let (function, warnings) = arguments.prepare(global, printer)?;
+    let function = arguments.prepare(global, printer)?;
     let mut log = RecordedLog { printer: *printer, text: Vec::new() };
     let ended = invoke::invoke(&function, &event, &mut log)?;
     if log.text.last().is_some_and(|byte| *byte != b'\n') {
         // What follows begins a line.
         printer.foreign(b"\n").map_err(InvokeError::Log)?;
     }
-    finish(&function, ended, log.text, warnings, None, printer)
+    finish(&function, ended, log.text, None, printer)
 }
 
 impl RunArguments {
-    /// Builds the function, and prints how it differs from one in Lambda. Returns the warnings, too.
+    /// Builds the function, and prints how it differs from one in Lambda.
     ///
     /// # Errors
     /// It cannot be built.
-    pub(super) fn prepare(
-        &self,
-        global: &GlobalArguments,
-        printer: &Printer,
-    ) -> Result<(LocalFunction, Vec<String>), CliError> {
+    pub(super) fn prepare(&self, global: &GlobalArguments, printer: &Printer) -> Result<LocalFunction, CliError> {
         let projects = ProjectCache::default();
         let (settings, warning) = self.project.clone().settings(&self.options(), global, &projects)?;
         let variables = self.env.iter().cloned().filter_map(RunVariable::resolved).collect();
@@ -140,12 +136,12 @@ impl RunArguments {
         // Bytecode of the application does not follow edits.
         let with_bytecode = !self.watch;
         let invocation = InvocationSettings { variables };
-        let function = LocalFunction::prepare(settings, invocation, with_bytecode, &projects, &progress)?;
-        let warnings = progress.into_warnings();
+        let mut function = LocalFunction::prepare(settings, invocation, with_bytecode, &projects, &progress)?;
+        function.warnings = progress.into_warnings();
         if !printer.is_quiet() {
             printer.remark(&format!("differs from Lambda: {}", function.differences().join(", ")));
         }
-        Ok((function, warnings))
+        Ok(function)
     }
 
     /// Returns whether the processes of a watched function may be forked.
@@ -230,7 +226,6 @@ pub(super) fn finish(
     function: &LocalFunction,
     ended: EndedInvocation,
     log: Vec<u8>,
-    warnings: Vec<String>,
     edited: Option<Duration>,
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
@@ -258,7 +253,7 @@ pub(super) fn finish(
         edit_seconds: seconds(edited),
         peak_memory: ended.peak_memory,
         log: String::from_utf8_lossy(&log).into_owned(),
-        warnings,
+        warnings: function.warnings.clone(),
     };
     if !printer.is_quiet() {
         printer.remark(&measured(&report));

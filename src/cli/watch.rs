@@ -18,15 +18,15 @@ pub(super) fn watch(
     global: &GlobalArguments,
     printer: Printer,
 ) -> Result<ExitCode, CliError> {
-    let (mut function, mut warnings) = arguments.prepare(global, &printer)?;
+    let mut function = arguments.prepare(global, &printer)?;
     let mut edits = EditedFiles::new(function.watched());
     let mut edited = None;
     loop {
-        let mut printed = PrintedRuns { printer, log: Vec::new(), warnings };
+        let mut printed = PrintedRuns { printer, log: Vec::new() };
         let mut show = |function: &LocalFunction, watched| printed.show(function, watched);
         let mut edit = invoke::watch(&mut function, event, arguments.forks(), edited, &mut edits, &mut show)?;
         let mut shown = None;
-        (function, warnings) = loop {
+        function = loop {
             match arguments.prepare(global, &printer) {
                 Ok(prepared) => break prepared,
                 // The file that receives the errors may be a file of the project.
@@ -47,8 +47,6 @@ struct PrintedRuns {
     printer: Printer,
     /// What the present run has printed.
     log: Vec<u8>,
-    /// The warnings of the build, until they are part of a document.
-    warnings: Vec<String>,
 }
 
 impl PrintedRuns {
@@ -59,9 +57,9 @@ impl PrintedRuns {
                 self.log.extend(line);
             }
             Watched::Ended(ended, edited) => {
-                let (log, warnings) = (std::mem::take(&mut self.log), std::mem::take(&mut self.warnings));
-                run::finish(function, ended, log, warnings, edited, &self.printer)?;
+                run::finish(function, ended, std::mem::take(&mut self.log), edited, &self.printer)?;
             }
+            Watched::Warned(warning) => self.printer.warning("", &warning),
             Watched::NotBuilt(error) => self.printer.error(&error.into()),
             Watched::WithoutFork(why) => {
                 self.printer.remark(&format!("each run starts a new interpreter, since {why}"));

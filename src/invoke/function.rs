@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use super::edits::WatchedPaths;
 use super::sandbox::{self, Sandbox};
@@ -17,7 +18,7 @@ use crate::lambda::{LAYER_ROOT, TASK_ROOT};
 use crate::pipeline::session::Session;
 use crate::pipeline::{self, BuildError, FunctionDirectories, ProjectCache, UnpackedFunction};
 use crate::platform::{Architecture, PythonVersion};
-use crate::report::{Reporter, Silent};
+use crate::report::{Phase, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice};
 use crate::temporary::TemporaryDirectory;
 use crate::tree::TreePath;
@@ -74,6 +75,8 @@ pub(crate) struct LocalFunction {
     settings: LambdaSettings,
     invocation: InvocationSettings,
     pub(crate) unpacked: UnpackedFunction,
+    /// What the last build warned of.
+    pub(crate) warnings: Vec<String>,
     handler: String,
     trees: FunctionDirectories,
     /// The files of the project, without symbolic links, that are files of the function as they are.
@@ -146,6 +149,7 @@ impl LocalFunction {
             invocation,
             sources: sources(&unpacked),
             unpacked,
+            warnings: Vec::new(),
             handler,
             trees,
             with_bytecode,
@@ -181,11 +185,13 @@ impl LocalFunction {
         self.is_outdated = true;
         // What was read of the project may be another now.
         let projects = ProjectCache::default();
-        let updated = pipeline::unpack(&self.settings, &projects, self.with_bytecode, &mut self.trees, &Silent)?;
+        let warnings = BuildWarnings::default();
+        let updated = pipeline::unpack(&self.settings, &projects, self.with_bytecode, &mut self.trees, &warnings)?;
         if updated.profile.name != self.unpacked.profile.name {
             return Ok(FunctionUpdate::Configuration);
         }
         self.is_outdated = false;
+        self.warnings = warnings.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut self.unpacked, updated);
         self.sources = sources(&self.unpacked);
         let now = &self.unpacked;
@@ -347,6 +353,22 @@ impl LocalFunction {
             differences.push(format!("no sandbox, since {why}: {TASK_ROOT} is {task}"));
         }
         differences
+    }
+}
+
+/// The warnings of a build whose progress is not shown.
+#[derive(Default)]
+struct BuildWarnings(Mutex<Vec<String>>);
+
+impl Reporter for BuildWarnings {
+    fn start(&self, _: Phase, _: u64) {}
+
+    fn advance(&self, _: Phase, _: u64) {}
+
+    fn finish(&self, _: Phase) {}
+
+    fn warn(&self, message: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(message.to_owned());
     }
 }
 

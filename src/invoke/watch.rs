@@ -29,6 +29,8 @@ const LAST_LINES: Duration = Duration::from_millis(5);
 pub(crate) enum Watched {
     /// The function printed a line.
     Printed(Vec<u8>),
+    /// A build has another warning than the last one.
+    Warned(String),
     /// A run ended; the time is from the edit until then.
     Ended(EndedInvocation, Option<Duration>),
     /// The function cannot be built as it is now.
@@ -95,8 +97,8 @@ struct WatchSession {
     is_interrupted: bool,
     /// The error that the last edit has led to.
     error: Option<String>,
-    /// When the function is to be built in full.
-    check: Option<Instant>,
+    /// Whether the function was built in full after the last edit.
+    is_checked: bool,
     /// The process of the last run, which stays as it would in Lambda.
     current: Option<RunProcess>,
     /// The server of the run before, whose client must not see that it ends.
@@ -121,10 +123,19 @@ impl Drop for WatchSession {
 impl WatchSession {
     fn start(function: &LocalFunction, with_fork: bool) -> Result<Self, InvokeError> {
         let (sender, events) = mpsc::channel();
-        // Files may have been edited since the function was built, before they were watched.
-        let check = Some(Instant::now() + QUIET);
-        let mut session =
-            Self { sender, events, fork: None, number: 0, edit: None, check, current: None, retired: None };
+        let mut session = Self {
+            sender,
+            events,
+            fork: None,
+            number: 0,
+            edit: None,
+            is_interrupted: false,
+            error: None,
+            // Files may have been edited since it was built, before they were watched.
+            is_checked: false,
+            current: None,
+            retired: None,
+        };
         if with_fork {
             session.fork = Some(session.fork_server(function)?);
         }
@@ -181,11 +192,11 @@ impl WatchSession {
                     show(function, Watched::Printed(line))?;
                 }
                 Ok(WatchEvent::Process(number, event)) if number == self.number => {
-                    outcome = invocation.handle(event, api);
+                    outcome = outcome.or_else(|| invocation.handle(event, api));
                 }
                 Ok(WatchEvent::Fork(ForkEvent::Modules(imported))) => modules = imported,
                 Ok(WatchEvent::Fork(ForkEvent::Exited(number, how))) if number == self.number => {
-                    outcome = invocation.handle(ProcessEvent::Exited(how), api);
+                    outcome = outcome.or_else(|| invocation.handle(ProcessEvent::Exited(how), api));
                 }
                 Ok(WatchEvent::Fork(ForkEvent::Imported(threads, modules))) => {
                     if let Some(why) = self.confirm(function, threads, &modules) {
@@ -195,7 +206,7 @@ impl WatchSession {
                 }
                 Ok(WatchEvent::Fork(ForkEvent::Ended)) => {
                     self.fork = None;
-                    outcome = invocation.handle(ProcessEvent::Exited(None), api);
+                    outcome = outcome.or_else(|| invocation.handle(ProcessEvent::Exited(None), api));
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(InvokeError::Disconnected.into()),
                 // Of an earlier run, or of no interest now.
@@ -288,11 +299,12 @@ impl WatchSession {
         // A run that was ended by an edit is repeated, whatever the edit was.
         let mut is_due = std::mem::take(&mut self.is_interrupted);
         loop {
+            let waiting = Instant::now();
             let edit = loop {
                 if let Some(edit) = self.edit.take().or_else(|| edits.edit()) {
                     break Some(edit);
                 }
-                if self.check.take_if(|check| *check <= Instant::now()).is_some() {
+                if !self.is_checked && waiting.elapsed() > QUIET {
                     break None;
                 }
                 match self.events.recv_timeout(TICK) {
@@ -301,17 +313,20 @@ impl WatchSession {
                     Err(RecvTimeoutError::Disconnected) => return Err(InvokeError::Disconnected.into()),
                 }
             };
+            let known = function.warnings.clone();
             let updated = function.update(edit.as_ref().map(|edit| &edit.files[..]));
+            for warning in function.warnings.iter().filter(|warning| !known.contains(warning)) {
+                show(function, Watched::Warned(warning.clone()))?;
+            }
             edits.watch(function.watched());
             if function.writes_to_project() {
                 edits.forget();
             }
             let time = edit.as_ref().map(|edit| edit.time);
             // What was not built is audited as soon as there is time.
-            self.check = edit.as_ref().filter(|_| !function.writes_to_project()).map(|_| Instant::now() + QUIET);
-            if updated.is_ok() {
-                self.error = None;
-            }
+            self.is_checked = edit.is_none() || updated.is_err() || function.writes_to_project();
+            // What is repaired runs again, even if it is as before.
+            is_due |= updated.is_ok() && self.error.take().is_some();
             match updated {
                 Ok(FunctionUpdate::Nothing) if !is_due => {}
                 Ok(FunctionUpdate::Nothing | FunctionUpdate::Files) => return Ok(EditOutcome::Run(time)),
@@ -330,7 +345,6 @@ impl WatchSession {
                     return Ok(EditOutcome::Configured(time.unwrap_or_else(SystemTime::now)));
                 }
                 Err(error) => {
-                    self.check = None;
                     let text = error.to_string();
                     // The file that receives the log may be a file of the project.
                     let is_of_user = edit.is_none_or(|edit| edit.files.iter().any(|file| function.uses(file)));
