@@ -191,7 +191,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "invoke",
-        &["archive", "hints", "interpreter", "lambda", "pipeline", "platform", "report", "settings", "temporary"],
+        &[
+            "archive",
+            "digest",
+            "hints",
+            "interpreter",
+            "lambda",
+            "pipeline",
+            "platform",
+            "report",
+            "settings",
+            "temporary",
+            "tree",
+        ],
     ),
     (
         "fuzzing",
