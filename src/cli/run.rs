@@ -42,6 +42,8 @@ pub(crate) struct RunArguments {
     /// Set a variable of the function, or pass on that of this environment
     #[arg(long, value_name = "NAME[=VALUE]")]
     env: Vec<RunVariable>,
+    #[command(flatten)]
+    limits: RunOptions,
     /// Run the function again after each edit of the project, until Ctrl-C
     ///
     /// The event is sent to a new process with the code after the edit. The process is forked from one that has imported the
@@ -54,8 +56,6 @@ pub(crate) struct RunArguments {
     /// For dependencies that depend on what the application does before it imports them.
     #[arg(long, requires = "watch")]
     no_fork: bool,
-    #[command(flatten)]
-    limits: RunOptions,
     /// Run with Python of this Lambda runtime, such as 3.13 [default: the project's]
     #[arg(long, alias = "python", value_name = "NAME")]
     runtime: Option<String>,
