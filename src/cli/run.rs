@@ -115,10 +115,6 @@ pub(crate) fn run(arguments: RunArguments, global: &GlobalArguments, printer: &P
     let function = arguments.prepare(global, printer)?;
     let mut log = RecordedLog { printer: *printer, text: Vec::new() };
     let ended = invoke::invoke(&function, &event, &mut log)?;
-    if log.text.last().is_some_and(|byte| *byte != b'\n') {
-        // What follows begins a line.
-        printer.foreign(b"\n").map_err(InvokeError::Log)?;
-    }
     finish(&function, ended, log.text, None, printer)
 }
 
@@ -229,6 +225,10 @@ pub(super) fn finish(
     edited: Option<Duration>,
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
+    if log.last().is_some_and(|byte| *byte != b'\n') {
+        // What follows begins a line.
+        printer.foreign(b"\n").map_err(InvokeError::Log)?;
+    }
     let (outcome, raw) = match ended.outcome {
         InvocationOutcome::Answered(mut bytes) => {
             let outcome = RunOutcome::Answered { answer: answer(&bytes) };
