@@ -42,7 +42,13 @@ fn a_signal_leaves_nothing_behind() {
         assert!(log.any(|line| line.unwrap() == "sleeping"));
         let is_running =
             || processes().iter().any(|arguments| arguments.starts_with("sleep ") && arguments.contains(&marker));
-        assert!(is_running() && !leftovers(temporary.path()).is_empty());
+        // The arguments of a process can be read a moment after it was started.
+        let started = Instant::now();
+        while !is_running() {
+            assert!(started.elapsed() < Duration::from_secs(5), "the function has started no process");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(!leftovers(temporary.path()).is_empty());
         let id = child.id().to_string();
         assert!(Command::new("sh").args(["-c", "kill -s $0 $1", signal, &id]).status().unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(status));
