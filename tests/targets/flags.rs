@@ -36,8 +36,12 @@ fn each_command_understands_the_flags_of_the_other() {
 #[test]
 fn a_key_of_the_other_kind_has_a_counterpart() {
     for (kind, key, hint) in [
-        ("image", "runtime = \"python3.12\"", "`runtime` is only valid for targets of kind `lambda`: use `python`\n"),
-        ("image", "arch = \"arm64\"", "`arch` is only valid for targets of kind `lambda`: use `platform`\n"),
+        (
+            "image",
+            "runtime = \"python3.12\"",
+            "`runtime` is only valid for targets of kind `lambda` or `layer`: use `python`\n",
+        ),
+        ("image", "arch = \"arm64\"", "`arch` is only valid for targets of kind `lambda` or `layer`: use `platform`\n"),
         ("lambda", "python = \"3.12\"", "`python` is only valid for targets of kind `image`: use `runtime`\n"),
         ("lambda", "platform = \"linux/arm64\"", "`platform` is only valid for targets of kind `image`: use `arch`\n"),
     ] {
