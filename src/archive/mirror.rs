@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::ArchiveError;
-use super::unpacked::read_portions;
+use super::{ArchiveError, unpacked};
 use crate::digest::{HashingWriter, Sha256};
 use crate::temporary::create_below;
 use crate::tree::{FileContent, FileMode, FileTree, TreeEntry, TreePath};
@@ -124,14 +123,7 @@ fn write(
         }
     }
     let mut output = HashingWriter::new(create(file, mode).map_err(ArchiveError::write(file))?);
-    let mut failed = None;
-    read_portions(path, &entry.content, |portion| {
-        failed = output.write_all(portion).err();
-        failed.is_none()
-    })?;
-    if let Some(error) = failed {
-        return Err(ArchiveError::write(file)(error));
-    }
+    unpacked::copy((path, &entry.content), (&mut output, file), |_| ())?;
     let (_, sha256, _) = output.finish();
     Ok(Some(MirroredFile { sha256, mode }))
 }

@@ -33,10 +33,18 @@ pub(crate) struct UnpackedTree {
 /// # Errors
 /// It has a file whose time is not the one that all files of an output have, or is no directory, or cannot be read.
 pub(crate) fn check_replaceable(path: &Path) -> Result<(), ArchiveError> {
+    replaced_files(path).map(|_| ())
+}
+
+/// Returns how many files and directories are replaced.
+///
+/// # Errors
+/// As [`check_replaceable`].
+fn replaced_files(path: &Path) -> Result<usize, ArchiveError> {
     if path.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
         return Err(ArchiveError::NotReplaceable { path: path.to_owned(), format: "a directory" });
     }
-    written_files(path).map(|_| ()).map_err(|error| match error {
+    written_files(path).map_err(|error| match error {
         Unlisted::Read(source) => ArchiveError::Write { path: path.to_owned(), source },
         Unlisted::Foreign(file) => ArchiveError::ForeignFile { directory: path.to_owned(), file },
     })
@@ -57,8 +65,8 @@ pub(crate) fn is_output(directory: &Path) -> bool {
 /// `path` is [not replaced](check_replaceable), it cannot be written to, or a file cannot be read or has changed.
 pub(crate) fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<UnpackedTree, ArchiveError> {
     let destination = OutputDirectory::destination(path).map_err(ArchiveError::write(path))?;
-    check_replaceable(&destination)?;
-    let is_same = is_unpacked(tree, &destination, reporter);
+    let replaced = replaced_files(&destination)?;
+    let is_same = is_unpacked(tree, &destination, replaced, reporter);
     let written = if is_same { None } else { Some(unpack(tree, (path, &destination), reporter)?) };
     Ok(UnpackedTree { written, path: path.to_owned(), destination })
 }
@@ -106,8 +114,7 @@ fn unpack(
     }
     let entries: Vec<_> = tree.iter().collect();
     entries.par_iter().try_for_each(|(name, entry)| {
-        let written = write_file(&root.join(name.as_str()), (name, entry), reporter)?;
-        written.map_err(ArchiveError::write(&path.join(name.as_str())))
+        write_file((&root.join(name.as_str()), &path.join(name.as_str())), (name, entry), reporter)
     })?;
     // A directory gets its time after everything in it.
     for directory in directories.iter().rev().copied().chain([""]) {
@@ -123,37 +130,43 @@ fn finish(directory: &Path, mode: FileMode) -> io::Result<()> {
     File::open(directory)?.set_modified(time())
 }
 
-/// Writes a file. Reading errors are the outer ones, since they name what is read; writing errors are the inner ones.
+/// Writes a file at a temporary path. Errors name the path that it is moved to.
 fn write_file(
-    path: &Path,
+    (path, shown): (&Path, &Path),
     (name, entry): (&TreePath, &TreeEntry),
     reporter: &dyn Reporter,
-) -> Result<io::Result<()>, ArchiveError> {
-    let mode = entry.access.mode;
-    let created = File::options().write(true).create_new(true).mode(mode.permissions()).open(path);
-    let mut file = match created {
-        Ok(file) => file,
-        Err(error) => return Ok(Err(error)),
-    };
+) -> Result<(), ArchiveError> {
+    let permissions = entry.access.mode.permissions();
+    let created = File::options().write(true).create_new(true).mode(permissions).open(path);
+    let mut file = created.map_err(ArchiveError::write(shown))?;
+    copy((name, &entry.content), (&mut file, shown), |length| reporter.advance(Phase::Write, length))?;
+    let finished = file.set_permissions(Permissions::from_mode(permissions)).and_then(|()| file.set_modified(time()));
+    finished.map_err(ArchiveError::write(shown))
+}
+
+/// Copies the bytes of a file to a writer, whose errors name `shown`. Calls `advance` with each number of bytes that are copied.
+///
+/// # Errors
+/// Writing fails, the file cannot be read, or a file of the project no longer has the size that it was listed with.
+pub(super) fn copy(
+    (name, content): (&TreePath, &FileContent),
+    (output, shown): (&mut dyn Write, &Path),
+    advance: impl Fn(u64),
+) -> Result<(), ArchiveError> {
     let mut failed = None;
-    read_portions(name, &entry.content, |portion| {
-        reporter.advance(Phase::Write, portion.len() as u64);
-        failed = file.write_all(portion).err();
+    read_portions(name, content, |portion| {
+        advance(portion.len() as u64);
+        failed = output.write_all(portion).err();
         failed.is_none()
     })?;
-    Ok(match failed {
-        Some(error) => Err(error),
-        None => {
-            file.set_permissions(Permissions::from_mode(mode.permissions())).and_then(|()| file.set_modified(time()))
-        }
-    })
+    failed.map_or(Ok(()), |error| Err(ArchiveError::write(shown)(error)))
 }
 
 /// Passes the bytes of a file on in portions, until `take` returns false.
 ///
 /// # Errors
 /// The file cannot be read, or a file of the project no longer has the size that it was listed with.
-pub(super) fn read_portions(
+fn read_portions(
     name: &TreePath,
     content: &FileContent,
     mut take: impl FnMut(&[u8]) -> bool,
@@ -181,9 +194,9 @@ pub(super) fn read_portions(
     }
 }
 
-/// Returns whether a directory has exactly the files and directories of a tree, with their modes and times. Whatever cannot be
-/// read differs: writing it again tells why.
-fn is_unpacked(tree: &FileTree, directory: &Path, reporter: &dyn Reporter) -> bool {
+/// Returns whether a directory, of so many files and directories, has exactly those of a tree, with their modes and times.
+/// Whatever cannot be read differs: writing it again tells why.
+fn is_unpacked(tree: &FileTree, directory: &Path, files: usize, reporter: &dyn Reporter) -> bool {
     let directories = directories(tree);
     let has_directory = |name: &&str| {
         directory
@@ -191,8 +204,7 @@ fn is_unpacked(tree: &FileTree, directory: &Path, reporter: &dyn Reporter) -> bo
             .symlink_metadata()
             .is_ok_and(|metadata| metadata.is_dir() && has_mode(metadata.mode(), tree.directory_access(name).mode))
     };
-    let is_complete = |files: usize| files == tree.len() + directories.len();
-    if !written_files(directory).is_ok_and(is_complete) || !directories.iter().all(has_directory) {
+    if files != tree.len() + directories.len() || !directories.iter().all(has_directory) {
         return false;
     }
     let entries: Vec<_> = tree.iter().collect();
