@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "architecture/compatibility.rs"]
+mod compatibility;
 #[path = "architecture/dependencies.rs"]
 mod dependencies;
 #[path = "architecture/hints.rs"]
