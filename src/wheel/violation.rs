@@ -1,7 +1,8 @@
 //! Rules that some published wheels break, although pip and uv install them.
 //!
 //! They do not say which bytes are installed where: neither pip 26.3 nor uv 0.13 reads the digests and sizes in RECORD
-//! (decord 0.6.0 has a wrong size), and both write a symbolic link as a file that contains its target (nodejs-bin 18.4.0a4).
+//! (decord 0.6.0 has a wrong size), and both write a symbolic link as a file of what its entry contains: its target, or nothing
+//! (nodejs-bin 18.4.0a4).
 
 use std::fmt;
 

@@ -7,8 +7,9 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::forge::{Entry, FILENAME, Forge, record_row};
-use crate::support::artifact::{comparable, differences, leaves_of_folder, leaves_of_zip};
+use crate::support::artifact::{Leaf, comparable, differences, leaves_of_folder, leaves_of_zip, sha256};
 use crate::support::command::{fail, pybundle, succeed, tool};
+use crate::wheels;
 
 const RECORD: &str = "demo-1.0.dist-info/RECORD";
 
@@ -42,7 +43,6 @@ fn invalid() -> Vec<(Forge, String)> {
     vec![
         (with_link(b""), link.clone()),
         (with_link(b"../../../etc/passwd"), link),
-        // decord 0.6.0
         (
             with_record(|record| record.replace(&row, &row.replace(",6\n", ",16\n"))),
             "`demo/b.py`: it has 6 bytes, but RECORD lists 16".to_owned(),
@@ -110,6 +110,63 @@ fn what_pip_installs_can_be_accepted_and_is_reported() {
         ours.remove("app.py");
         let differing = differences(&comparable(ours), &comparable(leaves_of_folder(&installed)));
         assert!(differing.is_empty(), "{violation}: {differing:?}");
+    }
+}
+
+/// Published wheels of 36 kB, 13.6 MB and 47.3 MB, each with its violations.
+const PUBLISHED: [(&str, &[&str]); 3] = [
+    // Its digests are hexadecimal, as uv_build wrote them before 0.8.13.
+    ("bidict==0.24.0", &[]),
+    ("decord==0.6.0", &["`decord-0.6.0.dist-info/top_level.txt`: it has 7 bytes, but RECORD lists 17"]),
+    // The entries of its links are empty, so pip makes empty files of them: it takes 7 s for all of this wheel.
+    (
+        "nodejs-bin==18.4.0a4",
+        &[
+            "`nodejs/bin/corepack`: it is a symbolic link; only files and directories are allowed",
+            "`nodejs/bin/npm`: it is a symbolic link; only files and directories are allowed",
+            "`nodejs/bin/npx`: it is a symbolic link; only files and directories are allowed",
+        ],
+    ),
+];
+
+#[test]
+fn published_wheels_are_installed_as_by_pip() {
+    for (pin, violations) in PUBLISHED {
+        let wheel = wheels::download(pin);
+        let project = tempfile::tempdir().unwrap();
+        fs::write(project.path().join("requirements.txt"), pin).unwrap();
+        fs::write(project.path().join("app.py"), "").unwrap();
+        let build = |arguments: &[&str]| {
+            let mut command = pybundle(&["lambda", "--runtime=python3.12", "--arch=x86_64", "--no-index", "--no-deps"]);
+            command.arg("--find-links").arg(wheel.parent().unwrap()).arg("-o").arg(project.path().join("f.zip"));
+            command.args(["--no-audit", "--cache-dir"]).arg(project.path().join("cache"));
+            command.args(arguments).arg(project.path());
+            command
+        };
+        let name = pin.split("==").next().unwrap();
+        if let Some(first) = violations.first() {
+            let said = fail(&mut build(&[]));
+            let hint = format!("{first}\nhint: pass --accept-invalid {name} to install the wheel as pip does");
+            assert!(said.contains(&hint), "{said}");
+        }
+        let report: Value = serde_json::from_str(&succeed(&mut build(&["--accept-invalid", name, "--json"]))).unwrap();
+        let found = report["distributions"][0]["violations"].as_array().into_iter().flatten();
+        assert!(found.eq(violations.iter()), "{}", report["distributions"]);
+
+        let mut ours = leaves_of_zip(&project.path().join("f.zip"));
+        ours.remove("app.py");
+        for violation in violations.iter().filter(|violation| violation.contains("symbolic link")) {
+            let path = violation.split('`').nth(1).unwrap();
+            assert_eq!(ours[path], Leaf { sha256: sha256(b""), executable: false }, "{path}");
+        }
+        if name != "nodejs-bin" {
+            let installed = project.path().join("installed");
+            let mut pip = Command::new(tool("pip"));
+            pip.args(["install", "--quiet", "--no-deps", "--no-compile", "--platform=manylinux2014_x86_64"]);
+            succeed(pip.args(["--only-binary=:all:", "--target"]).arg(&installed).arg(&wheel));
+            let differing = differences(&comparable(ours), &comparable(leaves_of_folder(&installed)));
+            assert!(differing.is_empty(), "{pin}: {differing:?}");
+        }
     }
 }
 

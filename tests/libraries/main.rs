@@ -11,6 +11,7 @@ mod compiled;
 mod defects;
 mod loaded;
 mod runs;
+mod tags;
 
 use std::path::PathBuf;
 use std::process::Command;
