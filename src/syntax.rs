@@ -13,6 +13,7 @@ use crate::platform::PythonVersion;
 use token_nesting::ExcessiveNesting;
 
 mod compiler_errors;
+pub(crate) mod deferrable;
 mod token_nesting;
 
 /// A line of a source file. Displayed as `PATH:LINE`.

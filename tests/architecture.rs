@@ -195,6 +195,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "invoke",
         &[
             "archive",
+            "audit",
             "digest",
             "hints",
             "interpreter",
@@ -203,6 +204,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "platform",
             "report",
             "settings",
+            "syntax",
             "temporary",
             "tree",
         ],

@@ -30,6 +30,7 @@ mod plain;
 mod plan;
 mod printer;
 mod profile;
+mod profile_imports;
 mod progress;
 mod push;
 pub mod reference;

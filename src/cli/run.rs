@@ -14,7 +14,7 @@ use super::environment;
 use super::error::CliError;
 use super::printer::Printer;
 use super::progress::ProgressReporter;
-use super::watch;
+use super::{profile_imports, watch};
 use crate::audit::handler::Handler;
 use crate::invoke::{
     self, EndedInvocation, FunctionError, InvocationOutcome, InvocationSettings, InvokeError, LocalFunction,
@@ -56,6 +56,12 @@ pub(crate) struct RunArguments {
     /// For dependencies that depend on what the application does before it imports them.
     #[arg(long, requires = "watch")]
     no_fork: bool,
+    /// Show what each import costs when the function starts, instead of an answer
+    ///
+    /// The function is started several times with `python -X importtime`, and gets no event. Times are medians. What may help is
+    /// measured in the same way: bytecode, and imports of the application that only its functions need.
+    #[arg(long, conflicts_with_all = ["watch", "event"])]
+    profile_imports: bool,
     /// Run with Python of this Lambda runtime, such as 3.13 [default: the project's]
     #[arg(long, alias = "python", value_name = "NAME")]
     runtime: Option<String>,
@@ -108,14 +114,17 @@ impl RunVariable {
 /// # Errors
 /// It cannot be built or started. If the function fails, the exit status is a failure.
 pub(crate) fn run(arguments: RunArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
+    if arguments.profile_imports {
+        return profile_imports::profile(&arguments, global, printer);
+    }
     let event = event(arguments.event.as_deref())?;
     if arguments.watch {
         return watch::watch(&arguments, &event, global, printer.by_line());
     }
-    let function = arguments.prepare(global, printer)?;
-    let mut log = RecordedLog { printer: *printer, text: Vec::new() };
+    let function = arguments.prepare(global, &ProjectCache::default(), printer)?;
+    let mut log = RecordedLog::new(*printer);
     let ended = invoke::invoke(&function, &event, &mut log)?;
-    finish(&function, ended, log.text, None, printer)
+    finish(&function, ended, log, None, printer)
 }
 
 impl RunArguments {
@@ -123,16 +132,20 @@ impl RunArguments {
     ///
     /// # Errors
     /// It cannot be built.
-    pub(super) fn prepare(&self, global: &GlobalArguments, printer: &Printer) -> Result<LocalFunction, CliError> {
-        let projects = ProjectCache::default();
-        let (settings, warning) = self.project.clone().settings(&self.options(), global, &projects)?;
+    pub(super) fn prepare(
+        &self,
+        global: &GlobalArguments,
+        projects: &ProjectCache,
+        printer: &Printer,
+    ) -> Result<LocalFunction, CliError> {
+        let (settings, warning) = self.project.clone().settings(&self.options(), global, projects)?;
         let variables = self.env.iter().cloned().filter_map(RunVariable::resolved).collect();
         let progress = ProgressReporter::new(printer);
         warning.iter().for_each(|warning| progress.warn(warning));
         // Bytecode of the application does not follow edits.
         let with_bytecode = !self.watch;
         let invocation = InvocationSettings { variables };
-        let mut function = LocalFunction::prepare(settings, invocation, with_bytecode, &projects, &progress)?;
+        let mut function = LocalFunction::prepare(settings, invocation, with_bytecode, projects, &progress)?;
         function.warnings = progress.into_warnings();
         if !printer.is_quiet() {
             printer.remark(&format!("differs from Lambda: {}", function.differences().join(", ")));
@@ -192,9 +205,26 @@ fn is_json(bytes: &[u8]) -> bool {
 }
 
 /// Prints what a function prints on standard error, and keeps it for the report.
-struct RecordedLog {
+pub(super) struct RecordedLog {
     printer: Printer,
     text: Vec<u8>,
+}
+
+impl RecordedLog {
+    pub(super) fn new(printer: Printer) -> Self {
+        Self { printer, text: Vec::new() }
+    }
+
+    /// Ends the last line, so that what follows begins one, and returns the text.
+    ///
+    /// # Errors
+    /// Standard error cannot be written.
+    pub(super) fn end(self) -> Result<Vec<u8>, InvokeError> {
+        if self.text.last().is_some_and(|byte| *byte != b'\n') {
+            self.printer.foreign(b"\n").map_err(InvokeError::Log)?;
+        }
+        Ok(self.text)
+    }
 }
 
 impl Write for RecordedLog {
@@ -221,23 +251,18 @@ fn answer(bytes: &[u8]) -> serde_json::Value {
 pub(super) fn finish(
     function: &LocalFunction,
     ended: EndedInvocation,
-    log: Vec<u8>,
+    log: RecordedLog,
     edited: Option<Duration>,
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
-    if log.last().is_some_and(|byte| *byte != b'\n') {
-        // What follows begins a line.
-        printer.foreign(b"\n").map_err(InvokeError::Log)?;
-    }
+    let log = log.end()?;
     let (outcome, raw) = match ended.outcome {
         InvocationOutcome::Answered(mut bytes) => {
             let outcome = RunOutcome::Answered { answer: answer(&bytes) };
             bytes.push(b'\n');
             (outcome, bytes)
         }
-        InvocationOutcome::Failed(FunctionError { kind, message, stack_trace }) => {
-            (RunOutcome::Failed { error: FunctionErrorReport { kind, message, stack_trace } }, Vec::new())
-        }
+        InvocationOutcome::Failed(error) => (RunOutcome::Failed { error: error_report(error) }, Vec::new()),
     };
     let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
     let report = RunReport {
@@ -268,6 +293,17 @@ pub(super) fn finish(
     }
     printer.bytes(&report, &raw)?;
     let RunOutcome::Failed { error } = &report.outcome else { return Ok(ExitCode::SUCCESS) };
+    show_failure(&report.function, error, printer);
+    Ok(ExitCode::FAILURE)
+}
+
+pub(super) fn error_report(error: FunctionError) -> FunctionErrorReport {
+    let FunctionError { kind, message, stack_trace } = error;
+    FunctionErrorReport { kind, message, stack_trace }
+}
+
+/// Prints the error of a function on standard error.
+pub(super) fn show_failure(function: &str, error: &FunctionErrorReport, printer: &Printer) {
     let failure = ErrorReport {
         message: if error.message.is_empty() {
             error.kind.clone()
@@ -277,8 +313,7 @@ pub(super) fn finish(
         causes: Vec::new(),
         hints: hints(&error.kind),
     };
-    printer.failures(&[(&report.function, &failure)]);
-    Ok(ExitCode::FAILURE)
+    printer.failures(&[(function, &failure)]);
 }
 
 /// Returns what the user can do about an error that Lambda names.

@@ -11,9 +11,9 @@ use crate::options;
 use crate::report::{
     AptFileReport, AptListReport, AptLockReport, AptWhyReport, BuildReport, CacheFolderReport, CacheSizeReport,
     CompletionsReport, ConfigurationReport, DeployReport, DiffReport, FORMAT_VERSION, FailureReport, ImagePlanReport,
-    ImageReport, InitReport, InspectReport, PinReport, PlanReport, ProfileListReport, ProfileReport, PushedReport,
-    ResolvedReport, RunReport, SchemaDescription, SchemaListReport, TargetListReport, TargetsReport, VerifyReport,
-    WhyReport,
+    ImageReport, ImportProfileReport, InitReport, InspectReport, PinReport, PlanReport, ProfileListReport,
+    ProfileReport, PushedReport, ResolvedReport, RunReport, SchemaDescription, SchemaListReport, TargetListReport,
+    TargetsReport, VerifyReport, WhyReport,
 };
 
 /// A document that has a schema, of which `schemas/NAME.json` is a copy.
@@ -35,6 +35,7 @@ const DOCUMENTS: &[DocumentSchema] = &[
     DocumentSchema::printed::<DeployReport>("deploy", "pybundle deploy --json"),
     DocumentSchema::printed::<ResolvedReport>("resolve", "pybundle resolve --json"),
     DocumentSchema::printed::<RunReport>("run", "pybundle run --json"),
+    DocumentSchema::printed::<ImportProfileReport>("run-profile", "pybundle run --profile-imports --json"),
     DocumentSchema::printed::<PushedReport>("push", "pybundle push --json"),
     DocumentSchema::printed::<PlanReport>("plan", "pybundle plan --json, pybundle lambda --dry-run --json"),
     DocumentSchema::printed::<WhyReport>("why", "pybundle why --json"),

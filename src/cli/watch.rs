@@ -1,12 +1,14 @@
 //! `pybundle run --watch`: runs a function again after each edit.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use super::arguments::GlobalArguments;
 use super::error::CliError;
 use super::printer::Printer;
-use super::run::{self, RunArguments};
+use super::run::{self, RecordedLog, RunArguments};
 use crate::invoke::{self, EditedFiles, InvokeError, LocalFunction, Watched};
+use crate::pipeline::ProjectCache;
 
 /// Builds a function, runs it, and again after each edit, until a signal ends this process.
 ///
@@ -18,16 +20,16 @@ pub(super) fn watch(
     global: &GlobalArguments,
     printer: Printer,
 ) -> Result<ExitCode, CliError> {
-    let mut function = arguments.prepare(global, &printer)?;
+    let mut function = arguments.prepare(global, &ProjectCache::default(), &printer)?;
     let mut edits = EditedFiles::new(function.watched());
     let mut edited = None;
     loop {
-        let mut printed = PrintedRuns { printer, log: Vec::new() };
+        let mut printed = PrintedRuns { printer, log: RecordedLog::new(printer) };
         let mut show = |function: &LocalFunction, watched| printed.show(function, watched);
         let mut edit = invoke::watch(&mut function, event, arguments.forks(), edited, &mut edits, &mut show)?;
         let mut shown = None;
         function = loop {
-            match arguments.prepare(global, &printer) {
+            match arguments.prepare(global, &ProjectCache::default(), &printer) {
                 Ok(prepared) => break prepared,
                 // The file that receives the errors may be a file of the project.
                 Err(error) if shown == Some(error.to_string()) => {}
@@ -46,18 +48,18 @@ pub(super) fn watch(
 struct PrintedRuns {
     printer: Printer,
     /// What the present run has printed.
-    log: Vec<u8>,
+    log: RecordedLog,
 }
 
 impl PrintedRuns {
     fn show(&mut self, function: &LocalFunction, watched: Watched) -> Result<(), CliError> {
         match watched {
             Watched::Printed(line) => {
-                self.printer.foreign(&line).map_err(InvokeError::Log)?;
-                self.log.extend(line);
+                self.log.write_all(&line).map_err(InvokeError::Log)?;
             }
             Watched::Ended(ended, edited) => {
-                run::finish(function, ended, std::mem::take(&mut self.log), edited, &self.printer)?;
+                let log = std::mem::replace(&mut self.log, RecordedLog::new(self.printer));
+                run::finish(function, ended, log, edited, &self.printer)?;
             }
             Watched::Warned(warning) => self.printer.warning("", &warning),
             Watched::NotBuilt(error) => self.printer.error(&error.into()),

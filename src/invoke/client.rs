@@ -15,8 +15,11 @@ use crate::settings::{
 /// A requirements file with the client and what it requires.
 const REQUIREMENTS: &str = include_str!("client-requirements.txt");
 
-/// A module beside the client, which runs it in forked processes.
-const MODULE: (&str, &str) = ("pybundle_fork.py", include_str!("pybundle_fork.py"));
+/// The modules beside the client, which run it in forked processes, and so that all imports are measured.
+const MODULES: [(&str, &str); 2] = [
+    ("pybundle_fork.py", include_str!("pybundle_fork.py")),
+    ("pybundle_imports.py", include_str!("pybundle_imports.py")),
+];
 
 /// Unpacks the client for the runtime of a function, and returns its directory.
 ///
@@ -31,7 +34,7 @@ pub(super) fn unpack(
     let project = directory.join("client");
     let lock = project.join("requirements.txt");
     fs::create_dir(&project)
-        .and_then(|()| fs::write(project.join(MODULE.0), MODULE.1))
+        .and_then(|()| MODULES.iter().try_for_each(|(name, source)| fs::write(project.join(name), source)))
         .and_then(|()| fs::write(&lock, REQUIREMENTS))
         .map_err(|source| BuildError::TemporaryFile { path: lock.clone(), source })?;
     let common = Settings {

@@ -12,6 +12,7 @@ use super::edits::WatchedPaths;
 use super::sandbox::{self, Sandbox};
 use super::{InvokeError, client, variables};
 use crate::archive::mirror::TreeMirror;
+use crate::audit::handler::Handler;
 use crate::interpreter::{InterpreterHost, PythonInterpreter};
 use crate::lambda::configuration::{FunctionMemory, FunctionTimeout};
 use crate::lambda::{LAYER_ROOT, TASK_ROOT};
@@ -49,6 +50,8 @@ pub(super) struct RuntimeDirectories {
 pub(super) enum FunctionProgram {
     /// The client, for a runtime API.
     Client(SocketAddr),
+    /// The client, which prints the times of all imports.
+    Profile(SocketAddr),
     /// What forks processes that run the client.
     Fork,
 }
@@ -239,6 +242,37 @@ impl LocalFunction {
         Some(update)
     }
 
+    /// Returns the same function with bytecode; `None` if it has some already.
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub(super) fn with_bytecode(&self, projects: &ProjectCache) -> Result<Option<Self>, InvokeError> {
+        let mut settings = self.settings.clone();
+        if settings.common.contents.bytecode.replace(true) == Some(true) {
+            return Ok(None);
+        }
+        // They have just run.
+        settings.common.prepare.clear();
+        Self::prepare(settings, self.invocation.clone(), true, projects, &BuildWarnings::default()).map(Some)
+    }
+
+    /// Returns a module of the application: its path in the function, and its file.
+    pub(super) fn own_source(&self, module: &str) -> Option<(TreePath, PathBuf)> {
+        let (path, _) = self.unpacked.file_of_module(module)?;
+        let is_source = self.unpacked.is_own(path) && path.as_str().ends_with(".py");
+        is_source.then(|| (path.clone(), self.trees.function.path().join(path.as_str())))
+    }
+
+    /// Returns whether the function is to use what the runtime provides.
+    pub(super) fn excludes_runtime(&self) -> bool {
+        self.has_locked_sdk
+    }
+
+    /// Returns the dotted name of the handler's module.
+    pub(super) fn handler_module(&self) -> String {
+        self.unpacked.handler.as_ref().map(Handler::module).unwrap_or_default()
+    }
+
     /// Returns whether building the function runs commands that may write files of the project.
     pub(super) fn writes_to_project(&self) -> bool {
         !self.settings.common.prepare.is_empty()
@@ -287,6 +321,10 @@ impl LocalFunction {
         };
         let (module, api) = match program {
             FunctionProgram::Client(api) => ("awslambdaric", Some(api)),
+            FunctionProgram::Profile(api) => {
+                command.args(["-X", "importtime"]);
+                ("pybundle_imports", Some(api))
+            }
             FunctionProgram::Fork => ("pybundle_fork", None),
         };
         command.args(["-m", module, &self.handler]);

@@ -13,6 +13,7 @@ mod function;
 mod log;
 mod memory;
 mod process;
+mod profile;
 mod runtime_api;
 mod sandbox;
 mod variables;
@@ -27,8 +28,10 @@ pub(crate) use edits::EditedFiles;
 pub(crate) use error::InvokeError;
 pub(crate) use function::{InvocationSettings, LocalFunction};
 pub(crate) use process::end_all;
+pub(crate) use profile::{ImportProfile, ModuleOrigin, StartRemedy, profile_imports};
 pub(crate) use watch::{Watched, watch};
 
+use self::function::FunctionProgram;
 use self::memory::PeakMemory;
 use self::process::{FunctionProcess, ProcessEvent};
 use self::runtime_api::RuntimeApi;
@@ -93,7 +96,7 @@ pub(crate) fn invoke(
     let (sender, events) = mpsc::channel();
     // Nobody listens any more when the invocation has ended.
     let emit = Arc::new(move |event| drop(sender.send(event)));
-    let process = FunctionProcess::start(function, emit)?;
+    let process = FunctionProcess::start(function, FunctionProgram::Client, emit)?;
     let mut invocation = RunningInvocation::new(function, event);
     let ended = loop {
         match events.recv_timeout(MEASURED) {

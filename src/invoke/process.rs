@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,13 +64,17 @@ pub(super) struct FunctionProcess {
 }
 
 impl FunctionProcess {
-    /// Starts a function. What happens to it is emitted.
+    /// Starts a program with a function, for the address of a server. What happens to it is emitted.
     ///
     /// # Errors
     /// The server or the process cannot be started.
-    pub(super) fn start(function: &LocalFunction, emit: Emit) -> Result<Self, InvokeError> {
+    pub(super) fn start(
+        function: &LocalFunction,
+        program: fn(SocketAddr) -> FunctionProgram,
+        emit: Emit,
+    ) -> Result<Self, InvokeError> {
         let api = RuntimeApi::start(&function.arn(), Arc::clone(&emit)).map_err(InvokeError::Server)?;
-        let mut command = function.command(FunctionProgram::Client(api.address));
+        let mut command = function.command(program(api.address));
         let started = printed(&mut command).and_then(|printed| Ok((spawn(&mut command)?, printed)));
         let program = command.get_program().into();
         // The command has the writing end of the pipe, which would stay open.

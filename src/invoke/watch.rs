@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::edits::{Edit, EditedFiles};
 use super::fork::{ForkEvent, ForkServer, ImportedModule};
-use super::function::{FunctionUpdate, LocalFunction};
+use super::function::{FunctionProgram, FunctionUpdate, LocalFunction};
 use super::process::{Emit, FunctionProcess, ProcessEvent};
 use super::runtime_api::RuntimeApi;
 use super::{EndedInvocation, InvocationOutcome, InvokeError, RunningInvocation};
@@ -165,7 +165,7 @@ impl WatchSession {
             }
             self.fork = None;
         }
-        FunctionProcess::start(function, emit).map(RunProcess::Started)
+        FunctionProcess::start(function, FunctionProgram::Client, emit).map(RunProcess::Started)
     }
 
     /// Runs the function, and shows what comes of it, unless a file is edited before it ends.

@@ -34,7 +34,10 @@ pub(crate) use image::{
 };
 pub(crate) use init::{InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 pub use progress::{Phase, Reporter, RunningPhase, RunningTask, Silent, Task, TaskKind};
-pub(crate) use run::{FunctionErrorReport, RunOutcome, RunReport};
+pub(crate) use run::{
+    FunctionErrorReport, ImportProfileReport, ModuleOwner, ModuleTimeReport, RunOutcome, RunReport, StartOutcome,
+    StartRemedyReport,
+};
 pub(crate) use targets::{
     BuiltArtifact, BuiltReport, ConfigurationReport, InForceReport, ListedReport, ResolvedReport, TargetListReport,
     TargetOutcome, TargetPlan, TargetsReport, UnplannedTargetReport, ValueReport, WhyReport, WhyTargetReport,

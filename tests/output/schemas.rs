@@ -93,6 +93,7 @@ fn what_every_command_prints_is_as_its_schema_says() {
         ("deploy", 1, "deploy api --project=targets --function=shop --region=eu-west-1"),
         ("run", 0, &invoked),
         ("run", 1, &format!("{invoked} --event=[]")),
+        ("run-profile", 0, &format!("{invoked} --profile-imports")),
         ("build-list", 0, "build --project=targets --list"),
         ("failure", 1, "lambda project --handler=absent.handler"),
         ("why", 0, "why example-banner project"),

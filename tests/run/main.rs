@@ -3,6 +3,7 @@
 mod errors;
 mod function;
 mod interruption;
+mod profile;
 #[path = "../support/mod.rs"]
 mod support;
 mod watch;

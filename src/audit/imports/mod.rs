@@ -131,7 +131,7 @@ fn package(module: &str, is_package: bool, level: u32) -> Option<String> {
 
 /// Returns the absolute name of the module that a module imports, or imports from, with some dots before its name; `None` if it
 /// is beyond the top-level package.
-pub(super) fn absolute(module: &str, is_package: bool, level: u32, imported: &str) -> Option<String> {
+pub(crate) fn absolute(module: &str, is_package: bool, level: u32, imported: &str) -> Option<String> {
     match (level, imported) {
         (0, imported) => Some(imported.to_owned()),
         (level, "") => package(module, is_package, level),
@@ -140,7 +140,7 @@ pub(super) fn absolute(module: &str, is_package: bool, level: u32, imported: &st
 }
 
 /// Returns whether the standard library of a version of Python has a top-level module.
-pub(super) fn is_standard(module: &str, python: PythonVersion) -> bool {
+pub(crate) fn is_standard(module: &str, python: PythonVersion) -> bool {
     known_modules::StandardModule::get(module).is_some_and(|module| module.is_in(python))
 }
 

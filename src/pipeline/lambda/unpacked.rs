@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::iter;
+use std::ops::Bound;
 use std::path::PathBuf;
 
 use super::assembled::{self, AssembledFunction};
@@ -14,7 +15,7 @@ use crate::pipeline::{BuildError, ProjectCache};
 use crate::platform::LambdaProfile;
 use crate::report::{ArtifactKind, Reporter};
 use crate::settings::LambdaSettings;
-use crate::tree::{FileContent, FileTree, TreePath};
+use crate::tree::{Distribution, FileContent, FileOrigin, FileTree, TreeEntry, TreePath};
 
 /// Where the files of a function and of its layer are.
 #[derive(Debug)]
@@ -40,6 +41,70 @@ pub(crate) struct UnpackedFunction {
     pub(crate) is_layer_changed: bool,
     /// The directories whose files decide what the function is.
     pub(crate) directories: Vec<PathBuf>,
+    function: BTreeMap<TreePath, UnpackedFile>,
+    layers: BTreeMap<TreePath, UnpackedFile>,
+}
+
+/// A file of a function or its layers.
+#[derive(Debug, Clone)]
+pub(crate) struct UnpackedFile {
+    pub(crate) origin: FileOrigin,
+    /// In bytes.
+    size: u64,
+}
+
+impl UnpackedFunction {
+    /// Tells whether a path of the function belongs to the application or a local project.
+    pub(crate) fn is_own(&self, path: &TreePath) -> bool {
+        self.own.binary_search(path).is_ok()
+    }
+
+    /// Returns the file of a module, by its dotted name, or one of a package without a module of its own.
+    pub(crate) fn file_of_module(&self, name: &str) -> Option<(&TreePath, &UnpackedFile)> {
+        let name = name.replace('.', "/");
+        let roots =
+            [(&self.function, &self.profile.function.site_packages), (&self.layers, &self.profile.layer.site_packages)];
+        roots.into_iter().find_map(|(files, directory)| {
+            let path = if directory.is_empty() { name.clone() } else { format!("{directory}/{name}") };
+            let below = files
+                .range::<str, _>((Bound::Included(path.as_str()), Bound::Unbounded))
+                .take_while(|(file, _)| file.as_str().starts_with(&path));
+            // In the order of the interpreter.
+            below
+                .filter_map(|(file, found)| Some((kind(&file.as_str()[path.len()..])?, file, found)))
+                .min_by_key(|(kind, ..)| *kind)
+                .map(|(_, file, found)| (file, found))
+        })
+    }
+
+    /// Returns the size of all files in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        self.function.values().chain(self.layers.values()).map(|file| file.size).sum()
+    }
+
+    /// Returns the distributions with the sizes of their files in bytes.
+    pub(crate) fn distributions(&self) -> BTreeMap<&Distribution, u64> {
+        let mut sizes = BTreeMap::new();
+        for file in self.function.values().chain(self.layers.values()) {
+            if let FileOrigin::Distribution(distribution) = &file.origin {
+                *sizes.entry(&**distribution).or_default() += file.size;
+            }
+        }
+        sizes
+    }
+}
+
+/// Returns in which order the interpreter looks for a file of a module, by what follows the module's name in its path; `None`
+/// if it is not one.
+fn kind(rest: &str) -> Option<u8> {
+    let is_extension = || rest.starts_with('.') && rest.ends_with(".so") && !rest.contains('/');
+    match rest {
+        "/__init__.py" | "/__init__.pyc" => Some(0),
+        _ if is_extension() => Some(1),
+        ".py" | ".pyc" => Some(2),
+        _ if rest.starts_with('/') => Some(3),
+        _ => None,
+    }
 }
 
 /// Assembles a function, and makes directories contain its files. `with_bytecode` says whether bytecode of the application is
@@ -95,6 +160,7 @@ fn write(
         SelectedSource::Directory(directory) => Some(directory.clone()),
         _ => None,
     });
+    let layer = package.layer.as_ref().or(layer_tree.as_ref());
     Ok(UnpackedFunction {
         name: plan.name(),
         handler: (*handler).clone(),
@@ -104,5 +170,12 @@ fn write(
         changed,
         is_layer_changed,
         directories: iter::once(plan.project.workspace.root.clone()).chain(local).collect(),
+        function: files(tree),
+        layers: layer.map(files).unwrap_or_default(),
     })
+}
+
+fn files(tree: &FileTree) -> BTreeMap<TreePath, UnpackedFile> {
+    let file = |entry: &TreeEntry| UnpackedFile { origin: entry.origin.clone(), size: entry.content.size() };
+    tree.iter().map(|(path, entry)| (path.clone(), file(entry))).collect()
 }
