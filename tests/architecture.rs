@@ -46,7 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("syntax", &["platform"]),
     ("constraint", &["marker"]),
     ("wheel", &["hints", "digest", "mail_headers", "name", "platform", "tree", "wheel::filename"]),
-    ("trim", &["wheel"]),
+    ("trim", &["hints", "platform", "syntax", "wheel"]),
     ("cache", &["hints", "digest", "temporary", "wheel", "wheel::filename"]),
     ("audit", &["debian", "hints", "name", "syntax", "platform", "tree"]),
     ("interpreter", &["cache", "platform"]),

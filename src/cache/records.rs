@@ -54,6 +54,8 @@ pub(crate) enum RecordKind {
     Release,
     /// The last zip on this machine that begins with these files, by the same.
     Zip,
+    /// What the sources of a wheel say of other modules and of data, by its digest.
+    DataUses,
 }
 
 impl RecordKind {
@@ -79,6 +81,7 @@ impl RecordKind {
             Self::Deb => "debs",
             Self::Release => "releases",
             Self::Zip => "zips",
+            Self::DataUses => "data-uses",
         }
     }
 
@@ -86,7 +89,7 @@ impl RecordKind {
     /// this machine.
     pub(super) fn is_shared(self) -> bool {
         match self {
-            Self::Layer | Self::Needed | Self::Binaries | Self::PackOutline | Self::Built => true,
+            Self::Layer | Self::Needed | Self::Binaries | Self::PackOutline | Self::Built | Self::DataUses => true,
             Self::Compressed
             | Self::Base
             | Self::FileSystem

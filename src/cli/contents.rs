@@ -68,13 +68,24 @@ fn implicit_code(code: &ImplicitCodeReport) -> String {
     format!("{}{}", code.path, of.unwrap_or_default())
 }
 
-/// Adds what --slim and --strip saved.
+/// How many names of a library's data are shown.
+const SHOWN_DATA: usize = 8;
+
+/// Adds what --slim and --strip saved, and which data --slim kept.
 pub(crate) fn trim(trim: &TrimReport, page: &mut TextPage) {
     let rules: Vec<String> =
         trim.slimmed.iter().map(|slimmed| format!("{} {}", slimmed.rule, binary_size(slimmed.saved.bytes))).collect();
     if !rules.is_empty() {
         let total = trim.slimmed.iter().map(|slimmed| slimmed.saved.bytes).sum();
         page.field("slimmed", &format!("{}: {}", binary_size(total), rules.join(", ")));
+    }
+    for of_rule in trim.kept.chunk_by(|one, other| one.rule == other.rule) {
+        let (shown, rest) = of_rule.split_at(of_rule.len().min(SHOWN_DATA));
+        let mut names: Vec<String> = shown.iter().map(|kept| format!("{} ({})", kept.name, kept.reason)).collect();
+        if !rest.is_empty() {
+            names.push(format!("{} more, see `trim.kept` with --json", rest.len()));
+        }
+        page.field(&of_rule[0].rule, &names.join(", "));
     }
     if trim.stripped.files > 0 {
         let files = count(trim.stripped.files as u64, "compiled file");

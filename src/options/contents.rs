@@ -50,8 +50,9 @@ pub(crate) struct ApplicationOptions {
 pub(crate) struct ContentOptions {
     /// Omit files of dependencies that are not needed at run time
     ///
-    /// RULE is tests, stubs, headers, sources, docs or bytecode [default: all of them]. Application files are not affected:
-    /// use --exclude.
+    /// RULE is tests, stubs, headers, sources, docs or bytecode [default: all of these], or services, discovery or locales,
+    /// which omit the models of botocore's services, the discovery documents of Google's APIs and the locales of Babel that the
+    /// code does not name. Application files are not affected: use --exclude.
     #[arg(
         long, value_name = "RULE,…", value_delimiter = ',', num_args = 0..=1, require_equals = true,
         default_missing_value = "tests,stubs,headers,sources,docs,bytecode"
@@ -59,6 +60,29 @@ pub(crate) struct ContentOptions {
     #[serde(with = "rules")]
     #[schemars(with = "rules::SlimValue")]
     pub(crate) slim: Vec<SlimRule>,
+    /// Keep the models of these services, too, with --slim=services
+    ///
+    /// NAME is the name of a client of botocore, such as s3. A name that the code computes is an error without this list.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) services: Vec<String>,
+    /// Keep these discovery documents, too, with --slim=discovery
+    ///
+    /// NAME is an API of Google with its version, such as drive.v3, or without it for all versions. A name that the code
+    /// computes is an error without this list.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) discovery: Vec<String>,
+    /// Keep these locales, too, with --slim=locales
+    ///
+    /// NAME is a locale such as de or pt_BR, which stands for all locales of its language. A name that the code computes is an
+    /// error without this list.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', hide_short_help = true)]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) locales: Vec<String>,
     /// Omit files of dependencies that match a pattern
     ///
     /// GLOB is a path below site-packages, such as `**/tests/**`: `*` matches within a directory, `**` across directories.
@@ -105,8 +129,18 @@ pub(crate) struct ContentOptions {
 impl ContentOptions {
     pub(super) fn settings(&self) -> ContentSettings {
         let bytecode = if self.no_compile_bytecode { Some(false) } else { self.compile_bytecode };
+        let listed = [
+            (SlimRule::Services, &self.services),
+            (SlimRule::Discovery, &self.discovery),
+            (SlimRule::Locales, &self.locales),
+        ];
         ContentSettings {
             slim: self.slim.iter().copied().collect(),
+            listed: listed
+                .into_iter()
+                .filter(|(_, names)| !names.is_empty())
+                .map(|(rule, names)| (rule, names.iter().cloned().collect()))
+                .collect(),
             strip: self.strip,
             prefer: self.prefer.clone(),
             excluded_files: self.exclude_dependency_files.clone(),

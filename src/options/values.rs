@@ -112,7 +112,7 @@ pub(super) mod table {
     }
 }
 
-/// Serde functions for rules as an array, or `true` for all of them.
+/// Serde functions for rules as an array, or `true` for all that need no list of data.
 pub(super) mod rules {
     use super::*;
     use crate::options::texts::many;
@@ -132,7 +132,7 @@ pub(super) mod rules {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SlimRule>, D::Error> {
         match toml::Value::deserialize(deserializer)? {
-            toml::Value::Boolean(true) => Ok(SlimRule::ALL.to_vec()),
+            toml::Value::Boolean(true) => Ok(SlimRule::DEFAULT.to_vec()),
             toml::Value::Boolean(false) => Ok(Vec::new()),
             other => many::deserialize(other).map_err(|error| D::Error::custom(error.message())),
         }

@@ -360,11 +360,25 @@ pub(crate) struct SlimmedReport {
     pub(crate) saved: Savings,
 }
 
+/// Data of a library that a rule of `--slim` kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct KeptDataReport {
+    /// The rule's name.
+    pub(crate) rule: String,
+    /// A service, an API or a language.
+    pub(crate) name: String,
+    /// The first line of the code that names it, as `PATH:LINE`, or who else needs it.
+    pub(crate) reason: String,
+}
+
 /// What is not in the artifact of the distributions' files.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TrimReport {
     /// What was left out, by the rules that found something.
     pub(crate) slimmed: Vec<SlimmedReport>,
+    /// The data that rules about data kept.
+    #[serde(default)]
+    pub(crate) kept: Vec<KeptDataReport>,
     /// What was dropped from compiled files that are in the artifact.
     pub(crate) stripped: Savings,
 }

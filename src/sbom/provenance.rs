@@ -22,7 +22,7 @@
 //! | `package`, `extras`, `allExtras`, `groups`, `onlyGroups`, `noDefaultGroups`, `noInstallProject`, `noInstallWorkspace`, `noInstallPackages` | values of the flags of the same names, if given |
 //! | `prepare` | commands that ran on the machine before the application's files were collected, each as a list |
 //! | `application`, `exclude` | included application files, and excluded ones |
-//! | `slim`, `strip`, `compileBytecode` | rules for omitted files; whether debug sections were removed; whether sources were compiled, if specified |
+//! | `slim`, `keptData`, `strip`, `compileBytecode` | rules for omitted files; for each rule about data, the names that are kept besides those that the code names; whether debug sections were removed; whether sources were compiled, if specified |
 //! | `excludeRuntime`, `layer` | for `lambda`: whether the SDK was excluded, and whether dependencies are in a layer |
 //! | `base` | for `image`: the base as specified |
 //!
@@ -33,7 +33,7 @@
 //!
 //! `internalParameters` are empty: everything else is determined by pybundle's version, which is that of the builder.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -101,6 +101,8 @@ pub(crate) struct ProvenanceParameters {
     pub(crate) exclude: Vec<String>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) slim: BTreeSet<&'static str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) kept_data: BTreeMap<&'static str, BTreeSet<String>>,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) strip: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -101,6 +101,8 @@ pub(crate) struct RequirementsSettings {
 pub(crate) struct ContentSettings {
     /// Which files are omitted.
     pub(crate) slim: BTreeSet<SlimRule>,
+    /// By the rule about them, the names of data that is kept besides that which the code names.
+    pub(crate) listed: BTreeMap<SlimRule, BTreeSet<String>>,
     /// Whether debug sections are stripped from compiled files.
     pub(crate) strip: bool,
     /// The distributions whose files are installed where others have the same paths, the most preferred first.

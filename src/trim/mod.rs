@@ -2,6 +2,7 @@
 //!
 //! This module does no I/O: callers pass the content of files.
 
+pub(crate) mod data;
 mod imports;
 mod namespace;
 mod needed;

@@ -19,7 +19,7 @@ pub fn needed_files<E>(
     inventory: &WheelInventory,
     mut read: impl FnMut(usize) -> Result<String, E>,
 ) -> Result<BTreeSet<usize>, E> {
-    let omitted = rules::omitted_files(inventory, &SlimRule::ALL.into());
+    let omitted = rules::omitted_files(inventory, &SlimRule::DEFAULT.into());
     let modules: HashMap<String, usize> =
         omitted.keys().filter_map(|&position| Some((module_name(&inventory.files[position])?, position))).collect();
     let stubs: HashMap<&str, usize> = omitted

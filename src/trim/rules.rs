@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::wheel::{SchemePart, WheelFile, WheelInventory};
 
 /// A rule for files that are not needed at run time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SlimRule {
     /// Directories `tests` and `_tests`, and `conftest.py`. Directories `test` and `testing` are often public modules.
     Tests,
@@ -24,11 +26,30 @@ pub enum SlimRule {
     Docs,
     /// Bytecode in the wheel, if the wheel also contains the source.
     Bytecode,
+    /// Models of AWS services that the code does not name.
+    Services,
+    /// Discovery documents of Google APIs that the code does not name.
+    Discovery,
+    /// Locales of Babel that the code does not name.
+    Locales,
 }
 
 impl SlimRule {
-    /// All rules.
-    pub const ALL: [Self; 6] = [Self::Tests, Self::Stubs, Self::Headers, Self::Sources, Self::Docs, Self::Bytecode];
+    /// The rules that need nothing but the distribution itself.
+    pub const DEFAULT: [Self; 6] = [Self::Tests, Self::Stubs, Self::Headers, Self::Sources, Self::Docs, Self::Bytecode];
+
+    /// All rules: those about data depend on what the application's code names, too.
+    pub const ALL: [Self; 9] = [
+        Self::Tests,
+        Self::Stubs,
+        Self::Headers,
+        Self::Sources,
+        Self::Docs,
+        Self::Bytecode,
+        Self::Services,
+        Self::Discovery,
+        Self::Locales,
+    ];
 
     /// Returns the name in flags and reports.
     pub fn name(self) -> &'static str {
@@ -39,6 +60,9 @@ impl SlimRule {
             Self::Sources => "sources",
             Self::Docs => "docs",
             Self::Bytecode => "bytecode",
+            Self::Services => "services",
+            Self::Discovery => "discovery",
+            Self::Locales => "locales",
         }
     }
 }
@@ -98,7 +122,7 @@ const COMPILERS: [&str; 16] = [
 /// purpose: pybind11 consists of headers. Only stubs are nobody's purpose at run time.
 const PURPOSE: u64 = 75;
 
-/// Returns the positions of the files that rules omit, each with the first rule that matches.
+/// Returns the positions of the files that rules omit, each with the first rule that matches. Rules about data match none.
 pub fn omitted_files(inventory: &WheelInventory, rules: &BTreeSet<SlimRule>) -> BTreeMap<usize, SlimRule> {
     let distribution = DistributionFiles::new(inventory);
     let mut omitted = BTreeMap::new();
@@ -181,6 +205,7 @@ impl<'a> DistributionFiles<'a> {
                 }
             },
             SlimRule::Bytecode => is_library && has_extension(name, &["pyc"]) && self.is_redundant(directory, name),
+            SlimRule::Services | SlimRule::Discovery | SlimRule::Locales => false,
         }
     }
 

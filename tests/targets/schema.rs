@@ -35,7 +35,8 @@ fn the_schema_accepts_what_pybundle_accepts() {
     let good = [
         "[tool.pybundle]\n",
         "[tool.pybundle]\nfrozen = true\ngroup = \"one\"\nslim = true\n[tool.pybundle.target.a]\nkind = \"lambda\"\n\
-         runtime = \"python3.13\"\nhandler = \"a.b\"\nslim = [\"tests\"]\nexclude = [\"*.sql\"]\narch = \"arm64\"\n",
+         runtime = \"python3.13\"\nhandler = \"a.b\"\nslim = [\"tests\", \"services\"]\n\
+         services = [\"s3\", \"sqs\"]\ndiscovery = \"drive.v3\"\nlocales = [\"de\"]\nexclude = [\"*.sql\"]\narch = \"arm64\"\n",
         "[tool.pybundle]\nlayers = [\"common\"]\n[tool.pybundle.target.common]\nkind = \"layer\"\ngroup = \"shared\"\n\
          distributions = [\"pandas\"]\nlayer-name = \"common\"\nregion = \"eu-west-1\"\nruntime = \"python3.13\"\nslim = true\nexclude-runtime = true\n\
          [tool.pybundle.target.a]\nkind = \"lambda\"\nlayers = \"common\"\n",

@@ -150,13 +150,20 @@ impl Artifacts {
     }
 
     fn python(&self, arguments: &[&str]) -> Command {
-        let interpreters = fs::read_to_string(repository().join("target/test-tools/interpreters")).unwrap();
-        let line = interpreters.lines().find(|line| line.starts_with(&format!("{} ", self.python))).unwrap();
-        let prefix = Path::new(line.split_once(' ').unwrap().1);
-        let mut command = Command::new(prefix.join("bin").join(format!("python{}", self.python)));
-        command.args(["-I", "-B"]).args(arguments);
+        let mut command = interpreter(&self.python);
+        command.args(arguments);
         command
     }
+}
+
+/// Returns the interpreter of a version of Python, isolated from this machine.
+pub fn interpreter(python: &str) -> Command {
+    let interpreters = fs::read_to_string(repository().join("target/test-tools/interpreters")).unwrap();
+    let line = interpreters.lines().find(|line| line.starts_with(&format!("{python} "))).unwrap();
+    let prefix = Path::new(line.split_once(' ').unwrap().1);
+    let mut command = Command::new(prefix.join("bin").join(format!("python{python}")));
+    command.args(["-I", "-B"]);
+    command
 }
 
 /// Returns the size of each file below a directory.

@@ -58,6 +58,7 @@ pub(crate) fn parameters(settings: &Settings, plan: &Plan) -> ProvenanceParamete
         application: plan.application.taken.clone(),
         exclude: settings.excludes.clone(),
         slim: settings.contents.slim.iter().map(|rule| rule.name()).collect(),
+        kept_data: settings.contents.listed.iter().map(|(rule, names)| (rule.name(), names.clone())).collect(),
         strip: settings.contents.strip,
         compile_bytecode: settings.contents.bytecode,
         ..ProvenanceParameters::default()

@@ -38,6 +38,7 @@ impl Hints for BuildError {
             }
             Self::Handler(error) => error.hints(),
             Self::Audit(error) => error.hints(),
+            Self::Data(error) => error.hints(),
             Self::OverBudget(error) => error.hints(),
             Self::PrepareNotAllowed => {
                 hint("omit --no-build, or remove `prepare` from pyproject.toml and run its commands first")

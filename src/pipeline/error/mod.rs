@@ -43,6 +43,7 @@ use crate::repository::RepositoryError;
 use crate::sdist::unpack::UnpackError;
 use crate::settings::InvalidBase;
 use crate::tree::{InsertError, InvalidPath, TreePath};
+use crate::trim::data::DataError;
 use crate::wheel::WheelError;
 use crate::wheel::filename::InvalidWheelFilename;
 
@@ -67,7 +68,6 @@ pub(crate) enum BuildError {
     IndexLocation(#[from] InvalidIndexUrl),
     #[error(transparent)]
     IndexStrategy(#[from] InvalidIndexStrategy),
-    /// A keyring provider is none.
     #[error(transparent)]
     KeyringProvider(#[from] InvalidKeyringProvider),
     #[error(transparent)]
@@ -98,6 +98,8 @@ pub(crate) enum BuildError {
     Handler(#[from] HandlerError),
     #[error(transparent)]
     Audit(#[from] AuditFailures),
+    #[error(transparent)]
+    Data(#[from] DataError),
     #[error(transparent)]
     OverBudget(#[from] OverBudget),
     #[error("cannot run the commands of `prepare`: --no-build forbids it")]
@@ -196,7 +198,6 @@ pub(crate) enum BuildError {
     Write { path: PathBuf, source: std::io::Error },
     #[error("cannot create a temporary directory")]
     Temporary(#[source] std::io::Error),
-    /// A file in the temporary directory cannot be written.
     #[error("cannot write {}", .path.display())]
     TemporaryFile { path: PathBuf, source: std::io::Error },
     /// `command` is the one that creates the lock of the project; `None` for a lock that the user names.
@@ -247,7 +248,6 @@ pub(crate) enum BuildError {
     SameOutput(PathBuf),
     #[error("cannot write {}: it is in {}, which is an output, too", .inner.display(), .outer.display())]
     NestedOutput { inner: PathBuf, outer: PathBuf },
-    /// Lambda accepts no layer without files.
     #[error("cannot write the layer {}: {}", .path.display(), if *provided { "the runtime provides all dependencies" } else { "the function has no dependencies" })]
     EmptyLayer { path: PathBuf, provided: bool },
     #[error("cannot write {}: it is {input}", .path.display())]

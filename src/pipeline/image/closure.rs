@@ -13,7 +13,7 @@ use crate::pipeline::image::layers;
 use crate::pipeline::image::platform::PlatformBuild;
 use crate::pipeline::image::remote_cache::{FoundRecord, RemoteCache};
 use crate::pipeline::install::bytecode::Bytecode;
-use crate::pipeline::install::{InstalledDistribution, NEEDED_FORMAT, derived};
+use crate::pipeline::install::{InstalledDistribution, NEEDED_FORMAT, data, derived};
 use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::elf_cache;
 use crate::pipeline::wheels::known::KnownWheels;
@@ -21,12 +21,14 @@ use crate::platform::{ImageTarget, Scheme};
 use crate::registry::RepositoryEvidence;
 use crate::report::{RecordUse, RemoteCacheReport};
 use crate::settings::{ContentSettings, ImageSettings};
+use crate::trim::data::DataLibrary;
 use crate::trim::strip;
 use crate::wheel::Wheel;
 use crate::wheel::filename::WheelFilename;
 
 /// The versions of what records contain besides wheels.
-const FORMATS: [u32; 5] = [layers::FORMAT, derived::FORMAT, elf_cache::FORMAT, strip::FORMAT, NEEDED_FORMAT];
+const FORMATS: [u32; 6] =
+    [layers::FORMAT, derived::FORMAT, elf_cache::FORMAT, strip::FORMAT, NEEDED_FORMAT, crate::trim::data::FORMAT];
 
 /// Returns the key of the closure of a plan.
 pub(super) fn key(
@@ -36,10 +38,10 @@ pub(super) fn key(
     plan: &Plan,
     bytecode: &Bytecode,
 ) -> ClosureKey {
-    let ContentSettings { slim, strip, prefer, excluded_files, .. } = &settings.common.contents;
+    let ContentSettings { slim, listed, strip, prefer, excluded_files, .. } = &settings.common.contents;
     let Scheme { site_packages, scripts, headers, data } = &target.scheme;
     let stages = plan.stages();
-    let settings = vec![
+    let mut lines = vec![
         format!("platform {} {} {}", platform.architecture, target.python, plan.target.libc),
         format!("paths {site_packages} {scripts} {headers} {data} {}", target.interpreter),
         format!("bytecode {:?}", bytecode.key()),
@@ -47,9 +49,13 @@ pub(super) fn key(
         format!("layers {:?} {} {}", settings.compression, settings.layers, stages.len()),
         format!("audited {}", !settings.common.audit.skip),
     ];
+    if slim.iter().any(|rule| DataLibrary::of(*rule).is_some()) {
+        // The names in local projects are not known before these are built: a layer with other data has another key.
+        lines.push(format!("data {listed:?} {:?}", data::application_names(plan)));
+    }
     let distributions = plan.dependencies().map(|selected| format!("{} {}", selected.name, source(&selected.source)));
     let distributions = distributions.collect();
-    ClosureKey::new(&ClosureParts { formats: &FORMATS, settings, distributions })
+    ClosureKey::new(&ClosureParts { formats: &FORMATS, settings: lines, distributions })
 }
 
 /// Returns what identifies the file of a distribution.

@@ -74,7 +74,14 @@ impl<'a> PlatformBuilder<'a> {
         let settings = &self.settings.common;
         let schemes = self.schemes();
         let interpreter = &target.interpreter;
-        let installer = Installer { settings: &settings.contents, schemes, interpreter, cache, bytecode: &bytecode };
+        let installer = Installer {
+            settings: &settings.contents,
+            schemes,
+            interpreter,
+            cache,
+            bytecode: &bytecode,
+            runs_scripts: true,
+        };
         let installing = RunningPhase::start(reporter, bytecode.phase(), wheels.len() as u64);
         let distributions = installer.install(wheels, plan, reporter)?;
         let compiled = bytecode.of_application(&plan.application.files)?;

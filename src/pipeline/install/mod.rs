@@ -1,19 +1,24 @@
 //! Installing wheels: which of their files are omitted, stripped or compiled, and where each of them goes.
 
 pub(crate) mod bytecode;
+pub(crate) mod data;
 pub(crate) mod derived;
+mod omitted;
 mod shared;
 mod trim_report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use omitted::NEEDED_FORMAT;
 use rayon::prelude::*;
 pub(super) use trim_report::trim_report;
 
-use crate::cache::{Cache, RecordKey, RecordKind};
+use crate::cache::{Cache, RecordKey};
 use crate::digest::Sha256;
 use crate::lock::SelectedDistribution;
 use crate::pipeline::install::bytecode::Bytecode;
+use crate::pipeline::install::data::DataSelection;
+use crate::pipeline::install::omitted::content;
 use crate::pipeline::install::shared::LostFile;
 use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::SelectedWheel;
@@ -22,11 +27,8 @@ use crate::platform::Scheme;
 use crate::report::{Reporter, Savings};
 use crate::settings::ContentSettings;
 use crate::tree::{TreeEntry, TreePath};
-use crate::trim::{self, SlimRule, strip};
+use crate::trim::{SlimRule, strip};
 use crate::wheel::{self, InstallChanges, SchemePart, Wheel, WheelFile};
-
-/// The version of the cached results of [`trim::needed`]: raised when its rules change.
-pub(crate) const NEEDED_FORMAT: u32 = 3;
 
 /// The largest file that is stripped, in bytes: it is read into memory.
 const LARGEST_STRIPPED: u64 = 1 << 30;
@@ -44,6 +46,8 @@ pub(crate) struct InstalledDistribution<'a> {
     pub key: Sha256,
     /// What each rule omitted.
     pub slimmed: BTreeMap<SlimRule, Savings>,
+    /// The names whose data is installed although a rule is about it, each with the reason.
+    pub kept_data: BTreeSet<(SlimRule, String, String)>,
     /// What the user's patterns omitted.
     pub excluded: Savings,
     /// The positions of the user's patterns that match a file.
@@ -93,6 +97,8 @@ pub(super) struct Installer<'s, 'a> {
     pub interpreter: &'a str,
     pub cache: &'a Cache,
     pub bytecode: &'a Bytecode<'a>,
+    /// Whether console scripts may run.
+    pub runs_scripts: bool,
 }
 
 impl<'s> Installer<'s, '_> {
@@ -109,8 +115,11 @@ impl<'s> Installer<'s, '_> {
     where
         's: 'a,
     {
+        let contents = self.settings;
+        let data = DataSelection::new(contents, &wheels, plan, self.runs_scripts, self.cache, reporter)?;
+        let install = |selected| self.distribution(selected, &data, reporter);
         let mut distributions: Vec<InstalledDistribution> =
-            wheels.into_par_iter().map(|selected| self.distribution(selected, reporter)).collect::<Result<_, _>>()?;
+            wheels.into_par_iter().map(install).collect::<Result<_, _>>()?;
         for (at, pattern) in self.settings.excluded_files.iter().enumerate() {
             if !distributions.iter().any(|distribution| distribution.matched.contains(&at)) {
                 reporter.warn(&format!("the pattern `{pattern}` of exclude-dependency-files matches no file"));
@@ -150,6 +159,7 @@ impl<'s> Installer<'s, '_> {
     fn distribution<'a>(
         &self,
         selected: SelectedWheel<'a>,
+        data: &DataSelection,
         reporter: &dyn Reporter,
     ) -> Result<InstalledDistribution<'a>, BuildError>
     where
@@ -162,6 +172,7 @@ impl<'s> Installer<'s, '_> {
             key: wheel.sha256,
             wheel,
             slimmed: BTreeMap::new(),
+            kept_data: BTreeSet::new(),
             excluded: Savings::default(),
             matched: BTreeSet::new(),
             stripped: Savings::default(),
@@ -170,7 +181,7 @@ impl<'s> Installer<'s, '_> {
         };
         if !distribution.is_local_project() {
             // The files of a local project are its author's choice.
-            self.slim(&mut distribution)?;
+            self.slim(&mut distribution, data)?;
             self.exclude(&mut distribution);
         }
         if self.settings.strip {
@@ -181,60 +192,6 @@ impl<'s> Installer<'s, '_> {
         distribution.files = wheel::install(wheel, changes, self.schemes.of(selected), self.interpreter)?;
         reporter.advance(self.bytecode.phase(), 1);
         Ok(distribution)
-    }
-
-    /// Omits the files that the rules of `--slim` match, unless the distribution's own code refers to them.
-    fn slim(&self, distribution: &mut InstalledDistribution) -> Result<(), BuildError> {
-        let rules = &self.settings.slim;
-        let mut omitted = trim::omitted_files(&distribution.wheel.inventory, rules);
-        if omitted.is_empty() {
-            return Ok(());
-        }
-        let needed = self.needed(&distribution.wheel)?;
-        omitted.retain(|position, _| !needed.contains(position));
-        for (&position, &rule) in &omitted {
-            let bytes = distribution.wheel.inventory.files[position].size;
-            distribution.slimmed.entry(rule).or_default().add(Savings { files: 1, bytes });
-            distribution.changes.omitted.insert(position);
-        }
-        if !omitted.is_empty() {
-            distribution.depend_on(&format!("omitted {:?}", distribution.changes.omitted));
-        }
-        Ok(())
-    }
-
-    /// Omits the files that the user's patterns match, even if the distribution's own code needs them.
-    fn exclude(&self, distribution: &mut InstalledDistribution) {
-        if self.settings.excluded_files.is_empty() {
-            return;
-        }
-        let InstalledDistribution { wheel, changes, excluded, matched, .. } = distribution;
-        let before = changes.omitted.len();
-        for (position, file) in wheel.inventory.files.iter().enumerate() {
-            let patterns = self.settings.excluded_files.iter().enumerate();
-            let matching: Vec<usize> =
-                patterns.filter(|(_, pattern)| pattern.matches(&file.path)).map(|(at, _)| at).collect();
-            if file.part == SchemePart::Library && !matching.is_empty() {
-                matched.extend(matching);
-                if changes.omitted.insert(position) {
-                    excluded.add(Savings { files: 1, bytes: file.size });
-                }
-            }
-        }
-        if changes.omitted.len() > before {
-            let omitted = format!("excluded {:?}", changes.omitted);
-            distribution.depend_on(&omitted);
-        }
-    }
-
-    /// Returns the files that the wheel's own sources refer to although a rule matches them. Cached.
-    fn needed(&self, wheel: &Wheel) -> Result<BTreeSet<usize>, BuildError> {
-        let key = RecordKey::new(format!("needed {NEEDED_FORMAT}"), &[&wheel.sha256.hex()]);
-        self.cache.remember(RecordKind::Needed, key, || {
-            trim::needed_files(&wheel.inventory, |position| {
-                Ok(String::from_utf8_lossy(&content(wheel, position)?).into_owned())
-            })
-        })
     }
 
     /// Strips ELF files.
@@ -292,9 +249,4 @@ fn may_be_compiled(file: &WheelFile) -> bool {
     let is_library = name.ends_with(".so") || name.contains(".so.");
     let is_program = (file.part == SchemePart::Scripts || file.mode.is_executable()) && !name.contains('.');
     file.size <= LARGEST_STRIPPED && file.script.is_none() && (is_library || is_program)
-}
-
-fn content(wheel: &Wheel, position: usize) -> Result<Vec<u8>, BuildError> {
-    let file = &wheel.inventory.files[position];
-    wheel.content(position).read(file.size).map_err(BuildError::reading(&wheel.location().join(&file.path)))
 }

@@ -41,7 +41,8 @@ impl Installation<'_> {
         let wheels = obtained.pop().ok_or(BuildError::Empty)?;
         completeness::check(plan, &wheels, common, reporter)?;
         let (schemes, interpreter) = (schemes(&lambda.profile, settings), &lambda.profile.interpreter);
-        let installer = Installer { settings: &common.contents, schemes, interpreter, cache, bytecode };
+        let installer =
+            Installer { settings: &common.contents, schemes, interpreter, cache, bytecode, runs_scripts: false };
         let installing = RunningPhase::start(reporter, bytecode.phase(), wheels.len() as u64);
         let distributions = installer.install(wheels, plan, reporter)?;
         installing.finish();
