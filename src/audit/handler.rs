@@ -305,7 +305,9 @@ fn similar_handlers(
                     Binding::Object | Binding::Coroutine | Binding::Alias(_) => true,
                     // Imported names are other modules', unless they are imported to be handlers.
                     Binding::Imported(_) => name == handler.function() && module != wanted,
-                    Binding::OtherParameters | Binding::Class | Binding::Module(_) | Binding::Literal(_) => false,
+                    Binding::OtherParameters | Binding::Class { .. } | Binding::Module(_) | Binding::Literal(_) => {
+                        false
+                    }
                 };
                 if !is_possible {
                     continue;

@@ -31,8 +31,11 @@ pub(super) enum Binding {
     Coroutine,
     /// A function without a decorator that cannot be called with two positional arguments.
     OtherParameters,
-    /// A class without bases and decorators.
-    Class,
+    /// A class that is called as classes are, if its bases are: without decorators, a metaclass and `__new__`.
+    Class {
+        /// Dotted names, without their parameters.
+        bases: Vec<Vec<String>>,
+    },
     /// By `import`, to the module with this dotted name.
     Module(String),
     /// By `from MODULE import`.
@@ -171,8 +174,8 @@ impl<'a> Visitor<'a> for ModuleNames {
         match statement {
             Stmt::FunctionDef(function) => self.function(function),
             Stmt::ClassDef(class) => {
-                let is_plain = class.decorator_list.is_empty() && class.arguments.is_none();
-                self.bind(&class.name, if is_plain { Binding::Class } else { Binding::Object });
+                let bases = plain_bases(class);
+                self.bind(&class.name, bases.map_or(Binding::Object, |bases| Binding::Class { bases }));
                 GlobalStatements(self).visit_body(&class.body);
             }
             Stmt::ImportFrom(import) => self.import(import),
@@ -275,6 +278,21 @@ impl<'a> Visitor<'a> for GlobalStatements<'_> {
     }
 
     fn visit_expr(&mut self, _: &'a Expr) {}
+}
+
+/// Returns the bases of a class; `None` if something besides them decides what a call returns.
+fn plain_bases(class: &ast::StmtClassDef) -> Option<Vec<Vec<String>>> {
+    let has_new = class.body.iter().any(|statement| match statement {
+        Stmt::FunctionDef(function) => function.name.as_str() == "__new__",
+        _ => false,
+    });
+    let arguments = class.arguments.as_deref();
+    if has_new || !class.decorator_list.is_empty() || arguments.is_some_and(|arguments| !arguments.keywords.is_empty())
+    {
+        return None;
+    }
+    let bases = arguments.into_iter().flat_map(|arguments| &arguments.args);
+    bases.map(|base| dotted(base.as_subscript_expr().map_or(base, |generic| &generic.value))).collect()
 }
 
 /// Returns whether a function can be called with two positional arguments.

@@ -130,9 +130,19 @@ pub struct ExecutionParameters {
 impl ExecutionParameters {
     /// Returns the command of the health check, if there is one.
     pub(crate) fn health_check(&self) -> Option<Vec<String>> {
-        let words = self.other.get("Healthcheck")?.get("Test")?.as_array()?;
-        Some(words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
+        words(self.other.get("Healthcheck")?.get("Test")?)
     }
+
+    /// Returns the shell of commands that are not arrays, if it is stated.
+    pub(crate) fn shell(&self) -> Option<Vec<String>> {
+        words(self.other.get("Shell")?).filter(|words| !words.is_empty())
+    }
+}
+
+/// Returns the strings of an array.
+fn words(value: &Value) -> Option<Vec<String>> {
+    let words = value.as_array()?.iter();
+    Some(words.filter_map(|word| word.as_str().map(str::to_owned)).collect())
 }
 
 /// The diff IDs of an image's layers (OCI image configuration, `rootfs`).

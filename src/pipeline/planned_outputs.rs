@@ -8,7 +8,7 @@ use crate::archive::destination::{self, Destination, FileFormat};
 use crate::image::file::{ImageFile, ImageFormat};
 use crate::lambda::PackageOutput;
 use crate::lock::{FileLocation, SelectedSource};
-use crate::pipeline::plan::Plan;
+use crate::pipeline::plan::{LockedProject, Plan};
 use crate::pipeline::{BuildError, documents};
 use crate::project::pyproject::FILENAME;
 use crate::project::python_pin::python_pin_files;
@@ -60,6 +60,27 @@ pub(crate) fn check(
     settings: &Settings,
     base: Option<&BaseChoice>,
 ) -> Result<(), BuildError> {
+    check_inputs(outputs, || BuildInputs::new(plans, settings, base))
+}
+
+/// Refuses the outputs of which the project tells that they would destroy something, before a registry or an index is asked.
+///
+/// # Errors
+/// As for [`check`].
+pub(crate) fn check_early(
+    outputs: &[PlannedOutput],
+    project: &LockedProject,
+    settings: &Settings,
+    base: Option<&BaseChoice>,
+) -> Result<(), BuildError> {
+    check_inputs(outputs, || {
+        let mut inputs = BuildInputs::new(&[], settings, base);
+        inputs.note_project(project);
+        inputs
+    })
+}
+
+fn check_inputs(outputs: &[PlannedOutput], find: impl Fn() -> BuildInputs) -> Result<(), BuildError> {
     let mut inputs = None;
     for output in outputs {
         // A line break in a path would forge outputs of a workflow's step.
@@ -76,7 +97,7 @@ pub(crate) fn check(
             }
             continue;
         }
-        let inputs = inputs.get_or_insert_with(|| BuildInputs::new(plans, settings, base));
+        let inputs = inputs.get_or_insert_with(&find);
         if let Some(input) = inputs.input(output) {
             return Err(BuildError::OutputIsInput { path: output.path.clone(), input });
         }
@@ -110,30 +131,37 @@ struct BuildInputs {
 
 impl BuildInputs {
     fn new(plans: &[Plan], settings: &Settings, base: Option<&BaseChoice>) -> Self {
-        let (mut files, mut application) = (HashMap::new(), HashMap::new());
         let base = match base {
             Some(BaseChoice::File(file)) => Some(file.path.as_path()),
             _ => None,
         };
-        note(base, "the base image", &mut files);
+        let base_directory = base.and_then(|base| base.canonicalize().ok()).filter(|base| base.is_dir());
+        let mut inputs = Self { files: HashMap::new(), application: HashMap::new(), base: base_directory };
+        note(base, "the base image", &mut inputs.files);
         if let ProfileChoice::File(path) = &settings.profile {
-            note([path.as_path()], "the profile", &mut files);
+            note([path.as_path()], "the profile", &mut inputs.files);
         }
         for plan in plans {
-            note(plan.project.paths.iter().map(PathBuf::as_path), "the lock file", &mut files);
-            let workspace = &plan.project.workspace;
-            for member in workspace.members.iter() {
-                let directory = workspace.directory(member);
-                let python: Vec<PathBuf> = python_pin_files(&directory).collect();
-                let declared = PROJECT_FILES.map(|name| directory.join(name));
-                note(python.iter().chain(&declared).map(PathBuf::as_path), "a file of the project", &mut files);
-            }
+            inputs.note_project(plan.project);
             for stage in plan.stages() {
-                note(distributions(stage).iter().map(PathBuf::as_path), "a locked distribution", &mut files);
-                note(stage.application.all_files().filter_map(file), APPLICATION, &mut application);
+                let locked = distributions(stage);
+                note(locked.iter().map(PathBuf::as_path), "a locked distribution", &mut inputs.files);
+                note(stage.application.all_files().filter_map(file), APPLICATION, &mut inputs.application);
             }
         }
-        Self { files, application, base: base.and_then(|base| base.canonicalize().ok()).filter(|base| base.is_dir()) }
+        inputs
+    }
+
+    /// Records the files that declare a project, and its lock.
+    fn note_project(&mut self, project: &LockedProject) {
+        note(project.paths.iter().map(PathBuf::as_path), "the lock file", &mut self.files);
+        let workspace = &project.workspace;
+        for member in workspace.members.iter() {
+            let directory = workspace.directory(member);
+            let python: Vec<PathBuf> = python_pin_files(&directory).collect();
+            let declared = PROJECT_FILES.map(|name| directory.join(name));
+            note(python.iter().chain(&declared).map(PathBuf::as_path), "a file of the project", &mut self.files);
+        }
     }
 
     /// Returns what an output is, if it is an input. A file or a link to one is replaced itself, a directory where a link

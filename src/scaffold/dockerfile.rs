@@ -3,9 +3,14 @@
 //! Specification: [Dockerfile reference](https://docs.docker.com/reference/dockerfile/). Only what becomes a key of
 //! `[tool.pybundle]` is understood; everything else is listed, so that nothing is lost without a word.
 
+mod accounts;
+
 use std::path::Path;
 
+use accounts::Accounts;
+
 use crate::apt::PackageRequest;
+use crate::image::NewUser;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 
 /// The name of the file.
@@ -40,6 +45,7 @@ pub(crate) struct Dockerfile {
     pub(super) env: Vec<(String, String)>,
     pub(super) expose: Vec<u16>,
     pub(super) user: Option<String>,
+    accounts: Accounts,
     pub(super) entrypoint: Option<Vec<String>>,
     pub(super) command: Option<Vec<String>>,
     pub(super) stop_signal: Option<String>,
@@ -113,6 +119,11 @@ impl Dockerfile {
         });
         let others = self.others.iter().map(|(line, text)| format!("{NAME}:{line} is not carried over: {text}"));
         packages.into_iter().chain(others).collect()
+    }
+
+    /// Returns the users that are added.
+    pub(super) fn added_users(&self) -> &[NewUser] {
+        &self.accounts.users
     }
 
     fn apply(&mut self, Instruction { line, name, arguments }: &Instruction) {
@@ -218,6 +229,9 @@ impl Dockerfile {
                     self.other_packages
                         .extend(rest.iter().filter(|word| !word.starts_with('-')).map(|name| (*name).to_owned()));
                 }
+                ["useradd" | "adduser" | "groupadd" | "addgroup", ..] => {
+                    is_understood &= shlex::split(command).is_some_and(|words| self.accounts.add(&words));
+                }
                 ["uv" | "poetry" | "pipenv", "run", ..] => is_understood = false,
                 ["apt-get" | "apt" | "rm" | "pip" | "pip3" | "uv" | "poetry" | "pipenv", ..] | [] => {}
                 ["python" | "python3", "-m", "pip" | "venv" | "compileall", ..] => {}
@@ -304,6 +318,7 @@ mod tests {
                     RUN pip install build\n\
                     FROM base\n\
                     RUN apt-get update && apt-get install -y --no-install-recommends \\\n    libpq5 gcc libpq-dev \\\n    # for images\n    libmagic1 && rm -rf /var/lib/apt/lists/*\n\
+                    RUN groupadd -r web && useradd --uid 1234 -g web app\n\
                     WORKDIR /app\n\
                     COPY --from=build /app /app\n\
                     RUN python manage.py collectstatic --noinput\n\
@@ -323,6 +338,7 @@ mod tests {
         };
         assert_eq!(found.env, pairs(&[("PYTHONUNBUFFERED", "1"), ("DJANGO_SETTINGS_MODULE", "shop.settings")]));
         assert_eq!((found.expose, found.user.as_deref()), (vec![8000, 9000], Some("1000")));
+        assert_eq!(found.added_users(), ["app:1234".parse().unwrap()]);
         assert_eq!(found.entrypoint, Some(vec!["gunicorn".to_owned()]));
         assert_eq!(found.command.unwrap().join(" "), "gunicorn shop.wsgi --bind 0.0.0.0:8000");
         assert_eq!(found.packages, ["libpq5", "libmagic1"].map(|name| name.parse().unwrap()));
@@ -334,7 +350,7 @@ mod tests {
         ];
         assert_eq!(found.health, health.map(|(key, value)| (key, value.to_owned())));
         assert_eq!((found.stop_signal.as_deref(), &found.volumes[..]), (Some("SIGINT"), &["/data".to_owned()][..]));
-        let others = [(14, "RUN python manage.py collectstatic --noinput"), (21, "RUN uv run manage.py compress")];
+        let others = [(15, "RUN python manage.py collectstatic --noinput"), (22, "RUN uv run manage.py compress")];
         assert_eq!(found.others, others.map(|(line, text)| (line, text.to_owned())));
     }
 

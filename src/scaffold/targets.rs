@@ -225,6 +225,10 @@ fn add_dockerfile(dockerfile: &Dockerfile, table: &mut TargetTable) {
             table.numbers("expose", &dockerfile.expose);
         }
     }
+    if !dockerfile.added_users().is_empty() {
+        let users: Vec<String> = dockerfile.added_users().iter().map(ToString::to_string).collect();
+        table.strings("add-user", &users);
+    }
     if let Some(user) = &dockerfile.user {
         table.text("user", user);
     }

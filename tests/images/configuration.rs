@@ -113,6 +113,7 @@ fn containers_are_watched_and_stopped_as_docker_is_told() {
         "--volume=/data",
         "--volume=/cache",
         "--shell=/bin/bash -c",
+        "--allow-missing=/bin/bash",
     ]);
     let execution = image.execution();
     let expected = json!({
@@ -123,7 +124,7 @@ fn containers_are_watched_and_stopped_as_docker_is_told() {
     assert_eq!(execution["StopSignal"], "SIGINT");
     assert_eq!(execution["Volumes"], json!({ "/cache": {}, "/data": {} }));
     assert_eq!(execution["Shell"], json!(["/bin/bash", "-c"]));
-    let image = workshop.build(&["--healthcheck=[\"/probe\"]"]);
+    let image = workshop.build(&["--healthcheck=[\"/probe\"]", "--allow-missing=/probe"]);
     assert_eq!(image.execution()["Healthcheck"], json!({ "Test": ["CMD", "/probe"] }));
     for wrong in [
         &["--healthcheck-interval=30s"][..],

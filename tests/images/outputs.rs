@@ -216,6 +216,9 @@ fn the_base_and_other_inputs_are_no_outputs() {
     let workshop = Workshop::new();
     succeed(&mut workshop.command(&["--output=oci-archive:base.tar", "--output=docker-archive:base-docker.tar"]));
     std::os::unix::fs::symlink("base", workshop.path("link")).unwrap();
+    let (tar, mut data) = (workshop.path("project/data.tar"), tar::Builder::new(Vec::new()));
+    data.append_dir("data", ".").unwrap();
+    fs::write(tar, data.into_inner().unwrap()).unwrap();
     let blob = fs::read_dir(workshop.path("base/blobs/sha256")).unwrap().next().unwrap().unwrap().file_name();
     let blob = format!("oci-archive:base/blobs/sha256/{}", blob.to_str().unwrap());
     for (base, output, input) in [
@@ -225,10 +228,19 @@ fn the_base_and_other_inputs_are_no_outputs() {
         ("oci-archive:base.tar", "oci-archive:project/../base.tar", "the base image"),
         ("docker-archive:base-docker.tar", "docker-archive:base-docker.tar", "the base image"),
         ("oci:base", "oci-archive:project/uv.lock", "the lock file"),
-        ("oci:base", "docker-archive:project/app.py", "a file of the application"),
+        ("oci:base", "oci-archive:project/data.tar", "a file of the application"),
     ] {
         let said = workshop.fail(workshop.without_base(&["--output", output]).arg(format!("--base={base}")));
         assert!(said.contains(&format!(": it is {input}\n")), "{output}: {said}");
+    }
+    // Before a registry is asked, which nobody answers for.
+    let absent = "--base=localhost:1/python:3.12";
+    for (output, said) in [
+        ("oci-archive:project/uv.lock", "cannot write project/uv.lock: it is the lock file"),
+        ("docker-archive:project/app.py", "project/app.py already exists and is not a tar archive"),
+    ] {
+        let found = workshop.fail(workshop.without_base(&["--output", output]).arg(absent));
+        assert!(found.contains(said) && !found.contains("localhost:1"), "{output}: {found}");
     }
     for prefix in ["oci-archive", "docker-archive"] {
         workshop.write("README.md", "precious");

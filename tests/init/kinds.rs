@@ -343,6 +343,7 @@ fn a_dockerfile_is_read() {
                       STOPSIGNAL SIGINT\n\
                       VOLUME /data\n\
                       RUN uv run manage.py compress\n\
+                      RUN groupadd --system app && useradd --system --uid 1000 --gid app app\n\
                       CMD [\"uv\", \"run\", \"gunicorn\", \"--bind\", \"0.0.0.0:9000\", \"shop.wsgi\"]\n";
     let project = Project::locked(
         &["django", "gunicorn"],
@@ -362,6 +363,7 @@ fn a_dockerfile_is_read() {
     assert_eq!(web["base"].as_str(), Some("python:3.12-slim"));
     assert_eq!(strings(&web, "cmd"), ["gunicorn", "--bind", "0.0.0.0:9000", "shop.wsgi"]);
     assert_eq!((web["user"].as_str(), &web["expose"][0]), (Some("1000"), &toml::Value::Integer(9000)));
+    assert_eq!(strings(&web, "add-user"), ["app:1000:1000"]);
     assert_eq!(strings(&web, "apt"), ["libpq5", "libmagic1"]);
     assert!(report["next"].as_array().unwrap().iter().any(|command| command == "pybundle apt lock"), "{report}");
     assert_eq!(web["healthcheck"].as_str(), Some("curl -f http://localhost:9000/ || exit 1"));

@@ -18,7 +18,7 @@ const ASGI: &str = "async def asgi(scope, receive, send):\n    if scope['type'] 
 pub const HOOK: &str = "def post_worker_init(worker):\n    print('worker started', flush=True)\n";
 
 /// What servers say when they have started.
-const STARTED: [&str; 7] = [
+const STARTED: [&str; 8] = [
     "startup complete",
     "worker started",
     "Running on",
@@ -26,10 +26,11 @@ const STARTED: [&str; 7] = [
     "[queues]",
     "Uvicorn running",
     "Listening on TCP address",
+    "Serving on http",
 ];
 
 /// Applications for the servers, and scripts.
-const FILES: [(&str, &str); 17] = [
+const FILES: [(&str, &str); 18] = [
     ("main.py", "from shop.web import asgi as app\nimport shop.web as web\n\n\ndef create_app():\n    return app\n"),
     ("shop/__init__.py", ""),
     ("shop/web.py", ASGI),
@@ -53,11 +54,12 @@ const FILES: [(&str, &str); 17] = [
         "chdir = '/app/services'\ndef post_worker_init(worker):\n    print('worker started', flush=True)\n",
     ),
     ("start.sh", "#!/bin/sh\nset -e\nexec \"$@\"\n"),
-    ("requirements.in", "uvicorn\ngunicorn\nhypercorn\ngranian\ncelery\nflask\ndaphne\n"),
+    ("sites/app.py", "from shop.flaskapp import app\n"),
+    ("requirements.in", "uvicorn\ngunicorn\nhypercorn\ngranian\ncelery\nflask\ndaphne\nwaitress\n"),
 ];
 
 /// The commands, and what is wrong with each; nothing if it starts.
-const COMMANDS: [(&str, Option<&str>); 79] = [
+const COMMANDS: [(&str, Option<&str>); 91] = [
     ("uvicorn main:app", None),
     ("uvicorn main:ap", Some("app/main.py does not define `ap`")),
     ("uvicorn shop.web:asgi --port 8001 --no-access-log", None),
@@ -132,6 +134,18 @@ const COMMANDS: [(&str, Option<&str>); 79] = [
     ("python -m shop", Some("`shop` is a package without the module `__main__`")),
     ("python -m absent", Some("the module `absent` is neither")),
     ("python -m json.tool --help", None),
+    ("python -m json.tol", Some("the module `json.tol` is neither")),
+    ("python -m xml", Some("`xml` is a package without the module `__main__`")),
+    ("python -c 'from http.sever import HTTPServer'", Some("the module `http.sever` is neither")),
+    ("python -c 'from collections.abc import Mapping; import xml.parsers.expat.model'", None),
+    ("waitress-serve --port=8002 --no-ipv6 shop.wsgi:application", None),
+    ("waitress-serve --port 8003 --call shop.wsgi:create", None),
+    ("waitress-serve --port=8004 shop.wsgi.application", None),
+    ("waitress-serve shop.wsgi:app", Some("app/shop/wsgi.py does not define `app`")),
+    ("waitress-serve shop.wgsi:application", Some("`waitress-serve shop.wgsi:application`: the module `shop.wgsi` is")),
+    ("waitress-serve 'shop.wsgi:create()'", Some("hint: did you mean `--call shop.wsgi:create`?")),
+    ("flask run", Some("`flask --app app.py`: /app/app.py exists neither in the image nor in its base")),
+    ("sh -c 'cd sites && flask run'", None),
     ("sh -c 'exec uvicorn main:ap --port ${PORT:-8001}'", Some("does not define `ap`")),
     ("sh -c 'cd services && exec uvicorn --port ${PORT:-8001} deep:app'", None),
     ("env A=1 uvicorn main:ap", Some("does not define `ap`")),

@@ -102,3 +102,51 @@ fn podman_honors_every_property_of_a_docker_archive() {
     assert_eq!(succeed(&mut podman.podman(&["inspect", "healthy", "--format={{.State.ExitCode}}"])), "42\n");
     succeed(&mut podman.podman(&["rm", "--force", "--volumes", "healthy"]));
 }
+
+/// `curl` of a health check is in no slim base: the container starts, and is never healthy.
+#[test]
+fn what_a_health_check_starts_is_missing_as_in_docker() {
+    let workshop = Workshop::new();
+    let base = bases::slim().argument();
+    let build = |check: &str, tag: &str, more: &[&str]| {
+        let tag = format!("--tag={tag}");
+        let check = format!("--healthcheck={check}");
+        let cmd = json!(["python", "-c", "import time; time.sleep(60)"]).to_string();
+        let mut build = workshop.without_base(&["--base", &base, "--cmd", &cmd, &check, "--healthcheck-interval=1s"]);
+        build.args(["--healthcheck-retries=1", &tag, "--output=docker-archive:checked.tar"]);
+        build.args(["--platform", bases::platform()]).args(more);
+        build
+    };
+    let health = |build: &mut Command, tag: &str| {
+        succeed(build);
+        docker().load(&workshop.path("checked.tar"));
+        let id = succeed(docker().command(&["run", "--detach", "--network=none"]).arg(tag));
+        let started = Instant::now();
+        let state = loop {
+            let state = succeed(&mut docker().command(&["inspect", "--format={{json .State.Health}}", id.trim()]));
+            if !state.contains("\"starting\"") {
+                break state;
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "{state}");
+            std::thread::sleep(Duration::from_millis(200));
+        };
+        succeed(&mut docker().command(&["rm", "--force", "--volumes", id.trim()]));
+        state
+    };
+    let curl = "curl -fs http://localhost:8000/ || exit 1";
+    let said = workshop.fail(&mut build(curl, "checked:1", &[]));
+    let expected = "error: cannot start `HEALTHCHECK curl`: `curl` exists neither in the image nor in its base";
+    assert!(said.contains(expected) && said.contains("apt = [\"curl\"]"), "{said}");
+    let state = health(&mut build(curl, "checked:1", &["--allow-missing", "curl"]), "checked:1");
+    assert!(state.contains("\"unhealthy\"") && state.contains("curl: not found"), "{state}");
+
+    let said = workshop.fail(&mut build("[\"python\", \"-m\", \"absent.check\"]", "checked:2", &[]));
+    assert!(said.contains("`HEALTHCHECK python -m absent.check`: the module `absent` is neither"), "{said}");
+
+    // With an alternative, the first command may be missing.
+    let alternative = "curl -fs http://localhost:8000/ || python -c 'import example_banner'";
+    let warned = succeed(build(alternative, "checked:2", &[]).arg("--json"));
+    assert!(warned.contains("may not start `HEALTHCHECK curl`"), "{warned}");
+    let state = health(&mut build(alternative, "checked:2", &[]), "checked:2");
+    assert!(state.contains("\"healthy\""), "{state}");
+}

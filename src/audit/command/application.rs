@@ -109,8 +109,8 @@ fn attribute_name<'a>(
     match server.attribute {
         _ if !is_identifier(name) => Ok(None),
         AttributeSyntax::Dotted if rest.starts_with('(') => {
-            let takes_factory = server.flags.contains(&"--factory");
-            let instead = takes_factory.then(|| format!("--factory {module}:{name}"));
+            let factory = ["--factory", "--call"].into_iter().find(|flag| server.flags.contains(flag));
+            let instead = factory.map(|factory| format!("{factory} {module}:{name}"));
             Err(InvalidApplication { reason: "it calls the attribute", instead })
         }
         AttributeSyntax::NameOrCall if rest.starts_with('.') => {

@@ -57,6 +57,8 @@ pub(crate) enum StartProblem {
     /// A package that `python -m` cannot run.
     NoMain {
         module: String,
+        /// Whether it is a package of the standard library.
+        is_standard: bool,
     },
     /// An attribute of a package without `__init__.py`.
     NamespacePackage {
@@ -139,7 +141,7 @@ impl fmt::Display for StartFinding {
             StartProblem::Syntax(PythonSyntaxError { line, column, reason, .. }) => {
                 write!(formatter, "line {line}, column {column}: {reason}")
             }
-            StartProblem::NoMain { module } => {
+            StartProblem::NoMain { module, .. } => {
                 write!(formatter, "`{module}` is a package without the module `__main__`")
             }
             StartProblem::NamespacePackage { module, .. } => {
@@ -216,7 +218,8 @@ impl Hints for StartFinding {
             StartProblem::UnknownGroup { .. } => vec!["name the group by its number".to_owned()],
             StartProblem::MissingModule(missing) => missing.remedies.clone(),
             StartProblem::Syntax(_) => Vec::new(),
-            StartProblem::NoMain { module } => {
+            StartProblem::NoMain { is_standard: true, .. } => vec!["name one of its modules".to_owned()],
+            StartProblem::NoMain { module, .. } => {
                 vec![format!("add the file __main__.py to the package `{module}`, or name one of its modules")]
             }
             StartProblem::InvalidApplication(invalid) => {

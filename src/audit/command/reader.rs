@@ -113,13 +113,15 @@ impl Started {
             StartedKind::Script { name, .. } => format!("python {name}"),
             StartedKind::Module(module) => format!("python -m {module}"),
             StartedKind::Code(code) => format!("python -c {}", quoted(code)),
-            StartedKind::Worker { server, name, .. } => format!("{} {} {name}", server.name, server.workers[0]),
+            StartedKind::Worker { server, name, .. } => format!("{} {} {name}", server.executable(), server.workers[0]),
             StartedKind::Application { server, name, .. } => match server.application {
-                ApplicationArgument::Positional => format!("{} {}", server.name, name.text),
-                ApplicationArgument::Option(options, _) => format!("{} {} {}", server.name, options[0], name.text),
+                ApplicationArgument::Positional => format!("{} {}", server.executable(), name.text),
+                ApplicationArgument::Option(options, _) => {
+                    format!("{} {} {}", server.executable(), options[0], name.text)
+                }
             },
             StartedKind::Configuration { server, name, .. } => {
-                format!("{} {} {name}", server.name, server.configuration[0])
+                format!("{} {} {name}", server.executable(), server.configuration[0])
             }
         }
     }
@@ -301,10 +303,20 @@ impl CommandReader<'_> {
         if let Some(name) = found.worker {
             self.add(StartedKind::Worker { server, name, search: search.clone() }, directory, is_certain);
         }
-        let Some(text) = found.application.or(from_variable) else { return };
+        let named = found.application.or(from_variable);
+        let Some(text) = named.or_else(|| self.default_file(server, arguments, directory)) else { return };
         let name = ApplicationName { text };
         let kind = StartedKind::Application { server, name, search };
         self.add(kind, directory, is_certain);
+    }
+
+    /// Returns the file that a server starts if no application is named; the last one that it searches for if there is none.
+    fn default_file(&self, server: &ApplicationServer, arguments: &[Word], directory: &str) -> Option<String> {
+        let has = |name: &str| (self.script)(&absolute(directory, name), directory).is_some();
+        // Flask reads the variable from these files.
+        let is_run = arguments.first().and_then(Word::known) == Some("run") && !has(".env") && !has(".flaskenv");
+        let (last, others) = server.default_files.split_last().filter(|_| is_run)?;
+        Some((*others.iter().find(|name| has(name)).unwrap_or(last)).to_owned())
     }
 
     fn configuration(&mut self, server: &'static ApplicationServer, path: &str, directory: &str) {

@@ -8,8 +8,10 @@ use crate::audit::handler::is_identifier;
 /// A server and how it reads its command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ApplicationServer {
-    /// The name of its executable, of its module and of its distribution.
+    /// The name of its module and of its distribution.
     pub(crate) name: &'static str,
+    /// The name of its executable, if it is another.
+    executable: Option<&'static str>,
     /// The modules that it imports before it searches for the application, if its executable does not import them at once.
     pub(crate) loads: &'static [&'static str],
     /// The options without a value.
@@ -30,6 +32,8 @@ pub(crate) struct ApplicationServer {
     pub(crate) module: ModuleSyntax,
     pub(super) attribute: AttributeSyntax,
     pub(super) default: DefaultAttribute,
+    /// The files of the working directory of which the first one is started if no application is named.
+    pub(super) default_files: &'static [&'static str],
 }
 
 /// Which argument names the application.
@@ -157,6 +161,7 @@ const GRANIAN: &[&str] = &[
 /// A server that is told only `MODULE:ATTRIBUTE`, from which the others differ.
 const PLAIN_SERVER: ApplicationServer = ApplicationServer {
     name: "",
+    executable: None,
     loads: &[],
     flags: &[],
     application: ApplicationArgument::Positional,
@@ -169,11 +174,31 @@ const PLAIN_SERVER: ApplicationServer = ApplicationServer {
     module: ModuleSyntax::Name,
     attribute: AttributeSyntax::Dotted,
     default: DefaultAttribute::Required,
+    default_files: &[],
 };
 
-/// From the sources of celery 5.7.0, daphne 4.2.3, fastapi 0.165.0, flask 3.1.3, granian 2.8.9, gunicorn 27.0.1, hypercorn 0.18.0 and uvicorn
-/// 0.54.0.
-static SERVERS: [ApplicationServer; 8] = [
+const WAITRESS: &[&str] = &[
+    "--asyncore-use-poll",
+    "--call",
+    "--clear-untrusted-proxy-headers",
+    "--expose-tracebacks",
+    "--help",
+    "--ipv4",
+    "--ipv6",
+    "--log-socket-errors",
+    "--log-untrusted-proxy-headers",
+    "--no-asyncore-use-poll",
+    "--no-clear-untrusted-proxy-headers",
+    "--no-expose-tracebacks",
+    "--no-ipv4",
+    "--no-ipv6",
+    "--no-log-socket-errors",
+    "--no-log-untrusted-proxy-headers",
+];
+
+/// From the sources of celery 5.7.0, daphne 4.2.3, fastapi 0.165.0, flask 3.1.3, granian 2.8.9, gunicorn 27.0.1, hypercorn 0.18.0, uvicorn
+/// 0.54.0 and waitress 3.0.2.
+static SERVERS: [ApplicationServer; 9] = [
     ApplicationServer {
         name: "celery",
         loads: &["celery.bin.celery"],
@@ -201,6 +226,7 @@ static SERVERS: [ApplicationServer; 8] = [
         module: ModuleSyntax::PathInPackage,
         attribute: AttributeSyntax::NameOrCall,
         default: DefaultAttribute::Searched,
+        default_files: &["wsgi.py", "app.py"],
         ..PLAIN_SERVER
     },
     ApplicationServer {
@@ -241,6 +267,14 @@ static SERVERS: [ApplicationServer; 8] = [
         variable: Some("UVICORN_APP_DIR"),
         ..PLAIN_SERVER
     },
+    ApplicationServer {
+        name: "waitress",
+        executable: Some("waitress-serve"),
+        flags: WAITRESS,
+        // `main.app` is an attribute as well, and so is a module: what is served is called at each request only.
+        default: DefaultAttribute::LastComponent,
+        ..PLAIN_SERVER
+    },
 ];
 
 /// The workers of gunicorn that are told by a name without a module, and the modules that they need.
@@ -261,7 +295,7 @@ pub(crate) fn worker(name: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// Distributions by the names of their executables, besides servers, which have the names of their distributions.
-const SCRIPTS: [(&str, &str); 17] = [
+const SCRIPTS: [(&str, &str); 16] = [
     ("airflow", "apache-airflow"),
     ("alembic", "alembic"),
     ("arq", "arq"),
@@ -278,7 +312,6 @@ const SCRIPTS: [(&str, &str); 17] = [
     ("rq", "rq"),
     ("streamlit", "streamlit"),
     ("uwsgi", "uwsgi"),
-    ("waitress-serve", "waitress"),
 ];
 
 /// Returns the distribution that an executable belongs to.
@@ -290,7 +323,12 @@ pub(crate) fn distribution_of(name: &str) -> Option<&str> {
 impl ApplicationServer {
     /// Returns the server with the name of an executable or a module.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
-        SERVERS.iter().find(|server| server.name == name)
+        SERVERS.iter().find(|server| server.name == name || server.executable == Some(name))
+    }
+
+    /// Returns the name of its executable.
+    pub(super) fn executable(&self) -> &'static str {
+        self.executable.unwrap_or(self.name)
     }
 
     /// Returns whether an option decides where modules are searched for.

@@ -13,6 +13,9 @@ use crate::tree::FileOrigin;
 /// How many imports and aliases are followed: a circular one never ends.
 const LONGEST_CHAIN: usize = 16;
 
+/// Classes of the standard library whose subclasses are called as other classes are, and cannot be serialized.
+const PLAIN_BASES: [&str; 5] = ["Exception", "abc.ABC", "object", "typing.Generic", "typing.Protocol"];
+
 /// Checks a handler in the trees of an artifact.
 pub(super) struct HandlerCheck<'a> {
     pub(super) handler: &'a Handler,
@@ -126,7 +129,10 @@ impl<'a> HandlerCheck<'a> {
             (Some(Binding::Literal(_)), Some(uncertainty)) if is_rebound => NameTarget::Uncertain(path, uncertainty),
             (Some(Binding::Object), _) => NameTarget::Found,
             (Some(Binding::Literal(kind)), _) => NameTarget::NoCallable(kind),
-            (Some(Binding::Class), _) => NameTarget::NoCallable("a class"),
+            (Some(Binding::Class { bases }), _) if self.are_plain(at, &names, bases, 0) => {
+                NameTarget::NoCallable("a class")
+            }
+            (Some(Binding::Class { .. }), _) => NameTarget::Found,
             (Some(Binding::Module(_)), _) => NameTarget::NoCallable("a module"),
             (Some(Binding::Coroutine), _) => NameTarget::Coroutine,
             (Some(Binding::OtherParameters), _) => NameTarget::OtherParameters,
@@ -201,6 +207,33 @@ impl<'a> HandlerCheck<'a> {
             ModuleLookup::Compiled(file) => NameTarget::Uncertain(file.path.to_owned(), HandlerUncertainty::Compiled),
             ModuleLookup::Namespace(_) | ModuleLookup::NotFound => NameTarget::Found,
         }
+    }
+
+    /// Returns whether a call of a class with these bases returns an instance of it, which is no answer.
+    fn are_plain(&self, at: &NameInModule<'a>, names: &ModuleNames, bases: &[Vec<String>], depth: usize) -> bool {
+        bases.iter().all(|base| {
+            let imported = match names.get(&base[0]) {
+                Some(Binding::Imported(imported)) => format!("{}.{}", imported.module, imported.name),
+                _ => base.join("."),
+            };
+            if PLAIN_BASES.contains(&imported.as_str()) {
+                return true;
+            }
+            let mut target = self.alias(at, names, base);
+            for _ in depth..LONGEST_CHAIN {
+                let NameTarget::Next(next) = target else { break };
+                let Ok(Some(names)) = self.names(&next.file) else { return false };
+                if let Some(Binding::Class { bases }) = names.get(&next.name) {
+                    return self.are_plain(&next, &names, bases, depth + 1);
+                }
+                target = match names.get(&next.name) {
+                    Some(Binding::Imported(imported)) => self.imported(&next, imported),
+                    Some(Binding::Alias(components)) => self.alias(&next, &names, components),
+                    _ => return false,
+                };
+            }
+            false
+        })
     }
 
     fn locate(&self, module: &str) -> ModuleLookup<'a> {

@@ -107,7 +107,10 @@ fn modules_are_found_in_the_order_of_the_path_based_finder() {
 fn handlers_are_followed_to_where_they_are_defined() {
     const OWN: [(&str, &str); 7] = [
         ("api.py", "from app.wrong import *\ndef handler(event, context): ...\nasync def late(event, context): ...\n"),
-        ("good.py", "def main(event, context): ...\ndef one(event): ...\nclass C: ...\nNONE = None\nname = main\n"),
+        (
+            "good.py",
+            "def main(event, context): ...\ndef one(event): ...\nclass C: ...\nclass D(C): ...\nNONE = None\nname = main\n",
+        ),
         ("pkg/__init__.py", "from .inner import main\nfrom . import inner, other\n"),
         ("pkg/inner.py", "def main(event, context): ...\n"),
         ("pkg/other.py", ""),
@@ -142,6 +145,16 @@ fn handlers_are_followed_to_where_they_are_defined() {
         ("h = lambda event: 1", Err("and app.py defines it with other parameters")),
         ("from good import NONE as h", Err("it is `None` in good.py, not a function")),
         ("from good import C as h", Err("it is a class in good.py, not a function")),
+        ("class B: ...\nclass h(B): ...", Err("it is a class in app.py, not a function")),
+        (
+            "from abc import ABC\nfrom good import C\nclass h(C, ABC): ...",
+            Err("it is a class in app.py, not a function"),
+        ),
+        ("import good\nclass h(good.C): ...", Err("it is a class in app.py, not a function")),
+        ("from good import D as h", Err("it is a class in good.py, not a function")),
+        ("class h(dict): ...", Ok(None)),
+        ("from absent import B\nclass h(B): ...", Ok(None)),
+        ("class h(h): ...", Ok(None)),
         ("from good import one as h", Err("and good.py defines it with other parameters")),
         ("from api import late as h", Err("it is an `async def` in api.py")),
         ("from good import missing as h", Err("app.py gets it from good.py, which does not define `missing`")),

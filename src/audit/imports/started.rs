@@ -85,7 +85,7 @@ impl<'a> ImportChecker<'a> {
             ModuleResolution::Missing { depth } => self.missing_start(started, depth),
             ModuleResolution::Namespace(directories) => match &started.usage {
                 ModuleUse::Run => (!self.resolver.has_submodule(&directories, "__main__"))
-                    .then(|| StartProblem::NoMain { module: module.clone() }),
+                    .then(|| StartProblem::NoMain { module: module.clone(), is_standard: false }),
                 ModuleUse::Serve(ApplicationAttribute::Named(name) | ApplicationAttribute::Owner(name)) => {
                     let is_submodule = self.resolver.has_submodule(&directories, name);
                     (!is_submodule).then(|| StartProblem::NamespacePackage {
@@ -138,7 +138,7 @@ impl<'a> ImportChecker<'a> {
     fn missing_main(&self, file: &ModuleFile<'a>, module: &str) -> Option<StartProblem> {
         let package = file.package_directory()?;
         let has_main = self.resolver.has_submodule(&[package], "__main__") || resolve::creates_modules(file);
-        (!has_main).then(|| StartProblem::NoMain { module: module.to_owned() })
+        (!has_main).then(|| StartProblem::NoMain { module: module.to_owned(), is_standard: false })
     }
 
     fn missing_attribute(&self, file: &ModuleFile<'a>, started: &StartedModule, name: &str) -> Option<StartProblem> {

@@ -70,6 +70,14 @@ impl HealthCommand {
             Self::Shell(line) => vec!["CMD-SHELL".to_owned(), line.clone()],
         }
     }
+
+    /// Returns whether another command decides if the first one of a line fails: `wget URL || curl URL`, but not
+    /// `curl URL || exit 1`.
+    pub(crate) fn has_alternative(&self) -> bool {
+        let Self::Shell(line) = self else { return false };
+        let alternative = line.split_once("||").and_then(|(_, after)| after.split_whitespace().next());
+        alternative.is_some_and(|word| !matches!(word, "exit" | "false"))
+    }
 }
 
 impl FromStr for HealthCommand {

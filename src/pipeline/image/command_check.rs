@@ -3,24 +3,59 @@
 
 use std::io::Read;
 
-use crate::audit::command::{InterpreterProblem, StartProblem, Started, StartedKind, absolute};
+use crate::audit::command::{InterpreterProblem, StartFinding, StartProblem, Started, StartedKind, absolute};
+use crate::audit::imports::{MissingModule, ModuleUse, Providers, StartedModule};
 use crate::hints::did_you_mean;
+use crate::image::BasePython;
 use crate::pipeline::BuildError;
 use crate::pipeline::image::container_files::{ContainerFile, ContainerFiles};
 use crate::pipeline::image::container_user::ContainerUser;
+use crate::pipeline::image::started::StartedCommand;
+use crate::platform::PythonVersion;
 use crate::tree::{FileContent, TreeEntry};
 
 /// What the kernel reads of an executable to find its interpreter, in bytes (binfmts.h, `BINPRM_BUF_SIZE`).
 const FIRST_LINE: u64 = 256;
+
+/// Modules that a package of the standard library makes without a file, in some version.
+const MADE_MODULES: [&str; 1] = ["collections.abc"];
 
 /// Checks what a command starts.
 pub(super) struct CommandCheck<'a> {
     pub files: &'a ContainerFiles<'a>,
     /// `None` if it is not known.
     pub user: Option<&'a ContainerUser>,
+    /// The base's interpreter, if that is what the container runs.
+    pub python: Option<&'a BasePython>,
+    /// The version of the target.
+    pub version: PythonVersion,
 }
 
 impl CommandCheck<'_> {
+    /// Adds why files and modules that a command starts do not start. `directories` are those that Python searches for modules.
+    ///
+    /// # Errors
+    /// The base or a file cannot be read.
+    pub(super) fn extend_findings(
+        &self,
+        command: &mut StartedCommand,
+        directories: &[String],
+    ) -> Result<(), BuildError> {
+        for (at, started) in command.started.iter().enumerate() {
+            let Some(problem) = self.problem(started, at == 0)? else { continue };
+            command.findings.push(StartFinding { command: started.text(), problem, is_error: started.is_certain });
+        }
+        for named in &command.modules {
+            let problem = self.module(&named.module, directories).or_else(|| self.standard_module(named, directories));
+            command.findings.extend(problem.map(|problem| StartFinding {
+                command: named.command.clone(),
+                problem,
+                is_error: named.is_certain,
+            }));
+        }
+        Ok(())
+    }
+
     /// Returns why the file of something that is started cannot be executed or read.
     ///
     /// `is_direct` is true for what the container engine executes: `execvp`, by which shells and init processes do, runs a file
@@ -28,7 +63,7 @@ impl CommandCheck<'_> {
     ///
     /// # Errors
     /// The base or a file cannot be read.
-    pub(super) fn problem(&self, started: &Started, is_direct: bool) -> Result<Option<StartProblem>, BuildError> {
+    fn problem(&self, started: &Started, is_direct: bool) -> Result<Option<StartProblem>, BuildError> {
         match &started.kind {
             StartedKind::Executable(program) => self.executable(program, &started.directory, is_direct),
             StartedKind::Script { path, .. } => self.script(path, &started.directory),
@@ -41,7 +76,7 @@ impl CommandCheck<'_> {
     }
 
     /// Returns why the user cannot import a module of the image. `directories` are those that Python searches.
-    pub(super) fn module(&self, module: &str, directories: &[String]) -> Option<StartProblem> {
+    fn module(&self, module: &str, directories: &[String]) -> Option<StartProblem> {
         let user = self.user?;
         let below = module.replace('.', "/");
         let candidates = directories
@@ -54,6 +89,47 @@ impl CommandCheck<'_> {
         });
         let (path, access) = found?;
         user.forbidden(self.files, &path, access).map(|forbidden| forbidden_by(user, forbidden))
+    }
+
+    /// Returns why the standard library of the base does not have a module of one of its packages.
+    fn standard_module(&self, named: &StartedModule, directories: &[String]) -> Option<StartProblem> {
+        let module = &named.module;
+        let package = module.split('.').next().unwrap_or_default();
+        let is_own = |directory: &String| {
+            let path = format!("{directory}/{package}");
+            let path = path.trim_start_matches('/');
+            self.files.tree.is_directory(path) || self.files.tree.get(&format!("{path}.py")).is_some()
+        };
+        if directories.iter().any(is_own) || MADE_MODULES.contains(&module.as_str()) {
+            return None;
+        }
+        let python = self.python?;
+        let (prefix, _) = python.home().rsplit_once('/')?;
+        let library = format!("{prefix}/lib/python{}", python.version);
+        let has = |path: String| {
+            matches!(self.files.known(&format!("{library}/{path}.py")), ContainerFile::OfBase { is_executable: _ })
+        };
+        let path = module.replace('.', "/");
+        let is_package = has(format!("{path}/__init__"));
+        let is_missing = match path.rsplit_once('/') {
+            Some((parent, _)) => has(format!("{parent}/__init__")) && !is_package && !has(path.clone()),
+            None => false,
+        };
+        if is_missing {
+            Some(StartProblem::MissingModule(MissingModule {
+                module: module.clone(),
+                locations: Vec::new(),
+                python: self.version,
+                is_certain: named.is_certain,
+                providers: Providers::Known(Vec::new()),
+                hidden: None,
+                remedies: Vec::new(),
+            }))
+        } else if named.usage == ModuleUse::Run && is_package && !has(format!("{path}/__main__")) {
+            Some(StartProblem::NoMain { module: module.clone(), is_standard: true })
+        } else {
+            None
+        }
     }
 
     fn executable(&self, program: &str, directory: &str, is_direct: bool) -> Result<Option<StartProblem>, BuildError> {

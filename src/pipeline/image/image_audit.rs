@@ -137,19 +137,16 @@ impl ImageAudit<'_> {
                 StartFinding { command: python.path.clone(), problem, is_error: true }
             }));
         }
-        let check = CommandCheck { files, user: user.as_ref() };
-        for (at, started) in command.started.iter().enumerate() {
-            let Some(problem) = check.problem(started, at == 0)? else { continue };
-            let finding = StartFinding { command: started.text(), problem, is_error: started.is_certain };
-            command.findings.push(finding);
-        }
+        let check = CommandCheck { files, user: user.as_ref(), python: self.python, version: target.python };
         let directories = search_path::directories(settings, target, &command.search);
-        for named in &command.modules {
-            command.findings.extend(check.module(&named.module, &directories).map(|problem| StartFinding {
-                command: named.command.clone(),
-                problem,
-                is_error: named.is_certain,
-            }));
+        check.extend_findings(&mut command, &directories)?;
+        if let Some(health) = container.health_check.as_ref().map(|health| &health.command) {
+            let arguments = command::health_arguments(health, settings, base);
+            let mut health_check =
+                StartedCommand::read(&arguments, workdir, &variable, files, self.distributions, target)?;
+            let directories = search_path::directories(settings, target, &health_check.search);
+            check.extend_findings(&mut health_check, &directories)?;
+            command.extend_with_health_check(health_check, health.has_alternative());
         }
         Ok(command)
     }

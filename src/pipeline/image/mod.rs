@@ -109,6 +109,7 @@ fn build(
     let finder = origins.finder(cache, reporter);
     let files = outputs::files(settings, &project)?;
     let engine = LoadDestination::find(settings)?;
+    check_outputs(settings, &project, &files)?;
     let chosen = choose(settings, &project, &bases, &finder, PackageStage::Installed)?;
     let mut plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
     plans.iter_mut().for_each(|plan| plan.prepared = prepared.clone());
@@ -207,6 +208,7 @@ pub(crate) fn plan_image(
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, reporter);
     let files = outputs::files(settings, &project)?;
+    check_outputs(settings, &project, &files)?;
     let chosen = choose(settings, &project, &bases, &finder, PackageStage::Planned)?;
     let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
     let fetch = &origins.fetch;
@@ -246,6 +248,12 @@ pub(crate) fn noted_plan(settings: &ImageSettings, projects: &ProjectCache) -> R
     let chosen = choose(settings, &project, &bases, &finder, PackageStage::Planned)?;
     let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
     Ok(project.is_locked_by_files.then(|| plan_digest(&plans, &chosen.reason)))
+}
+
+/// Checks what the outputs would replace, as far as it is known without a base.
+fn check_outputs(settings: &ImageSettings, project: &LockedProject, files: &[ImageFile]) -> Result<(), BuildError> {
+    let outputs: Vec<_> = files.iter().map(|file| PlannedOutput::image(file, &settings.documents)).collect();
+    planned_outputs::check_early(&outputs, project, &settings.common, settings.base.as_ref())
 }
 
 /// Plans each platform, and checks what the outputs would replace. Those of earlier builds are excluded from the

@@ -139,6 +139,21 @@ impl StartedCommand {
 }
 
 impl StartedCommand {
+    /// Adds what is started by a health check. With an alternative to it, what does not start is no error.
+    pub(super) fn extend_with_health_check(&mut self, health_check: Self, has_alternative: bool) {
+        let text = |command: &str| format!("HEALTHCHECK {command}");
+        self.modules.extend(health_check.modules.into_iter().map(|named| StartedModule {
+            command: text(&named.command),
+            is_certain: named.is_certain && !has_alternative,
+            ..named
+        }));
+        self.findings.extend(health_check.findings.into_iter().map(|finding| StartFinding {
+            command: text(&finding.command),
+            is_error: finding.is_error && !has_alternative,
+            ..finding
+        }));
+    }
+
     /// Returns the dotted name of the module at a path without suffix, below a directory that is then searched first.
     fn module_at(
         &mut self,
