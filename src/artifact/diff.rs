@@ -1,9 +1,11 @@
 //! Compares artifacts.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::inspect::kind;
 use super::{ArtifactName, ArtifactSettings};
+use crate::contents;
 use crate::contents::difference::{self, Change, DistributionState, FileState};
 use crate::contents::{ArtifactContents, EntryOrigin};
 use crate::pipeline::BuildError;
@@ -23,6 +25,15 @@ pub(crate) fn diff(
 ) -> Result<DiffReport, BuildError> {
     let (first, second) = (settings.contents(&before, reporter)?, settings.contents(&after, reporter)?);
     Ok(compare((before.to_string(), &first), (after.to_string(), &second)))
+}
+
+/// Compares two zips, each with the name that it has in the report.
+///
+/// # Errors
+/// A zip cannot be read, or could be read differently by different readers.
+pub(crate) fn diff_zips(before: (String, &Path), after: (String, &Path)) -> Result<DiffReport, BuildError> {
+    let (first, second) = (contents::read_zip(before.1)?, contents::read_zip(after.1)?);
+    Ok(compare((before.0, &first), (after.0, &second)))
 }
 
 /// Compares the contents of two artifacts.

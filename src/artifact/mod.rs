@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-pub(crate) use diff::diff;
+pub(crate) use diff::{diff, diff_zips};
 pub(crate) use inspect::inspect;
 pub(crate) use push::push;
 pub(crate) use verify::{Project, verify};

@@ -1,17 +1,19 @@
 //! `pybundle deploy`: builds targets, and makes them what their Lambda functions run.
 
+mod changes;
+
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
 
 use super::arguments::GlobalArguments;
-use super::build;
 use super::error::CliError;
 use super::image::deployed_image;
 use super::printer::Printer;
 use super::selected_targets::{ListedTarget, TargetArguments, TargetSelection};
 use super::text_page::{TextPage, count};
+use super::{build, diff};
 use crate::deploy::{
     self, DeployMode, DeployedArtifact, DeployedCode, DeployedVersion, DeploymentOutcome, DeploymentTarget,
     EndedDeployment, LayerTarget,
@@ -112,7 +114,7 @@ pub(crate) fn run(
     let names: Vec<String> = targets.iter().map(|target| target.listed.name.clone()).collect();
     let environment = global.environment().aws;
     let (outcomes, layer_outcomes) = if arguments.rollback {
-        (ended(deploy::roll_back(&functions, &environment)?, &[]), Vec::new())
+        (ended(deploy::roll_back(&functions, &environment)?, &[], &names, printer), Vec::new())
     } else {
         let built = arguments.build.build(targets, false, printer, &projects)?;
         match codes(built.reports) {
@@ -122,7 +124,9 @@ pub(crate) fn run(
                 let functions: Vec<_> = functions.iter().cloned().zip(codes.clone()).collect();
                 let layers: Vec<_> = layers.iter().cloned().zip(layer_codes.clone()).collect();
                 let (functions, layers) = deploy::deploy(&functions, &layers, &environment, mode)?;
-                (ended(functions, &codes), ended(layers, &layer_codes))
+                let (of_functions, of_layers) = names.split_at(functions.len());
+                let functions = ended(functions, &codes, of_functions, printer);
+                (functions, ended(layers, &layer_codes, of_layers, printer))
             }
             Err(outcomes) => {
                 let mut outcomes: Vec<_> = outcomes.into_iter().map(|outcome| (None, outcome)).collect();
@@ -154,7 +158,15 @@ pub(crate) fn run(
     };
     let errors: Vec<(&str, &ErrorReport)> = outcomes_of(&report).filter_map(failure).collect();
     printer.failures(&errors);
-    printer.result(&report, |page| summary(&report, page))?;
+    printer.result(&report, |page| {
+        summary(&report, page);
+        for (_, outcome) in outcomes_of(&report) {
+            if let DeployOutcome::Planned { changes: Some(changes), .. } = outcome {
+                page.line("");
+                diff::show(changes, printer, page);
+            }
+        }
+    })?;
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -326,11 +338,17 @@ fn code(artifact: &BuiltArtifact) -> Option<DeployedCode> {
     }
 }
 
-/// Returns what came of deployments, with the regions of their functions.
-fn ended(deployments: Vec<EndedDeployment>, codes: &[DeployedCode]) -> Vec<(Option<String>, DeployOutcome)> {
-    let mut codes = codes.iter().map(|code| code.code_sha256.clone());
-    let outcomes = deployments.into_iter().map(|EndedDeployment { region, outcome }| {
-        let code_sha256 = codes.next().unwrap_or_default();
+/// Returns what came of the deployments of targets, with the regions of their functions.
+fn ended(
+    deployments: Vec<EndedDeployment>,
+    codes: &[DeployedCode],
+    names: &[String],
+    printer: &Printer,
+) -> Vec<(Option<String>, DeployOutcome)> {
+    let mut codes = codes.iter();
+    let outcomes = deployments.into_iter().zip(names).map(|(EndedDeployment { region, outcome }, name)| {
+        let code = codes.next();
+        let code_sha256 = code.map(|code| code.code_sha256.clone()).unwrap_or_default();
         let outcome = match outcome {
             DeploymentOutcome::Deployed(now) => {
                 let DeployedVersion { version, previous, sent } = now;
@@ -340,7 +358,10 @@ fn ended(deployments: Vec<EndedDeployment>, codes: &[DeployedCode]) -> Vec<(Opti
                 DeployOutcome::RolledBack { version: now.version, previous_version: now.previous }
             }
             DeploymentOutcome::Unchanged { version } => DeployOutcome::Unchanged { version, code_sha256 },
-            DeploymentOutcome::Planned { version } => DeployOutcome::Planned { version, code_sha256 },
+            DeploymentOutcome::Planned { version, live } => {
+                let compared = live.zip(code).and_then(|(live, code)| changes::changes(&live, code, name, printer));
+                DeployOutcome::Planned { version, code_sha256, changes: compared.map(Box::new) }
+            }
             DeploymentOutcome::Skipped => DeployOutcome::Skipped,
             DeploymentOutcome::Failed(failed) => DeployOutcome::Failed { error: ErrorReport::new(&failed) },
         };

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::LiveZip;
 use super::error::{DeployError, LambdaAction};
 use super::names::{AliasName, FunctionName, LayerName};
 use crate::aws::{AwsError, AwsResponse, AwsService, AwsSession};
@@ -55,6 +56,9 @@ pub(super) struct FunctionConfiguration {
     pub(super) last_update_status: Option<String>,
     pub(super) last_update_status_reason: Option<String>,
     pub(super) last_update_status_reason_code: Option<String>,
+    /// Where the zip can be downloaded, which `GetFunction` alone tells.
+    #[serde(skip)]
+    pub(super) code_location: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -76,11 +80,17 @@ pub(super) struct LayerVersion {
 #[serde(rename_all = "PascalCase", default)]
 struct LayerContent {
     code_sha256: String,
+    location: Option<String>,
 }
 
 impl LayerVersion {
     pub(super) fn code_sha256(&self) -> &str {
         &self.content.code_sha256
+    }
+
+    /// Returns where the zip can be downloaded.
+    pub(super) fn zip(&self) -> Option<LiveZip> {
+        LiveZip::at(self.content.location.as_deref()?, &self.content.code_sha256)
     }
 }
 
@@ -208,12 +218,19 @@ impl<'a> LambdaApi<'a> {
         #[serde(rename_all = "PascalCase")]
         struct GetFunctionResponse {
             configuration: FunctionConfiguration,
+            code: Option<FunctionCode>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct FunctionCode {
+            location: Option<String>,
         }
         let mut request = self.request(LambdaAction::GetFunction, Method::GET, function, &[]);
         if let Some(qualifier) = qualifier {
             request.url.query_pairs_mut().append_pair("Qualifier", qualifier);
         }
-        Ok(self.send::<GetFunctionResponse>(request).await?.configuration)
+        let GetFunctionResponse { configuration, code } = self.send(request).await?;
+        Ok(FunctionConfiguration { code_location: code.and_then(|code| code.location), ..configuration })
     }
 
     /// Returns the names of the functions in the region, as far as they are listed.

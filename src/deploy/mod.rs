@@ -15,19 +15,21 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::aws::{AwsEnvironment, AwsError, AwsSession, configured_region};
 use error::LiveCode;
-use lambda_api::{LambdaApi, SentCode};
+use lambda_api::{LambdaApi, LayerVersion, SentCode};
 use s3_api::S3Api;
 use sequence::{CheckedFunction, Sequence};
 use upload::{UploadedCode, ZipFile};
 
 pub(crate) use error::{DeployError, FailedDeployment};
 pub(crate) use layers::LayerTarget;
+pub(crate) use live::{LiveZip, LiveZipError};
 pub(crate) use names::{AliasName, FunctionName, LayerName};
 
 mod checkpoints;
 mod error;
 mod lambda_api;
 mod layers;
+mod live;
 mod names;
 mod record;
 mod s3_api;
@@ -120,6 +122,8 @@ pub(crate) enum DeploymentOutcome {
     /// It would be deployed.
     Planned {
         version: Option<String>,
+        /// What is live, if it is a zip.
+        live: Option<LiveZip>,
     },
     /// Nothing was changed, because another function cannot be deployed.
     Skipped,
@@ -169,8 +173,9 @@ pub(crate) fn deploy(
                 }
                 Ok(_) if is_stopped => (None, DeploymentOutcome::Skipped),
                 Ok((_, latest)) if mode == DeployMode::DryRun => {
+                    let live = latest.as_ref().and_then(LayerVersion::zip);
                     let version = latest.map(|latest| latest.version.to_string());
-                    (None, DeploymentOutcome::Planned { version })
+                    (None, DeploymentOutcome::Planned { version, live })
                 }
                 Ok((api, latest)) => match layers::publish(&api, target, code, latest.as_ref()).await {
                     Ok((arn, version)) => (Some(arn), DeploymentOutcome::Deployed(version)),
@@ -190,7 +195,8 @@ pub(crate) fn deploy(
                 }
                 (Ok(_), _) if is_stopped => DeploymentOutcome::Skipped,
                 (Ok((_, checked)), _) if mode == DeployMode::DryRun => {
-                    DeploymentOutcome::Planned { version: checked.live_version().map(str::to_owned) }
+                    let version = checked.live_version().map(str::to_owned);
+                    DeploymentOutcome::Planned { version, live: checked.live_zip() }
                 }
                 // A layer of it could not be published.
                 (Ok(_), None) => DeploymentOutcome::Skipped,

@@ -10,7 +10,7 @@ use super::lambda_api::{AliasConfiguration, AliasMove, FunctionConfiguration, La
 use super::layers;
 use super::names::{AliasName, FunctionName};
 use super::record::AliasRecord;
-use super::{DeployedArtifact, DeployedCode, DeployedVersion, DeploymentTarget};
+use super::{DeployedArtifact, DeployedCode, DeployedVersion, DeploymentTarget, LiveZip};
 use crate::hints::nearest;
 
 /// How often a change is requested while something gets in the way.
@@ -42,11 +42,22 @@ struct CheckedAlias {
 impl CheckedFunction {
     /// Returns whether the code is live with these versions of layers.
     pub(super) fn is_live(&self, code: &DeployedCode, wanted: &[String]) -> bool {
-        let live = match &self.alias {
+        self.live()
+            .is_some_and(|live| live.code_sha256 == code.code_sha256 && layers::are_in_place(&live.layers(), wanted))
+    }
+
+    /// Returns what the function's callers get.
+    fn live(&self) -> Option<&FunctionConfiguration> {
+        match &self.alias {
             Some(alias) => alias.live.as_ref(),
             None => Some(&self.latest),
-        };
-        live.is_some_and(|live| live.code_sha256 == code.code_sha256 && layers::are_in_place(&live.layers(), wanted))
+        }
+    }
+
+    /// Returns the zip that the function's callers get, if it is one.
+    pub(super) fn live_zip(&self) -> Option<LiveZip> {
+        let live = self.live()?;
+        LiveZip::at(live.code_location.as_deref()?, &live.code_sha256)
     }
 
     /// Returns the digest of the code in `$LATEST`.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{ErrorReport, format_version};
+use super::{DiffReport, ErrorReport, format_version};
 
 /// What `pybundle deploy` reports.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -85,6 +85,8 @@ pub(crate) enum DeployOutcome {
         version: Option<String>,
         /// The digest of the code that would be deployed.
         code_sha256: String,
+        /// How the zip that is live differs from it; none for images, and if the live one cannot be read.
+        changes: Option<Box<DiffReport>>,
     },
     /// It was not deployed, because another target cannot be built or deployed.
     Skipped,

@@ -7,11 +7,13 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bucket::{self, Bucket};
-use crate::lambda::{Function, carry_out};
+use crate::lambda::{Function, carry_out, code_sha256};
 use crate::layer_versions::{self, Layers};
 use crate::signature::Identity;
 use crate::wire::Message;
@@ -20,6 +22,8 @@ pub const REGION: &str = "eu-west-1";
 pub const BUCKET: &str = "artifacts";
 pub const ACCESS_KEY: &str = "AKIDEXAMPLE";
 pub const SECRET_KEY: &str = "s3cret/key+EXAMPLE";
+/// What signs the URLs of code.
+pub const URL_SIGNATURE: &str = "s1gnature-of-a-url";
 pub const SESSION_TOKEN: &str = "s3ssion/token+=";
 
 /// What goes wrong with a request.
@@ -62,6 +66,8 @@ struct State {
     rejected: Vec<String>,
     bucket: Bucket,
     layers: Layers,
+    /// The zips that were sent in requests, by their digests in hexadecimal.
+    zips: BTreeMap<String, Vec<u8>>,
 }
 
 /// AWS, until the test ends.
@@ -157,6 +163,15 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
     loop {
         let request = Message::read(&mut stream)?;
         let mut state = state.lock().unwrap();
+        // A signed URL, as it is in the answers about code: whoever has it needs no credentials.
+        if let Some(name) = request.path().strip_prefix("/code/") {
+            let zip =
+                state.zips.get(name).filter(|_| request.query("X-Amz-Signature").as_deref() == Some(URL_SIGNATURE));
+            let answer = zip.map_or(Message::answer(403), |zip| Message::answer(200).with_body(zip.clone()));
+            drop(state);
+            answer.write(&mut stream)?;
+            continue;
+        }
         let action = action(&request);
         let position = state.requests.len();
         state.requests.push(action.to_owned());
@@ -256,15 +271,42 @@ fn answer(state: &mut State, action: &str, request: &Message) -> Message {
         change(state.functions.get_mut("shop").unwrap());
     }
     let revision = state.revision();
+    keep_zip(state, request);
     let answered = if action.contains("Layer") {
         layer_versions::carry_out((&mut state.layers, &state.bucket), action, request)
     } else {
         carry_out((&mut state.functions, &state.layers, &state.bucket), revision, action, request)
     };
     match answered {
-        Ok((status, body)) => {
+        Ok((status, mut body)) => {
+            if let Some(sha256) = body["Configuration"]["CodeSha256"].as_str() {
+                body["Code"] = json!({ "RepositoryType": "S3", "Location": location(request, sha256) });
+            }
+            if let Some(sha256) = body["Content"]["CodeSha256"].as_str() {
+                body["Content"]["Location"] = location(request, sha256).into();
+            }
             Message::answer(status).with("Content-Type", "application/json").with_body(body.to_string())
         }
         Err((status, code, message)) => error(status, code, &message),
     }
+}
+
+/// Keeps the zip that a request has in it.
+fn keep_zip(state: &mut State, request: &Message) {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let zip = body["ZipFile"].as_str().or_else(|| body["Content"]["ZipFile"].as_str());
+    if let Some(zip) = zip.and_then(|zip| BASE64_STANDARD.decode(zip).ok()) {
+        state.zips.insert(hexadecimal(&code_sha256(&zip)), zip);
+    }
+}
+
+/// Returns where a zip can be downloaded.
+fn location(request: &Message, sha256: &str) -> String {
+    let host = request.header("host").unwrap();
+    format!("http://{host}/code/{}?X-Amz-Signature={URL_SIGNATURE}", hexadecimal(sha256))
+}
+
+fn hexadecimal(sha256: &str) -> String {
+    let digest = BASE64_STANDARD.decode(sha256).unwrap_or_default();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

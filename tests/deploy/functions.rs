@@ -55,6 +55,11 @@ fn a_version_is_published_and_the_alias_is_moved_last() {
         (planned.target()["status"].as_str(), planned.target()["version"].as_str()),
         (Some("planned"), Some("2"))
     );
+    let changes = &planned.target()["changes"];
+    let changed: Vec<_> = changes["files"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
+    assert_eq!((&changes["verdict"], changed), (&json!("different"), vec![&json!("app.py")]), "{changes}");
+    let page = succeed(&mut command(&project, &cloud.url(), &["deploy", "--dry-run"]));
+    assert!(page.contains("api, live and api, built") && page.contains("~ app.py"), "{page}");
     assert_eq!(cloud.function("shop").version_count(), 2);
     let page = succeed(&mut command(&project, &cloud.url(), &["deploy"]));
     assert!(
@@ -160,4 +165,15 @@ fn a_change_of_the_configuration_does_not_disturb() {
     cloud.interfere("PublishVersion", |function| function.begin_update());
     let deployed = run(&project, &cloud, &["deploy"]);
     assert_eq!((deployed.status, deployed.target()["version"].as_str()), (Some(0), Some("2")), "{deployed:?}");
+}
+
+/// The code that the function has at first cannot be downloaded.
+#[test]
+fn a_dry_run_tells_that_it_cannot_compare() {
+    let (cloud, project) = (Cloud::start(), example());
+    let planned = run(&project, &cloud, &["deploy", "--dry-run"]);
+    assert_eq!((planned.status, &planned.target()["changes"]), (Some(0), &json!(null)), "{planned:?}");
+    let expected =
+        "warning: api: cannot compare what is built with what is live: the download was answered with status 403";
+    assert!(planned.err.contains(expected), "{planned:?}");
 }

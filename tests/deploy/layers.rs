@@ -240,3 +240,17 @@ fn layers_that_cannot_be_published_are_refused() {
     assert!(refused.err.contains("`shop common` is not a valid layer name"), "{refused:?}");
     assert!(!cloud.requests().iter().any(|action| action.starts_with("Update") || action.starts_with("Publish")));
 }
+
+#[test]
+fn a_dry_run_lists_what_a_layer_would_lose() {
+    let (cloud, project) = (Cloud::start(), example());
+    assert_eq!(run(&project, &cloud, &["deploy"]).status, Some(0));
+    change_layer(&project);
+    let planned = run(&project, &cloud, &["deploy", "--dry-run"]).document();
+    let lost = layer(&planned)["changes"]["distributions"].as_array().unwrap();
+    assert!(!lost.is_empty(), "{planned}");
+    for distribution in lost {
+        assert_eq!((&distribution["after"], &distribution["size_after"]), (&json!(null), &json!(0)), "{distribution}");
+        assert!(distribution["size_before"].as_u64().unwrap() > 0 && distribution["name"] != "example-tally");
+    }
+}

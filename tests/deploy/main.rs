@@ -38,7 +38,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use cloud::{ACCESS_KEY, Cloud, REGION, SECRET_KEY, SESSION_TOKEN};
+use cloud::{ACCESS_KEY, Cloud, REGION, SECRET_KEY, SESSION_TOKEN, URL_SIGNATURE};
 use test_project::TestProject;
 
 /// A target that is deployed to the alias `live` of the function `shop`.
@@ -69,7 +69,7 @@ impl Ended {
 pub(crate) fn ended(command: &mut Command) -> Ended {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let [out, err] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    for secret in [SECRET_KEY, SESSION_TOKEN] {
+    for secret in [SECRET_KEY, SESSION_TOKEN, URL_SIGNATURE] {
         assert!(!out.contains(secret) && !err.contains(secret), "{out}{err}");
     }
     Ended { status: status.code(), out, err }
