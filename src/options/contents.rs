@@ -104,7 +104,7 @@ pub(crate) struct ContentOptions {
     /// Install the wheel of this distribution although it breaks the specification
     ///
     /// This accepts what pip and uv do not check: the digests, sizes and paths in RECORD, and symbolic links, which become
-    /// files that contain their target. The summary and the report list what is wrong.
+    /// files with what their entries contain. The summary and the report list what is wrong.
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]

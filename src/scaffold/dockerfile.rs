@@ -337,7 +337,7 @@ mod tests {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>()
         };
         assert_eq!(found.env, pairs(&[("PYTHONUNBUFFERED", "1"), ("DJANGO_SETTINGS_MODULE", "shop.settings")]));
-        assert_eq!((found.expose, found.user.as_deref()), (vec![8000, 9000], Some("1000")));
+        assert_eq!((&found.expose[..], found.user.as_deref()), (&[8000, 9000][..], Some("1000")));
         assert_eq!(found.added_users(), ["app:1234".parse().unwrap()]);
         assert_eq!(found.entrypoint, Some(vec!["gunicorn".to_owned()]));
         assert_eq!(found.command.unwrap().join(" "), "gunicorn shop.wsgi --bind 0.0.0.0:8000");

@@ -257,6 +257,10 @@ fn an_init_file_hides_the_other_directories_of_a_package() {
                     of the package, or move python/lib/python3.12/site-packages/shop/orders.py\n";
     assert!(said.contains(expected), "{said}");
     assert_eq!(raised(&with_init, &flags, true).unwrap(), "ModuleNotFoundError No module named 'shop.orders'");
+    with_init.write("app.py", app.replace("import shop.orders", "from shop import orders").as_bytes());
+    let said = fail(&mut lambda(with_init.path(), "3.12", &flags));
+    assert!(said.contains(expected), "{said}");
+    assert!(raised(&with_init, &flags, true).unwrap().starts_with("ImportError cannot import name 'orders'"));
     // The hint works.
     std::fs::remove_file(with_init.path().join("shop/__init__.py")).unwrap();
     assert_eq!(raised(&with_init, &flags, false), None);

@@ -463,6 +463,10 @@ impl<'a> ImportChecker<'a> {
     }
 
     fn missing_name(&self, file: &search::ModuleFile, module: String, name: &str) -> ImportOutcome {
+        let full = format!("{module}.{name}");
+        if remedies::hidden_portion(self.imports, &full).is_some() {
+            return ImportOutcome::MissingModule(full);
+        }
         let defined = self.positions.get(file.path).into_iter().flat_map(|at| self.modules[*at].source.names.iter());
         let similar = remedies::similar(name, defined.map(|(name, _)| name));
         ImportOutcome::MissingName { module, similar }
