@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::audit::handler::Handler;
 use crate::image::Base;
-use crate::image::config::health::HealthCommand;
 use crate::image::config::substitution::substitute;
 use crate::image::config::{self, Entrypoint};
 use crate::image::file::ImageFormat;
@@ -134,20 +133,6 @@ pub(super) fn arguments(
     };
     let command = start.command.clone().or_else(|| inherits.then(|| execution.cmd.clone()));
     entrypoint.into_iter().chain(command.into_iter().flatten()).collect()
-}
-
-/// Returns the arguments of the process of a health check; none if there is none.
-pub(super) fn health_arguments(health: &HealthCommand, settings: &ImageSettings, base: &Base) -> Vec<String> {
-    match health {
-        HealthCommand::None => Vec::new(),
-        HealthCommand::Arguments(arguments) => arguments.clone(),
-        HealthCommand::Shell(line) => {
-            let shell = settings.container.shell.clone().or_else(|| base.config.execution.shell());
-            // As of Docker, for images that state none.
-            let shell = shell.unwrap_or_else(|| ["/bin/sh", "-c"].map(str::to_owned).to_vec());
-            shell.into_iter().chain([line.clone()]).collect()
-        }
-    }
 }
 
 /// Returns the part of the image configuration that pybundle sets above the base's.

@@ -19,7 +19,7 @@ use crate::pipeline::image::command_check::CommandCheck;
 use crate::pipeline::image::container_files::{ContainerFile, ContainerFiles};
 use crate::pipeline::image::container_user::{ContainerUser, UserLookup};
 use crate::pipeline::image::search_path;
-use crate::pipeline::image::started::StartedCommand;
+use crate::pipeline::image::started::{self, StartedCommand};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution};
 use crate::pipeline::plan::Plan;
 use crate::platform::{CLibrary, ImageTarget, LambdaProfile};
@@ -141,7 +141,7 @@ impl ImageAudit<'_> {
         let directories = search_path::directories(settings, target, &command.search);
         check.extend_findings(&mut command, &directories)?;
         if let Some(health) = container.health_check.as_ref().map(|health| &health.command) {
-            let arguments = command::health_arguments(health, settings, base);
+            let arguments = started::health_arguments(health, settings, base);
             let mut health_check =
                 StartedCommand::read(&arguments, workdir, &variable, files, self.distributions, target)?;
             let directories = search_path::directories(settings, target, &health_check.search);

@@ -6,10 +6,13 @@ use crate::audit::command::{
     Started, StartedKind, absolute, code, servers,
 };
 use crate::audit::imports::{ModuleUse, SearchedSince, StartedModule};
+use crate::image::Base;
+use crate::image::config::health::HealthCommand;
 use crate::pipeline::BuildError;
 use crate::pipeline::image::container_files::{ContainerFile, ContainerFiles};
 use crate::pipeline::install::InstalledDistribution;
 use crate::platform::ImageTarget;
+use crate::settings::ImageSettings;
 
 /// What a command starts.
 #[derive(Default)]
@@ -206,6 +209,20 @@ impl StartedCommand {
         let directory = directory.trim_matches('/').to_owned();
         if !self.search.iter().any(|(known, _)| *known == directory) {
             self.search.push((directory, since));
+        }
+    }
+}
+
+/// Returns the arguments of the process of a health check; none if there is none.
+pub(super) fn health_arguments(health: &HealthCommand, settings: &ImageSettings, base: &Base) -> Vec<String> {
+    match health {
+        HealthCommand::None => Vec::new(),
+        HealthCommand::Arguments(arguments) => arguments.clone(),
+        HealthCommand::Shell(line) => {
+            let shell = settings.container.shell.clone().or_else(|| base.config.execution.shell());
+            // As of Docker, for images that state none.
+            let shell = shell.unwrap_or_else(|| ["/bin/sh", "-c"].map(str::to_owned).to_vec());
+            shell.into_iter().chain([line.clone()]).collect()
         }
     }
 }
