@@ -91,7 +91,7 @@ fn report(check: CheckResult) -> CheckReport {
 
 fn zip(path: &Path) -> Result<Subject, BuildError> {
     // Lambda's limits are the same for every runtime.
-    let limit = LambdaProfile::all().map(|profile| profile.limits.unzipped).max().unwrap_or(u64::MAX);
+    let limit = LambdaProfile::all().filter_map(|profile| profile.limits.unzipped).max().unwrap_or(u64::MAX);
     let Verification { checks, contents } = verify::zip(path, limit)?;
     let digest = contents.as_ref().map(|contents| contents.digest.to_string());
     Ok(Subject { digest, checks, contents })

@@ -75,6 +75,8 @@ pub(crate) struct TargetSystem {
 pub(crate) enum SystemKind {
     /// A Lambda runtime, which is fixed.
     Lambda,
+    /// Another service that runs functions or jobs.
+    Service,
     /// A base image, which can be replaced by another, with its release of Debian if it is known and one.
     Image(Option<DebianRelease>),
     /// A base image with musl, for which there are no packages of Debian.

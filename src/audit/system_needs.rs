@@ -101,6 +101,7 @@ impl fmt::Display for MissingSystemNeed {
             }
             (None, SystemKind::MuslImage) => formatter.write_str("another base can provide it"),
             (None, SystemKind::Lambda) => formatter.write_str("a layer can provide it"),
+            (None, SystemKind::Service) => formatter.write_str("the service has to provide it"),
         }
     }
 }

@@ -319,7 +319,7 @@ fn code(artifact: &BuiltArtifact) -> Option<DeployedCode> {
             let artifact = DeployedArtifact::Zip {
                 path: function.path.clone(),
                 size: function.size,
-                size_limit: limits.direct_upload_limit,
+                size_limit: limits.direct_upload_limit.unwrap_or(u64::MAX),
                 runtime: target.runtime.clone(),
             };
             let (code_sha256, architecture) = (function.code_sha256.clone(), target.architecture.clone());

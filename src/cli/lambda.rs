@@ -155,6 +155,8 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
     }
     contents::audit(&report.audit, page);
     let limits = &report.limits;
-    let percent = 100.0 * limits.unzipped_size as f64 / limits.unzipped_limit as f64;
-    page.field("limit", &format!("{percent:.0} % of {} unzipped", binary_size(limits.unzipped_limit)));
+    if let Some(limit) = limits.unzipped_limit {
+        let percent = 100.0 * limits.unzipped_size as f64 / limit as f64;
+        page.field("limit", &format!("{percent:.0} % of {} unzipped", binary_size(limit)));
+    }
 }

@@ -77,7 +77,11 @@ fn description(profile: &Profile) -> ProfileDescription {
             glibc: runtime.glibc.to_string(),
             architectures: names(&runtime.architectures),
             interpreter: runtime.interpreter.clone(),
-            limits: ProfileLimits { direct_upload: runtime.limits.direct_upload, unzipped: runtime.limits.unzipped },
+            limits: ProfileLimits {
+                direct_upload: runtime.limits.direct_upload,
+                unzipped: runtime.limits.unzipped,
+                zip: runtime.limits.zip,
+            },
             runtime_distributions: names(&runtime.runtime_distributions),
         }),
         Profile::Image(image) => ProfileDescription::Image(ImageProfileReport {

@@ -20,7 +20,7 @@ pub(crate) struct Saving {
 /// The function and its layer exceed the limit of Lambda.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the deployment package has {size} bytes unzipped, {} more than Lambda's limit of {limit} for a function and its layers{}",
+    "the deployment package has {size} bytes unzipped, {} more than {service}'s limit of {limit} for a function and its layers{}",
     .size - .limit,
     sizes_of(.layers)
 )]
@@ -29,6 +29,8 @@ pub(crate) struct Oversize {
     pub(crate) size: u64,
     /// In bytes.
     pub(crate) limit: u64,
+    /// Whose limit it is.
+    pub(crate) service: String,
     /// The layers that are built by themselves, with their sizes in bytes.
     pub(crate) layers: Vec<(String, u64)>,
     /// The largest origins with their sizes in bytes, largest first.
@@ -73,17 +75,16 @@ pub(crate) fn unzipped_size(package: &DeploymentPackage) -> u64 {
 pub(crate) fn check(
     package: &DeploymentPackage,
     layers: &[(String, u64)],
-    limits: LambdaLimits,
+    (service, limits): (&str, LambdaLimits),
     runtime: &[DistributionName],
 ) -> Result<(), Oversize> {
     let size = unzipped_size(package) + layers.iter().map(|(_, size)| size).sum::<u64>();
-    if size <= limits.unzipped {
-        return Ok(());
-    }
+    let Some(limit) = limits.unzipped.filter(|limit| size > *limit) else { return Ok(()) };
     let mut largest: Vec<(FileOrigin, u64)> = size_by_origin(package).into_iter().collect();
     largest.sort_by(|(a, a_size), (b, b_size)| b_size.cmp(a_size).then_with(|| a.cmp(b)));
     largest.truncate(NAMED);
-    Err(Oversize { size, limit: limits.unzipped, layers: layers.to_vec(), largest, savings: savings(package, runtime) })
+    let (service, layers) = (service.to_owned(), layers.to_vec());
+    Err(Oversize { size, limit, service, layers, largest, savings: savings(package, runtime) })
 }
 
 /// Returns the uncompressed size of each origin's files, in bytes.
@@ -147,7 +148,8 @@ mod tests {
     use crate::report::ArtifactKind;
     use crate::tree::{Distribution, FileAccess, FileContent};
 
-    const LIMITS: LambdaLimits = LambdaLimits { direct_upload: 50, unzipped: 1000 };
+    const LIMITS: (&str, LambdaLimits) =
+        ("Lambda", LambdaLimits { direct_upload: Some(50), unzipped: Some(1000), zip: None });
 
     fn file(name: &str, path: &str, size: u64) -> (TreePath, TreeEntry) {
         let distribution = Distribution { name: name.parse().unwrap(), version: "1.0".parse().unwrap() };

@@ -23,8 +23,8 @@ mod lambda;
 pub(crate) use image::{BaseEntrypoint, ImageProfile, ImageTarget, PYTHON_PLACEHOLDER};
 pub use lambda::{LambdaLimits, LambdaProfile};
 
-/// The built-in profiles: Lambda runtimes ordered by version, then images.
-const BUILT_IN: [&str; 10] = [
+/// The built-in profiles: Lambda runtimes ordered by version, other services, then images.
+const BUILT_IN: [&str; 14] = [
     include_str!("../../profiles/python3.9.toml"),
     include_str!("../../profiles/python3.10.toml"),
     include_str!("../../profiles/python3.11.toml"),
@@ -32,6 +32,10 @@ const BUILT_IN: [&str; 10] = [
     include_str!("../../profiles/python3.13.toml"),
     include_str!("../../profiles/python3.14.toml"),
     include_str!("../../profiles/python3.15.toml"),
+    include_str!("../../profiles/azure-python3.11.toml"),
+    include_str!("../../profiles/azure-python3.12.toml"),
+    include_str!("../../profiles/azure-python3.13.toml"),
+    include_str!("../../profiles/glue-5.0.toml"),
     include_str!("../../profiles/service.toml"),
     include_str!("../../profiles/distroless.toml"),
     include_str!("../../profiles/lambda-image.toml"),
@@ -144,7 +148,7 @@ impl Hints for ProfileError {
 }
 
 impl Profile {
-    /// Returns the built-in profiles: Lambda runtimes ordered by version, then images.
+    /// Returns the built-in profiles: Lambda runtimes ordered by version, other services, then images.
     pub(crate) fn all() -> &'static [Self] {
         &PROFILES
     }

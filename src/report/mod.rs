@@ -255,10 +255,10 @@ pub(crate) struct DocumentReport {
 pub(crate) struct LimitsReport {
     /// The size of function and layer together, uncompressed, in bytes.
     pub(crate) unzipped_size: u64,
-    /// The largest size that the target takes, in bytes.
-    pub(crate) unzipped_limit: u64,
-    /// The largest zip that can be uploaded directly, in bytes.
-    pub(crate) direct_upload_limit: u64,
+    /// The largest size that the target takes, in bytes; always there for Lambda.
+    pub(crate) unzipped_limit: Option<u64>,
+    /// The largest zip that can be uploaded directly, in bytes; always there for Lambda.
+    pub(crate) direct_upload_limit: Option<u64>,
 }
 
 /// The application's files in the artifact.

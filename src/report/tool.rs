@@ -85,9 +85,11 @@ pub(crate) struct LambdaProfileReport {
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub(crate) struct ProfileLimits {
     /// The largest zip that can be uploaded directly, in bytes.
-    pub(crate) direct_upload: u64,
+    pub(crate) direct_upload: Option<u64>,
     /// The largest size of function and layers together, uncompressed, in bytes.
-    pub(crate) unzipped: u64,
+    pub(crate) unzipped: Option<u64>,
+    /// The largest zip, in bytes.
+    pub(crate) zip: Option<u64>,
 }
 
 /// A kind of images.

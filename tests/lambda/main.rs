@@ -1,6 +1,7 @@
 //! `pybundle lambda`: zips are compared with uv, run by Lambda's own runtime client, and the same from everywhere.
 
 mod cli;
+mod clouds;
 mod damage;
 mod determinism;
 mod directories;

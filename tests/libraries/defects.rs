@@ -124,6 +124,18 @@ fn symbols_of_a_newer_library_are_an_error() {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn symbols_of_a_newer_library_than_that_of_another_service_are_an_error() {
+    let project =
+        project(&platform_wheel("demo"), &vec![(MODULE_FILE, Compiler::new().versioned("libc.so.6", "GLIBC_2.99"))]);
+    project.files.write("host.json", b"{}");
+    let message = fail(&mut project.lambda("azure-python3.12"));
+    assert_says(&message, &["needs GLIBC_2.99, but azure-python3.12 on ", " has GLIBC_2.36"]);
+    let hint = "hint: choose a newer target with --profile, or lock a version of demo that supports older systems";
+    assert_says(&message, &[hint]);
+}
+
 #[test]
 fn a_truncated_module_is_an_error() {
     let module = Compiler::new().module();

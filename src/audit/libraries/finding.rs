@@ -164,6 +164,7 @@ impl LibraryFinding {
     fn version_hint(&self) -> String {
         let newer = match self.kind {
             SystemKind::Lambda => "choose a newer runtime with --runtime",
+            SystemKind::Service => "choose a newer target with --profile",
             SystemKind::Image(_) | SystemKind::MuslImage => "choose a newer base with --base",
         };
         match &self.owner {

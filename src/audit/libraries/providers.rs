@@ -166,7 +166,7 @@ pub(super) fn stem(library: &str) -> &str {
 pub(super) fn package(library: &str, kind: SystemKind) -> Option<&'static str> {
     match kind {
         SystemKind::Image(release) => release?.package_of_library(library),
-        SystemKind::Lambda | SystemKind::MuslImage => None,
+        SystemKind::Lambda | SystemKind::Service | SystemKind::MuslImage => None,
     }
 }
 
@@ -181,6 +181,7 @@ pub(super) fn hints(library: &str, owner: &FileOrigin, kind: SystemKind) -> Vec<
         FileOrigin::System(_) | FileOrigin::Application => None,
     };
     let system_hint = match (kind, provider) {
+        (SystemKind::Service, _) => None,
         (SystemKind::Lambda, _) if distribution_hint.is_some() => None,
         (SystemKind::Lambda, _) => Some(format!(
             "add the library to the project and pass `--include {library}:lib/{library}`, which Lambda's linker searches"

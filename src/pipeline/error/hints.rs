@@ -49,6 +49,7 @@ impl Hints for BuildError {
             Self::Prepare { .. } => hint("run the command in the project's directory to see everything that it prints"),
             Self::Oversize(error) => error.hints(),
             Self::Layer(error) => error.hints(),
+            Self::Service(error) => error.hints(),
             Self::Archive(error) => error.hints(),
             Self::SystemLayer(error) => error.hints(),
             Self::AptLock(error) => error.hints(),

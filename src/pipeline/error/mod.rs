@@ -4,6 +4,7 @@ mod hints;
 pub(super) mod incompatible;
 pub(super) mod layer;
 pub(super) mod over_budget;
+pub(super) mod service;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -34,6 +35,7 @@ use crate::pipeline::apt::{PackagesError, SystemLayerError};
 use crate::pipeline::error::incompatible::{IncompatiblePython, IncompatibleWheel};
 use crate::pipeline::error::layer::LayerError;
 use crate::pipeline::error::over_budget::OverBudget;
+use crate::pipeline::error::service::ServiceError;
 use crate::platform::{Architecture, ProfileError, PythonChoiceError, PythonVersion};
 use crate::project::ProjectError;
 use crate::project::application::{ApplicationError, InvalidExclude};
@@ -118,6 +120,8 @@ pub(crate) enum BuildError {
     #[error(transparent)]
     Layer(#[from] LayerError),
     #[error(transparent)]
+    Service(#[from] ServiceError),
+    #[error(transparent)]
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     SystemLayer(#[from] SystemLayerError),
@@ -161,7 +165,6 @@ pub(crate) enum BuildError {
     Registry(#[from] RegistryError),
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The image's layers are compressed with zstd.
     #[error(transparent)]
     LoadZstd(EngineError),
     #[error(transparent)]
@@ -203,10 +206,8 @@ pub(crate) enum BuildError {
     /// `command` is the one that creates the lock of the project; `None` for a lock that the user names.
     #[error("lock file {} does not exist", .path.display())]
     NoLock { path: PathBuf, command: Option<String> },
-    /// The project has only an environment.yml.
     #[error("lock file {} does not exist", .path.display())]
     NoLockOfConda { path: PathBuf, source_file: &'static str, command: String },
-    /// `script` is what the lock is of, if it is not that of a project.
     #[error(
         "{} does not match {}, according to `uv lock --check`",
         .path.display(),
@@ -231,7 +232,6 @@ pub(crate) enum BuildError {
     BuiltAnother { origin: String, expected: String, wheel: String },
     #[error("the build produced {}, which is not a wheel", .path.display())]
     WheelName { path: PathBuf, source: InvalidWheelFilename },
-    /// `command` is the one that creates the lock of the project.
     #[error("{}: {}", not_pinned_by(.lock.as_deref(), .missing.len()), list_missing(.missing))]
     Incomplete { lock: Option<PathBuf>, command: Option<String>, missing: Vec<MissingRequirement> },
     #[error("--resolve needs a requirements file, a pyproject.toml, a setup.py or a setup.cfg")]

@@ -5,11 +5,12 @@ use super::installed::Installation;
 use super::layers::{self, LayerProject};
 use super::package::{package, schemes};
 use super::project::LambdaProject;
+use super::service;
 use crate::audit::handler::{Handler, ImportRoot};
 use crate::audit::imports::CommandModules;
 use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::cache::Cache;
-use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, PackageOutput, TASK_ROOT, limits};
+use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, PackageOutput, limits};
 use crate::pipeline::audits::{self, Audited, Deployment};
 use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstalledDistribution, InstalledFiles};
@@ -89,15 +90,19 @@ pub(super) fn assemble<T>(
     let layer_tree = named.tree()?;
     let layer_sizes = named.sizes();
     distributions.extend(named.distributions.into_iter().flatten());
+    service::check_modules(profile, &distributions)?;
     // In the order of the runtime's search path.
     let of_package = package.trees().map(|(kind, tree)| match kind {
-        ArtifactKind::Function => (tree, TASK_ROOT, &profile.function),
+        ArtifactKind::Function => (tree, &*profile.root, &profile.function),
         ArtifactKind::Layer => (tree, LAYER_ROOT, &profile.layer),
     });
     let all = of_package.chain(layer_tree.iter().map(|tree| (tree, LAYER_ROOT, &profile.layer)));
-    let (trees, roots): (Vec<(&FileTree, &str)>, Vec<ImportRoot>) = all
+    let (trees, mut roots): (Vec<(&FileTree, &str)>, Vec<ImportRoot>) = all
         .map(|(tree, mount, scheme)| ((tree, mount), ImportRoot { tree, site_packages: &scheme.site_packages }))
         .unzip();
+    if profile.application != profile.function.site_packages {
+        roots.push(ImportRoot { tree: trees[0].0, site_packages: &profile.application });
+    }
     if let Some(handler) = &handler {
         plan.check_handler(handler, &roots, reporter)?;
     }
@@ -115,16 +120,17 @@ pub(super) fn assemble<T>(
         roots: &roots,
         started: &handler.iter().map(Handler::module).collect::<Vec<_>>(),
         command: &CommandModules::default(),
-        application: roots[0].site_packages,
-        // The runtime starts in /var/task.
-        working_directory: Some(""),
+        application: if settings.is_layer { roots[0].site_packages } else { &profile.application },
+        // Lambda's runtime starts in /var/task.
+        working_directory: profile.is_lambda().then_some(""),
         provided: &profile.runtime_distributions,
         deployment: &deployment,
         cache,
     };
     let audit = audits::audit(&audited, Vec::new(), reporter)?;
     if !settings.allow_oversize {
-        limits::check(&package, &layer_sizes, profile.limits, &profile.runtime_distributions)?;
+        let limits = (&*profile.service, profile.limits);
+        limits::check(&package, &layer_sizes, limits, &profile.runtime_distributions)?;
     }
     finish(&AssembledFunction {
         function: &function,
@@ -150,11 +156,11 @@ fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
     let libraries = profile.runtime_libraries.as_ref().map(|libraries| libraries.iter().cloned().collect());
     TargetSystem {
         name: plan.target.to_string(),
-        kind: SystemKind::Lambda,
+        kind: if profile.is_lambda() { SystemKind::Lambda } else { SystemKind::Service },
         architecture: plan.target.architecture,
         libc: plan.target.libc,
         libstdcxx: profile.libstdcxx,
         libraries,
-        library_path: LIBRARY_PATH.map(str::to_owned).to_vec(),
+        library_path: LIBRARY_PATH.iter().filter(|_| profile.is_lambda()).map(|path| (*path).to_owned()).collect(),
     }
 }

@@ -8,6 +8,7 @@ mod outputs;
 mod package;
 mod project;
 mod report;
+mod service;
 mod unpacked;
 mod write;
 
@@ -126,9 +127,11 @@ fn build(
         let finished = write::write(package, &plan.project_names(), &earlier, outputs, reporter)?;
         let size = finished.iter().map(|(_, finished)| finished.zip().size).sum();
         budget::check(common.audit.max_size.as_ref(), size, installed)?;
-        if settings.deploy.s3_bucket.is_none() {
-            write::warn_of_direct_upload(&finished, function.profile.limits.direct_upload, reporter);
+        if !settings.allow_oversize {
+            service::check_zip(&function.profile, size)?;
         }
+        let direct_upload = function.profile.limits.direct_upload.filter(|_| settings.deploy.s3_bucket.is_none());
+        direct_upload.into_iter().for_each(|limit| write::warn_of_direct_upload(&finished, limit, reporter));
         let zips = finished.iter().zip(outputs);
         let zips: Vec<_> =
             zips.filter_map(|((_, finished), (_, output))| Some((output.zip()?, finished.zip()))).collect();

@@ -36,7 +36,7 @@ pub(super) fn package<'a>(
         package.extend(kind, distribution.files.iter().cloned())?;
     }
     for (path, entry) in application {
-        let path = TreePath::below(&profile.function.site_packages, path.as_str())?;
+        let path = TreePath::below(&profile.application, path.as_str())?;
         package.extend(ArtifactKind::Function, [(path, entry.clone())])?;
     }
     Ok(package)

@@ -1,5 +1,8 @@
 //! The project of a function, and the runtime that it is built for.
 
+use std::borrow::Cow;
+
+use super::service;
 use crate::cache::Cache;
 use crate::fetch::DownloadOptions;
 use crate::index::FileFinder;
@@ -35,6 +38,7 @@ impl LambdaProject {
         if !profile.architectures.contains(&architecture) {
             return Err(BuildError::NoArchitecture { profile: profile.name, architecture });
         }
+        service::check_layers(&profile, settings)?;
         Ok(Self { project, profile, reason })
     }
 
@@ -57,7 +61,13 @@ impl LambdaProject {
         };
         let runtime = settings.exclude_runtime.then_some(&runtime);
         let target = self.profile.target(settings.architecture);
-        Plan::new(&self.project, &settings.common, target, runtime, finder, reporter)
+        let mut common = Cow::Borrowed(&settings.common);
+        if !self.profile.excluded_files.is_empty() {
+            common.to_mut().excludes.extend(self.profile.excluded_files.iter().cloned());
+        }
+        let plan = Plan::new(&self.project, &common, target, runtime, finder, reporter)?;
+        service::check_files(&self.profile, &plan)?;
+        Ok(plan)
     }
 }
 

@@ -6,6 +6,7 @@ use std::ops::Bound;
 use std::path::PathBuf;
 
 use super::assembled::{self, AssembledFunction};
+use super::service;
 use crate::archive::mirror::TreeMirror;
 use crate::audit::handler::Handler;
 use crate::lambda::PackageOutput;
@@ -129,6 +130,7 @@ pub(crate) fn unpack(
     let directories = std::cell::RefCell::new(directories);
     repairing(&settings.common.cache, iter::empty(), reporter, || {
         assembled::assemble(settings, projects, outputs, reporter, |assembled| {
+            service::check_runs(&assembled.function.profile)?;
             write(assembled, with_bytecode, &mut directories.borrow_mut())
         })
     })

@@ -20,6 +20,12 @@ const LAMBDA: &[TableKeys] = &[
             "python",
             "python-full-version",
             "available",
+            "service",
+            "root",
+            "application",
+            "required-files",
+            "excluded-files",
+            "imported-from-zip",
             "interpreter",
             "glibc",
             "architectures",
@@ -31,7 +37,7 @@ const LAMBDA: &[TableKeys] = &[
     ),
     ("function", SCHEME),
     ("layer", SCHEME),
-    ("limits", &["direct-upload", "unzipped"]),
+    ("limits", &["direct-upload", "unzipped", "zip"]),
     ("runtime", &["distributions", "versions", "libraries", "libstdcxx"]),
 ];
 

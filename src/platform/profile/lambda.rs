@@ -5,11 +5,17 @@ use std::collections::BTreeMap;
 use pep440_rs::Version;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Profile, ProfileError, ProfileKind, Scheme, architectures, interpreter_path, parsed, parsed_if_present};
+use super::{
+    Profile, ProfileError, ProfileKind, Scheme, architectures, artifact_path, interpreter_path, parsed,
+    parsed_if_present,
+};
 use crate::name::DistributionName;
 use crate::platform::{Architecture, CLibrary, Glibc, Libstdcxx, PythonVersion, TargetPlatform};
 
-/// A Lambda runtime, for every architecture.
+/// The service of profiles that name none.
+const LAMBDA: &str = "Lambda";
+
+/// A Lambda runtime, or what runs functions or jobs from a zip elsewhere, for every architecture.
 #[derive(Debug, Clone)]
 pub struct LambdaProfile {
     /// The name of the runtime, for instance `python3.13`.
@@ -20,6 +26,18 @@ pub struct LambdaProfile {
     pub python_full_version: Version,
     /// Whether the runtime is generally available. Others are only used when named.
     pub available: bool,
+    /// The service that takes the zip, for instance `Lambda`.
+    pub service: String,
+    /// The directory that the zip is unpacked to, for instance `/var/task`.
+    pub root: String,
+    /// The directory of the application's files in the zip; empty for its root.
+    pub application: String,
+    /// The files that the application must contain, relative to that directory.
+    pub required_files: Vec<String>,
+    /// Patterns of application files that are excluded besides the default ones.
+    pub excluded_files: Vec<String>,
+    /// Whether modules are imported from the zip itself (zipimport), which loads no compiled ones.
+    pub is_imported_from_zip: bool,
     /// The path of the interpreter at run time, for instance `/var/lang/bin/python3.13`.
     pub interpreter: String,
     /// The version of the runtime's C library.
@@ -30,6 +48,8 @@ pub struct LambdaProfile {
     pub function: Scheme,
     /// The installation scheme of layers.
     pub layer: Scheme,
+    /// Whether the service has layers.
+    pub has_layers: bool,
     /// The size limits.
     pub limits: LambdaLimits,
     /// The distributions provided by the runtime: the SDK and its dependencies.
@@ -43,23 +63,30 @@ pub struct LambdaProfile {
     pub libstdcxx: Option<Libstdcxx>,
 }
 
-/// The limits of a Lambda deployment package, in bytes.
+/// The limits of a deployment package, in bytes; `None` where there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LambdaLimits {
     /// The largest zip that can be uploaded directly; larger ones need S3.
-    pub direct_upload: u64,
+    pub direct_upload: Option<u64>,
     /// The largest unzipped size of a function with its layers.
-    pub unzipped: u64,
+    pub unzipped: Option<u64>,
+    /// The largest zip.
+    pub zip: Option<u64>,
 }
 
 impl LambdaProfile {
-    /// Returns the built-in runtimes, ordered by version.
+    /// Returns the built-in runtimes of Lambda, ordered by version.
     pub fn all() -> impl DoubleEndedIterator<Item = &'static Self> {
         Profile::all().iter().filter_map(|profile| match profile {
-            Profile::Lambda(profile) => Some(profile),
-            Profile::Image(_) => None,
+            Profile::Lambda(profile) if profile.is_lambda() => Some(profile),
+            Profile::Lambda(_) | Profile::Image(_) => None,
         })
+    }
+
+    /// Returns whether the profile is a runtime of Lambda, rather than of another service.
+    pub(crate) fn is_lambda(&self) -> bool {
+        self.service == LAMBDA
     }
 
     /// Returns a built-in runtime by its name.
@@ -96,6 +123,18 @@ pub(super) struct LambdaFile {
     python_full_version: Option<Version>,
     #[serde(default = "generally_available")]
     available: bool,
+    #[serde(default = "lambda")]
+    service: String,
+    #[serde(default = "task_root", deserialize_with = "interpreter_path")]
+    root: String,
+    #[serde(default, deserialize_with = "artifact_path_if_present")]
+    application: Option<String>,
+    #[serde(default)]
+    required_files: Vec<String>,
+    #[serde(default)]
+    excluded_files: Vec<String>,
+    #[serde(default)]
+    imported_from_zip: bool,
     #[serde(deserialize_with = "interpreter_path")]
     interpreter: String,
     #[serde(deserialize_with = "parsed")]
@@ -103,7 +142,7 @@ pub(super) struct LambdaFile {
     #[serde(deserialize_with = "architectures")]
     architectures: Vec<Architecture>,
     function: Scheme,
-    layer: Scheme,
+    layer: Option<Scheme>,
     limits: LambdaLimits,
     runtime: RuntimeTable,
 }
@@ -129,6 +168,18 @@ fn generally_available() -> bool {
     true
 }
 
+fn lambda() -> String {
+    LAMBDA.to_owned()
+}
+
+fn task_root() -> String {
+    "/var/task".to_owned()
+}
+
+fn artifact_path_if_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    artifact_path(deserializer).map(Some)
+}
+
 impl From<LambdaFile> for LambdaProfile {
     fn from(file: LambdaFile) -> Self {
         Self {
@@ -136,11 +187,18 @@ impl From<LambdaFile> for LambdaProfile {
             python: file.python,
             python_full_version: file.python_full_version.unwrap_or_else(|| file.python.patch_release(0)),
             available: file.available,
+            service: file.service,
+            root: file.root,
+            application: file.application.unwrap_or_else(|| file.function.site_packages.clone()),
+            required_files: file.required_files,
+            excluded_files: file.excluded_files,
+            is_imported_from_zip: file.imported_from_zip,
             interpreter: file.interpreter,
             glibc: file.glibc,
             architectures: file.architectures,
+            has_layers: file.layer.is_some(),
+            layer: file.layer.unwrap_or_else(|| file.function.clone()),
             function: file.function,
-            layer: file.layer,
             limits: file.limits,
             runtime_distributions: file.runtime.distributions,
             runtime_versions: file.runtime.versions,

@@ -24,7 +24,9 @@ fn the_built_in_profiles_are_what_aws_documents() {
         assert_eq!(profile.available, python.minor < 15);
         assert_eq!(profile.function.site_packages, "");
         assert_eq!(profile.layer.site_packages, format!("python/lib/python{python}/site-packages"));
-        assert_eq!(profile.limits, LambdaLimits { direct_upload: 52_428_800, unzipped: 262_144_000 });
+        let limits = LambdaLimits { direct_upload: Some(52_428_800), unzipped: Some(262_144_000), zip: None };
+        assert_eq!(profile.limits, limits);
+        assert_eq!((&*profile.root, &*profile.application, profile.has_layers), ("/var/task", "", true));
         assert_eq!(profile.runtime_distributions.len(), 7);
     }
 }
@@ -114,7 +116,7 @@ fn wrong_values_are_refused_with_their_line() {
 
 #[test]
 fn missing_keys_are_named() {
-    for key in ["kind", "name", "python", "interpreter", "glibc", "architectures", "direct-upload", "distributions"] {
+    for key in ["kind", "name", "python", "interpreter", "glibc", "architectures", "distributions"] {
         let text: String = VALID
             .lines()
             .filter(|line| !line.starts_with(&format!("{key} =")))
