@@ -175,7 +175,10 @@ impl Hints for DownloadError {
                 "check the connection and, behind a proxy, HTTPS_PROXY; the next run resumes the download".to_owned(),
             ],
             Self::Size { .. } | Self::Digest { .. } => {
-                vec!["if you trust the file that is there now, lock it with `uv lock --refresh`".to_owned()]
+                vec![
+                    "if you trust the file that is there now, lock it, for instance with `uv lock --refresh`"
+                        .to_owned(),
+                ]
             }
             Self::Unbounded { .. } => {
                 vec![
@@ -211,7 +214,10 @@ impl DownloadError {
         }
         hints.extend(netrc.clone());
         if matches!(status.as_u16(), 404 | 410) {
-            hints.push("if the file was removed from the index, lock another one with `uv lock --refresh`".to_owned());
+            hints.push(
+                "if the file was removed from the index, lock another one, for instance with `uv lock --refresh`"
+                    .to_owned(),
+            );
         }
         hints
     }

@@ -144,7 +144,11 @@ impl Hints for IndexError {
                     .to_owned(),
             ],
             Self::NoFile { is_other: true, .. } => {
-                vec!["lock again if you trust the index: its files are not the ones that were locked".to_owned()]
+                // Without `--upgrade`, uv keeps the digests of versions that are in its output file (0.13).
+                vec![
+                    "if you trust the index, lock again, for instance with `uv pip compile --upgrade`: its files are not the ones that were locked"
+                        .to_owned(),
+                ]
             }
             Self::NoFile { .. } => vec!["lock another version".to_owned()],
             Self::NoIndex { .. } => vec!["omit --no-index, or lock again with --find-links".to_owned()],

@@ -70,9 +70,12 @@ impl Hints for LockError {
                 vec![portable.map_or_else(regenerate, str::to_owned)]
             }
             Self::UnknownMember { name, members, .. } => similar(name.as_str(), members, "members"),
-            Self::UnknownProject { members, .. } if members.is_empty() => Vec::new(),
-            Self::UnknownProject { members, .. } => {
-                vec![format!("select one of the members with --package: {}", quoted_list(members))]
+            Self::UnknownProject { path, members, .. } => {
+                let select = match &members[..] {
+                    [] => String::new(),
+                    _ => format!(", or select one of the members with --package: {}", quoted_list(members)),
+                };
+                vec![format!("run {} to lock the project{select}", lock_command(path))]
             }
             Self::UnknownExtra { extra, known, .. } => similar(extra, known, "extras"),
             Self::UnknownGroup { group, known, .. } => similar(group, known, "groups"),

@@ -42,7 +42,9 @@ impl Hints for RepositoryError {
             Self::NoGit => "install git: the lock has distributions from git repositories",
             Self::NoLfs(_) => "install git-lfs",
             Self::Offline { .. } => "run once without --offline, with the same cache",
-            Self::MissingCommit { .. } => "lock again: the branch may have been rewritten",
+            Self::MissingCommit { .. } => {
+                "the branch may have been rewritten: lock its present commit, for instance with `uv lock --upgrade-package NAME`"
+            }
             Self::Failed { action: "fetch", .. } => {
                 "check that `git ls-remote` works for the repository without a prompt: set up a credential helper or an \
                  ssh agent"

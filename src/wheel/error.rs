@@ -40,7 +40,10 @@ impl Hints for WheelError {
         let another = "lock another version of the wheel, or report the problem to its maintainers".to_owned();
         match &self.kind {
             WheelErrorKind::Read(_) => Vec::new(),
-            kind if kind.is_damage() => vec!["download the file again, since it is damaged".to_owned()],
+            kind if kind.is_damage() => vec![
+                "download the file again, or lock another version of the wheel if it is damaged in the index, too"
+                    .to_owned(),
+            ],
             WheelErrorKind::Violation(_) => {
                 let accept = self.wheel.parse::<WheelFilename>().ok().map(|filename| {
                     format!("pass --accept-invalid {} to install the wheel as pip does, despite this", filename.name)

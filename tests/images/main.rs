@@ -21,6 +21,7 @@ mod built;
 mod configuration;
 mod determinism;
 mod files;
+mod followed_hints;
 mod full_disk;
 mod interruption;
 mod layers;

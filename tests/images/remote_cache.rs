@@ -4,6 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use oci_spec::image::MediaType;
+use pybundle::image::{Blob, OciArtifact};
+use pybundle::registry::credentials::Keychain;
+use pybundle::registry::{ImageReference, Registry, RegistryOptions};
+use pybundle::report::Silent;
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Server};
@@ -280,6 +285,43 @@ fn a_release_verifies_what_the_remote_cache_says() {
         (&verified["remote_cache"]["read"], &verified["remote_cache"]["known"]),
         (&json!("verified"), &json!(0))
     );
+}
+
+#[test]
+fn a_release_refuses_a_record_that_somebody_changed_until_it_is_deleted() {
+    let fleet = Fleet::new();
+    let verify = ["--remote-cache", "verify"];
+    fleet.report("warm", "1", &["--remote-cache", "auto"]);
+    let tag = fleet.tags().into_iter().find(|tag| tag.starts_with("pybundle-cache-")).unwrap();
+    let at: ImageReference = format!("{}/team/app:{tag}", fleet.registry.host()).parse().unwrap();
+    let registry = Registry::new(RegistryOptions::new(Keychain::fixed([]))).unwrap();
+    let mut manifest: Value = serde_json::from_slice(&registry.manifest(&at).unwrap().bytes).unwrap();
+    let blob = |descriptor: &Value| {
+        let (digest, size) = (descriptor["digest"].as_str().unwrap(), descriptor["size"].as_u64().unwrap());
+        let mut bytes = Vec::new();
+        registry.blob(&at, digest.parse().unwrap(), size, &mut bytes, &Silent).unwrap();
+        bytes
+    };
+    let config = Blob::of_bytes(MediaType::EmptyJSON, blob(&manifest["config"]));
+    let mut values = zstd::decode_all(blob(&manifest["layers"][0]).strip_prefix(HEADER).unwrap()).unwrap();
+    let name = b"example_greeting-1.2.0.dist-info/METADATA";
+    let position = values.windows(name.len()).position(|bytes| bytes == name).unwrap();
+    values[position + name.len() - 1] = b'B';
+    let record = [HEADER, &zstd::encode_all(&values[..], 3).unwrap()].concat();
+    let record = Blob::of_bytes(MediaType::from(manifest["layers"][0]["mediaType"].as_str().unwrap()), record);
+    manifest["layers"][0]["digest"] = json!(record.digest.to_string());
+    manifest["layers"][0]["size"] = json!(record.size);
+    let manifest = Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes());
+    let changed = OciArtifact { manifest, blobs: vec![config, record], children: vec![], referrers: vec![] };
+    registry.push(&changed, &[at], &Silent).unwrap();
+
+    let said = String::from_utf8(fleet.push("cold", "1", &verify).output().unwrap().stderr).unwrap();
+    let hint = "hint: delete it, and find out who wrote it: images that were built from it cannot be trusted\n";
+    assert!(said.contains(&tag) && said.ends_with(hint), "{said}");
+    fleet.registry.remove_tag("team/app", &tag);
+    assert_eq!(fleet.report("cold", "1", &verify)["remote_cache"]["read"], "missing");
+    assert_eq!(fleet.report("cold", "1", &["--remote-cache", "auto"])["remote_cache"]["written"], true);
+    assert_eq!(fleet.report("cold", "1", &verify)["remote_cache"]["read"], "verified");
 }
 
 /// A build back end without dependencies, which fails once there is a file at STOP.

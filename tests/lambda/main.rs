@@ -8,6 +8,7 @@ mod directories;
 mod edits;
 mod equals_uv;
 mod files;
+mod followed_hints;
 #[allow(dead_code, reason = "these tests need few kinds of wheels")]
 #[path = "../support/forge.rs"]
 mod forge;

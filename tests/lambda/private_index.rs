@@ -15,13 +15,14 @@ const USER: &str = "ann";
 const PASSWORD: &str = "s3cret/pass";
 
 /// A running index.
-struct Index {
+pub struct Index {
     server: Child,
     port: u16,
     folder: tempfile::TempDir,
 }
 
 impl Index {
+    /// Starts an index that requires the user's password.
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let passwords = folder.path().join("htpasswd");
@@ -30,10 +31,19 @@ impl Index {
         let made =
             htpasswd.status().unwrap_or_else(|error| panic!("htpasswd is missing: run scripts/setup-tests ({error})"));
         assert!(made.success());
+        let arguments = ["-a", "update,download,list", "-P", passwords.to_str().unwrap()];
+        Self::serve(&repository().join("testdata/example/index"), folder, &arguments)
+    }
+
+    /// Starts an index of the wheels that are in a directory at the time of each request, without a password.
+    pub fn of(wheels: &Path) -> Self {
+        Self::serve(wheels, tempfile::tempdir().unwrap(), &["-a", ".", "-P", "."])
+    }
+
+    fn serve(wheels: &Path, folder: tempfile::TempDir, arguments: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(tool("pypi-server"));
-        command.args(["run", "-i", "127.0.0.1", "-p", &port.to_string(), "-a", "update,download,list", "-P"]);
-        command.arg(passwords).arg(repository().join("testdata/example/index"));
+        command.args(["run", "-i", "127.0.0.1", "-p", &port.to_string()]).args(arguments).arg(wheels);
         let mut server = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
         lines.find(|line| line.starts_with("Listening")).expect("pypi-server tells when it listens");
@@ -42,7 +52,8 @@ impl Index {
         Self { server, port, folder }
     }
 
-    fn url(&self, login: &str) -> String {
+    /// Returns the URL of the simple API; `login` ends with `@` unless it is empty.
+    pub fn url(&self, login: &str) -> String {
         format!("http://{login}127.0.0.1:{}/simple", self.port)
     }
 
@@ -169,4 +180,25 @@ fn a_missing_password_is_reported() {
         assert!(message.contains(said) && message.contains(hint) && !message.contains("wr0ng"), "{message}");
         assert!(!place.path().join("function.zip").exists());
     }
+}
+
+#[test]
+fn the_hint_about_a_missing_password_names_what_helps() {
+    let index = Index::start();
+    let place = tempfile::tempdir().unwrap();
+    let app = place.path().join("app");
+    project(&app, "");
+    let pyproject =
+        format!("[[tool.uv.index]]\nname = \"corp-1.mirror\"\nurl = \"{}\"\ndefault = true\n", index.url(""));
+    fs::write(app.join("pyproject.toml"), pyproject).unwrap();
+    let said = fail(&mut build(place.path(), &app));
+    let hint = said.lines().find(|line| line.starts_with("hint: if the index `corp-1.mirror` needs credentials, set "));
+    let hint = hint.unwrap_or_else(|| panic!("{said}"));
+    assert!(hint.ends_with("_PASSWORD, or add the host to .netrc"), "{hint}");
+    let variables: Vec<&str> = hint.split([' ', ',']).filter(|word| word.starts_with("UV_INDEX_")).collect();
+    let [user, password] = variables[..] else { panic!("{hint}") };
+    succeed(build(place.path(), &app).env(user, USER).env(password, PASSWORD));
+    fs::remove_dir_all(place.path().join("cache")).unwrap();
+    fs::write(place.path().join(".netrc"), format!("machine 127.0.0.1 login {USER} password {PASSWORD}\n")).unwrap();
+    succeed(&mut build(place.path(), &app));
 }

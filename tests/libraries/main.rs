@@ -9,6 +9,7 @@ mod applications;
 mod by_name;
 mod compiled;
 mod defects;
+mod followed_hints;
 mod loaded;
 mod runs;
 mod tags;

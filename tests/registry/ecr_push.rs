@@ -132,9 +132,10 @@ fn pushes_in_a_sandbox() {
     assert!(message.contains(&format!("cannot log in to {REGISTRY}: no AWS credentials in ")), "{message}");
     assert!(message.contains("`aws sso login`") && message.contains("AWS_PROFILE"), "{message}");
 
+    let hint = "hint: create it with --create-repo";
     let (status, _, message) = run(&mut cloud.with_keys(&image));
     assert_eq!(status, Some(1), "{message}");
-    assert!(message.contains(&format!("{REGISTRY}/team/app")) && message.contains("--create-repo"), "{message}");
+    assert!(message.contains(&format!("{REGISTRY}/team/app")) && message.contains(hint), "{message}");
     assert_eq!(cloud.moto.repositories(), "");
 
     let first = cloud.pushed(&[&image[..], &["--create-repo"]].concat());
@@ -148,7 +149,7 @@ fn pushes_in_a_sandbox() {
     let again = cloud.pushed(&["push", &layout, &at("team/app:2")]);
     assert_eq!((again["digest"].as_str().unwrap(), counts(&again)), (digest, [0, 0, blobs]));
     let (status, _, message) = run(&mut cloud.with_keys(&["push", &layout, &at("team/other:1")]));
-    assert!(status == Some(1) && message.contains("--create-repo"), "{message}");
+    assert!(status == Some(1) && message.contains(hint), "{message}");
     let other = cloud.pushed(&["push", &layout, &at("team/other:1"), "--create-repo"]);
     assert_eq!(other["digest"].as_str().unwrap(), digest);
     assert_eq!([cloud.digest(&at("team/app:2")), cloud.digest(&at("team/other:1"))], [digest, digest]);

@@ -25,6 +25,7 @@ mod aws;
 mod ecr;
 mod ecr_push;
 mod failures;
+mod followed_hints;
 mod lost_blobs;
 mod proxies;
 mod quirks;

@@ -96,10 +96,20 @@ impl fmt::Display for LibraryFinding {
                     write!(formatter, "not in the artifact and may not be in {system}")
                 }
             }
-            LoadProblem::Unreachable { library, at, owner: provider } => write!(
-                formatter,
-                " needs {library}, which is at {at} ({provider}), where the dynamic linker does not look"
-            ),
+            LoadProblem::Unreachable { library, at, owner: provider } => {
+                write!(
+                    formatter,
+                    " needs {library}, which is at {at} ({provider}), where the dynamic linker does not look"
+                )?;
+                match &self.owner {
+                    // It is a warning, which has no hints.
+                    FileOrigin::Application => {
+                        let directory = at.rsplit_once('/').map_or("", |(directory, _)| directory);
+                        write!(formatter, ": set its RUNPATH to the path from `$ORIGIN` to `{directory}`")
+                    }
+                    FileOrigin::Distribution(_) | FileOrigin::System(_) => Ok(()),
+                }
+            }
         }
     }
 }
@@ -192,14 +202,16 @@ impl Hints for LibraryFinding {
             }],
             LoadProblem::NewerMusl { needed, .. } => vec![self.musl_hint(needed)],
             LoadProblem::CLibrary { target, .. } => vec![self.c_library_hint(*target)],
-            LoadProblem::Malformed(_) => vec![format!("build {} again: it may have been truncated", self.file)],
-            LoadProblem::Unreachable { at, .. } => {
-                let directory = at.rsplit_once('/').map_or("", |(directory, _)| directory);
-                vec![format!(
-                    "set the RUNPATH of {} to the path from `$ORIGIN` to `{directory}`, as auditwheel does",
-                    self.file
-                )]
-            }
+            LoadProblem::Malformed(_) => vec![match &self.owner {
+                FileOrigin::Distribution(distribution) => format!(
+                    "lock another version of {}, or build its wheel again: {} may have been truncated",
+                    distribution.name, self.file
+                ),
+                FileOrigin::System(_) | FileOrigin::Application => {
+                    format!("build {} again: it may have been truncated", self.file)
+                }
+            }],
+            LoadProblem::Unreachable { .. } => Vec::new(),
         }
     }
 }

@@ -288,6 +288,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_helper_that_waits_for_a_key_succeeds_after_the_key_is_unlocked() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("lock");
+        std::fs::write(&lock, "").unwrap();
+        let script = format!("while [ -e '{}' ]; do sleep 0.05; done; {FOUND}", lock.display());
+        install(folder.path(), "docker-credential-it", &script);
+        let query = HelperQuery { helper: "it", server: "quay.io" };
+        let locked = Helpers { time_limit: Duration::from_secs(1), ..helpers(folder.path()) };
+        let fault = locked.ask(&query).await.unwrap_err();
+        assert_eq!(fault.hints(), ["unlock the keychain or the key that the helper waits for"]);
+        std::fs::remove_file(lock).unwrap();
+        assert_eq!(helpers(folder.path()).ask(&query).await.unwrap(), Some(basic("user", "s3cret")));
+    }
+
+    #[tokio::test]
     async fn names_are_plain_and_programs_are_on_the_search_path() {
         let folder = tempfile::tempdir().unwrap();
         install(folder.path(), "docker-credential-it", FOUND);
