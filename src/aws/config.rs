@@ -50,6 +50,11 @@ impl SharedConfig {
         self.profiles.get(name)
     }
 
+    /// Returns the names of the profiles in alphabetical order.
+    pub(super) fn profile_names(&self) -> Vec<String> {
+        self.profiles.keys().cloned().collect()
+    }
+
     /// Returns a setting: the value of the variable, or else of the property in the selected profile.
     pub(super) fn setting<'a>(&'a self, environment: &'a AwsEnvironment, variable: &str, key: &str) -> Option<&'a str> {
         environment.variable(variable).or_else(|| self.profile(environment.profile())?.get(key).map(String::as_str))

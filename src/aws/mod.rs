@@ -133,8 +133,13 @@ pub enum AwsError {
         reason: &'static str,
     },
     /// `AWS_PROFILE` is the name of no profile.
-    #[error("the AWS profile `{0}` does not exist")]
-    MissingProfile(String),
+    #[error("the AWS profile `{name}` does not exist")]
+    MissingProfile {
+        /// The name.
+        name: String,
+        /// The names of the profiles in AWS's files, in alphabetical order.
+        known: Vec<String>,
+    },
     /// A profile cannot be used.
     #[error("the AWS profile `{profile}` {reason}")]
     InvalidProfile {
@@ -221,7 +226,14 @@ impl Hints for AwsError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::SsoSession { profile, .. } => vec![format!("log in with `aws sso login --profile {profile}`")],
-            Self::MissingProfile(_) => vec!["list the profiles with `aws configure list-profiles`".to_owned()],
+            Self::MissingProfile { name, known } => {
+                let define = format!("define `[profile {name}]` in AWS's configuration file");
+                let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+                vec![match &known[..] {
+                    [] => define,
+                    _ => format!("set AWS_PROFILE to one of {}, or {define}", known.join(", ")),
+                }]
+            }
             _ => Vec::new(),
         }
     }
@@ -274,7 +286,7 @@ impl<'a> AwsClient<'a> {
         }
         // Last, as in AWS's SDK for Rust: a container's or an instance's role serves a profile that does not exist, too.
         match self.environment.variable("AWS_PROFILE").filter(|name| config.profile(name).is_none()) {
-            Some(name) => Err(AwsError::MissingProfile(name.to_owned())),
+            Some(name) => Err(AwsError::MissingProfile { name: name.to_owned(), known: config.profile_names() }),
             None => Ok(None),
         }
     }

@@ -12,8 +12,10 @@ const SHOWN: usize = 16;
 const NOT_SHOWN: &[(&str, &str)] = &[
     ("run pybundle again while", "the project or the cache has to change between two reads of one run"),
     ("run pybundle again: a damaged file", "a package has to be damaged in the cache after its digest was verified"),
-    ("run pybundle again", "the interpreter has to be replaced while it compiles, which a test does without the command"),
-    ("list the profiles with `aws configure list-profiles`", "the tests have no `aws` command"),
+    (
+        "run pybundle again",
+        "the interpreter has to be replaced while it compiles, which a test does without the command",
+    ),
     (
         "restart the registry at ",
         "docker-registry stores a lost manifest once it was sent as a blob, and the tests have no registry that does not",

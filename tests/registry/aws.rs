@@ -280,6 +280,23 @@ async fn profiles_that_cannot_be_used_are_errors() {
     assert!(error.starts_with(&format!("cannot log in to {REGISTRY}: no AWS credentials in ")), "{error}");
 }
 
+#[tokio::test]
+async fn a_profile_that_does_not_exist_is_defined_or_another_one_named() {
+    let ecr = ecr_server();
+    let keys = format!("aws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = {SECRET_KEY}\n");
+    let define = "define `[profile absent]` in AWS's configuration file";
+    let machine = Machine::new(&ecr.url("")).variable("AWS_PROFILE", "absent");
+    let error = machine.login().await;
+    assert!(error.contains(&format!(" | {define} | ")), "{error}");
+    let machine = machine.config(&format!("[profile work]\n{keys}[other]\n")).file(".aws/credentials", "[build]\n");
+    let error = machine.login().await;
+    assert!(error.contains(&format!(" | set AWS_PROFILE to one of `build`, `work`, or {define} | ")), "{error}");
+    let machine = machine.variable("AWS_PROFILE", "work");
+    assert_eq!(machine.login().await, "AWS word");
+    let machine = machine.variable("AWS_PROFILE", "absent").config(&format!("[profile absent]\n{keys}"));
+    assert_eq!(machine.login().await, "AWS word");
+}
+
 /// Returns the file in which `aws sso login` stores a token: `printf my-sso | sha1sum`.
 const SSO_CACHE: &str = ".aws/sso/cache/0ad374308c5a4e22f723adf10145eafad7c4031c.json";
 
