@@ -23,6 +23,9 @@ const SUFFIX: &str = ".tmp";
 /// What the names of directories in the system's temporary directory begin with.
 const PREFIX_IN_SYSTEM: &str = "pybundle-";
 
+/// How many random letters and digits are between them: so many that nobody else's file has such a name.
+const RANDOM: usize = 12;
+
 /// How old something is before it counts as abandoned.
 const YOUNG: Duration = Duration::from_secs(10);
 
@@ -114,8 +117,8 @@ impl TemporaryDirectory {
     pub(crate) fn new() -> io::Result<Self> {
         let mut inventory = inventory();
         let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX_IN_SYSTEM).permissions(Permissions::from_mode(0o700));
-        inventory.directory(builder.tempdir()?, PREFIX_IN_SYSTEM, "")
+        builder.prefix(PREFIX_IN_SYSTEM).suffix(SUFFIX).rand_bytes(RANDOM).permissions(Permissions::from_mode(0o700));
+        inventory.directory(builder.tempdir()?, PREFIX_IN_SYSTEM)
     }
 
     /// Creates a directory that is to be renamed, with the permissions of any new directory.
@@ -125,8 +128,8 @@ impl TemporaryDirectory {
     pub(crate) fn new_in(parent: &Path) -> io::Result<Self> {
         let mut inventory = inventory();
         let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX).suffix(SUFFIX).permissions(Permissions::from_mode(0o777));
-        inventory.directory(builder.tempdir_in(parent)?, PREFIX, SUFFIX)
+        builder.prefix(PREFIX).suffix(SUFFIX).rand_bytes(RANDOM).permissions(Permissions::from_mode(0o777));
+        inventory.directory(builder.tempdir_in(parent)?, PREFIX)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -208,11 +211,12 @@ impl TemporaryFile {
         let mut inventory = inventory();
         let mut builder = tempfile::Builder::new();
         // Reduced by the umask, as for any new file. tempfile's default is 0600.
-        let builder = builder.prefix(PREFIX).suffix(SUFFIX).permissions(Permissions::from_mode(0o666));
+        let builder =
+            builder.prefix(PREFIX).suffix(SUFFIX).rand_bytes(RANDOM).permissions(Permissions::from_mode(0o666));
         let file = builder.tempfile_in(directory)?;
         hold(file.as_file());
         let registration = inventory.register(file.path());
-        inventory.sweep(file.path(), PREFIX, SUFFIX);
+        inventory.sweep(file.path(), PREFIX);
         Ok(Self { file, _registration: registration })
     }
 
@@ -262,23 +266,23 @@ impl Inventory {
         Registration(path.to_owned())
     }
 
-    fn directory(&mut self, directory: TempDir, prefix: &str, suffix: &str) -> io::Result<TemporaryDirectory> {
+    fn directory(&mut self, directory: TempDir, prefix: &str) -> io::Result<TemporaryDirectory> {
         let lock = File::open(directory.path())?;
         hold(&lock);
         let registration = self.register(directory.path());
-        self.sweep(directory.path(), prefix, suffix);
+        self.sweep(directory.path(), prefix);
         Ok(TemporaryDirectory { directory, _registration: registration, _lock: lock })
     }
 
     /// Removes what killed processes of this user left beside a path, once for each directory.
-    fn sweep(&mut self, created: &Path, prefix: &str, suffix: &str) {
+    fn sweep(&mut self, created: &Path, prefix: &str) {
         let (Some(directory), Ok(own)) = (created.parent(), created.symlink_metadata()) else { return };
         if !self.swept.insert(directory.to_owned()) {
             return;
         }
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let path = entry.path();
-            let is_temporary = entry.file_name().to_str().is_some_and(|name| is_temporary(name, prefix, suffix));
+            let is_temporary = entry.file_name().to_str().is_some_and(|name| is_temporary(name, prefix));
             if is_temporary && !self.existing.contains(&path) && is_abandoned(&path, own.uid()) {
                 remove(&path);
             }
@@ -291,10 +295,10 @@ fn hold(file: &File) {
     let _ = file.lock_shared();
 }
 
-/// Returns whether a name is one that tempfile makes: six letters and digits between prefix and suffix.
-fn is_temporary(name: &str, prefix: &str, suffix: &str) -> bool {
-    let random = name.strip_prefix(prefix).and_then(|name| name.strip_suffix(suffix));
-    random.is_some_and(|random| random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+/// Returns whether a name is one that this process could have made.
+fn is_temporary(name: &str, prefix: &str) -> bool {
+    let random = name.strip_prefix(prefix).and_then(|name| name.strip_suffix(SUFFIX));
+    random.is_some_and(|random| random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// Returns whether a file or directory of a user is locked by no process. A young one may be about to be locked.
@@ -349,16 +353,21 @@ mod tests {
     fn what_a_killed_process_left_is_removed_and_nothing_else() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        for name in [".pybundle-dead00.tmp", ".pybundle-alive0.tmp", ".pybundle-young0.tmp", ".pybundle-notes.tmp"] {
+        for name in [
+            ".pybundle-dead00000000.tmp",
+            ".pybundle-alive0000000.tmp",
+            ".pybundle-young0000000.tmp",
+            ".pybundle-notes.tmp",
+        ] {
             fs::write(path(name), "").unwrap();
         }
-        fs::create_dir_all(path(".pybundle-dead01.tmp/below")).unwrap();
-        let alive = age(&path(".pybundle-alive0.tmp"));
+        fs::create_dir_all(path(".pybundle-dead00000001.tmp/below")).unwrap();
+        let alive = age(&path(".pybundle-alive0000000.tmp"));
         alive.lock_shared().unwrap();
-        for name in [".pybundle-dead00.tmp", ".pybundle-dead01.tmp", ".pybundle-notes.tmp"] {
+        for name in [".pybundle-dead00000000.tmp", ".pybundle-dead00000001.tmp", ".pybundle-notes.tmp"] {
             age(&path(name));
         }
-        let kept = [".pybundle-alive0.tmp", ".pybundle-notes.tmp", ".pybundle-young0.tmp"];
+        let kept = [".pybundle-alive0000000.tmp", ".pybundle-notes.tmp", ".pybundle-young0000000.tmp"];
         drop(TemporaryFile::new_in(directory.path()).unwrap());
         assert_eq!(names(directory.path()), kept);
         let mut file = TemporaryFile::new_in(directory.path()).unwrap();
@@ -366,6 +375,16 @@ mod tests {
         file.persist(&path("result")).unwrap();
         fs::rename(TemporaryDirectory::new_in(directory.path()).unwrap().path(), path("results")).unwrap();
         assert_eq!(names(directory.path()), [&kept[..], &["result", "results"]].concat());
+    }
+
+    /// What somebody else called `pybundle-…`, for instance a checkout of this repository.
+    #[test]
+    fn directories_of_others_in_the_system_s_directory_stay() {
+        for name in ["pybundle-master", "pybundle-survey", "pybundle-tests1.tmp", "pybundle-", "pybundle"] {
+            assert!(!is_temporary(name, PREFIX_IN_SYSTEM), "{name}");
+        }
+        let own = TemporaryDirectory::new().unwrap();
+        assert!(is_temporary(own.path().file_name().unwrap().to_str().unwrap(), PREFIX_IN_SYSTEM));
     }
 
     #[test]
