@@ -54,6 +54,11 @@ impl ArtifactName {
         if path.is_file() && (is_named || is_zip(path)?) {
             return Ok(Self::Zip(path.to_owned()));
         }
+        // The files of a function that `--output dir:PATH` has written.
+        let directory = text.strip_prefix("dir:").map_or(path, Path::new);
+        if directory.is_dir() && !["oci-layout", "index.json"].iter().any(|name| directory.join(name).exists()) {
+            return Err(BuildError::DirectoryArtifact(directory.to_owned()));
+        }
         if path.exists() || text.parse::<ImageFile>().is_ok() {
             return Ok(Self::File(ImageFile::find(text)?));
         }

@@ -163,6 +163,15 @@ fn the_format_of_a_path_is_detected() {
         "`nowhere:at.all` is not a valid image file: expected oci:DIR, oci-archive:FILE or docker-archive:FILE"
     );
     assert_eq!(error.hints(), ["use oci:DIR, oci-archive:FILE or docker-archive:FILE"]);
+    for (text, is_valid) in [("oci:~/x", false), ("docker-archive:~", false), ("oci:~x", true), ("oci:./~/x", true)] {
+        let parsed = text.parse::<ImageFile>();
+        assert_eq!(parsed.is_ok(), is_valid, "{parsed:?}");
+        let expected =
+            "`~` is not expanded after a prefix, use $HOME in a shell, or ./~ for a directory with this name";
+        assert!(
+            parsed.is_ok_and(|_| is_valid) || text.parse::<ImageFile>().unwrap_err().to_string().ends_with(expected)
+        );
+    }
 }
 
 #[test]

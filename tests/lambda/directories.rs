@@ -104,6 +104,15 @@ fn nothing_of_the_user_is_replaced_by_a_directory() {
         );
     }
     assert_eq!(fs::read_to_string(example.0.path().join("mine/notes.txt")).unwrap(), "notes");
+    // What is in a directory can be read in a zip.
+    for artifact in ["dir:mine", "mine"] {
+        for command in [&["inspect", artifact][..], &["verify", artifact], &["diff", artifact, artifact]] {
+            let said = fail(&mut example.command(command));
+            let hint =
+                "if it is the output of --output dir:PATH, build with --output FILE.zip: the zip has the same files";
+            assert_eq!(said, format!("error: mine is a directory, but not an OCI layout\nhint: {hint}\n"));
+        }
+    }
     for document in ["--sbom=cyclonedx", "--provenance"] {
         let said = fail(&mut example.command(&["lambda", "--output=dir:new", document]));
         assert!(said.contains("cannot write an SBOM or provenance beside new: it is not a file"), "{said}");

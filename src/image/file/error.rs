@@ -189,6 +189,8 @@ impl ImageFileError {
 impl Hints for ImageFileError {
     fn hints(&self) -> Vec<String> {
         match self {
+            // It says what to write.
+            Self::Name(name) if name.reason.starts_with("`~`") => Vec::new(),
             Self::Name(_) | Self::UnknownFormat(_) => {
                 vec!["use oci:DIR, oci-archive:FILE or docker-archive:FILE".to_owned()]
             }

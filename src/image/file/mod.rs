@@ -127,6 +127,12 @@ impl ImageFile {
         if path.is_empty() {
             return Err("the path is empty");
         }
+        // Otherwise, the file would be in a directory `~` of the current one.
+        if path == "~" || path.starts_with("~/") {
+            return Err(
+                "`~` is not expanded after a prefix, use $HOME in a shell, or ./~ for a directory with this name",
+            );
+        }
         Ok(Self { format, path: path.into(), selector })
     }
 
