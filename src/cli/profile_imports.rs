@@ -20,6 +20,9 @@ use crate::settings::binary_size;
 const MODULES: usize = 20;
 const DISTRIBUTIONS: usize = 8;
 
+/// The widest column of modules without --verbose, in characters: beside it, importers have space on 80 columns.
+const WIDEST_MODULE: usize = 34;
+
 /// The longest import statement that is shown in full, in characters.
 const LONGEST_STATEMENT: usize = 36;
 
@@ -157,21 +160,20 @@ fn show_distributions(report: &ImportProfileReport, verbose: bool, page: &mut Te
 }
 
 fn show_modules(report: &ImportProfileReport, verbose: bool, page: &mut TextPage) {
-    let mut rows = vec![["module", "self", "cumulative", "belongs to", "imported by"].map(str::to_owned)];
+    let mut rows = vec![["module", "self", "cumulative", "imported by"].map(str::to_owned)];
     let (shown, others) = report.modules.split_at(number_shown(report.modules.len(), MODULES, verbose));
     rows.extend(shown.iter().map(|module| {
         [
-            module.name.clone(),
+            if verbose { name(module) } else { shortened(&name(module), WIDEST_MODULE) },
             milliseconds(module.self_seconds),
             milliseconds(module.cumulative_seconds),
-            unless_evident(module).to_owned(),
             module.imported_by.clone().unwrap_or_default(),
         ]
     }));
     if !others.is_empty() {
         let seconds = others.iter().map(|module| module.self_seconds).sum();
         let more = format!("({} more; -v shows them)", others.len());
-        rows.push([more, milliseconds(seconds), String::new(), String::new(), String::new()]);
+        rows.push([more, milliseconds(seconds), String::new(), String::new()]);
     }
     page.table_with_head(&rows, &[1, 2]);
 }
@@ -191,15 +193,14 @@ fn owner(module: &ModuleTimeReport) -> &str {
     }
 }
 
-/// Returns what a module belongs to, without a version; nothing if its own name says so.
-fn unless_evident(module: &ModuleTimeReport) -> &str {
-    let owner = owner(module);
-    let name = owner.split(' ').next().unwrap_or_default();
-    let top = module.name.split('.').next().unwrap_or_default();
-    match module.distribution {
-        Some(_) if top.replace('_', "-").eq_ignore_ascii_case(name) => "",
-        Some(_) => name,
-        None => owner,
+/// Returns the name of a module, with what it belongs to unless the name says so.
+fn name(module: &ModuleTimeReport) -> String {
+    let name = &module.name;
+    let top = name.split('.').next().unwrap_or_default().replace('_', "-");
+    match module.distribution.as_deref().and_then(|distribution| distribution.split(' ').next()) {
+        Some(distribution) if top.eq_ignore_ascii_case(distribution) => name.clone(),
+        Some(distribution) => format!("{name} ({distribution})"),
+        None => format!("{name} {}", owner(module)),
     }
 }
 

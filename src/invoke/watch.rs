@@ -24,6 +24,9 @@ const QUIET: Duration = Duration::from_millis(300);
 /// How long what a function printed before its answer may take to arrive after it.
 const LAST_LINES: Duration = Duration::from_millis(5);
 
+/// Lambda's name of a syntax error in the handler's module, or in one that it imports.
+const SYNTAX_ERROR: &str = "Runtime.UserCodeSyntaxError";
+
 /// What happens while a function is watched.
 #[derive(Debug)]
 pub(crate) enum Watched {
@@ -99,6 +102,8 @@ struct WatchSession {
     error: Option<String>,
     /// Whether the function was built in full after the last edit.
     is_checked: bool,
+    /// Whether the last run has shown a syntax error, which a build finds, too.
+    has_shown_syntax_error: bool,
     /// The process of the last run, which stays as it would in Lambda.
     current: Option<RunProcess>,
     /// The server of the run before, whose client must not see that it ends.
@@ -133,6 +138,7 @@ impl WatchSession {
             error: None,
             // Files may have been edited since it was built, before they were watched.
             is_checked: false,
+            has_shown_syntax_error: false,
             current: None,
             retired: None,
         };
@@ -178,7 +184,7 @@ impl WatchSession {
         show: &mut dyn FnMut(&LocalFunction, Watched) -> Result<(), E>,
     ) -> Result<(), E> {
         let process = self.process(function)?;
-        let mut invocation = RunningInvocation::new(function, event);
+        let mut invocation = RunningInvocation::new(function.limits(), event);
         let (api, id) = match (&process, &self.fork) {
             (RunProcess::Started(process), _) => (&process.api, process.id()),
             (RunProcess::Forked(api), fork) => (api, fork.as_ref().map_or(0, ForkServer::id)),
@@ -212,7 +218,7 @@ impl WatchSession {
                 // Of an earlier run, or of no interest now.
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
             }
-            outcome = outcome.or_else(|| invocation.check_limits(id));
+            outcome = outcome.or_else(|| invocation.check_limits(Some(id)));
             if outcome.is_none()
                 && let Some(edit) = edits.edit()
             {
@@ -235,6 +241,8 @@ impl WatchSession {
             self.is_interrupted = true;
             return Ok(());
         };
+        self.has_shown_syntax_error =
+            matches!(&ended.outcome, InvocationOutcome::Failed(error) if error.kind == SYNTAX_ERROR);
         let since = edited.and_then(|edited| edited.elapsed().ok());
         while let Ok(event) = self.events.recv_timeout(LAST_LINES) {
             match event {
@@ -344,6 +352,8 @@ impl WatchSession {
                 Ok(FunctionUpdate::Configuration) => {
                     return Ok(EditOutcome::Configured(time.unwrap_or_else(SystemTime::now)));
                 }
+                // The run after the last edit has shown the error, with the line.
+                Err(error) if edit.is_none() && self.has_shown_syntax_error => self.error = Some(error.to_string()),
                 Err(error) => {
                     let text = error.to_string();
                     // The file that receives the log may be a file of the project.

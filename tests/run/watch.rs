@@ -135,7 +135,11 @@ fn what_is_broken_is_reported_until_it_is_repaired() {
     let watching = Watching::start(project.path(), &["api"]);
     assert_eq!(watching.answer(), "1");
     handler("    return (");
-    watching.error("app.py");
+    watching.error("error: api: Runtime.UserCodeSyntaxError");
+    // The audit, which follows, does not repeat it.
+    thread::sleep(Duration::from_secs(2));
+    let more: Vec<String> = watching.errors.try_iter().collect();
+    assert_eq!(more, [""; 0]);
     handler("    return 2");
     assert_eq!(watching.answer(), "2");
     handler("    raise ValueError('no')");
@@ -204,5 +208,66 @@ fn the_dependencies_are_imported_once() {
     assert_eq!(watching.answer(), "[false, 3]");
     app("4");
     assert_eq!(watching.answer(), "[false, 4]");
+    watching.end();
+}
+
+#[test]
+fn commands_scripts_and_built_projects_are_watched() {
+    // What a command writes is part of the function, and does not run it again.
+    let project = project();
+    let pyproject = project.read("pyproject.toml");
+    let prepare = "prepare = [[\"sh\", \"-c\", \"cp source.txt made.txt; date +%N >stamp.txt\"]]\n";
+    project.write("pyproject.toml", format!("{pyproject}{prepare}").as_bytes());
+    project.write("source.txt", b"one");
+    project.write("app.py", b"def handler(event, context):\n    return open('made.txt').read()\n");
+    let watching = Watching::start(project.path(), &[]);
+    assert_eq!(watching.answer(), "\"one\"");
+    project.write("source.txt", b"two");
+    assert_eq!(watching.answer(), "\"two\"");
+    project.write("app.py", b"def handler(event, context):\n    return [open('made.txt').read()]\n");
+    assert_eq!(watching.answer(), "[\"two\"]");
+    thread::sleep(Duration::from_millis(1500));
+    watching.end();
+
+    // A script, of which each edit may change the metadata.
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("job.py");
+    let write = |answer: u32| {
+        let metadata = "# /// script\n# requires-python = \">=3.9\"\n# dependencies = []\n# ///\n";
+        fs::write(
+            &script,
+            format!("{metadata}import beside\n\n\ndef handler(event, context):\n    return [{answer}, beside.N]\n"),
+        )
+        .unwrap();
+    };
+    fs::write(directory.path().join("beside.py"), "N = 1\n").unwrap();
+    write(1);
+    succeed(Command::new("uv").args(["lock", "--quiet", "--script", "job.py"]).current_dir(directory.path()));
+    let watching = Watching::start(directory.path(), &["job.py"]);
+    assert_eq!(watching.answer(), "[1, 1]");
+    write(2);
+    assert_eq!(watching.answer(), "[2, 1]");
+    fs::write(directory.path().join("beside.py"), "N = 2\n").unwrap();
+    assert_eq!(watching.answer(), "[2, 2]");
+    watching.end();
+
+    // A project that is built into a wheel.
+    let built = crate::support::uv::Project::new(&[
+        (
+            "pyproject.toml",
+            "[project]\nname = \"tally\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\ndependencies = []\n\n\
+             [build-system]\nrequires = [\"uv_build>=0.7,<1\"]\nbuild-backend = \"uv_build\"\n\n\
+             [tool.pybundle.target.api]\nkind = \"lambda\"\nhandler = \"tally.handler\"\n",
+        ),
+        ("src/tally/__init__.py", "def handler(event, context):\n    return 1\n"),
+    ]);
+    built.uv(&["lock"]);
+    let watching = Watching::start(built.path(), &[]);
+    assert_eq!(watching.answer(), "1");
+    built.write("src/tally/__init__.py", b"from tally.more import N\n\ndef handler(event, context):\n    return N\n");
+    built.write("src/tally/more.py", b"N = 2\n");
+    while watching.answer() != "2" {}
+    built.write("src/tally/more.py", b"N = 3\n");
+    assert_eq!(watching.answer(), "3");
     watching.end();
 }
