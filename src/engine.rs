@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::thread;
 
@@ -100,6 +100,28 @@ impl ContainerEngine {
         found.ok_or(EngineError::Missing(wanted))
     }
 
+    /// Returns the path of its command.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Runs a command, and returns its standard output.
+    ///
+    /// # Errors
+    /// The command cannot be run, or fails.
+    pub(crate) fn output(&self, command: &mut Command) -> Result<String, EngineError> {
+        let name = command.get_args().next().unwrap_or_default().to_string_lossy().into_owned();
+        let output = command.stdin(Stdio::null()).output();
+        self.checked(&[&name], output)
+    }
+
+    /// Returns a command of the engine.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments);
+        command
+    }
+
     /// Returns the architecture of the engine's containers, as OCI names it. Docker's daemon must be running for that.
     ///
     /// # Errors
@@ -143,8 +165,8 @@ impl ContainerEngine {
     }
 
     fn start(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 

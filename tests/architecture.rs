@@ -197,6 +197,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "archive",
             "audit",
             "digest",
+            "engine",
             "hints",
             "interpreter",
             "lambda",

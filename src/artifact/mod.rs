@@ -16,7 +16,7 @@ pub(crate) use inspect::inspect;
 pub(crate) use push::push;
 pub(crate) use verify::{Project, verify};
 
-use crate::contents::{self, ArtifactContents};
+use crate::contents::{self, ArtifactContents, ContentsError};
 use crate::image::OciArtifact;
 use crate::image::file::{self, ImageFile};
 use crate::pipeline::BuildError;
@@ -57,7 +57,7 @@ impl ArtifactName {
         // The files of a function that `--output dir:PATH` has written.
         let directory = text.strip_prefix("dir:").map_or(path, Path::new);
         if directory.is_dir() && !["oci-layout", "index.json"].iter().any(|name| directory.join(name).exists()) {
-            return Err(BuildError::DirectoryArtifact(directory.to_owned()));
+            return Err(ContentsError::Directory(directory.to_owned()).into());
         }
         if path.exists() || text.parse::<ImageFile>().is_ok() {
             return Ok(Self::File(ImageFile::find(text)?));

@@ -163,7 +163,7 @@ impl ProjectArguments {
         projects: &ProjectCache,
     ) -> Result<(O::Settings, Option<String>), CliError> {
         let located = self.locate(flags.common().selection.package.as_ref(), projects)?;
-        let (located, warning) = located.with_only_target(flags, projects)?;
+        let (located, warning) = located.with_only_target(flags, projects, O::KIND.name())?;
         let invocation = global.invocation(&located.project)?;
         Ok((located.resolve(flags, &invocation, projects)?.settings::<O>(&invocation)?, warning))
     }

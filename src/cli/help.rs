@@ -165,6 +165,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             example("Call the handler with an empty event", "pybundle run --handler app.handler"),
             example("Call it with an event from a file", "pybundle run --handler app.handler --event event.json"),
+            example("Run the image of a target by Docker or podman", "pybundle run web"),
             example("Show what the imports of a target cost at its start", "pybundle run api --profile-imports"),
         ],
     ),

@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
     let ImageArguments { project, options, dry_run, load, pin } = arguments;
     let projects = ProjectCache::default();
     let project = project.locate(options.common.selection.package.as_ref(), &projects)?;
-    let (project, warning) = project.with_only_target(&options, &projects)?;
+    let (project, warning) = project.with_only_target(&options, &projects, "image")?;
     let invocation = global.invocation(&project.project)?;
     let resolved = project.resolve(&options, &invocation, &projects)?;
     let mut settings = resolved.settings::<ImageOptions>(&invocation)?;

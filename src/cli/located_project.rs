@@ -99,7 +99,7 @@ impl ProjectArguments {
 
 impl ProjectArguments {
     /// Names the project's only target of a kind, unless a target is named or flags say what is started. Of several, returns
-    /// that they are not used.
+    /// that they are not used, and how `command` is told one.
     ///
     /// # Errors
     /// The configuration of the project is invalid.
@@ -107,6 +107,7 @@ impl ProjectArguments {
         self,
         flags: &O,
         projects: &ProjectCache,
+        command: &str,
     ) -> Result<(Self, Option<String>), CliError> {
         if self.target.is_some() || flags.starts_something() {
             return Ok((self, None));
@@ -118,7 +119,6 @@ impl ProjectArguments {
             [] => (self, None),
             [only] => (Self { target: Some(only.clone()), ..self }, None),
             several => {
-                let command = O::KIND.name();
                 let warning = format!(
                     "the targets {} are not used: name one, as in `pybundle {command} {}`, or build all with `pybundle build`",
                     several.join(", "),

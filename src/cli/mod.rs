@@ -36,6 +36,7 @@ mod push;
 pub mod reference;
 mod resolve;
 mod run;
+mod run_image;
 mod schema;
 mod selected_targets;
 mod signals;
@@ -88,11 +89,11 @@ enum Command {
     /// Builds and pushes the image of each target that a value pybundle://TARGET names, and prints the files with the name and
     /// digest of that image in its place. Nothing else in them changes: comments, quotes and blank lines are kept.
     Resolve(Box<resolve::ResolveArguments>),
-    /// Run a function on this machine, under AWS's runtime client
+    /// Run a function or an image on this machine
     ///
     /// The function is built and unpacked, and awslambdaric calls its handler with an event, as in Lambda: at Lambda's paths, if
     /// bubblewrap is installed, and in an environment of its own. Its answer is printed on standard output, and what it logs
-    /// on standard error.
+    /// on standard error. The image of a target is run by Docker or podman.
     Run(Box<run::RunArguments>),
     /// Push an OCI layout or an archive to a registry
     Push(push::PushArguments),

@@ -133,6 +133,11 @@ impl Printer {
         self.quiet
     }
 
+    /// Returns whether results are printed as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == OutputFormat::Json
+    }
+
     pub(crate) fn is_verbose(&self) -> bool {
         self.verbose
     }

@@ -1,4 +1,4 @@
-//! `pybundle run`: runs a function on this machine.
+//! `pybundle run`: runs a function or an image on this machine.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -14,13 +14,14 @@ use super::environment;
 use super::error::CliError;
 use super::printer::Printer;
 use super::progress::ProgressReporter;
-use super::{profile_imports, watch};
+use super::{profile_imports, run_image, watch};
 use crate::audit::handler::Handler;
 use crate::invoke::{
-    self, EndedInvocation, FunctionError, InvocationOutcome, InvocationSettings, InvokeError, LocalFunction,
+    self, EndedInvocation, FunctionError, InvocationOutcome, InvocationSettings, InvokeError, LARGEST_EVENT,
+    LocalFunction,
 };
 use crate::lambda::configuration::FunctionMemory;
-use crate::options::{CommonOptions, LambdaOptions, RunOptions};
+use crate::options::{CommonOptions, LambdaOptions, ProjectConfiguration, RunOptions, TargetKind};
 use crate::pipeline::ProjectCache;
 use crate::platform::Architecture;
 use crate::report::{ErrorReport, FORMAT_VERSION, FunctionErrorReport, Reporter, RunOutcome, RunReport};
@@ -35,7 +36,7 @@ pub(crate) struct RunArguments {
     project: ProjectArguments,
     /// Send this event: a JSON file, JSON, or `-` for standard input [default: {}]
     #[arg(short, long, value_name = "FILE|JSON")]
-    event: Option<String>,
+    pub(super) event: Option<String>,
     /// Call this handler: MODULE.FUNCTION [default: the target's]
     #[arg(long, value_name = "HANDLER")]
     handler: Option<Handler>,
@@ -43,7 +44,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "NAME[=VALUE]")]
     env: Vec<RunVariable>,
     #[command(flatten)]
-    limits: RunOptions,
+    pub(super) limits: RunOptions,
     /// Run the function again after each edit of the project, until Ctrl-C
     ///
     /// The event is sent to a new process with the code after the edit. The process is forked from one that has imported the
@@ -69,7 +70,12 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "ARCH")]
     arch: Option<Architecture>,
     #[command(flatten)]
-    common: CommonOptions,
+    pub(super) common: CommonOptions,
+    /// Connect the container of an image to this network of Docker or podman
+    ///
+    /// By default, the ports that the image exposes are published on the loopback interface of this machine.
+    #[arg(long, value_name = "NETWORK")]
+    pub(super) network: Option<String>,
 }
 
 /// A variable of a function. Its value may be a secret.
@@ -109,11 +115,20 @@ impl RunVariable {
     }
 }
 
-/// Builds a function, runs it, and prints its answer.
+/// Builds a function or an image, and runs it. Prints the answer of a function.
 ///
 /// # Errors
 /// It cannot be built or started. If the function fails, the exit status is a failure.
 pub(crate) fn run(arguments: RunArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
+    let projects = ProjectCache::default();
+    if let Some(image) = arguments.image_target(&projects)? {
+        return run_image::run_image(&arguments, image, global, &projects, printer);
+    }
+    if let Some(flag) = arguments.network.as_ref().map(|_| "--network") {
+        let target =
+            arguments.project.target.clone().unwrap_or_else(|| arguments.project.project.display().to_string());
+        return Err(InvokeError::Flag { flag, target, kind: "not an image" }.into());
+    }
     if arguments.profile_imports {
         return profile_imports::profile(&arguments, global, printer);
     }
@@ -121,13 +136,77 @@ pub(crate) fn run(arguments: RunArguments, global: &GlobalArguments, printer: &P
     if arguments.watch {
         return watch::watch(&arguments, &event, global, printer.by_line());
     }
-    let function = arguments.prepare(global, &ProjectCache::default(), printer)?;
+    let function = arguments.prepare(global, &projects, printer)?;
     let mut log = RecordedLog::new(*printer);
     let ended = invoke::invoke(&function, &event, &mut log)?;
-    finish(&function, ended, log, None, printer)
+    finish(RunSubject::of(&function), ended, log, None, printer)
+}
+
+/// What is run, for the report.
+pub(super) struct RunSubject {
+    pub(super) name: String,
+    pub(super) handler: String,
+    pub(super) runtime: String,
+    /// How the run differs from one in Lambda.
+    pub(super) differences: Vec<String>,
+    pub(super) warnings: Vec<String>,
+    /// If it is configured.
+    pub(super) memory: Option<FunctionMemory>,
+}
+
+impl RunSubject {
+    pub(super) fn of(function: &LocalFunction) -> Self {
+        Self {
+            name: function.name().to_owned(),
+            handler: function.handler().to_owned(),
+            runtime: function.unpacked.profile.name.clone(),
+            differences: function.differences(),
+            warnings: function.warnings.clone(),
+            memory: function.memory(),
+        }
+    }
 }
 
 impl RunArguments {
+    /// Returns the target if it is an image: the named one, or the only one of a project without functions.
+    ///
+    /// # Errors
+    /// The configuration of the project is invalid, or the target is a layer.
+    fn image_target(&self, projects: &ProjectCache) -> Result<Option<ProjectArguments>, CliError> {
+        let package = self.common.selection.package.as_ref();
+        let located = self.project.clone().locate(package, projects)?;
+        let configuration = ProjectConfiguration::read(&located.project, package, projects.workspaces())?;
+        let of_kind = |wanted| configuration.targets().filter(move |(_, kind)| *kind == wanted).map(|(name, _)| name);
+        let function = of_kind(TargetKind::Lambda).next().map(str::to_owned);
+        let named = match (&located.target, of_kind(TargetKind::Image).collect::<Vec<_>>()[..].as_ref()) {
+            (Some(name), _) => match configuration.kind(name)? {
+                TargetKind::Lambda => None,
+                TargetKind::Layer => return Err(InvokeError::Layer { name: name.clone(), function }.into()),
+                TargetKind::Image => Some(name.clone()),
+            },
+            (None, [only]) if function.is_none() && self.handler.is_none() => Some((*only).to_owned()),
+            (None, _) => None,
+        };
+        Ok(named.map(|name| ProjectArguments { target: Some(name), ..located }))
+    }
+
+    /// Returns a flag that only functions in zips have, if it is given.
+    pub(super) fn flag_of_zips(&self) -> Option<&'static str> {
+        let flags = [
+            (self.handler.is_some(), "--handler"),
+            (self.watch, "--watch"),
+            (self.profile_imports, "--profile-imports"),
+            (self.runtime.is_some(), "--runtime"),
+            (self.arch.is_some(), "--arch"),
+        ];
+        flags.into_iter().find_map(|(is_given, flag)| is_given.then_some(flag))
+    }
+
+    /// Returns the variables of the function with their values.
+    pub(super) fn variables(&self) -> Vec<(String, String)> {
+        self.env.iter().cloned().filter_map(RunVariable::resolved).collect()
+    }
+
     /// Builds the function, and prints how it differs from one in Lambda.
     ///
     /// # Errors
@@ -138,8 +217,12 @@ impl RunArguments {
         projects: &ProjectCache,
         printer: &Printer,
     ) -> Result<LocalFunction, CliError> {
-        let (settings, warning) = self.project.clone().settings(&self.options(), global, projects)?;
-        let variables = self.env.iter().cloned().filter_map(RunVariable::resolved).collect();
+        let options = self.options();
+        let located = self.project.clone().locate(options.common.selection.package.as_ref(), projects)?;
+        let (located, warning) = located.with_only_target(&options, projects, "run")?;
+        let called = global.invocation(&located.project)?;
+        let settings = located.resolve(&options, &called, projects)?.settings::<LambdaOptions>(&called)?;
+        let variables = self.variables();
         let progress = ProgressReporter::new(printer);
         warning.iter().for_each(|warning| progress.warn(warning));
         // Bytecode of the application does not follow edits.
@@ -173,7 +256,7 @@ impl RunArguments {
 ///
 /// # Errors
 /// The file cannot be read, or is not JSON.
-fn event(argument: Option<&str>) -> Result<Vec<u8>, InvokeError> {
+pub(super) fn event(argument: Option<&str>) -> Result<Vec<u8>, InvokeError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| InvokeError::ReadEvent { path, source }
@@ -192,6 +275,9 @@ fn event(argument: Option<&str>) -> Result<Vec<u8>, InvokeError> {
         Some(text) if is_json(text.as_bytes()) && !Path::new(text).exists() => (text.as_bytes().to_vec(), None),
         Some(path) => (fs::read(path).map_err(failed(Path::new(path)))?, Some(path.into())),
     };
+    if bytes.len() > LARGEST_EVENT {
+        return Err(InvokeError::LargeEvent(bytes.len()));
+    }
     // Lambda accepts no other encoding.
     let text = str::from_utf8(&bytes).map_err(serde::de::Error::custom);
     match text.and_then(serde_json::from_str::<serde::de::IgnoredAny>) {
@@ -249,7 +335,7 @@ fn answer(bytes: &[u8]) -> serde_json::Value {
 /// # Errors
 /// Standard output cannot be written.
 pub(super) fn finish(
-    function: &LocalFunction,
+    subject: RunSubject,
     ended: EndedInvocation,
     log: RecordedLog,
     edited: Option<Duration>,
@@ -267,10 +353,10 @@ pub(super) fn finish(
     let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
     let report = RunReport {
         format: FORMAT_VERSION,
-        function: function.name().to_owned(),
-        handler: function.handler().to_owned(),
-        runtime: function.unpacked.profile.name.clone(),
-        differences: function.differences(),
+        function: subject.name,
+        handler: subject.handler,
+        runtime: subject.runtime,
+        differences: subject.differences,
         request_id: ended.request_id,
         outcome,
         initialization_seconds: seconds(ended.initialization),
@@ -278,12 +364,12 @@ pub(super) fn finish(
         edit_seconds: seconds(edited),
         peak_memory: ended.peak_memory,
         log: String::from_utf8_lossy(&log).into_owned(),
-        warnings: function.warnings.clone(),
+        warnings: subject.warnings,
     };
     if !printer.is_quiet() {
         printer.remark(&measured(&report));
     }
-    let unlimited = report.peak_memory.filter(|peak| function.memory().is_none() && *peak > DEFAULT_MEMORY.bytes());
+    let unlimited = report.peak_memory.filter(|peak| subject.memory.is_none() && *peak > DEFAULT_MEMORY.bytes());
     if let Some(peak) = unlimited {
         let message = format!(
             "the function used {} MB, more than Lambda's default of {DEFAULT_MEMORY} MB: configure more there, and with the key `memory`",

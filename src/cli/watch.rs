@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::arguments::GlobalArguments;
 use super::error::CliError;
 use super::printer::Printer;
-use super::run::{self, RecordedLog, RunArguments};
+use super::run::{self, RecordedLog, RunArguments, RunSubject};
 use crate::invoke::{self, EditedFiles, InvokeError, LocalFunction, Watched};
 use crate::pipeline::ProjectCache;
 
@@ -59,7 +59,7 @@ impl PrintedRuns {
             }
             Watched::Ended(ended, edited) => {
                 let log = std::mem::replace(&mut self.log, RecordedLog::new(self.printer));
-                run::finish(function, ended, log, edited, &self.printer)?;
+                run::finish(RunSubject::of(function), ended, log, edited, &self.printer)?;
             }
             Watched::Warned(warning) => self.printer.warning("", &warning),
             Watched::NotBuilt(error) => self.printer.error(&error.into()),

@@ -11,6 +11,9 @@ use crate::wheel::{StrictArchiveError, WheelErrorKind};
 /// Why an artifact cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ContentsError {
+    /// Perhaps the files of a function, which `--output dir:PATH` has written.
+    #[error("{} is a directory, but not an OCI layout", .0.display())]
+    Directory(PathBuf),
     #[error("cannot read {}", .path.display())]
     Read { path: PathBuf, source: io::Error },
     /// The zip could be read differently by different readers.
@@ -58,6 +61,10 @@ impl Hints for ContentsError {
             Self::Zip { .. } | Self::Entry { .. } | Self::Layer { .. } | Self::Damaged { .. } => {
                 vec!["run `pybundle verify` to list all problems".to_owned()]
             }
+            Self::Directory(_) => vec![
+                "if it is the output of --output dir:PATH, build with --output FILE.zip: the zip has the same files"
+                    .to_owned(),
+            ],
             Self::NoPlatform { .. } => vec!["select one of them with --platform".to_owned()],
             Self::Read { .. } | Self::Document { .. } | Self::Blob(_) => Vec::new(),
         }

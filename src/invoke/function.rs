@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::env::consts;
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -14,21 +15,24 @@ use super::{InvokeError, client, variables};
 use crate::archive::mirror::TreeMirror;
 use crate::audit::handler::Handler;
 use crate::interpreter::{InterpreterHost, PythonInterpreter};
-use crate::lambda::configuration::{FunctionMemory, FunctionTimeout};
+use crate::lambda::configuration::FunctionMemory;
 use crate::lambda::{LAYER_ROOT, TASK_ROOT};
 use crate::pipeline::session::Session;
 use crate::pipeline::{self, BuildError, FunctionDirectories, ProjectCache, UnpackedFunction};
 use crate::platform::{Architecture, PythonVersion};
 use crate::report::{Phase, Reporter};
-use crate::settings::{LambdaSettings, ProfileChoice};
+use crate::settings::{LambdaSettings, ProfileChoice, RunSettings};
 use crate::temporary::TemporaryDirectory;
 use crate::tree::TreePath;
 
 /// The region of a function that has none.
-const REGION: &str = "us-east-1";
+pub(super) const REGION: &str = "us-east-1";
 
 /// The account of functions on this machine, which AWS's documentation uses in examples.
 const ACCOUNT: &str = "123456789012";
+
+/// The minor versions of Python 3 that Lambda has or will have.
+const MINORS: RangeInclusive<u8> = 9..=15;
 
 /// How a function is invoked on this machine.
 #[derive(Default, Clone)]
@@ -129,7 +133,10 @@ impl LocalFunction {
         let environment = &settings.common.environment;
         let session = Session::open(&settings.common.cache)?;
         let python = environment.interpreters.find(version, &session.cache).map_err(BuildError::from)?;
-        let python = python.ok_or(InvokeError::NoPython(version))?;
+        let Some(python) = python else {
+            let other = other_version(&settings, version, &session, projects);
+            return Err(InvokeError::NoPython { version, other });
+        };
         let host = python.host().ok_or_else(|| InvokeError::Python(python.path.clone()))?;
         let profile = match &settings.common.profile {
             ProfileChoice::File(path) => ProfileChoice::File(path.clone()),
@@ -356,11 +363,11 @@ impl LocalFunction {
     }
 
     pub(super) fn arn(&self) -> String {
-        format!("arn:aws:lambda:{}:{ACCOUNT}:function:{}", self.region(), self.name())
+        function_arn(self.region(), self.name())
     }
 
-    pub(crate) fn timeout(&self) -> FunctionTimeout {
-        self.settings.run.timeout.unwrap_or(FunctionTimeout::DEFAULT)
+    pub(super) fn limits(&self) -> &RunSettings {
+        &self.settings.run
     }
 
     /// Returns the memory that the function may use, if that is configured.
@@ -392,6 +399,39 @@ impl LocalFunction {
         }
         differences
     }
+}
+
+/// Returns the newest version of Python, other than one that is missing, with which a function can be run.
+fn other_version(
+    settings: &LambdaSettings,
+    missing: PythonVersion,
+    session: &Session,
+    projects: &ProjectCache,
+) -> Option<PythonVersion> {
+    if matches!(settings.common.profile, ProfileChoice::File(_)) {
+        return None;
+    }
+    let interpreters = &settings.common.environment.interpreters;
+    let versions = MINORS.rev().map(|minor| PythonVersion { minor, ..missing });
+    versions.filter(|version| *version != missing).find(|version| {
+        let mut settings = settings.clone();
+        settings.common.profile = ProfileChoice::BuiltIn(format!("python{version}"));
+        settings.common.prepare.clear();
+        interpreters.find(*version, &session.cache).is_ok_and(|found| found.is_some())
+            && LocalFunction::prepare(
+                settings,
+                InvocationSettings::default(),
+                true,
+                projects,
+                &BuildWarnings::default(),
+            )
+            .is_ok()
+    })
+}
+
+/// Returns the ARN of a function on this machine.
+pub(super) fn function_arn(region: &str, name: &str) -> String {
+    format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{name}")
 }
 
 /// The warnings of a build whose progress is not shown.

@@ -6,6 +6,7 @@
 //! variables and those that the user names.
 
 mod client;
+mod container;
 mod edits;
 mod error;
 mod fork;
@@ -21,9 +22,10 @@ mod watch;
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+pub(crate) use container::{LocalImage, find_engine};
 pub(crate) use edits::EditedFiles;
 pub(crate) use error::InvokeError;
 pub(crate) use function::{InvocationSettings, LocalFunction};
@@ -36,10 +38,15 @@ use self::memory::PeakMemory;
 use self::process::{FunctionProcess, ProcessEvent};
 use self::runtime_api::RuntimeApi;
 use crate::lambda::configuration::{FunctionMemory, FunctionTimeout};
+use crate::settings::RunSettings;
 
 /// How long the initialization of a function may take. Lambda stops it after 10 seconds, and does it again within the timeout
 /// of the first invocation.
 const LONGEST_INITIALIZATION: Duration = Duration::from_secs(10);
+
+/// The largest event of a synchronous invocation, in bytes
+/// ([AWS, Lambda quotas](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)).
+pub(crate) const LARGEST_EVENT: usize = 6 << 20;
 
 /// How often the memory of a function is measured.
 const MEASURED: Duration = Duration::from_millis(20);
@@ -97,7 +104,30 @@ pub(crate) fn invoke(
     // Nobody listens any more when the invocation has ended.
     let emit = Arc::new(move |event| drop(sender.send(event)));
     let process = FunctionProcess::start(function, FunctionProgram::Client, emit)?;
-    let mut invocation = RunningInvocation::new(function, event);
+    let id = process.id();
+    let ended = attend(&process, &events, RunningInvocation::new(function.limits(), event), &mut || Some(id), log)?;
+    process.end();
+    // What it printed last may still be in the pipe.
+    while let Ok(event) = events.recv_timeout(LAST_LINES) {
+        if let ProcessEvent::Log(line) = event {
+            write(log, &line)?;
+        }
+    }
+    Ok(ended)
+}
+
+/// Sends an invocation to a process when it is initialized, and waits until it has ended. `measured` returns the process whose
+/// memory counts, if it is known.
+///
+/// # Errors
+/// The log cannot be written.
+fn attend(
+    process: &FunctionProcess,
+    events: &Receiver<ProcessEvent>,
+    mut invocation: RunningInvocation,
+    measured: &mut dyn FnMut() -> Option<u32>,
+    log: &mut dyn Write,
+) -> Result<EndedInvocation, InvokeError> {
     let ended = loop {
         match events.recv_timeout(MEASURED) {
             Ok(ProcessEvent::Log(bytes)) => write(log, &bytes)?,
@@ -109,19 +139,11 @@ pub(crate) fn invoke(
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Err(InvokeError::Disconnected),
         }
-        if let Some(outcome) = invocation.check_limits(process.id()) {
+        if let Some(outcome) = invocation.check_limits(measured()) {
             break outcome;
         }
     };
-    let ended = invocation.end(ended);
-    process.end();
-    // What it printed last may still be in the pipe.
-    while let Ok(event) = events.recv_timeout(LAST_LINES) {
-        if let ProcessEvent::Log(line) = event {
-            write(log, &line)?;
-        }
-    }
-    Ok(ended)
+    Ok(invocation.end(ended))
 }
 
 fn write(log: &mut dyn Write, bytes: &[u8]) -> Result<(), InvokeError> {
@@ -146,12 +168,12 @@ struct RunningInvocation<'a> {
 }
 
 impl<'a> RunningInvocation<'a> {
-    fn new(function: &LocalFunction, event: &'a [u8]) -> Self {
+    fn new(limits: &RunSettings, event: &'a [u8]) -> Self {
         Self {
             event,
             request_id: runtime_api::request_id(),
-            timeout: function.timeout(),
-            memory: function.memory(),
+            timeout: limits.timeout.unwrap_or(FunctionTimeout::DEFAULT),
+            memory: limits.memory,
             started: Instant::now(),
             initialization: None,
             invoked: None,
@@ -183,7 +205,7 @@ impl<'a> RunningInvocation<'a> {
     }
 
     /// Returns that the invocation ended if it takes too long or needs too much memory.
-    fn check_limits(&mut self, process: u32) -> Option<InvocationOutcome> {
+    fn check_limits(&mut self, process: Option<u32>) -> Option<InvocationOutcome> {
         let limit = self.timeout.duration();
         let (since, limit) = match self.invoked {
             Some(invoked) => (invoked, limit),
@@ -195,7 +217,7 @@ impl<'a> RunningInvocation<'a> {
             return Some(InvocationOutcome::Failed(FunctionError::new("Sandbox.Timedout", message)));
         }
         if self.measured.elapsed() >= MEASURED {
-            self.peak.measure(process);
+            process.into_iter().for_each(|process| self.peak.measure(process));
             self.measured = Instant::now();
         }
         let (used, memory) = (self.peak.bytes()?, self.memory?);

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::function::{FunctionProgram, LocalFunction};
 use super::runtime_api::RuntimeApi;
-use super::{FunctionError, InvokeError, log};
+use super::{FunctionError, InvokeError, container, log};
 
 /// The process groups of functions that run now.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
@@ -30,6 +30,7 @@ pub(crate) fn end_all() {
     for group in std::mem::take(&mut *RUNNING.lock().unwrap_or_else(PoisonError::into_inner)) {
         kill(group);
     }
+    container::remove_all();
 }
 
 /// Kills a process and what it started: each function has a process group of its own.
@@ -73,15 +74,29 @@ impl FunctionProcess {
         program: fn(SocketAddr) -> FunctionProgram,
         emit: Emit,
     ) -> Result<Self, InvokeError> {
-        let api = RuntimeApi::start(&function.arn(), Arc::clone(&emit)).map_err(InvokeError::Server)?;
-        let mut command = function.command(program(api.address));
+        let command = |api| Ok(function.command(program(api)));
+        Self::start_command(&function.arn(), command, function.is_sandboxed(), emit)
+    }
+
+    /// Starts the command that `command` returns for the address of a server. `is_sandboxed` says whether it ends with the status
+    /// that a shell gives for a signal.
+    ///
+    /// # Errors
+    /// The server or the process cannot be started, or that of `command`.
+    pub(super) fn start_command(
+        function_arn: &str,
+        command: impl FnOnce(SocketAddr) -> Result<Command, InvokeError>,
+        is_sandboxed: bool,
+        emit: Emit,
+    ) -> Result<Self, InvokeError> {
+        let api = RuntimeApi::start(function_arn, Arc::clone(&emit)).map_err(InvokeError::Server)?;
+        let mut command = command(api.address)?;
         let started = printed(&mut command).and_then(|printed| Ok((spawn(&mut command)?, printed)));
         let program = command.get_program().into();
         // The command has the writing end of the pipe, which would stay open.
         drop(command);
         let (mut child, printed) = started.map_err(|source| InvokeError::Start { program, source })?;
         let id = child.id();
-        let is_sandboxed = function.is_sandboxed();
         let lines = Arc::clone(&emit);
         thread::spawn(move || log::read(printed, |line| lines(ProcessEvent::Log(line))));
         let waiting = thread::spawn(move || {

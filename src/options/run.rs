@@ -27,7 +27,7 @@ pub(crate) struct RunOptions {
 }
 
 impl RunOptions {
-    pub(super) fn settings(self) -> RunSettings {
+    pub(crate) fn settings(self) -> RunSettings {
         let Self { timeout, memory } = self;
         RunSettings { timeout, memory }
     }

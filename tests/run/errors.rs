@@ -131,3 +131,60 @@ fn what_cannot_run_is_refused() {
     );
     assert_eq!(err, expected);
 }
+
+#[test]
+fn a_version_that_is_installed_is_suggested() {
+    let project = project();
+    // The newest runtime that the project allows is not installed on this machine.
+    let installed = newest_python();
+    let missing = if installed == "3.9" { "3.10" } else { "3.9" };
+    let directory = tempfile::tempdir().unwrap();
+    let interpreter =
+        crate::support::command::repository().join("target/test-tools/bin").join(format!("python{installed}"));
+    let interpreter = std::fs::canonicalize(interpreter).unwrap();
+    std::os::unix::fs::symlink(interpreter, directory.path().join(format!("python{installed}"))).unwrap();
+    let command = |runtime: &str| {
+        let mut command = pybundle(&["run", "--runtime", runtime]);
+        command.current_dir(project.path()).env("PATH", directory.path()).env("HOME", directory.path());
+        command.env_remove("PYENV_ROOT").env_remove("UV_PYTHON_INSTALL_DIR");
+        command
+    };
+    let err = fail(&mut command(missing));
+    assert!(err.starts_with(&format!("error: cannot run the function: CPython {missing} is not installed\n")), "{err}");
+    let hint = format!("hint: run it with a version that is installed: --runtime {installed}\n");
+    assert!(err.ends_with(&hint), "{err}");
+    let (status, _, err) = ran(&mut command(&installed));
+    assert_eq!(status, 0, "{err}");
+}
+
+#[test]
+fn targets_that_are_no_functions_are_named() {
+    let project = project();
+    let pyproject = project.read("pyproject.toml");
+    let targets = "[tool.pybundle.target.common]\nkind = \"layer\"\n[tool.pybundle.target.other]\nkind = \"lambda\"\n";
+    project.write("pyproject.toml", format!("{pyproject}\n{targets}").as_bytes());
+    let err = fail(&mut run(project.path(), &["common"]));
+    let expected = "error: cannot run target `common`: its kind is `layer`\nhint: run a function: `pybundle run api`\n";
+    assert_eq!(err, expected);
+    let (status, _, err) = ran(&mut run(project.path(), &["api"]));
+    assert_eq!(status, 0, "{err}");
+    let (_, _, err) = ran(&mut run(project.path(), &[]));
+    assert!(err.contains("name one, as in `pybundle run api`"), "{err}");
+    let err = fail(&mut run(project.path(), &["api", "--network=host"]));
+    assert!(err.contains("error: cannot use --network with target `"), "{err}");
+}
+
+#[test]
+fn an_event_that_lambda_refuses_is_refused() {
+    let project = project();
+    project.write("app.py", b"def handler(event, context):\n    return len(event)\n");
+    for (size, status) in [(6 << 20, 0), ((6 << 20) + 1, 1)] {
+        project.write("event.json", format!("\"{}\"", "x".repeat(size - 2)).as_bytes());
+        let (ended, out, err) = ran(&mut run(project.path(), &["--event", "event.json"]));
+        assert_eq!(ended, status, "{err}");
+        assert!(
+            out == "6291454\n" || err == "error: the event has 6291457 bytes, but Lambda accepts at most 6291456\n",
+            "{err}"
+        );
+    }
+}

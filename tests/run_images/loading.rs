@@ -14,7 +14,7 @@ use crate::support::docker::docker;
 use crate::workshop::Workshop;
 
 /// Returns a command of the workshop that finds this engine first on its `PATH`.
-fn with_engine(mut command: Command, directory: &Path, engine: &Command) -> Command {
+pub fn with_engine(mut command: Command, directory: &Path, engine: &Command) -> Command {
     let words: Vec<_> = [engine.get_program()].into_iter().chain(engine.get_args()).collect();
     let words = words.iter().map(|word| format!("'{}'", word.to_str().unwrap())).collect::<Vec<_>>().join(" ");
     let variables =

@@ -37,6 +37,7 @@ mod function;
 mod health;
 mod linked_pythons;
 mod loading;
+mod local;
 mod logins;
 mod musl;
 mod packages;

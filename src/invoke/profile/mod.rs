@@ -172,7 +172,7 @@ impl ProfiledStart {
         // Nobody listens any more when the start is measured.
         let emit = Arc::new(move |event| drop(sender.send(event)));
         let process = FunctionProcess::start(function, FunctionProgram::Profile, emit)?;
-        let mut invocation = RunningInvocation::new(function, b"");
+        let mut invocation = RunningInvocation::new(function.limits(), b"");
         let mut times = ImportTimes::default();
         let mut read = |line: &[u8]| match times.read(line) {
             [] => Ok(()),
@@ -189,7 +189,9 @@ impl ProfiledStart {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Err(InvokeError::Disconnected),
             };
-            if let Some(InvocationOutcome::Failed(error)) = outcome.or_else(|| invocation.check_limits(process.id())) {
+            if let Some(InvocationOutcome::Failed(error)) =
+                outcome.or_else(|| invocation.check_limits(Some(process.id())))
+            {
                 break Err(error);
             }
         };

@@ -80,9 +80,6 @@ impl Hints for BuildError {
             Self::InvalidHandler(_) => Vec::new(),
             Self::UnknownHandler(error) => error.hints(),
             Self::Contents(error) => error.hints(),
-            Self::DirectoryArtifact(_) => hint(
-                "if it is the output of --output dir:PATH, build with --output FILE.zip: the zip has the same files",
-            ),
             Self::NoArtifact(_) => hint("to name an image, give its tag, digest or registry: HOST/REPOSITORY:TAG"),
             Self::NoImage(_) | Self::NoPlatforms(_) => Vec::new(),
             Self::Blob(_) => hint("run pybundle again while nothing else writes to the project"),

@@ -175,8 +175,6 @@ pub(crate) enum BuildError {
     Contents(#[from] ContentsError),
     #[error("`{}` does not exist", .0.escape_debug())]
     NoArtifact(String),
-    #[error("{} is a directory, but not an OCI layout", .0.display())]
-    DirectoryArtifact(PathBuf),
     #[error("image {0} does not exist in its registry")]
     NoImage(String),
     #[error("{} is a zip, which has no platforms", .0.display())]
