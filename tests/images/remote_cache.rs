@@ -15,6 +15,7 @@ use crate::http::{Answer, Server};
 use crate::registries::DockerRegistry;
 use crate::support::artifact::sha256;
 use crate::support::command::{repository, succeed};
+use crate::support::wheel_with;
 use crate::workshop::Workshop;
 
 /// The first line of a record.
@@ -139,6 +140,52 @@ fn a_machine_without_wheels_builds_the_image_of_one_that_has_them() {
         assert_eq!(wheels(&fleet.workshop.path(&machine)), Vec::<PathBuf>::new());
         assert_eq!(cold["platforms"][0]["audit"], first["platforms"][0]["audit"], "{arguments:?}");
     }
+}
+
+/// Which data the code names decides the layer of the library, and is known from the records, too.
+#[test]
+fn data_that_is_named_is_known_without_wheels() {
+    let fleet = Fleet::new();
+    let data = ["ec2", "s3", "sqs", "sts"].map(|name| format!("botocore/data/{name}/2026-01-01/service-2.json.gz"));
+    let mut library: Vec<(&str, &[u8])> = data.iter().map(|path| (path.as_str(), b"model".as_slice())).collect();
+    library.extend([("botocore/__init__.py", b"".as_slice()), ("botocore/session.py", b"def get_session(): pass\n")]);
+    let user = b"from botocore.session import get_session\ndef f():\n    get_session().create_client('s3')\n";
+    let wheels = [
+        ("botocore", wheel_with("botocore", "1.0", &library)),
+        ("storage", wheel_with("storage", "1.0", &[("storage.py", user)])),
+    ];
+    let mut lines = String::new();
+    for (name, wheel) in &wheels {
+        let path = format!("/{name}-1.0-py3-none-any.whl");
+        fleet.server.answer(&path, [Answer::file(wheel)]);
+        lines += &format!("{name} @ {} --hash=sha256:{}\n", fleet.server.url(&path), sha256(wheel));
+    }
+    fleet.workshop.write("requirements.txt", lines);
+    let write = |service: &str| {
+        let code =
+            format!("import storage\nfrom botocore import session\nsession.get_session().create_client('{service}')\n");
+        fleet.workshop.write("app.py", code);
+    };
+    let sent = || wheels.iter().map(|(name, _)| fleet.server.requests(&format!("/{name}-1.0-py3-none-any.whl")).len());
+    let kept = |report: &Value| -> Vec<String> {
+        let kept = report["platforms"][0]["trim"]["kept"].as_array().unwrap();
+        kept.iter().map(|kept| kept["name"].as_str().unwrap().to_owned()).collect()
+    };
+    write("sqs");
+    let first = fleet.report("warm", "data", &["--slim=services", "--remote-cache", "auto"]);
+    assert_eq!(first["remote_cache"]["written"], true);
+    assert_eq!(kept(&first), ["s3", "sqs", "sts"]);
+    let (expected, before) = (fleet.expected(&["--slim=services"]), sent().sum::<usize>());
+    let cold = fleet.report("cold", "data", &["--slim=services"]);
+    assert_eq!((&cold["digest"], &cold["remote_cache"]["read"]), (&expected, &json!("exact")));
+    assert_eq!((kept(&cold), sent().sum::<usize>()), (kept(&first), before));
+    // Another service is another closure, with another layer.
+    write("ec2");
+    let expected = fleet.expected(&["--slim=services"]);
+    let cold = fleet.report("colder", "data", &["--slim=services"]);
+    assert_eq!((&cold["digest"], kept(&cold)), (&expected, ["ec2", "s3", "sts"].map(str::to_owned).to_vec()));
+    assert_ne!(cold["digest"], first["digest"]);
+    assert_ne!(cold["remote_cache"]["read"], "exact");
 }
 
 #[test]

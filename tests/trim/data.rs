@@ -238,8 +238,26 @@ fn a_layer_needs_a_list() {
     let expected = "cannot tell which services are used: the artifact contains no application that names them";
     assert!(error.contains(expected), "{error}");
     assert!(error.contains("pass every service that is used, such as --services s3,sqs"), "{error}");
-    project.write("pyproject.toml", format!("{pyproject}services = [\"s3\", \"sqs\"]\n").as_bytes());
+    let listed = format!("{pyproject}services = [\"s3\", \"sqs\"]\n");
+    let function = "[tool.pybundle.target.api]\nkind = \"lambda\"\nlayers = [\"common\"]\n";
+    project.write("pyproject.toml", format!("{listed}{function}").as_bytes());
     succeed(&mut layer(&[]));
+    // What a function names has to be in its layer.
+    let api = || {
+        let mut command = pybundle(&["build", "api", "--json"]);
+        command.current_dir(project.path());
+        command
+    };
+    project
+        .write("app.py", b"import boto3\ndef handler(event, context):\n    boto3.client('sqs'), boto3.client(event)\n");
+    succeed(&mut api());
+    project.write("app.py", b"import boto3\nclient = boto3.client('kms')\n");
+    let error = fail(&mut api());
+    assert!(error.contains("app.py:2 names the service `kms`, which layer `common` omits"), "{error}");
+    assert!(error.contains("add `kms` to `services` of the target `common`"), "{error}");
+    let listed = listed.replace("\"sqs\"", "\"kms\"");
+    project.write("pyproject.toml", format!("{listed}{function}").as_bytes());
+    succeed(&mut api());
 }
 
 #[test]

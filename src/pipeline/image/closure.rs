@@ -13,7 +13,7 @@ use crate::pipeline::image::layers;
 use crate::pipeline::image::platform::PlatformBuild;
 use crate::pipeline::image::remote_cache::{FoundRecord, RemoteCache};
 use crate::pipeline::install::bytecode::Bytecode;
-use crate::pipeline::install::{InstalledDistribution, NEEDED_FORMAT, data, derived};
+use crate::pipeline::install::{InstalledDistribution, NEEDED_FORMAT, derived, named_data};
 use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::elf_cache;
 use crate::pipeline::wheels::known::KnownWheels;
@@ -51,7 +51,7 @@ pub(super) fn key(
     ];
     if slim.iter().any(|rule| DataLibrary::of(*rule).is_some()) {
         // The names in local projects are not known before these are built: a layer with other data has another key.
-        lines.push(format!("data {listed:?} {:?}", data::application_names(plan)));
+        lines.push(format!("data {listed:?} {:?}", named_data::application_names(plan)));
     }
     let distributions = plan.dependencies().map(|selected| format!("{} {}", selected.name, source(&selected.source)));
     let distributions = distributions.collect();

@@ -2,41 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-
-use super::omitted::content;
-use crate::cache::{Cache, RecordKey, RecordKind};
+use super::InstalledDistribution;
+use super::named_data::{self, NamedData};
+use crate::cache::Cache;
 use crate::hints;
+use crate::pipeline::BuildError;
+use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::SelectedWheel;
-use crate::pipeline::{BuildError, plan::Plan};
-use crate::platform::PythonVersion;
 use crate::report::Reporter;
 use crate::settings::ContentSettings;
 use crate::trim::SlimRule;
-use crate::trim::data::{self, CodeModule, DataError, DataFile, DataLibrary, ModuleFacts, ReachedUse};
-use crate::wheel::{SchemePart, Wheel, WheelFile};
-
-/// The largest source that is searched, in bytes.
-const LARGEST_SOURCE: u64 = 4 << 20;
-
-/// Directories and modules that projects have beside the application, and that do not run in production.
-const DEVELOPMENT_ONLY: [&str; 9] =
-    ["benchmarks", "conftest", "docs", "examples", "noxfile", "setup", "test", "testing", "tests"];
+use crate::trim::data::{DataError, DataFile, DataLibrary};
+use crate::wheel::SchemePart;
 
 /// The names whose data is installed.
 #[derive(Debug, Default)]
 pub(super) struct DataSelection {
     /// By rule, each name with the reason for it. Rules that are not in force are missing.
     kept: BTreeMap<SlimRule, BTreeMap<String, String>>,
-}
-
-/// What the sources of a wheel say.
-#[derive(Debug, Serialize, Deserialize)]
-struct WheelFacts {
-    /// By the position of the file.
-    modules: Vec<(usize, ModuleFacts)>,
-    entry_points: String,
 }
 
 impl DataSelection {
@@ -78,38 +61,9 @@ impl DataSelection {
         if available.is_empty() {
             return Ok(Self::default());
         }
-        let python = plan.target.python;
-        let facts: Vec<WheelFacts> =
-            wheels.par_iter().map(|selected| wheel_facts(&selected.wheel, python, cache)).collect::<Result<_, _>>()?;
-        let entry_points: Vec<ModuleFacts> =
-            facts.iter().map(|facts| ModuleFacts::of_entry_points(&facts.entry_points, runs_scripts)).collect();
-        let application = application_facts(plan)?;
-        let mut modules: Vec<CodeModule> =
-            application.iter().map(|(path, facts)| CodeModule { is_started: true, ..module(path, facts) }).collect();
-        for ((selected, facts), entry_points) in wheels.iter().zip(&facts).zip(&entry_points) {
-            let inventory = &selected.wheel.inventory;
-            let library =
-                data::LIBRARIES.iter().find(|library| library.distributions.contains(&inventory.name.as_str()));
-            let library = library.map(|library| library.rule);
-            let is_own = crate::pipeline::plan::is_local_project(selected.selected);
-            modules.extend(facts.modules.iter().map(|(position, facts)| CodeModule {
-                is_started: is_own,
-                library,
-                ..module(&inventory.files[*position].path, facts)
-            }));
-            let mut loaded = module(&inventory.dist_info, entry_points);
-            loaded.is_started = true;
-            modules.push(loaded);
-        }
-        for module in &mut modules {
-            module.is_started &= !is_development_only(&module.name);
-        }
-        let has_application = !application.is_empty() || plan.projects().next().is_some();
-        if !has_application {
-            // A layer: anything in it may be imported.
-            modules.iter_mut().for_each(|module| module.is_started = true);
-        }
-        let uses = data::reached(&modules);
+        let has_application = named_data::has_application(plan);
+        let wheels = wheels.iter().map(|selected| (selected.selected, &selected.wheel));
+        let uses = named_data::named(&wheels.collect::<Vec<_>>(), plan, runs_scripts, cache)?;
         let mut kept = BTreeMap::new();
         for (library, available) in available {
             let listed = settings.listed.get(&library.rule);
@@ -120,6 +74,42 @@ impl DataSelection {
         }
         Ok(Self { kept })
     }
+}
+
+/// Checks that the layers of a function have the data that its code names, where rules omit data of a layer.
+///
+/// # Errors
+/// A layer omits such data, or a file cannot be read.
+pub(crate) fn check_layers<'a>(
+    function: &[InstalledDistribution],
+    layers: impl Iterator<Item = (&'a str, &'a [InstalledDistribution<'a>])>,
+    plan: &Plan,
+    cache: &Cache,
+) -> Result<(), BuildError> {
+    let omits = |distribution: &&InstalledDistribution| {
+        distribution.slimmed.keys().any(|rule| DataLibrary::of(*rule).is_some())
+    };
+    let omitting: Vec<_> = layers
+        .flat_map(|(layer, all)| all.iter().filter(omits).map(move |distribution| (layer, distribution)))
+        .collect();
+    if omitting.is_empty() {
+        return Ok(());
+    }
+    let wheels = function.iter().map(|distribution| (distribution.selected, &distribution.wheel));
+    let uses = named_data::named(&wheels.collect::<Vec<_>>(), plan, false, cache)?;
+    for (named, (layer, distribution)) in uses.iter().flat_map(|named| omitting.iter().map(move |at| (named, at))) {
+        let (Some(library), Some(name)) = (DataLibrary::of(named.rule), &named.name) else { continue };
+        let normalized = library.normalized(name);
+        let is_omitted = distribution.changes.omitted.iter().any(|position| {
+            let path = &distribution.wheel.inventory.files[*position].path;
+            DataFile::of(path).is_some_and(|file| file.rule == named.rule && file.is_named(&normalized))
+        });
+        if is_omitted {
+            let (rule, name, location) = (named.rule, name.clone(), named.location.clone());
+            return Err(DataError::OmittedByLayer { rule, name, location, layer: (*layer).to_owned() }.into());
+        }
+    }
+    Ok(())
 }
 
 /// The data of a library that is in the wheels.
@@ -158,7 +148,7 @@ impl Available {
     fn selection(
         &self,
         library: &DataLibrary,
-        uses: &[ReachedUse],
+        uses: &[NamedData],
         listed: Option<&BTreeSet<String>>,
     ) -> Result<BTreeMap<String, String>, DataError> {
         let rule = library.rule;
@@ -168,12 +158,12 @@ impl Available {
                 kept.entry(name).or_insert_with(|| reason.to_owned());
             }
         };
-        for reached in uses.iter().filter(|reached| reached.found.rule == rule) {
-            match reached.found.name.as_ref().map(|name| self.find(library, name)) {
-                Some(Some(name)) => keep(&name, &reached.location().to_string()),
+        for named in uses.iter().filter(|named| named.rule == rule) {
+            match named.name.as_ref().map(|name| self.find(library, name)) {
+                Some(Some(name)) => keep(&name, &named.location.to_string()),
                 // An alias such as `iw`, which only Babel resolves.
                 Some(None) if rule != SlimRule::Locales => {}
-                _ => computed.push(reached.location()),
+                _ => computed.push(named.location.clone()),
             }
         }
         computed.dedup();
@@ -193,67 +183,4 @@ impl Available {
         }
         Ok(kept)
     }
-}
-
-/// Returns a module by the path of its source below site-packages.
-fn module<'a>(path: &str, facts: &'a ModuleFacts) -> CodeModule<'a> {
-    let stem = path.strip_suffix(".py").unwrap_or(path);
-    let stem = stem.strip_suffix("/__init__").unwrap_or(stem);
-    CodeModule { name: stem.replace('/', "."), path: path.to_owned(), facts, is_started: false, library: None }
-}
-
-/// Returns whether a module is a test, a script for developers or an example, by its dotted name.
-fn is_development_only(name: &str) -> bool {
-    name.split('.').any(|component| {
-        DEVELOPMENT_ONLY.contains(&component) || component.starts_with("test_") || component.ends_with("_test")
-    })
-}
-
-fn is_source(path: &str, size: u64) -> bool {
-    path.ends_with(".py") && size <= LARGEST_SOURCE
-}
-
-fn read(path: &str, source: &[u8], python: PythonVersion) -> ModuleFacts {
-    let is_package = path.ends_with("/__init__.py");
-    ModuleFacts::read(source, &module(path, &ModuleFacts::default()).name, is_package, python)
-}
-
-/// Returns what the sources of a wheel say. Cached.
-fn wheel_facts(wheel: &Wheel, python: PythonVersion, cache: &Cache) -> Result<WheelFacts, BuildError> {
-    let key = RecordKey::new(format!("data uses {}", data::FORMAT), &[&wheel.sha256.hex(), &python]);
-    cache.remember(RecordKind::DataUses, key, || {
-        let files = &wheel.inventory.files;
-        let sources = files.iter().enumerate();
-        let sources = sources.filter(|(_, file)| file.part == SchemePart::Library && is_source(&file.path, file.size));
-        let sources: Vec<_> = sources.collect();
-        let read = |(position, file): &(usize, &WheelFile)| {
-            Ok((*position, read(&file.path, &content(wheel, *position)?, python)))
-        };
-        let mut modules: Vec<(usize, ModuleFacts)> = sources.par_iter().map(read).collect::<Result<_, BuildError>>()?;
-        modules.retain(|(_, facts)| *facts != ModuleFacts::default());
-        let path = format!("{}/entry_points.txt", wheel.inventory.dist_info);
-        let position = files.iter().position(|file| file.part == SchemePart::Library && file.path == path);
-        let text = position.map(|position| content(wheel, position)).transpose()?.unwrap_or_default();
-        Ok(WheelFacts { modules, entry_points: String::from_utf8_lossy(&text).into_owned() })
-    })
-}
-
-/// Returns the names of data in the application's files, with their rules; nothing if a file cannot be read.
-pub(crate) fn application_names(plan: &Plan) -> BTreeSet<(SlimRule, String)> {
-    let facts = application_facts(plan).unwrap_or_default();
-    let uses = facts.into_iter().flat_map(|(_, facts)| facts.uses);
-    uses.filter_map(|found| Some((found.rule, found.name?))).collect()
-}
-
-/// Returns what the sources of the application say, by their paths.
-fn application_facts(plan: &Plan) -> Result<Vec<(String, ModuleFacts)>, BuildError> {
-    let stages = plan.stages();
-    let files = stages.iter().flat_map(|stage| stage.application.files.iter().chain(&stage.application.placed_files));
-    let files: BTreeMap<&str, _> = files.map(|(path, entry)| (path.as_str(), entry)).collect();
-    let sources: Vec<_> = files.into_iter().filter(|(path, entry)| is_source(path, entry.content.size())).collect();
-    let read = |(path, entry): &(&str, &crate::tree::TreeEntry)| {
-        let source = entry.content.read(LARGEST_SOURCE).map_err(BuildError::reading((*path).as_ref()))?;
-        Ok(((*path).to_owned(), read(path, &source, plan.target.python)))
-    };
-    sources.par_iter().map(read).collect()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod bytecode;
 pub(crate) mod data;
 pub(crate) mod derived;
+pub(crate) mod named_data;
 mod omitted;
 mod shared;
 mod trim_report;

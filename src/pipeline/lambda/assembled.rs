@@ -13,7 +13,7 @@ use crate::cache::Cache;
 use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, PackageOutput, limits};
 use crate::pipeline::audits::{self, Audited, Deployment};
 use crate::pipeline::install::bytecode::{self, Bytecode};
-use crate::pipeline::install::{InstalledDistribution, InstalledFiles};
+use crate::pipeline::install::{InstalledDistribution, InstalledFiles, data};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan, missing_lock, prepare};
 use crate::pipeline::session::Session;
@@ -87,6 +87,7 @@ pub(super) fn assemble<T>(
     let package = package(profile, &distributions, application, settings)?;
     let own = distributions.len();
     let named = layers::install(&layers, &layer_plans, &Installation { reporter: &Silent, ..installation })?;
+    data::check_layers(&distributions, named.each(), &plan, cache)?;
     let layer_tree = named.tree()?;
     let layer_sizes = named.sizes();
     distributions.extend(named.distributions.into_iter().flatten());

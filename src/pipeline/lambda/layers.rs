@@ -190,6 +190,11 @@ pub(super) fn install<'a>(
 }
 
 impl InstalledLayers<'_> {
+    /// Returns each layer by its name.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&str, &[InstalledDistribution<'_>])> {
+        self.names.iter().copied().zip(self.distributions.iter().map(Vec::as_slice))
+    }
+
     /// Returns the files of all layers, as Lambda extracts one after the other: of two with one path, the later one stays.
     ///
     /// # Errors

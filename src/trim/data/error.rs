@@ -15,11 +15,16 @@ pub(crate) enum DataError {
     NoApplication { rule: SlimRule },
     /// A list contains what the library does not have. `distribution` is the library with its version.
     UnknownName { rule: SlimRule, name: String, distribution: String, nearest: Option<String> },
+    /// The code of a function names what a layer of it omits.
+    OmittedByLayer { rule: SlimRule, name: String, location: SourceLine, layer: String },
 }
 
 impl DataError {
     fn library(&self) -> &'static DataLibrary {
-        let (Self::Computed { rule, .. } | Self::NoApplication { rule } | Self::UnknownName { rule, .. }) = self;
+        let (Self::Computed { rule, .. }
+        | Self::NoApplication { rule }
+        | Self::UnknownName { rule, .. }
+        | Self::OmittedByLayer { rule, .. }) = self;
         DataLibrary::of(*rule).unwrap_or(&super::LIBRARIES[0])
     }
 }
@@ -45,6 +50,9 @@ impl fmt::Display for DataError {
             Self::UnknownName { name, distribution, .. } => {
                 write!(formatter, "{distribution} has no {noun} `{}`, which --{rule} names", name.escape_debug())
             }
+            Self::OmittedByLayer { name, location, layer, .. } => {
+                write!(formatter, "{location} names the {noun} `{name}`, which layer `{layer}` omits")
+            }
         }
     }
 }
@@ -59,6 +67,9 @@ impl Hints for DataError {
                 vec![format!("pass every {noun} whose name is computed, such as --{rule} {example}")]
             }
             Self::NoApplication { .. } => vec![format!("pass every {noun} that is used, such as --{rule} {example}")],
+            Self::OmittedByLayer { name, layer, .. } => {
+                vec![format!("add `{name}` to `{rule}` of the target `{layer}`")]
+            }
             Self::UnknownName { nearest, .. } => nearest.iter().map(|nearest| hints::did_you_mean(nearest)).collect(),
         }
     }

@@ -7,10 +7,11 @@ mod reach;
 mod source;
 
 pub(crate) use error::DataError;
-pub(crate) use reach::{CodeModule, ReachedUse, reached};
+pub(crate) use reach::{CodeModule, reached};
 pub(crate) use source::{DataUse, ModuleFacts};
 
 use super::SlimRule;
+pub(crate) use crate::syntax::SourceLine;
 
 /// The version of [`ModuleFacts`], a part of cache keys: raised when they change.
 pub(crate) const FORMAT: u32 = 1;
