@@ -11,6 +11,7 @@ use pybundle::apt::resolve::{AptResolver, ResolveError, ResolvedClosure};
 use pybundle::apt::{AptSource, PackageRequest};
 use pybundle::cache::Cache;
 use pybundle::debian::DpkgStatus;
+use pybundle::debian::deb::Deb;
 use pybundle::debian::openpgp::ArchiveKeyring;
 use pybundle::digest::Sha256;
 use pybundle::fetch::{DownloadOptions, RetryPolicy};
@@ -132,8 +133,11 @@ pub fn package(name: &str, version: &str, fields: &str) -> String {
     )
 }
 
+/// Returns an ar archive with one member.
 fn deb(name: &str, version: &str) -> Vec<u8> {
-    format!("the .deb of {name} {version}").into_bytes()
+    let content = format!("{name} {version}");
+    let header = format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", "debian-binary", 0, 0, 0, 100_644, content.len());
+    format!("!<arch>\n{header}{content}").into_bytes()
 }
 
 #[test]
@@ -286,7 +290,7 @@ fn debs_that_left_the_archive_are_fetched_from_its_snapshot() {
     assert_eq!(hints, ["lock the versions that the archive has now with `pybundle apt lock --upgrade`"]);
     let time = (archive.date + SignedDuration::from_hours(12)).strftime("%Y%m%dT%H%M%SZ").to_string();
     archive.server.answer(&format!("/snapshot/{time}/pool/tini_1_amd64.deb"), [Answer::file(&deb("tini", "1"))]);
-    archive.serve("pool/libpq5_1_amd64.deb", b"the .deb of libpq5 2");
+    archive.serve("pool/libpq5_1_amd64.deb", &deb("libpq5", "2"));
     let (error, _) = explained(fetch().unwrap_err());
     assert!(error.contains("libpq5 1 amd64") && error.contains("does not match"), "{error}");
     archive.serve("pool/libpq5_1_amd64.deb", &deb("libpq5", "1"));
@@ -297,6 +301,16 @@ fn debs_that_left_the_archive_are_fetched_from_its_snapshot() {
     let count = archive.server.requests("/debian/pool/libpq5_1_amd64.deb").len();
     fetch().unwrap();
     assert_eq!(archive.server.requests("/debian/pool/libpq5_1_amd64.deb").len(), count);
+
+    // The disk cuts off a file that is read after it was verified.
+    let damaged = &fetched[1].path;
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(damaged).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+    let error = Deb::open(damaged, &file).err().unwrap();
+    assert_eq!(error.hints(), ["run pybundle again: a damaged file is downloaded anew"]);
+    fetch().unwrap();
+    assert_eq!(std::fs::read(damaged).unwrap(), deb("libpq5", "1"));
+    assert_eq!(archive.server.requests("/debian/pool/libpq5_1_amd64.deb").len(), count + 1);
 }
 
 fn resolve(packages: &str, status: &str, requests: &[&str]) -> Result<ResolvedClosure, ResolveError> {

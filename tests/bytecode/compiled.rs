@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pybundle::bytecode::{BytecodeCompiler, BytecodeError};
 use pybundle::digest::Sha256;
+use pybundle::hints::Hints as _;
 use pybundle::interpreter::PythonInterpreter;
 use rayon::prelude::*;
 
@@ -145,5 +146,11 @@ fn an_interpreter_that_is_replaced_is_an_error() {
     let path = behind(folder.path(), "", &python);
     let compiler = BytecodeCompiler::new(PythonInterpreter::query(&path, python.version).unwrap());
     behind(folder.path(), "exit 3", &python);
-    assert!(matches!(compiler.compile("a.py", b""), Err(BytecodeError::Changed(_))));
+    let error = compiler.compile("a.py", b"").unwrap_err();
+    assert!(matches!(error, BytecodeError::Changed(_)));
+    // By then, the interpreter is complete.
+    assert_eq!(error.hints(), ["run pybundle again"]);
+    behind(folder.path(), "true", &python);
+    let again = BytecodeCompiler::new(PythonInterpreter::query(&path, python.version).unwrap());
+    assert!(again.compile("a.py", b"").unwrap().is_some());
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::TempDir;
 
@@ -265,4 +266,45 @@ fn a_runtime_that_is_not_available_yet_is_named() {
     let flags = said.split("\nhint: use `").nth(1).unwrap_or_else(|| panic!("{said}"));
     let flags = flags.strip_suffix("`, a Lambda runtime that is not generally available yet\n");
     succeed(&mut build(&flags.unwrap_or_else(|| panic!("{said}")).split(' ').collect::<Vec<_>>()));
+}
+
+/// Builds while a file of at least so many lines is replaced without a pause by one of another size, and returns what the first
+/// build says that fails.
+fn built_while_written(importer: &Importer, file: &str, lines: usize, arguments: &[&str]) -> String {
+    let (path, draft) = (importer.project.path().join(file), importer.cache.path().join("draft"));
+    let is_written = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for more in (0..100).cycle().take_while(|_| is_written.load(Ordering::Relaxed)) {
+                fs::write(&draft, "price = 1\n".repeat(lines + more)).unwrap();
+                fs::rename(&draft, &path).unwrap();
+            }
+        });
+        let failed = (0..50).find_map(|_| {
+            let output = importer.lambda(arguments).output().unwrap();
+            (!output.status.success()).then(|| String::from_utf8(output.stderr).unwrap())
+        });
+        is_written.store(false, Ordering::Relaxed);
+        failed.expect("no build reads the file while it is written")
+    })
+}
+
+#[test]
+fn a_project_that_something_writes_to_is_built_again_when_nothing_does() {
+    let handler = "def handler(event, context):\n    return event\n";
+    for (file, lines, arguments, hint) in [
+        // Large enough to be read once more when it is written.
+        ("data.txt", 60_000, &[][..], "run pybundle again while no other process writes to the project"),
+        (
+            "prices.py",
+            1,
+            &["--compile-bytecode"],
+            "run pybundle again while nothing else writes to the project or the cache",
+        ),
+    ] {
+        let importer = Importer::new(&[("app.py", handler), ("requirements.txt", "")]);
+        let said = built_while_written(&importer, file, lines, arguments);
+        assert!(said.ends_with(&format!("\nhint: {hint}\n")), "{file}: {said}");
+        succeed(&mut importer.lambda(arguments));
+    }
 }
