@@ -40,6 +40,7 @@ mod loading;
 mod local;
 mod logins;
 mod musl;
+mod newer;
 mod packages;
 mod platforms;
 mod projects;

@@ -83,6 +83,13 @@ pub fn musl(name: &str) -> Base {
     Base { layout, python: "3.11".to_owned() }
 }
 
+/// Returns the base of Debian's next release, which scripts/make-newer-pythons makes: 3.14 and 3.15 in `/usr/bin`. One of them is used.
+pub fn newer(python: &str) -> Base {
+    let layout = repository().join("target/test-tools/newer/layout");
+    assert!(layout.exists(), "{} is missing: run scripts/setup-tests", layout.display());
+    Base { layout, python: python.to_owned() }
+}
+
 /// Returns the platform of the bases: that of this machine.
 pub fn platform() -> &'static str {
     if cfg!(target_arch = "aarch64") { "linux/arm64" } else { "linux/amd64" }

@@ -41,9 +41,10 @@ pub fn pythons() -> Vec<String> {
     pythons
 }
 
-/// Returns the version of the newest available interpreter.
+/// Returns the version of the newest available interpreter whose runtime AWS has released: distributions have wheels for it.
 pub fn newest_python() -> String {
-    pythons().pop().expect("`pythons` returns at least one")
+    let mut released = pythons().into_iter().filter(|python| python != "3.15");
+    released.next_back().expect("an interpreter before 3.15 is available")
 }
 
 /// Returns AWS's name for the architecture of this machine.

@@ -233,11 +233,12 @@ def requirement(parsed):
 
 
 def tag_cases(tags, manylinux, musllinux) -> list:
-    """The tags of CPython 3.9–3.15 for each C library and architecture; plain `linux` comes last, as in uv."""
+    """The tags of CPython 3.9–3.15 and the free-threaded 3.13–3.15 for each C library and architecture; plain `linux` comes last, as in uv."""
     cases = []
     manylinux._have_compatible_abi = lambda *_: True
     libraries = [f"glibc 2.{minor}" for minor in (5, 12, 16, 17, 26, 28, 34, 39)] + ["musl 1.1.24", "musl 1.2.3", "musl 1.2.5"]
-    for minor, libc, machine in itertools.product(range(9, 16), libraries, ["x86_64", "aarch64"]):
+    pythons = [*((minor, "") for minor in range(9, 16)), *((minor, "t") for minor in range(13, 16))]
+    for (minor, flag), libc, machine in itertools.product(pythons, libraries, ["x86_64", "aarch64"]):
         name, version = libc.split()
         numbers = [int(number) for number in version.split(".")][:2]
         if name == "glibc":
@@ -247,10 +248,10 @@ def tag_cases(tags, manylinux, musllinux) -> list:
             musllinux._get_musl_version = lambda _, numbers=numbers: musllinux._MuslVersion(*numbers)
             platforms = [*musllinux.platform_tags([machine])]
         platforms.append(f"linux_{machine}")
-        python, abi = (3, minor), f"cp3{minor}"
+        python, abi = (3, minor), f"cp3{minor}{flag}"
         accepted = [*tags.cpython_tags(python, [abi], platforms), *tags.compatible_tags(python, abi, platforms)]
         names = [str(tag) for tag in accepted]
-        cases.append({"python": f"3.{minor}", "libc": libc, "machine": machine, "tags": names})
+        cases.append({"python": f"3.{minor}{flag}", "libc": libc, "machine": machine, "tags": names})
     return cases
 
 
