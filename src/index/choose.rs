@@ -124,7 +124,7 @@ pub(super) fn excerpt(page: &IndexPage, name: &DistributionName, query: &IndexQu
     // These appear only in messages, so a comparison of texts is good enough.
     let version = query.version.to_string();
     let skipped = page.skipped.iter().filter(|skipped| skipped.name.contains(&version));
-    IndexPage { files: files.cloned().collect(), skipped: skipped.cloned().collect() }
+    IndexPage { files: files.cloned().collect(), skipped: skipped.cloned().collect(), status: page.status.clone() }
 }
 
 /// Returns whether a file has the pinned version (version matching: a local version is ignored unless the pin has one).

@@ -34,7 +34,7 @@ use crate::redact;
 use crate::report::Reporter;
 use choose::{ChosenFiles, ConflictingFile, FileRequest};
 use pages::{PageCoverage, PageLookup, PageMemory, Pages};
-use search::{IndexSearch, SearchResult};
+use search::{IndexSearch, Listing, SearchResult};
 
 pub use cutoff::{Cutoff, InvalidCutoff};
 pub use error::{DeniedIndex, IndexError};
@@ -108,6 +108,12 @@ impl<'a> FileFinder<'a> {
                 cutoff,
                 strategy: search::strategy(query, &self.options),
             };
+            for Listing { page, location, .. } in &found.indexes {
+                // An index offers no file of a project that is quarantined.
+                if let Some(status) = &page.status {
+                    self.warn(format!("{name} is marked in {location} as {status}"));
+                }
+            }
             let offer = request.choose(found)?;
             self.warn_of_yanked(pinned, &offer);
             if let Some(ConflictingFile { name, chosen, other }) = &offer.conflict {

@@ -13,7 +13,7 @@ use crate::cache::{Cache, CacheError, RecordKey, RecordKind};
 const FRESH_FOR: Duration = Duration::from_secs(600);
 
 /// The version of the format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A page, with the headers of its response.
 #[derive(Debug, Serialize, Deserialize)]

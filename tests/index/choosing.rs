@@ -6,9 +6,10 @@ use std::time::SystemTime;
 use pybundle::digest::Sha256;
 use pybundle::index::{Cutoff, IndexError};
 use pybundle::lock::{AcceptedFiles, FileLocation};
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
+use super::http::Answer;
 use super::{Place, digest, find, listed, named, query, told};
 
 const WHEEL: &str = "demo-1.0-py3-none-any.whl";
@@ -116,6 +117,48 @@ fn files_for_other_pythons_are_dropped() {
     assert_eq!(place.names("1.0"), [OTHER]);
     let error = told(&place.find("1.0", named(&[WHEEL])).unwrap_err());
     assert!(error.contains("require Python >=3.13, not 3.12") && error.contains(WHEEL), "{error}");
+}
+
+/// PEP 792, in both formats of the API.
+#[test]
+fn the_state_of_a_project_is_told_of_once() {
+    let html = |meta: &str| {
+        let page = format!("<html><head>{meta}</head><body><a href=\"/files/{WHEEL}\">{WHEEL}</a></body></html>");
+        super::html_page(&page)
+    };
+    let json = |status: &Value, files: &[Value]| {
+        let page = json!({"meta": {"api-version": "1.4"}, "name": "demo", "files": files, "project-status": status});
+        Answer::file(page.to_string().as_bytes()).header("Content-Type", super::JSON)
+    };
+    let files = [listed(WHEEL, &json!({}))];
+    for (page, warning) in [
+        (
+            json(&json!({"status": "archived", "reason": "use other\nthings"}), &files),
+            Some("as archived: use other things"),
+        ),
+        (json(&json!({"status": "quarantined"}), &[]), Some("as quarantined")),
+        (json(&json!({"status": "active", "reason": "x"}), &files), None),
+        (json(&json!({}), &files), None),
+        (html("<meta name=\"pypi:project-status\" content=\"deprecated\">"), Some("as deprecated")),
+        (
+            html(
+                "<meta name=\"pypi:project-status\" content=\"archived\"><meta name=\"pypi:project-status-reason\" content=\"old\">",
+            ),
+            Some("as archived: old"),
+        ),
+    ] {
+        let place = Place::new();
+        place.server.answer(PAGE, [page]);
+        let finder = place.finder();
+        for _ in 0..2 {
+            let found = find(&finder, &query("1.0", AcceptedFiles::Any));
+            assert_eq!(found.is_err(), warning == Some("as quarantined"), "{found:?}");
+        }
+        let warnings = place.warnings.take();
+        assert_eq!(warnings.len(), usize::from(warning.is_some()), "{warnings:?}");
+        let is_told = |warning: &str| warnings[0].starts_with("demo is marked in ") && warnings[0].ends_with(warning);
+        assert!(warning.is_none_or(is_told), "{warnings:?}");
+    }
 }
 
 #[test]

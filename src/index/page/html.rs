@@ -7,7 +7,7 @@ use html5gum::{StartTag, Token, Tokenizer};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{IndexFile, IndexPage, IndexPageError, check_version, digest};
+use super::{IndexFile, IndexPage, IndexPageError, ProjectStatus, check_version, digest};
 use crate::digest::Digest;
 use crate::index::cutoff;
 
@@ -20,6 +20,7 @@ pub fn parse(bytes: &[u8], base: &Url) -> Result<IndexPage, IndexPageError> {
     let mut page = IndexPage::default();
     let mut base = base.clone();
     let mut may_change_base = true;
+    let (mut status, mut reason) = (None, None);
     for token in Tokenizer::new(bytes) {
         let Ok(Token::StartTag(tag)) = token else { continue };
         match &tag.name[..] {
@@ -32,6 +33,11 @@ pub fn parse(bytes: &[u8], base: &Url) -> Result<IndexPage, IndexPageError> {
             b"meta" if attribute(&tag, "name").as_deref() == Some("pypi:repository-version") => {
                 check_version(&attribute(&tag, "content").unwrap_or_default())?;
             }
+            b"meta" => match attribute(&tag, "name").as_deref() {
+                Some("pypi:project-status") => status = attribute(&tag, "content"),
+                Some("pypi:project-status-reason") => reason = attribute(&tag, "content"),
+                _ => {}
+            },
             b"a" => {
                 may_change_base = false;
                 if let Some(href) = attribute(&tag, "href").filter(|href| !href.is_empty()) {
@@ -42,6 +48,7 @@ pub fn parse(bytes: &[u8], base: &Url) -> Result<IndexPage, IndexPageError> {
             _ => {}
         }
     }
+    page.status = ProjectStatus::of(status, reason);
     Ok(page)
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use url::Url;
 
-use super::{IndexFile, IndexPage, IndexPageError, check_version, digest};
+use super::{IndexFile, IndexPage, IndexPageError, ProjectStatus, check_version, digest};
 use crate::digest::Digest;
 use crate::index::cutoff;
 
@@ -16,6 +16,14 @@ use crate::index::cutoff;
 struct JsonPage {
     meta: Option<JsonMeta>,
     files: Vec<JsonFile>,
+    #[serde(rename = "project-status")]
+    status: Option<JsonStatus>,
+}
+
+#[derive(Deserialize)]
+struct JsonStatus {
+    status: Option<String>,
+    reason: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +72,8 @@ pub fn parse(bytes: &[u8], base: &Url) -> Result<IndexPage, IndexPageError> {
     if let Some(version) = document.meta.and_then(|meta| meta.version) {
         check_version(&version)?;
     }
-    let mut page = IndexPage::default();
+    let status = document.status.and_then(|stated| ProjectStatus::of(stated.status, stated.reason));
+    let mut page = IndexPage { status, ..IndexPage::default() };
     for entry in document.files {
         let (name, url) = (entry.filename.clone(), entry.url.clone());
         page.add(base, &url, |url| entry.file(url), &name);

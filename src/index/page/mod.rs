@@ -7,10 +7,13 @@
 pub mod html;
 pub mod json;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::digest::{Algorithm, Digest};
+use crate::redact;
 
 /// The accepted media types: the value that uv sends.
 pub(super) const ACCEPTED: &str =
@@ -26,6 +29,33 @@ pub struct IndexPage {
     pub files: Vec<IndexFile>,
     /// The invalid files.
     pub skipped: Vec<SkippedFile>,
+    /// The state of the project, unless it is active.
+    pub status: Option<ProjectStatus>,
+}
+
+/// The state of a project that an index states ([PEP 792](https://peps.python.org/pep-0792/)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectStatus {
+    /// `archived`, `deprecated` or `quarantined`; others may follow.
+    pub status: String,
+    /// Any text; empty if none is stated.
+    pub reason: String,
+}
+
+impl ProjectStatus {
+    /// Returns a state; `None` for that of a project which is active, the default.
+    fn of(status: Option<String>, reason: Option<String>) -> Option<Self> {
+        let status = status.filter(|status| status != "active")?;
+        Some(Self { status, reason: reason.unwrap_or_default() })
+    }
+}
+
+impl fmt::Display for ProjectStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, reason } = self;
+        let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        write!(formatter, "{}", redact::one_line(&format!("{status}{reason}")))
+    }
 }
 
 /// A file of a page.
