@@ -63,6 +63,9 @@ pub enum BaseError {
         /// The media type of the document, or of its config.
         media_type: String,
     },
+    /// The manifest is of an artifact without a config, or damaged.
+    #[error("the base is not an image: its manifest has no `config`")]
+    NoConfig,
     /// The index has no image for the platform.
     #[error("the base has no image for linux/{}; available: {}", .wanted.oci_name(), listed(.available))]
     NoPlatform {
@@ -143,6 +146,7 @@ impl Hints for BaseError {
             Self::Malformed { .. }
             | Self::LargeConfig { .. }
             | Self::NotAnImage { .. }
+            | Self::NoConfig
             | Self::UnsupportedDigest { .. }
             | Self::LayerCount { .. } => vec![],
         }
@@ -178,7 +182,8 @@ struct BaseIndex {
 /// An image manifest (OCI image manifest, properties).
 #[derive(Deserialize)]
 struct BaseManifest {
-    config: Descriptor,
+    /// Optional by the main branch of the specification, for other artifacts.
+    config: Option<Descriptor>,
     layers: Vec<Descriptor>,
 }
 
@@ -263,6 +268,7 @@ fn displayed(platform: &Platform) -> String {
 /// The manifest is malformed, is not an image's, or its image config is too large to be read.
 pub fn configuration(manifest: &[u8]) -> Result<Descriptor, BaseError> {
     let BaseManifest { config, .. } = read(manifest, ManifestKind::Manifest, "image manifest")?;
+    let config = config.ok_or(BaseError::NoConfig)?;
     if !CONFIGURATIONS.contains(&config.media_type().as_ref()) {
         return Err(BaseError::NotAnImage { media_type: config.media_type().to_string() });
     }

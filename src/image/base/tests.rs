@@ -152,3 +152,29 @@ fn a_large_configuration_is_refused_before_it_is_downloaded() {
     let error = configuration(larger.as_bytes()).unwrap_err();
     assert_eq!(error.to_string(), "the base's image config has 8388609 bytes, expected at most 8388608");
 }
+
+/// The main branch of the specification allows them.
+#[test]
+fn manifests_without_a_config_and_other_digests_are_refused() {
+    let config = json!({ "architecture": "amd64", "os": "linux" });
+    let (manifest, config) = documents(&config, &["application/vnd.oci.image.layer.v1.tar+gzip"]);
+    let mut document: Value = serde_json::from_str(&manifest).unwrap();
+    let from = |document: &Value| {
+        Base::from_manifest(document.to_string().as_bytes(), config.as_bytes(), X86_64, repository)
+            .unwrap_err()
+            .to_string()
+    };
+    for digest in [format!("sha512:{}", "0".repeat(128)), format!("blake3:{}", "0".repeat(64))] {
+        let expected = format!("the base refers to `{digest}`: only sha256 digests are supported");
+        for pointer in ["/config/digest", "/layers/0/digest"] {
+            let mut other = document.clone();
+            *other.pointer_mut(pointer).unwrap() = json!(digest);
+            assert_eq!(from(&other), expected, "{pointer}");
+        }
+        let mut other = image("amd64", json!({ "architecture": "amd64", "os": "linux" }));
+        other["digest"] = json!(digest);
+        assert_eq!(choose(index(&[other]).as_bytes(), X86_64).unwrap_err().to_string(), expected);
+    }
+    document.as_object_mut().unwrap().remove("config");
+    assert_eq!(from(&document), "the base is not an image: its manifest has no `config`");
+}
