@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::Architecture;
 use super::runtime::python_version_in;
+use super::{Architecture, PythonVersion};
 use crate::hints::{Hints, did_you_mean, nearest};
 use crate::tree::TreePath;
 
@@ -100,6 +100,8 @@ pub enum ProfileError {
         /// The kind that is wanted.
         kind: Option<ProfileKind>,
     },
+    #[error("`{}` is not a runtime: AWS Lambda has no free-threaded Python", .name.escape_debug())]
+    FreeThreaded { name: String },
     #[error("{}: `{}` is not a valid key in a profile", .path.display(), .key.escape_debug())]
     UnknownKey {
         path: PathBuf,
@@ -119,9 +121,21 @@ pub enum ProfileError {
     WrongKind { name: String, kind: ProfileKind, expected: ProfileKind },
 }
 
+impl ProfileError {
+    /// Returns the standard build of the Python that a name ends with, if that is a free-threaded one.
+    fn standard(name: &str) -> Option<PythonVersion> {
+        let version: PythonVersion = name.strip_prefix("python").unwrap_or(name).parse().ok()?;
+        version.free_threaded.then(|| PythonVersion::new(version.minor))
+    }
+}
+
 impl Hints for ProfileError {
     fn hints(&self) -> Vec<String> {
         match self {
+            Self::FreeThreaded { name } => {
+                let named = Self::standard(name).map(|python| did_you_mean(&format!("python{python}")));
+                named.into_iter().collect()
+            }
             Self::Unknown { name, kind } => {
                 let wanted = Profile::all().iter().filter(|profile| kind.is_none_or(|kind| profile.kind() == kind));
                 let names: Vec<&str> = wanted.map(Profile::name).collect();
@@ -167,7 +181,10 @@ impl Profile {
     /// [`ProfileError::Unknown`].
     pub(crate) fn built_in(name: &str, kind: Option<ProfileKind>) -> Result<Self, ProfileError> {
         let found = Self::all().iter().find(|profile| profile.name() == name);
-        found.cloned().ok_or_else(|| ProfileError::Unknown { name: name.to_owned(), kind })
+        found.cloned().ok_or_else(|| match ProfileError::standard(name) {
+            Some(_) => ProfileError::FreeThreaded { name: name.to_owned() },
+            None => ProfileError::Unknown { name: name.to_owned(), kind },
+        })
     }
 
     fn kind(&self) -> ProfileKind {

@@ -4,8 +4,11 @@ use std::fmt;
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-use super::{LambdaProfile, PythonVersion};
+use super::{FIRST_FREE_THREADED, ImageProfile, LambdaProfile, PythonVersion};
 use crate::hints::Hints;
+
+/// How many minor versions after the last that a profile lists may be chosen: a version a year.
+const MOST_LATER: usize = 5;
 
 /// The version of Python that a file of the project names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub(crate) enum PythonReason {
         source: String,
         specifiers: VersionSpecifiers,
     },
+    /// It is the oldest that specifiers allow, all of which are later than the known versions.
+    OldestAllowed { source: String, specifiers: VersionSpecifiers },
     /// It is the newest available.
     Newest,
 }
@@ -36,6 +41,9 @@ impl fmt::Display for PythonReason {
         match self {
             Self::Pinned(file) => write!(formatter, "from {file}"),
             Self::Allowed { source, specifiers } => write!(formatter, "the newest that {source} {specifiers} allows"),
+            Self::OldestAllowed { source, specifiers } => {
+                write!(formatter, "the oldest that {source} {specifiers} allows")
+            }
             Self::Newest => formatter.write_str("the newest"),
         }
     }
@@ -46,8 +54,10 @@ impl fmt::Display for PythonReason {
 pub(crate) enum PythonProvider {
     /// Lambda's runtimes.
     Runtimes,
-    /// The base image.
+    /// A base image that was read.
     Base,
+    /// A profile of images: its list of the versions that base images are known to exist for.
+    Profile,
 }
 
 /// Why no Python version can be chosen.
@@ -103,6 +113,7 @@ impl PythonProvider {
         match self {
             Self::Runtimes => format!("Lambda's runtimes are {known}"),
             Self::Base => format!("the base image has Python {known}"),
+            Self::Profile => format!("the profile is for Python {known}"),
         }
     }
 }
@@ -115,11 +126,11 @@ impl Hints for PythonChoiceError {
                 let newest = newest.as_ref().map(|name| format!(", for instance `--runtime {name}`"));
                 format!("change `{}`, or name a runtime{}", file.escape_debug(), newest.unwrap_or_default())
             }
-            Self::UnavailableVersion { file, provider: PythonProvider::Base, newest, .. } => {
+            Self::UnavailableVersion { file, newest, .. } => {
                 let newest = newest.as_ref().map(|name| format!("use `--python {name}`, or ")).unwrap_or_default();
                 format!("change `{}`, or {newest}choose a base image with that version", file.escape_debug())
             }
-            Self::NoCompatibleVersion { provider: PythonProvider::Base, .. } => {
+            Self::NoCompatibleVersion { provider: PythonProvider::Base | PythonProvider::Profile, .. } => {
                 format!("choose a base image with a compatible Python, or {lock_again}")
             }
             Self::NoCompatibleVersion { requires_python, .. } => {
@@ -154,8 +165,8 @@ pub(crate) fn allowed_runtimes(
     Ok((profiles.into_iter().cloned().collect(), reason))
 }
 
-/// Returns the Python versions that an image may have, and the reason. Like [`allowed_runtimes`], but among the versions
-/// that base images exist for.
+/// Returns the Python versions that an image may have, and the reason. Like [`allowed_runtimes`], but among the versions of a
+/// base that was read.
 ///
 /// # Errors
 /// The file names another version, or requires-python allows none.
@@ -164,14 +175,68 @@ pub(crate) fn allowed_pythons(
     pin: Option<&PythonPin>,
     requires_python: Option<&VersionSpecifiers>,
 ) -> Result<(Vec<PythonVersion>, PythonReason), PythonChoiceError> {
-    let candidates = pythons.iter().map(|python| PythonCandidate {
-        name: python.to_string(),
-        item: python,
-        python: *python,
-        available: true,
-    });
-    let (pythons, reason) = choose(&candidates.collect::<Vec<_>>(), PythonProvider::Base, pin, requires_python)?;
+    // Where a base has both, the free-threaded one is only chosen by its name.
+    let is_only = pythons.iter().all(|python| python.free_threaded);
+    let candidates = pythons.iter().map(|python| PythonCandidate::of(python, is_only || !python.free_threaded));
+    let candidates: Vec<_> = candidates.collect();
+    let (pythons, reason) = choose(&candidates, PythonProvider::Base, pin, requires_python)?;
     Ok((pythons.into_iter().copied().collect(), reason))
+}
+
+/// Returns the Python versions that an image may have, and the reason, among those that a profile lists and later ones: the
+/// base tells whether it has them. A later one is only chosen if a file names it, or no listed one is allowed.
+///
+/// # Errors
+/// The file names an earlier version, or requires-python allows none.
+pub(crate) fn listed_pythons(
+    listed: &[PythonVersion],
+    pin: Option<&PythonPin>,
+    requires_python: Option<&VersionSpecifiers>,
+) -> Result<(Vec<PythonVersion>, PythonReason), PythonChoiceError> {
+    let newest = listed.last().map_or(0, |python| python.minor);
+    let later: Vec<_> = (newest..).skip(1).take(MOST_LATER).map(PythonVersion::new).collect();
+    let of_list = listed.iter().map(|python| PythonCandidate::of(python, true));
+    let candidates: Vec<_> = of_list.chain(later.iter().map(|python| PythonCandidate::of(python, false))).collect();
+    let chosen = choose(&candidates, PythonProvider::Profile, pin, requires_python);
+    let oldest_later = later.iter().find_map(|python| {
+        let one = [PythonCandidate::of(python, true)];
+        choose(&one, PythonProvider::Profile, pin, requires_python).ok()
+    });
+    let (pythons, reason) = match (chosen, oldest_later) {
+        (Err(_), Some((pythons, PythonReason::Allowed { source, specifiers }))) => {
+            (pythons, PythonReason::OldestAllowed { source, specifiers })
+        }
+        (chosen, _) => chosen?,
+    };
+    Ok((pythons.into_iter().copied().collect(), reason))
+}
+
+impl<'a> PythonCandidate<'a, PythonVersion> {
+    fn of(python: &'a PythonVersion, available: bool) -> Self {
+        Self { name: python.to_string(), item: python, python: *python, available }
+    }
+}
+
+/// Checks the version of Python that `--python` requests for an image.
+///
+/// # Errors
+/// It is a free-threaded one, and the image is for Lambda, or the base is the profile's, which has none.
+pub(crate) fn check_requested(
+    python: PythonVersion,
+    profile: &ImageProfile,
+    has_base: bool,
+) -> Result<(), PythonChoiceError> {
+    if !python.free_threaded || (has_base && !profile.is_for_lambda()) || profile.pythons.contains(&python) {
+        return Ok(());
+    }
+    Err(PythonChoiceError::UnavailableVersion {
+        file: "--python".to_owned(),
+        request: python.to_string(),
+        kind: UnavailableKind::FreeThreaded,
+        provider: if profile.is_for_lambda() { PythonProvider::Runtimes } else { PythonProvider::Profile },
+        known: profile.pythons.iter().map(PythonVersion::to_string).collect(),
+        newest: None,
+    })
 }
 
 /// A runtime or base image to choose from.
@@ -200,7 +265,8 @@ fn choose<'a, T>(
             PythonRequest::Version(python) => {
                 let found = candidates.iter().filter(|candidate| candidate.python == python);
                 let found = found.map(|candidate| candidate.item).collect();
-                (found, PythonReason::Pinned(file.clone()), UnavailableKind::Version)
+                let kind = if python.free_threaded { UnavailableKind::FreeThreaded } else { UnavailableKind::Version };
+                (found, PythonReason::Pinned(file.clone()), kind)
             }
             PythonRequest::Range(specifiers) => {
                 let found = newest_first(&|python| {
@@ -211,7 +277,8 @@ fn choose<'a, T>(
             PythonRequest::Unavailable(kind) => (Vec::new(), PythonReason::Newest, kind),
         };
         if found.is_empty() {
-            let known = candidates.iter().map(|candidate| candidate.name.clone()).collect();
+            let is_known = |candidate: &&PythonCandidate<T>| candidate.available || provider != PythonProvider::Profile;
+            let known = candidates.iter().filter(is_known).map(|candidate| candidate.name.clone()).collect();
             let (file, request) = (file.clone(), request.clone());
             let newest = candidates.iter().rev().find(|candidate| candidate.available);
             let newest = newest.map(|candidate| candidate.name.clone());
@@ -281,20 +348,27 @@ impl PythonRequest {
         let text = rest.split('-').next().unwrap_or_default();
         let (text, variant) = text.split_once('+').unwrap_or((text, ""));
         let short = text.trim_end_matches(['t', 'd']);
-        Self::of_variant(variant)
-            .or_else(|| Self::of_variant(&text[short.len()..]))
-            .or_else(|| Self::of_version(short.trim_end_matches(".*")))
-            .unwrap_or(Self::Unavailable(UnavailableKind::Version))
+        let variant = if variant.is_empty() { &text[short.len()..] } else { variant };
+        let version = Self::of_version(short.trim_end_matches(".*"));
+        match (version, Self::of_variant(variant)) {
+            (Some(Self::Version(python)), Some(Self::Unavailable(UnavailableKind::FreeThreaded)))
+                if python.minor >= FIRST_FREE_THREADED =>
+            {
+                Self::Version(PythonVersion { free_threaded: true, ..python })
+            }
+            (_, Some(unavailable)) => unavailable,
+            (version, None) => version.unwrap_or(Self::Unavailable(UnavailableKind::Version)),
+        }
     }
 
-    /// Returns the request for a variant that no target has; `None` for the standard build.
+    /// Returns the request for a variant other than the standard build.
     fn of_variant(variant: &str) -> Option<Self> {
         match variant {
             "" | "gil" => None,
-            "t" | "freethreaded" | "td" | "freethreaded+debug" => {
-                Some(Self::Unavailable(UnavailableKind::FreeThreaded))
+            "t" | "freethreaded" => Some(Self::Unavailable(UnavailableKind::FreeThreaded)),
+            "d" | "debug" | "gil+debug" | "td" | "freethreaded+debug" => {
+                Some(Self::Unavailable(UnavailableKind::Debug))
             }
-            "d" | "debug" | "gil+debug" => Some(Self::Unavailable(UnavailableKind::Debug)),
             _ => Some(Self::Unavailable(UnavailableKind::Version)),
         }
     }

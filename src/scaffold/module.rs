@@ -363,7 +363,7 @@ mod tests {
     use super::*;
 
     fn read(source: &str) -> ScannedModule {
-        let python = PythonVersion { major: 3, minor: 13 };
+        let python = PythonVersion::new(13);
         ScannedModule::read("shop.api", "shop/api.py", source.as_bytes(), python).unwrap_or_else(|| panic!("{source}"))
     }
 
@@ -461,7 +461,7 @@ mod tests {
 
     #[test]
     fn a_module_with_a_syntax_error_is_skipped() {
-        let python = PythonVersion { major: 3, minor: 13 };
+        let python = PythonVersion::new(13);
         assert!(ScannedModule::read("a", "a.py", b"def f(:", python).is_none());
     }
 }

@@ -370,6 +370,9 @@ fn python_comment(project: &DetectedProject) -> String {
     let reason = match &project.python_reason {
         PythonReason::Pinned(file) => format!("From {file}."),
         PythonReason::Allowed { source, specifiers } => format!("The newest that {source} ({specifiers}) allows."),
+        PythonReason::OldestAllowed { source, specifiers } => {
+            format!("The oldest that {source} ({specifiers}) allows.")
+        }
         PythonReason::Newest => "The newest: neither .python-version nor requires-python sets one.".to_owned(),
     };
     match &project.passed_over {

@@ -29,7 +29,7 @@ fn a_custom_profile_sets_everything() {
         &[
             ("name = \"service\"", "name = \"mine\""),
             ("base = \"docker.io/library/python:{python}-slim\"", "base = \"oci:base\""),
-            ("pythons = [\"3.9\", \"3.10\", \"3.11\", \"3.12\", \"3.13\", \"3.14\"]", "pythons = [\"3.11\"]"),
+            ("pythons = [\"3.9\", \"3.10\", \"3.11\", \"3.12\", \"3.13\", \"3.14\", \"3.15\"]", "pythons = [\"3.11\"]"),
             ("/app", "/srv/code"),
             ("\"app", "\"srv/code"),
             ("65532:65532", "1234"),

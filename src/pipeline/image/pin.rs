@@ -29,7 +29,8 @@ pub(crate) fn pin(
         (Some(at), _) => (at.clone(), value(at)?.ok_or(BuildError::NothingToPin)?),
         (None, ProfileChoice::File(file)) => {
             let at = ConfiguredAt { file: file.clone(), keys: vec!["base".to_owned()] };
-            (at, profile(common)?.base().to_owned())
+            let base = profile(common)?.base().map(str::to_owned);
+            (at, base.ok_or_else(|| BuildError::CannotPin(file.display().to_string()))?)
         }
         (None, ProfileChoice::Default | ProfileChoice::BuiltIn(_)) => return Err(BuildError::NothingToPin),
     };

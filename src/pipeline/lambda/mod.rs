@@ -123,6 +123,9 @@ fn build(
     assembled::assemble(settings, projects, outputs::outputs, reporter, |assembled| {
         let AssembledFunction { plan, function, installed, distributions, package, outputs, cache, .. } = *assembled;
         let common = &settings.common;
+        if let Some(warning) = function.profile.unreleased() {
+            reporter.warn(&warning);
+        }
         let earlier = EarlierZips::new(installed, cache);
         let finished = write::write(package, &plan.project_names(), &earlier, outputs, reporter)?;
         let size = finished.iter().map(|(_, finished)| finished.zip().size).sum();

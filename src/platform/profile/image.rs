@@ -1,12 +1,14 @@
 //! Profiles of images.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::{ProfileKind, Scheme, architectures, artifact_path, interpreter_path};
-use crate::platform::{Architecture, CLibrary, Glibc, PythonVersion, TargetPlatform};
+use crate::platform::{Architecture, CLibrary, Glibc, PythonVendor, PythonVersion, TargetPlatform};
 
 /// Replaced by the minor Python version in the values of a profile.
 pub(crate) const PYTHON_PLACEHOLDER: &str = "{python}";
@@ -25,8 +27,8 @@ pub(crate) struct ImageProfile {
     /// The supported architectures: at least one.
     #[serde(deserialize_with = "architectures")]
     pub(crate) architectures: Vec<Architecture>,
-    base: String,
-    glibc: GlibcByPython,
+    base: ByPython<String>,
+    glibc: ByPython<Glibc>,
     #[serde(deserialize_with = "interpreter_path")]
     interpreter: String,
     #[serde(default, deserialize_with = "some_artifact_path")]
@@ -50,40 +52,40 @@ pub(crate) struct ImageProfile {
     env: BTreeMap<String, String>,
 }
 
-/// The version of the base's C library, for each Python version.
+/// A value that may depend on the version of Python: the base, or the version of its C library.
 #[derive(Debug, Clone)]
-struct GlibcByPython {
+struct ByPython<T> {
     /// For Python versions before the first key of `newer`.
-    oldest: Glibc,
+    oldest: T,
     /// From each of these Python versions on.
-    newer: BTreeMap<PythonVersion, Glibc>,
+    newer: BTreeMap<PythonVersion, T>,
 }
 
-impl GlibcByPython {
-    fn of(&self, python: PythonVersion) -> Glibc {
-        self.newer.range(..=python).next_back().map_or(self.oldest, |(_, glibc)| *glibc)
+impl<T> ByPython<T> {
+    fn of(&self, python: PythonVersion) -> &T {
+        self.newer.range(..=python).next_back().map_or(&self.oldest, |(_, value)| value)
     }
 }
 
-impl<'de> Deserialize<'de> for GlibcByPython {
+impl<'de, T: FromStr<Err: Display> + Clone> Deserialize<'de> for ByPython<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a version such as \"2.36\", or a table of versions by Python version")]
-        enum GlibcValue {
+        #[serde(untagged, expecting = "expected a string such as \"2.36\", or a table of strings by Python version")]
+        enum StringOrTable {
             One(String),
             ByPython(BTreeMap<String, String>),
         }
-        match GlibcValue::deserialize(deserializer)? {
-            GlibcValue::One(glibc) => {
-                Ok(Self { oldest: glibc.parse().map_err(D::Error::custom)?, newer: BTreeMap::new() })
+        match StringOrTable::deserialize(deserializer)? {
+            StringOrTable::One(text) => {
+                Ok(Self { oldest: text.parse().map_err(D::Error::custom)?, newer: BTreeMap::new() })
             }
-            GlibcValue::ByPython(table) => {
+            StringOrTable::ByPython(table) => {
                 let mut newer = BTreeMap::new();
-                for (python, glibc) in &table {
+                for (python, text) in &table {
                     let python: PythonVersion = python.parse().map_err(D::Error::custom)?;
-                    newer.insert(python, glibc.parse().map_err(D::Error::custom)?);
+                    newer.insert(python, text.parse().map_err(D::Error::custom)?);
                 }
-                let oldest = newer.values().next().copied();
+                let oldest = newer.values().next().cloned();
                 Ok(Self { oldest: oldest.ok_or_else(|| D::Error::custom("the table is empty"))?, newer })
             }
         }
@@ -138,9 +140,14 @@ pub(crate) struct ImageTarget {
 }
 
 impl ImageProfile {
-    /// Returns the base image, in which `{python}` is not replaced.
-    pub(crate) fn base(&self) -> &str {
-        &self.base
+    /// Tells whether the image is a Lambda function.
+    pub(crate) fn is_for_lambda(&self) -> bool {
+        self.handler
+    }
+
+    /// Returns the base image, in which `{python}` is not replaced; `None` if it depends on the version of Python.
+    pub(crate) fn base(&self) -> Option<&str> {
+        self.base.newer.is_empty().then_some(&*self.base.oldest)
     }
 
     /// Returns the profile for a Python version.
@@ -155,8 +162,8 @@ impl ImageProfile {
         ImageTarget {
             name: self.name.clone(),
             python,
-            glibc: self.glibc.of(python),
-            base: expand(&self.base, python),
+            glibc: *self.glibc.of(python),
+            base: expand(self.base.of(python), python),
             interpreter: expand(&self.interpreter, python),
             venv: self.venv.as_deref().map(|venv| expand(venv, python)),
             application: expand(&self.application, python),
@@ -188,6 +195,7 @@ impl ImageTarget {
             python_full_version: self.python.patch_release(0),
             libc: CLibrary::Glibc(self.glibc),
             architecture,
+            vendor: PythonVendor::Upstream,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     parsed_if_present,
 };
 use crate::name::DistributionName;
-use crate::platform::{Architecture, CLibrary, Glibc, Libstdcxx, PythonVersion, TargetPlatform};
+use crate::platform::{Architecture, CLibrary, Glibc, Libstdcxx, PythonVendor, PythonVersion, TargetPlatform};
 
 /// The service of profiles that name none.
 const LAMBDA: &str = "Lambda";
@@ -76,6 +76,12 @@ pub struct LambdaLimits {
 }
 
 impl LambdaProfile {
+    /// Returns a warning about a runtime that AWS has not released yet.
+    pub(crate) fn unreleased(&self) -> Option<String> {
+        let warning = || format!("the Lambda runtime {} is not generally available yet", self.name);
+        (!self.available).then(warning)
+    }
+
     /// Returns the built-in runtimes of Lambda, ordered by version.
     pub fn all() -> impl DoubleEndedIterator<Item = &'static Self> {
         Profile::all().iter().filter_map(|profile| match profile {
@@ -106,6 +112,7 @@ impl LambdaProfile {
             python_full_version: self.python_full_version.clone(),
             libc: CLibrary::Glibc(self.glibc),
             architecture,
+            vendor: PythonVendor::Upstream,
         }
     }
 }

@@ -137,12 +137,31 @@ fn the_profiles_of_images_are_expanded_for_a_python() {
     assert!(target.env.contains(&("PATH".to_owned(), "/app/.venv/bin:${PATH}".to_owned())));
     assert!(target.index && !target.handler);
 
+    let distroless = Profile::built_in("distroless", None).unwrap().image().unwrap();
+    for (python, base, glibc) in [
+        ("3.11", "gcr.io/distroless/python3-debian12:nonroot", "2.36"),
+        ("3.13", "gcr.io/distroless/python3-debian13:nonroot", "2.41"),
+    ] {
+        let target = distroless.target(python.parse().unwrap());
+        assert_eq!((&*target.base, &*target.glibc.to_string()), (base, glibc));
+        assert!(distroless.pythons.contains(&target.python));
+    }
+
     let lambda = Profile::built_in("lambda-image", None).unwrap().image().unwrap();
     for (python, glibc) in [("3.9", "2.26"), ("3.11", "2.26"), ("3.12", "2.34"), ("3.14", "2.34")] {
         let target = lambda.target(python.parse().unwrap());
         assert_eq!(target.glibc.to_string(), glibc);
         assert_eq!(target.compression, ["gzip"]);
         assert_eq!(target.interpreter, format!("/var/lang/bin/python{python}"));
+    }
+}
+
+#[test]
+fn lambda_has_no_free_threaded_python() {
+    for name in ["python3.14t", "3.14t"] {
+        let error = Profile::built_in(name, Some(ProfileKind::Lambda)).unwrap_err();
+        assert_eq!(error.to_string(), format!("`{name}` is not a runtime: AWS Lambda has no free-threaded Python"));
+        assert_eq!(error.hints(), ["did you mean `python3.14`?"]);
     }
 }
 
@@ -162,7 +181,7 @@ fn wrong_values_in_the_profile_of_an_image_are_refused() {
         (
             "glibc = \"2.36\"",
             "glibc = 2.36",
-            "expected a version such as \"2.36\", or a table of versions by Python version",
+            "expected a string such as \"2.36\", or a table of strings by Python version",
         ),
         ("glibc = \"2.36\"", "glibc = { \"3\" = \"2.36\" }", "`3` is not a valid Python version"),
         ("entrypoint = \"reset\"", "entrypoint = \"keep\"", "unknown variant `keep`"),

@@ -76,7 +76,10 @@ fn requests_for_anything_else_are_refused() {
         ("pypy@3.10", "`pypy@3.10`, which is not CPython, but"),
         ("graalpy-3.11", "which is not CPython, but"),
         ("3.13t", "`3.13t`, a free-threaded Python, but"),
+        ("3.13.1+freethreaded", "`3.13.1+freethreaded`, a free-threaded Python, but"),
         ("3.12+freethreaded", "`3.12+freethreaded`, a free-threaded Python, but"),
+        ("cpython-3.14.0+freethreaded-linux-x86_64-gnu", "a free-threaded Python, but"),
+        ("3.13td", "a debug build of Python, but"),
         (">=3.13+freethreaded", "a free-threaded Python, but"),
         ("3.13+debug", "a debug build of Python, but"),
         ("latest", "`latest`, but"),
@@ -102,4 +105,43 @@ fn a_project_without_a_compatible_runtime_is_refused() {
         assert!(error.to_string().contains("python3.13, python3.14"), "{error}");
         assert!(error.hints()[0].contains(hint), "{:?}", error.hints());
     }
+}
+
+#[test]
+fn a_later_version_than_the_profile_lists_is_left_to_the_base() {
+    let listed = [14, 15].map(PythonVersion::new);
+    let ask = |request: Option<&str>, specifiers: Option<&str>| {
+        let pin = request.map(|request| PythonPin { file: ".python-version".to_owned(), request: request.to_owned() });
+        let specifiers = specifiers.map(|specifiers| specifiers.parse().unwrap());
+        listed_pythons(&listed, pin.as_ref(), specifiers.as_ref())
+    };
+    for (request, specifiers, expected, reason) in [
+        (None, None, "3.15", "the newest"),
+        (None, Some(">=3.14"), "3.15", "the newest that requires-python >=3.14 allows"),
+        (Some("3.16"), None, "3.16", "from .python-version"),
+        (None, Some(">=3.16"), "3.16", "the oldest that requires-python >=3.16 allows"),
+        (Some(">=3.17"), None, "3.17", "the oldest that .python-version >=3.17 allows"),
+    ] {
+        let (pythons, why) = ask(request, specifiers).unwrap();
+        assert_eq!((&*pythons[0].to_string(), &*why.to_string()), (expected, reason));
+    }
+    for (request, specifiers) in [(Some("3.8"), None), (None, Some("<3.9")), (Some("3.99"), None)] {
+        let error = ask(request, specifiers).unwrap_err();
+        assert!(error.to_string().ends_with("but the profile is for Python 3.14, 3.15"), "{error}");
+    }
+    // A free-threaded build is chosen by its name, or if there is no other.
+    let both = ["3.14".parse().unwrap(), "3.14t".parse().unwrap()];
+    let of_base = |pythons: &[PythonVersion], request: Option<&str>| {
+        let pin = request.map(|request| PythonPin { file: ".python-version".to_owned(), request: request.to_owned() });
+        let (found, _) = allowed_pythons(pythons, pin.as_ref(), None).unwrap();
+        found[0].to_string()
+    };
+    assert_eq!(of_base(&both, None), "3.14");
+    assert_eq!(of_base(&both, Some("3.14t")), "3.14t");
+    assert_eq!(of_base(&both, Some("3.14+freethreaded")), "3.14t");
+    assert_eq!(of_base(&both[1..], None), "3.14t");
+    // A base that was read has no others.
+    let pin = PythonPin { file: ".python-version".to_owned(), request: "3.16".to_owned() };
+    let error = allowed_pythons(&listed, Some(&pin), None).unwrap_err();
+    assert!(error.to_string().ends_with("but the base image has Python 3.14, 3.15"), "{error}");
 }
