@@ -41,7 +41,7 @@ use crate::wheel::{entry_points, metadata, record};
 pub use system_packages::{LaidPackages, lay_packages};
 
 /// The version of Python that requirements are evaluated for.
-const PYTHON: PythonVersion = PythonVersion { major: 3, minor: 12 };
+const PYTHON: PythonVersion = PythonVersion::new(12);
 
 /// Reads an image config, as that of a base and of an artifact whose manifest fits it.
 pub fn image_config(config: &[u8]) -> bool {

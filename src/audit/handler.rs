@@ -15,9 +15,9 @@ use std::str::FromStr;
 
 use super::BUILT_IN_MODULES;
 use super::names::{Binding, ModuleNames};
-use super::search::{HiddenPortion, module_name};
+use super::search::{UnfoundModule, module_name};
 use crate::hints::{self, Hints, did_you_mean};
-use crate::platform::PythonVersion;
+use crate::platform::{ExtensionSuffixes, PythonVersion};
 use crate::tree::{FileOrigin, FileTree};
 pub(crate) use default::{UnknownHandler, default};
 use definition::HandlerCheck;
@@ -122,6 +122,8 @@ pub(crate) struct ImportRoot<'a> {
     pub(crate) tree: &'a FileTree,
     /// Without a leading or trailing slash; empty for the root of the tree.
     pub(crate) site_packages: &'a str,
+    /// The suffixes of extension modules.
+    pub(crate) suffixes: &'a ExtensionSuffixes,
 }
 
 /// A handler whose module is in the artifact.
@@ -168,7 +170,7 @@ pub(crate) enum HandlerError {
         omitted: Option<String>,
     },
     #[error("cannot run the handler `{handler}`: {hidden}")]
-    HiddenModule { handler: Handler, hidden: HiddenPortion },
+    HiddenModule { handler: Handler, hidden: UnfoundModule },
     /// The module is a package without `__init__.py`, which defines nothing.
     #[error("cannot run the handler `{handler}`: `{}` is a directory without `__init__.py`", handler.module())]
     NamespacePackage {

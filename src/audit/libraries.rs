@@ -16,7 +16,7 @@ use super::elf::{self, Elf, ElfMachine, ElfRole, MalformedElf, SymbolVersions};
 use super::musl::MuslFeature;
 use crate::debian::DebianRelease;
 use crate::name::DistributionName;
-use crate::platform::{Architecture, CLibrary, Libstdcxx, Musl};
+use crate::platform::{Architecture, CLibrary, ExtensionSuffixes, Libstdcxx, Musl};
 use crate::tree::FileOrigin;
 use linker::{DynamicLinker, LibraryLookup};
 
@@ -62,6 +62,8 @@ pub(crate) struct TargetSystem {
     pub(crate) kind: SystemKind,
     pub(crate) architecture: Architecture,
     pub(crate) libc: CLibrary,
+    /// The suffixes of the extension modules that its Python loads.
+    pub(crate) suffixes: ExtensionSuffixes,
     /// `None` if it is unknown; then every version is assumed to be new enough.
     pub(crate) libstdcxx: Option<Libstdcxx>,
     /// The shared libraries beyond those of every platform with its C library; `None` if they are unknown.
@@ -221,20 +223,32 @@ impl LibraryAudit<'_> {
         };
         let TargetSystem { architecture, libc, libstdcxx, .. } = *self.system;
         let incompatible = load_problem(elf, architecture, libc, libstdcxx);
-        let incompatible = incompatible.or_else(|| self.unseen_module(binary));
-        // A file for another machine or C library would miss every library.
-        if let Some(LoadProblem::Machine { .. } | LoadProblem::CLibrary { .. }) = incompatible {
+        let incompatible = incompatible.or_else(|| self.foreign_module(binary));
+        // A file for another machine or C library would miss every library, and what is not loaded needs none.
+        if let Some(LoadProblem::Machine { .. } | LoadProblem::CLibrary { .. } | LoadProblem::ForeignModule { .. }) =
+            incompatible
+        {
             return incompatible.into_iter().map(SharedProblem::Incompatible).collect();
         }
         let missing = links.iter().filter_map(|link| self.missing_library(binary, link));
         incompatible.into_iter().map(SharedProblem::Incompatible).chain(missing).collect()
     }
 
-    /// Returns the problem of an extension module that Python does not look at, because its name says that it is for another C
-    /// library.
-    fn unseen_module(&self, binary: &Binary) -> Option<LoadProblem> {
+    /// Returns the problem of an extension module that Python does not look at, because its name says that it is for another
+    /// version or platform, unless there is one for the target beside it.
+    fn foreign_module(&self, binary: &Binary) -> Option<LoadProblem> {
+        let TargetSystem { libc, suffixes, .. } = self.system;
+        let suffix = suffixes.foreign(&binary.path).filter(|_| is_module(binary))?;
+        let stem = binary.path.strip_suffix(suffix)?;
+        let others = self.binaries.iter().filter_map(|other| other.path.strip_prefix(stem));
+        if others.into_iter().any(|other| suffixes.position(other).is_some()) {
+            return None;
+        }
         let named = CLibraryKind::of_module(linker::file_name(&binary.path)).filter(|named| *named != self.libc());
-        named.filter(|_| is_module(binary)).map(|found| LoadProblem::CLibrary { found, target: self.system.libc })
+        Some(match named {
+            Some(found) => LoadProblem::CLibrary { found, target: *libc },
+            None => LoadProblem::ForeignModule { expected: suffixes.as_slice().first()?.clone() },
+        })
     }
 
     fn libc(&self) -> CLibraryKind {

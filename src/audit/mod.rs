@@ -22,7 +22,7 @@ use command::StartFinding;
 use data_files::MissingDataFile;
 use imports::{ImportFinding, UnreachedModules};
 use libraries::LibraryFinding;
-use startup::ShadowedModule;
+use startup::{ShadowedModule, UnresolvedEntryPoint};
 use system_needs::MissingSystemNeed;
 
 use crate::debian;
@@ -42,6 +42,8 @@ pub(crate) enum AuditFinding {
     #[error(transparent)]
     Shadowed(#[from] ShadowedModule),
     #[error(transparent)]
+    EntryPoint(#[from] UnresolvedEntryPoint),
+    #[error(transparent)]
     Unreached(#[from] UnreachedModules),
     #[error(transparent)]
     DataFile(#[from] MissingDataFile),
@@ -56,7 +58,7 @@ impl AuditFinding {
             Self::DataFile(finding) => finding.is_error(),
             Self::Start(finding) => finding.is_error,
             Self::Shadowed(shadowed) => shadowed.stops_runtime,
-            Self::Unreached(_) | Self::SystemNeed(_) => false,
+            Self::EntryPoint(_) | Self::Unreached(_) | Self::SystemNeed(_) => false,
         }
     }
 
@@ -73,9 +75,12 @@ impl AuditFinding {
         match self {
             Self::Library(finding) => finding.packages(),
             Self::Start(finding) => finding.package().into_iter().collect(),
-            Self::Import(_) | Self::DataFile(_) | Self::Shadowed(_) | Self::Unreached(_) | Self::SystemNeed(_) => {
-                Vec::new()
-            }
+            Self::Import(_)
+            | Self::DataFile(_)
+            | Self::Shadowed(_)
+            | Self::EntryPoint(_)
+            | Self::Unreached(_)
+            | Self::SystemNeed(_) => Vec::new(),
         }
     }
 
@@ -86,7 +91,7 @@ impl AuditFinding {
             Self::Import(finding) => finding.missing().into_iter().collect(),
             Self::DataFile(finding) => vec![&finding.path],
             Self::Start(finding) => finding.missing().into_iter().collect(),
-            Self::Shadowed(_) | Self::Unreached(_) | Self::SystemNeed(_) => Vec::new(),
+            Self::Shadowed(_) | Self::EntryPoint(_) | Self::Unreached(_) | Self::SystemNeed(_) => Vec::new(),
         }
     }
 }
@@ -99,7 +104,7 @@ impl Hints for AuditFinding {
             Self::DataFile(finding) => finding.hints(),
             Self::Start(finding) => finding.hints(),
             Self::Shadowed(finding) => finding.hints(),
-            Self::Unreached(_) | Self::SystemNeed(_) => Vec::new(),
+            Self::EntryPoint(_) | Self::Unreached(_) | Self::SystemNeed(_) => Vec::new(),
         }
     }
 }

@@ -3,21 +3,17 @@
 //! Specification: [site](https://docs.python.org/3/library/site.html) and [PEP 829](https://peps.python.org/pep-0829/).
 
 mod client;
+pub(super) mod site_file;
 
 use std::io;
 
 use super::BUILT_IN_MODULES;
 use super::handler::ImportRoot;
 use super::imports;
+use super::search::SearchDirectory;
 use crate::hints::Hints;
-use crate::platform::PythonVersion;
+use crate::platform::{ExtensionSuffixes, PythonVersion};
 use crate::tree::{FileOrigin, TreeEntry};
-
-/// The largest `.pth` file that is read, in bytes.
-const READ_LIMIT: u64 = 1 << 20;
-
-/// The first minor version of Python 3 that reads `.start` files.
-const FIRST_WITH_START_FILES: u8 = 15;
 
 /// Finds implicit code in one artifact.
 pub(crate) struct StartupAudit<'a> {
@@ -42,7 +38,10 @@ pub(crate) enum ImplicitCodeKind {
     /// A `.pth` file with lines that are executed when Python starts.
     PathFile,
     /// A `.start` file, whose entry points are called when Python starts.
-    StartFile,
+    StartFile {
+        /// Those that cannot be resolved, each with the reason.
+        unresolved: Vec<(String, String)>,
+    },
     /// `sitecustomize` or `usercustomize`, which are imported when Python starts.
     Customization,
     /// A module with the name of one of the standard library or of the runtime client, which it precedes.
@@ -54,7 +53,7 @@ impl ImplicitCodeKind {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::PathFile => "pth",
-            Self::StartFile => "start",
+            Self::StartFile { .. } => "start",
             Self::Customization => "customization",
             Self::Shadow { .. } => "shadow",
         }
@@ -80,6 +79,17 @@ impl Hints for ShadowedModule {
     }
 }
 
+/// An entry point of a `.start` file at which Python prints a traceback whenever it starts.
+#[derive(Debug, thiserror::Error)]
+#[error("{} names `{}`, {reason}: Python prints a traceback whenever it starts", shown(path, origin), entry_point.escape_debug())]
+pub(crate) struct UnresolvedEntryPoint {
+    pub(crate) path: String,
+    pub(crate) origin: FileOrigin,
+    pub(crate) entry_point: String,
+    /// A clause.
+    pub(crate) reason: String,
+}
+
 /// Returns a file with the distribution that it belongs to.
 fn shown(path: &str, origin: &FileOrigin) -> String {
     match origin {
@@ -100,7 +110,7 @@ impl StartupAudit<'_> {
                 if root.site_packages.is_empty() { String::new() } else { format!("{}/", root.site_packages) };
             for (path, entry) in root.tree.starting_with(&directory) {
                 let path = path.as_str();
-                if let Some(kind) = self.kind(&path[directory.len()..], entry)? {
+                if let Some(kind) = self.kind(&path[directory.len()..], entry, root)? {
                     found.push(ImplicitCode { path: path.to_owned(), origin: entry.origin.clone(), kind });
                 }
             }
@@ -109,16 +119,26 @@ impl StartupAudit<'_> {
     }
 
     /// Returns the kind of a file, whose path is relative to a directory of the search path.
-    fn kind(&self, path: &str, entry: &TreeEntry) -> io::Result<Option<ImplicitCodeKind>> {
+    fn kind(&self, path: &str, entry: &TreeEntry, root: &ImportRoot) -> io::Result<Option<ImplicitCodeKind>> {
         let is_top_level = !path.contains('/');
         // Python ignores hidden ones (since 3.13).
-        if is_top_level && path.ends_with(".pth") && !path.starts_with('.') {
-            return Ok(has_code(entry)?.then_some(ImplicitCodeKind::PathFile));
+        if let Some(stem) = path.strip_suffix(".pth").filter(|_| is_top_level && !path.starts_with('.')) {
+            let is_executed = site_file::has_import_line(entry, self.python)? && !self.has_start_file(stem, root)?;
+            return Ok(is_executed.then_some(ImplicitCodeKind::PathFile));
         }
-        if is_top_level && path.ends_with(".start") && self.python.minor >= FIRST_WITH_START_FILES {
-            return Ok(Some(ImplicitCodeKind::StartFile));
+        if is_top_level && path.ends_with(".start") && !path.starts_with('.') && site_file::has_start_files(self.python)
+        {
+            let lines = site_file::start_lines(entry)?.unwrap_or_default();
+            if lines.entry_points.is_empty() {
+                return Ok(None);
+            }
+            let reasons = lines.entry_points.into_iter().filter_map(|entry_point| {
+                let reason = site_file::unresolved(&entry_point, self.roots, self.python)?;
+                Some((entry_point, reason))
+            });
+            return Ok(Some(ImplicitCodeKind::StartFile { unresolved: reasons.collect() }));
         }
-        let Some(module) = top_level_module(path) else { return Ok(None) };
+        let Some(module) = top_level_module(path, root.suffixes) else { return Ok(None) };
         if matches!(module, "sitecustomize" | "usercustomize") {
             return Ok(Some(ImplicitCodeKind::Customization));
         }
@@ -128,29 +148,26 @@ impl StartupAudit<'_> {
             && (stops_runtime || imports::is_standard(module, self.python));
         Ok(shadows.then(|| ImplicitCodeKind::Shadow { module: module.to_owned(), stops_runtime }))
     }
-}
 
-/// Returns whether Python executes a line of a `.pth` file (site.py, `addpackage`). A file that is too large may have one.
-fn has_code(entry: &TreeEntry) -> io::Result<bool> {
-    match entry.content.read(READ_LIMIT) {
-        Ok(bytes) => {
-            let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
-            Ok(lines.any(|line| line.starts_with(b"import ") || line.starts_with(b"import\t")))
+    /// Tells whether a `.start` file takes the place of the import lines of the `.pth` file with the same name.
+    fn has_start_file(&self, stem: &str, root: &ImportRoot) -> io::Result<bool> {
+        let path = SearchDirectory::of(root).join(&format!("{stem}.start"));
+        match root.tree.get(&path).filter(|_| site_file::has_start_files(self.python)) {
+            Some(entry) => Ok(site_file::start_lines(entry)?.is_some()),
+            None => Ok(false),
         }
-        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(true),
-        Err(error) => Err(error),
     }
 }
 
 /// Returns the top-level module that a file is; `None` for other files, also for those of packages without `__init__`, which
 /// do not precede anything.
-fn top_level_module(path: &str) -> Option<&str> {
+fn top_level_module<'p>(path: &'p str, suffixes: &ExtensionSuffixes) -> Option<&'p str> {
     let (module, file) = match path.split_once('/') {
         None => (path.split('.').next()?, path),
         Some((package, file)) => (package, file.starts_with("__init__.").then_some(file)?),
     };
     let suffix = &file[file.find('.')?..];
-    (matches!(suffix, ".py" | ".pyc") || suffix.ends_with(".so")).then_some(module)
+    (matches!(suffix, ".py" | ".pyc") || suffixes.position(suffix).is_some()).then_some(module)
 }
 
 #[cfg(test)]
@@ -172,8 +189,8 @@ mod tests {
 
     fn found(files: &[(&str, &str)], site_packages: &str, minor: u8, precedes_standard_library: bool) -> Vec<String> {
         let tree = tree(files);
-        let python = PythonVersion { major: 3, minor };
-        let roots = [ImportRoot { tree: &tree, site_packages }];
+        let python = PythonVersion::new(minor);
+        let roots = [ImportRoot { tree: &tree, site_packages, suffixes: ExtensionSuffixes::of_gnu(python) }];
         let audit = StartupAudit { roots: &roots, python, precedes_standard_library };
         audit.run().unwrap().into_iter().map(|code| format!("{} {}", code.kind.name(), code.path)).collect()
     }
@@ -198,6 +215,20 @@ mod tests {
         let files = [("site/demo.start", "demo:run\n"), ("demo.start", ""), ("site/demo/x.start", "")];
         assert_eq!(found(&files, "site", 14, false), <[&str; 0]>::default());
         assert_eq!(found(&files, "site", 15, false), ["start site/demo.start"]);
+    }
+
+    #[test]
+    fn start_files_take_the_place_of_import_lines() {
+        let files = [
+            ("a.pth", "import os\n"),
+            ("a.start", "# nothing\n"),
+            ("b.pth", "  import os\n"),
+            ("c.pth", "import os\n"),
+            ("c.start", "json:loads\n"),
+            (".d.start", "json:loads\n"),
+        ];
+        assert_eq!(found(&files, "", 14, false), ["pth a.pth", "pth c.pth"]);
+        assert_eq!(found(&files, "", 15, false), ["pth b.pth", "start c.start"]);
     }
 
     #[test]

@@ -160,10 +160,27 @@ impl LayerSearch {
         let (directory, version) = interpreter(path)?;
         let prefix = directory.rsplit_once('/').map_or("", |(prefix, _)| prefix);
         let is_installed = !self.environments.contains(prefix);
-        let resolved =
-            self.file_system().and_then(|files| files.resolve(path, true).filter(|path| files.has_executable(path)));
-        let executable = format!("/{}", resolved.as_deref().unwrap_or(path));
+        let files = self.file_system();
+        let resolved = files.and_then(|files| files.resolve(path, true));
+        let version = self.version(resolved.as_deref().unwrap_or(path), version);
+        let executable = resolved.filter(|path| files.is_some_and(|files| files.has_executable(path)));
+        let executable = format!("/{}", executable.as_deref().unwrap_or(path));
         is_installed.then(|| BasePython { version, full_version: None, path: format!("/{path}"), executable })
+    }
+
+    /// Returns the version of an executable, relative to the root, of a minor version: a free-threaded build is installed as `python3.13t` with its
+    /// standard library in `lib/python3.13t`, and `python3.13` is another name of it.
+    fn version(&self, executable: &str, version: PythonVersion) -> PythonVersion {
+        let free_threaded = PythonVersion { free_threaded: true, ..version };
+        let named = interpreter(executable).map(|(_, version)| version);
+        let prefix = executable.rsplit_once("bin/").map_or("", |(prefix, _)| prefix);
+        let has_library = |version: PythonVersion| {
+            // Directories need not be entries of their own.
+            let module = format!("{prefix}lib/python{version}/os.py");
+            self.file_system().is_some_and(|files| files.contains(&module))
+        };
+        let is_free_threaded = named == Some(free_threaded) || has_library(free_threaded) && !has_library(version);
+        if is_free_threaded { free_threaded } else { version }
     }
 
     /// Searches an uncompressed layer.
@@ -370,7 +387,7 @@ fn interpreter(path: &str) -> Option<(&str, PythonVersion)> {
     let (directory, name) = path.rsplit_once('/')?;
     let version = name.strip_prefix("python")?.parse().ok()?;
     let is_bin = directory == "bin" || directory.ends_with("/bin");
-    (is_bin && name.len() <= "python3.NN".len()).then_some((directory, version))
+    (is_bin && name.trim_end_matches('t').len() <= "python3.NN".len()).then_some((directory, version))
 }
 
 /// Normalises the path of an entry, relative to the root. Returns `None` if it is the root, leaves it or is not UTF-8.

@@ -23,7 +23,7 @@ mod tests;
 pub(crate) const IDENTITY: &str = include_str!("identity.py");
 
 /// The version of the cached properties, to be raised when they change.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The oldest minor version of Python 3 that builds wheels.
 const OLDEST: u8 = 8;
@@ -121,13 +121,18 @@ pub(crate) fn on_path(search_path: Option<&OsStr>, name: &str) -> Vec<PathBuf> {
     directories.map(|directory| directory.join(name)).filter(|path| path.is_absolute() && path.is_file()).collect()
 }
 
-/// Returns the directories `PREFIX3.12.4` and `PREFIX3.12.4-SUFFIX` of patch releases, newest first.
+/// Returns the directories `PREFIX3.12.4` and `PREFIX3.12.4-SUFFIX` of patch releases, newest first. Those of free-threaded
+/// builds are `PREFIX3.13.1+freethreaded-SUFFIX` with uv and `PREFIX3.13.1t` with pyenv.
 fn patch_releases(directory: &Path, prefix: &str, version: PythonVersion) -> Vec<PathBuf> {
-    let start = format!("{prefix}{version}.");
+    let start = format!("{prefix}{}.{}.", version.major, version.minor);
     let mut found: Vec<(u64, PathBuf)> = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name().into_string().unwrap_or_default();
-        let patch = name.strip_prefix(&start).and_then(|rest| rest.split('-').next()?.parse().ok());
+        let build = name.strip_prefix(&start).and_then(|rest| rest.split('-').next());
+        let patch = build.and_then(|build| {
+            let free = build.strip_suffix("+freethreaded").or_else(|| build.strip_suffix('t'));
+            (free.is_some() == version.free_threaded).then(|| free.unwrap_or(build))?.parse().ok()
+        });
         found.extend(patch.map(|patch| (patch, entry.path())));
     }
     found.sort_unstable_by(|one, other| other.cmp(one));
@@ -190,7 +195,7 @@ pub struct PythonInterpreter {
 
 impl PythonInterpreter {
     /// Runs an executable to identify it; `None` if it is not a regular build of the version: a final release of CPython,
-    /// neither a debug nor a free-threaded build.
+    /// no debug build, and free-threaded only if the version is.
     pub fn query(path: &Path, version: PythonVersion) -> Option<Self> {
         Self::identify(path).filter(|interpreter| interpreter.is_regular(version))
     }
@@ -203,10 +208,11 @@ impl PythonInterpreter {
     }
 
     fn new(path: &Path, identity: &str, extension_abi: &str) -> Option<Self> {
-        let [_, minor_version, .., full] = lines(identity)?;
+        let [_, minor_version, _, abi_flags, .., full] = lines(identity)?;
+        let version: PythonVersion = minor_version.parse().ok()?;
         Some(Self {
             path: path.to_owned(),
-            version: minor_version.parse().ok()?,
+            version: PythonVersion { free_threaded: abi_flags.contains('t'), ..version },
             full_version: full.split_whitespace().next()?.to_owned(),
             identity: identity.to_owned(),
             extension_abi: extension_abi.to_owned(),
@@ -219,13 +225,13 @@ impl PythonInterpreter {
         is_final && self.has_standard_abi(version)
     }
 
-    /// The bytecode files of builds with ABI flags have other names (debug) or other content (free-threaded), and
+    /// The bytecode files of builds with other ABI flags have other names (debug) or other content (free-threaded), and
     /// extension modules that they compile have another ABI.
     fn has_standard_abi(&self, version: PythonVersion) -> bool {
-        lines(&self.identity).is_some_and(|[implementation, minor_version, _, abi_flags, cache_tag, ..]| {
+        lines(&self.identity).is_some_and(|[implementation, _, _, abi_flags, cache_tag, ..]| {
             implementation == "cpython"
-                && minor_version == version.to_string()
-                && abi_flags.is_empty()
+                && self.version == version
+                && abi_flags == version.abi_flag()
                 && cache_tag == tag(version)
         })
     }
@@ -235,7 +241,8 @@ impl PythonInterpreter {
         format!("{} {} {}", self.full_version, self.extension_abi, self.identity.replace('\n', " "))
     }
 
-    /// Returns the tag in the names of bytecode files, for instance `cpython-312` (PEP 3147).
+    /// Returns the tag in the names of bytecode files, for instance `cpython-312` (PEP 3147). That of a free-threaded build is the
+    /// same.
     pub fn cache_tag(&self) -> String {
         tag(self.version)
     }

@@ -20,6 +20,10 @@ fn only_regular_builds_of_the_version_are_accepted() {
     ] {
         assert_eq!(parse(&usual.replacen(from, to, 1)), None, "{to}");
     }
+    let free_threaded = usual.replacen("\n\n", "\nt\n", 1);
+    let found = PythonInterpreter::new(Path::new("/python"), &free_threaded, ".so").unwrap();
+    assert_eq!(found.version.to_string(), "3.13t");
+    assert!(found.is_regular(found.version) && !found.is_regular("3.13".parse().unwrap()));
 }
 
 /// Writes executables with the given texts, and returns locations with uv's directory, pyenv's root, and these

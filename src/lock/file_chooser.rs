@@ -306,7 +306,7 @@ impl<'a> FileChooser<'a> {
     /// Returns the target's preferred tag, for messages: `cp312 on manylinux_2_26_x86_64`.
     fn summary(&self) -> String {
         match self.tags.as_slice().first() {
-            Some(tag) => format!("{} on {}", tag.python, tag.platform),
+            Some(tag) => format!("{} on {}", tag.abi, tag.platform),
             None => "a target without tags".to_owned(),
         }
     }

@@ -10,25 +10,32 @@ use std::str::FromStr;
 use pep440_rs::{Version, VersionSpecifiers};
 
 mod environment;
+pub(crate) mod extensions;
 pub(crate) mod profile;
 pub(crate) mod runtime;
 mod tags;
 
 pub use environment::MarkerEnvironment;
+pub use extensions::{ExtensionSuffixes, PythonVendor};
 pub(crate) use profile::{BaseEntrypoint, ImageProfile, ImageTarget, PYTHON_PLACEHOLDER, Profile};
 pub use profile::{LambdaLimits, LambdaProfile, ProfileError, ProfileKind, Scheme};
-pub(crate) use runtime::{PythonChoiceError, PythonPin, PythonReason, allowed_pythons, allowed_runtimes};
+pub(crate) use runtime::{
+    PythonChoiceError, PythonPin, PythonReason, allowed_pythons, allowed_runtimes, check_requested, listed_pythons,
+};
 pub use tags::{CompatibilityTag, CompatibilityTags};
 
 use crate::hints::{Hints, did_you_mean};
 
-/// A minor version of CPython 3, for instance 3.13.
+/// A minor version of CPython 3, for instance 3.13, or of its free-threaded build, 3.13t.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct PythonVersion {
     /// Always 3.
     pub major: u8,
     /// For instance 13.
     pub minor: u8,
+    /// Whether it has no global interpreter lock ([PEP 703](https://peps.python.org/pep-0703/)), which gives it another ABI.
+    /// Only 3.13 and later exist so.
+    pub free_threaded: bool,
 }
 
 /// An invalid minor version of CPython 3.
@@ -40,20 +47,34 @@ impl FromStr for PythonVersion {
     type Err = InvalidPythonVersion;
 
     fn from_str(text: &str) -> Result<Self, InvalidPythonVersion> {
-        match text.strip_prefix("3.").and_then(parse_number) {
-            Some(minor) => Ok(Self { major: 3, minor }),
-            None => Err(InvalidPythonVersion(text.to_owned())),
+        let (standard, free_threaded) = text.strip_suffix('t').map_or((text, false), |standard| (standard, true));
+        match standard.strip_prefix("3.").and_then(parse_number) {
+            Some(minor) if !free_threaded || minor >= FIRST_FREE_THREADED => {
+                Ok(Self { free_threaded, ..Self::new(minor) })
+            }
+            _ => Err(InvalidPythonVersion(text.to_owned())),
         }
     }
 }
 
+/// As in the names of its executable and its directories: `python3.13t`.
 impl fmt::Display for PythonVersion {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.major, self.minor)
+        write!(formatter, "{}.{}{}", self.major, self.minor, self.abi_flag())
     }
 }
 
 impl PythonVersion {
+    /// Returns the standard build of a version.
+    pub const fn new(minor: u8) -> Self {
+        Self { major: 3, minor, free_threaded: false }
+    }
+
+    /// Returns `t` for a free-threaded build (`sys.abiflags`).
+    pub(crate) fn abi_flag(self) -> &'static str {
+        if self.free_threaded { "t" } else { "" }
+    }
+
     /// Returns a patch release of this version, for instance 3.13.4.
     pub fn patch_release(self, patch: u64) -> Version {
         Version::new([self.major.into(), self.minor.into(), patch])
@@ -67,6 +88,9 @@ impl PythonVersion {
         nearby.chain([0]).any(|patch| requires_python.contains(&self.patch_release(patch)))
     }
 }
+
+/// The first minor version of Python 3 that has a free-threaded build.
+const FIRST_FREE_THREADED: u8 = 13;
 
 /// A processor architecture. Its display and its `FromStr` use AWS's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -340,9 +364,16 @@ pub struct TargetPlatform {
     pub libc: CLibrary,
     /// The processor architecture.
     pub architecture: Architecture,
+    /// Who built the interpreter.
+    pub vendor: PythonVendor,
 }
 
 impl TargetPlatform {
+    /// Returns the suffixes of the extension modules that the interpreter loads.
+    pub fn extension_suffixes(&self) -> ExtensionSuffixes {
+        ExtensionSuffixes::new(self.python, self.libc, self.architecture, self.vendor)
+    }
+
     /// Returns the supported compatibility tags, best first.
     pub fn tags(&self) -> CompatibilityTags {
         CompatibilityTags::new(self.python, self.libc, self.architecture)
@@ -374,7 +405,9 @@ mod tests {
 
     #[test]
     fn versions_and_architectures_have_one_spelling() {
-        assert_eq!("3.13".parse(), Ok(PythonVersion { major: 3, minor: 13 }));
+        assert_eq!("3.13".parse(), Ok(PythonVersion::new(13)));
+        assert_eq!("3.13t".parse(), Ok(PythonVersion { free_threaded: true, ..PythonVersion::new(13) }));
+        assert_eq!("3.15t".parse::<PythonVersion>().unwrap().to_string(), "3.15t");
         assert_eq!("2.34".parse(), Ok(Glibc { major: 2, minor: 34 }));
         assert_eq!("1.2.5".parse(), Ok(Musl { minor: 2, patch: 5 }));
         for text in ["", "1", "1.2", "2.2.5", "1.2.05", "1.2.5.1", "1.2.5-git", "1.+2.5"] {
@@ -383,7 +416,9 @@ mod tests {
         for architecture in Architecture::ALL {
             assert_eq!(architecture.to_string().parse(), Ok(architecture));
         }
-        for text in ["", "3", "3.", "3.013", "3.+1", "3.13.0", "python3.13", "4.1", "3.256", "3.1\n"] {
+        for text in
+            ["", "3", "3.", "3.013", "3.+1", "3.13.0", "python3.13", "4.1", "3.256", "3.1\n", "t", "3.12t", "3.13tt"]
+        {
             assert_eq!(text.parse::<PythonVersion>(), Err(InvalidPythonVersion(text.to_owned())));
         }
         for text in ["", "2", "2.034", "3.1", "2.34.1", "2.999"] {
@@ -405,7 +440,7 @@ mod tests {
 
     #[test]
     fn a_minor_version_is_allowed_if_one_of_its_patch_releases_is() {
-        let python = PythonVersion { major: 3, minor: 12 };
+        let python = PythonVersion::new(12);
         for specifiers in [
             "",
             ">=3.12",

@@ -37,18 +37,21 @@ pub struct CompatibilityTags {
 impl CompatibilityTags {
     /// Returns the tags of CPython on Linux with the given C library.
     pub fn new(python: PythonVersion, libc: CLibrary, architecture: Architecture) -> Self {
-        let PythonVersion { major, minor } = python;
+        let PythonVersion { major, minor, free_threaded } = python;
         let platforms = platforms(libc, architecture);
         let cpython = format!("cp{major}{minor}");
         let mut tags = Self { ordered: vec![], ranks: HashMap::new() };
 
-        // The interpreter's own ABI, the stable ABI (PEP 384), and native code that uses no ABI.
-        for abi in [cpython.as_str(), "abi3", "none"] {
+        // The interpreter's own ABI, the stable ABI (PEP 384; PEP 803 for free-threaded builds), and native code that uses no
+        // ABI.
+        let (own, stable) = (format!("{cpython}{}", python.abi_flag()), if free_threaded { "abi3t" } else { "abi3" });
+        for abi in [own.as_str(), stable, "none"] {
             tags.extend(&cpython, abi, &platforms);
         }
-        // The stable ABI of older versions, which exists since 3.2.
+        // The stable ABI of older versions, which exists since 3.2. `packaging` has those of abi3t, too, although that exists
+        // since 3.15.
         for older in (2..minor).rev() {
-            tags.extend(&format!("cp{major}{older}"), "abi3", &platforms);
+            tags.extend(&format!("cp{major}{older}"), stable, &platforms);
         }
         // Any implementation of this version, of the major version, of older versions: with native code, then without.
         let generic: Vec<String> = std::iter::once(format!("py{major}{minor}"))

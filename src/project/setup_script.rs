@@ -11,7 +11,7 @@ use crate::platform::PythonVersion;
 use crate::syntax;
 
 /// The newest version of Python whose syntax the parser knows: it accepts whatever an older one does.
-const NEWEST: PythonVersion = PythonVersion { major: 3, minor: 14 };
+const NEWEST: PythonVersion = PythonVersion::new(14);
 
 /// The functions that declare a distribution when they are called through their module: those of setuptools and of its
 /// predecessor, and the wrappers of scikit-build and numpy.

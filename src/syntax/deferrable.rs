@@ -160,7 +160,7 @@ mod tests {
     use crate::syntax::parse;
 
     fn lines(source: &str, minor: u8) -> Vec<usize> {
-        let python = PythonVersion { major: 3, minor };
+        let python = PythonVersion::new(minor);
         let found = parse(source.as_bytes(), python, |text, body| deferrable_imports(text, body, python));
         found.unwrap().unwrap().into_iter().map(|import| import.line).collect()
     }
@@ -204,7 +204,7 @@ class Store:
     #[test]
     fn modules_are_named() {
         let source = "from ..lib import a, b\nfrom . import c\ndef f(): a, b, c\n";
-        let python = PythonVersion { major: 3, minor: 12 };
+        let python = PythonVersion::new(12);
         let found =
             parse(source.as_bytes(), python, |text, body| deferrable_imports(text, body, python)).unwrap().unwrap();
         assert_eq!(

@@ -155,7 +155,7 @@ mod tests {
     /// The stack of rayon's threads, on which sources are parsed.
     const STACK: usize = 2 << 20;
 
-    const PYTHON: PythonVersion = PythonVersion { major: 3, minor: 14 };
+    const PYTHON: PythonVersion = PythonVersion::new(14);
 
     /// Parses a source on a thread, whose stack must suffice.
     fn outcome(source: String) -> Result<Option<usize>, PythonSyntaxError> {

@@ -22,6 +22,7 @@ mod configuration;
 mod determinism;
 mod files;
 mod followed_hints;
+mod free_threaded;
 mod full_disk;
 mod interruption;
 mod layers;

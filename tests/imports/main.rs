@@ -14,6 +14,7 @@ mod roots;
 mod search_path;
 mod shadows;
 mod startup;
+mod suffixes;
 mod syntax;
 mod unused;
 
@@ -30,7 +31,7 @@ fn interpreter(minor: &str) -> PathBuf {
     let lines = std::fs::read_to_string(repository().join("target/test-tools/interpreters")).unwrap_or_default();
     let found = lines.lines().find_map(|line| line.strip_prefix(minor)?.strip_prefix(' '));
     let folder = found.unwrap_or_else(|| panic!("Python {minor} is missing: run scripts/setup-tests"));
-    Path::new(folder).join("bin/python3")
+    Path::new(folder).join(format!("bin/python{minor}"))
 }
 
 /// Imports modules from a directory, and returns the type and message of the exception that is raised.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::lambda;
 use super::support::command::{fail, pybundle, succeed};
+use super::support::lambda::invoke;
 use super::support::uv::Project;
 
 /// A function with scripts that do not run in production.
@@ -141,12 +142,18 @@ fn a_lazy_import_is_an_error_if_its_name_is_used_at_the_start() {
     let handler = "def handler(event, context):\n    return absent.answer()\n";
     let function = |source: &str| {
         let project = Project::new(&[("requirements.txt", ""), ("app.py", &format!("{source}{handler}"))]);
-        let output = lambda(project.path(), "3.15", &["--handler", "app.handler"]).output().unwrap();
-        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+        let zip = project.path().join("function.zip");
+        let flags = ["--handler", "app.handler", "-o", zip.to_str().unwrap()];
+        let output = lambda(project.path(), "3.15", &flags).output().unwrap();
+        succeed(lambda(project.path(), "3.15", &flags).arg("--no-audit"));
+        let error = invoke("3.15", "app.handler", &json!({}), &[&zip]).error();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap(), error)
     };
     let said = "app.py:1 imports `absent`, which is neither in the artifact nor in Python 3.15";
-    let (succeeds, lazy) = function("lazy import absent\n");
+    let (succeeds, lazy, error) = function("lazy import absent\n");
+    assert_eq!(error, "ModuleNotFoundError");
     assert!(succeeds && lazy.contains(&format!("warning: {said}")), "{lazy}");
-    let (succeeds, used) = function("lazy import absent\nVERSION = absent.version\n");
+    let (succeeds, used, error) = function("lazy import absent\nVERSION = absent.version\n");
+    assert_eq!(error, "Runtime.ImportModuleError");
     assert!(!succeeds && used.contains(&format!("error: {said}")), "{used}");
 }

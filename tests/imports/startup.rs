@@ -53,6 +53,103 @@ fn code_that_starts_by_itself_is_listed_and_shadowing_is_a_warning() {
     assert!(page.contains(line), "{page}");
 }
 
+/// The files of a distribution that starts by itself, in every way that there is. Each writes its name.
+const STARTED: Files = &[
+    ("said.py", b"import sys\ndef say(name): sys.stderr.write('ran ' + name + '\\n')\ndef start(): say('start')\n"),
+    ("lines.pth", b"import said; said.say('lines')\n"),
+    ("blank.pth", b"  import said; said.say('blank')\n"),
+    ("both.pth", b"import said; said.say('both')\n"),
+    ("both.start", b"said:start\n"),
+    ("disabled.pth", b"import said; said.say('disabled')\n"),
+    ("disabled.start", b"# nothing\n"),
+    (".hidden.pth", b"import said; said.say('hidden')\n"),
+    (".hidden.start", b"said:start\n"),
+    ("broken.start", b"said:absent\nsaid.absent:start\nsaid\njson:loads\n"),
+];
+
+/// Python 3.15 has `.start` files (PEP 829), which take the place of the import lines of the `.pth` files with the same names. Import
+/// lines run twice in a virtual environment of Python 3.14.
+#[test]
+fn what_starts_by_itself_is_what_each_python_starts() {
+    let project =
+        Project::new(&[("app.py", "import said\n"), ("requirements.txt", "./started-1.0-py3-none-any.whl\n")]);
+    project.write("started-1.0-py3-none-any.whl", &wheel_with("started", "1.0", STARTED));
+    for (python, pth, start) in [
+        ("3.13", &["both.pth", "disabled.pth", "lines.pth"][..], &[][..]),
+        ("3.14", &["both.pth", "disabled.pth", "lines.pth"], &[]),
+        ("3.15", &["blank.pth", "lines.pth"], &["both.start", "broken.start"]),
+    ] {
+        let output = project.path().join("out").display().to_string();
+        let flags = ["--no-compile-bytecode", "--json", "-o", &format!("dir:{output}")];
+        let report: Value = serde_json::from_str(&succeed(&mut lambda(project.path(), python, &flags))).unwrap();
+        let code = report["audit"]["implicit_code"].as_array().unwrap().iter();
+        let of_kind = |kind: &str| -> Vec<String> {
+            let found = code.clone().filter(|code| code["kind"] == kind);
+            found.map(|code| code["path"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(
+            (of_kind("pth"), of_kind("start")),
+            (
+                pth.iter().map(|path| (*path).to_owned()).collect(),
+                start.iter().map(|path| (*path).to_owned()).collect()
+            ),
+            "{python}"
+        );
+
+        let said = started_in_environment(&project, python, &output);
+        for name in ["lines", "blank", "both", "disabled", "hidden", "start"] {
+            let file = if name == "start" { "both.start".to_owned() } else { format!("{name}.pth") };
+            let runs = said.lines().filter(|line| *line == format!("ran {name}")).count();
+            let expected = if !pth.iter().chain(start).any(|path| *path == file) {
+                0
+            } else if python == "3.15" {
+                1
+            } else {
+                2
+            };
+            assert_eq!(runs, expected, "{name} on {python}: {said}");
+        }
+
+        let warnings: Vec<&str> =
+            report["audit"]["warnings"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+        let expected: &[(&str, &str)] = &[
+            ("said:absent", "but said.py does not define `absent`"),
+            ("said.absent:start", "but there is no module `said.absent`"),
+            ("said", "which is not `module:callable`"),
+        ];
+        let expected = if start.is_empty() { &[] } else { expected };
+        let messages: Vec<String> = expected
+            .iter()
+            .map(|(entry, why)| {
+                format!(
+                    "broken.start of started 1.0 names `{entry}`, {why}: Python prints a traceback whenever it starts"
+                )
+            })
+            .collect();
+        assert_eq!(warnings, messages);
+        let failed = said.lines().filter(|line| line.contains("entry point") && line.contains("broken.start")).count();
+        // `json.loads` needs an argument, which no audit looks into.
+        assert_eq!(failed, expected.len() + usize::from(!expected.is_empty()), "{said}");
+    }
+}
+
+/// Starts Python in a virtual environment with the files of a directory, and returns what it writes.
+fn started_in_environment(project: &Project, python: &str, directory: &str) -> String {
+    let environment = project.path().join(format!("env-{python}"));
+    project.uv(&[
+        "venv",
+        "-q",
+        "--python",
+        super::interpreter(python).to_str().unwrap(),
+        environment.to_str().unwrap(),
+    ]);
+    let site = environment.join(format!("lib/python{python}/site-packages"));
+    succeed(Command::new("cp").args(["-r", &format!("{directory}/.")]).arg(&site));
+    let output = Command::new(environment.join("bin/python")).args(["-c", ""]).output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stderr).unwrap()
+}
+
 /// What the audit says is what happens under AWS's runtime client.
 #[test]
 fn an_application_that_replaces_what_the_runtime_needs_is_refused() {

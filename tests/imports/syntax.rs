@@ -152,7 +152,7 @@ fn compiled(minor: u8, sources: &[&str]) -> Vec<bool> {
 }
 
 fn parsed(minor: u8, source: &[u8]) -> Result<(), String> {
-    let read = syntax::parse(source, PythonVersion { major: 3, minor }, |_, _| ());
+    let read = syntax::parse(source, PythonVersion::new(minor), |_, _| ());
     read.map(|_| ()).map_err(|error| format!("{}:{}: {}", error.line, error.column, error.reason))
 }
 

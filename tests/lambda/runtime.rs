@@ -120,6 +120,22 @@ def handler(event, context):
     }
 }
 
+/// cryptography 50.0.2 has a wheel for Python 3.15 whose module has the suffix of the stable ABI of free-threaded builds
+/// (PEP 803), which the standard build loads, too; earlier versions get the wheel for 3.11.
+#[test]
+fn modules_of_the_stable_abi_of_free_threaded_builds_are_loaded() {
+    let app = "from cryptography.hazmat.bindings import _rust\n\n\ndef handler(event, context):\n    return _rust.__file__.rpartition(\"/\")[2]\n";
+    let project = Project::locked(
+        "[project]\nname = \"function\"\nversion = \"1.0\"\nrequires-python = \">=3.14\"\n\
+         dependencies = [\"cryptography==50.0.2\"]\n",
+    );
+    project.write("app.py", app.as_bytes());
+    for (python, file) in [("3.14", "_rust.abi3.so"), ("3.15", "_rust.abi3t.so")] {
+        let answer = Bundle::new(project.path(), python, "app.handler").answer(&json!({}));
+        assert_eq!(answer, file);
+    }
+}
+
 #[test]
 fn fastapi_behind_mangum() {
     let app = r#"

@@ -179,7 +179,7 @@ fn search_path() -> OsString {
 }
 
 /// A Python version that is not installed, so that any interpreter is used.
-const UNKNOWN: PythonVersion = PythonVersion { major: 3, minor: 99 };
+const UNKNOWN: PythonVersion = PythonVersion::new(99);
 
 /// Finds a builder on a search path alone.
 fn find(search_path: Option<OsString>, python: PythonVersion) -> Result<WheelBuilder, WheelBuildError> {

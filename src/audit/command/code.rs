@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn statements_import_what_they_name() {
-        let python = PythonVersion { major: 3, minor: 13 };
+        let python = PythonVersion::new(13);
         let named = |code: &str| -> Vec<String> {
             let imports = imports(code, python).unwrap().into_iter();
             imports.map(|import| format!("{}:{}", import.module, import.name.unwrap_or_default())).collect()

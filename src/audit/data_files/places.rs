@@ -82,14 +82,14 @@ impl<'a> Places<'a> {
         let mut components: Vec<&str> = name.split('.').collect();
         let mut below = path.below.clone();
         while let Some(last) = components.last() {
-            let found = search::locate(components.iter().copied(), audit.roots, audit.python);
+            let found = search::locate(components.iter().copied(), audit.roots);
             let (directory, is_package) = match &found {
                 ModuleLookup::Source(file) if (audit.is_own)(&file.entry.origin) => {
                     (file.path.rsplit_once('/').map_or("", |(directory, _)| directory), true)
                 }
                 ModuleLookup::Source(_) | ModuleLookup::Compiled(_) => return None,
                 ModuleLookup::Namespace(directories) => (&*directories.first()?.path, false),
-                ModuleLookup::NotFound => ("", false),
+                ModuleLookup::Foreign(_) | ModuleLookup::NotFound => ("", false),
             };
             let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
             let module = audit.modules.iter().position(|module| module.path.starts_with(&prefix));

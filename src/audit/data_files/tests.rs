@@ -1,4 +1,5 @@
 use super::*;
+use crate::platform::ExtensionSuffixes;
 use crate::tree::{FileAccess, FileContent, TreeEntry, TreePath};
 
 /// Returns the findings in the module `app.py` of a function, given the other files of the project. Those that begin with
@@ -30,8 +31,12 @@ fn findings(source: &str, others: &[&str]) -> Vec<String> {
         .collect();
     let audit = DataFileAudit {
         tree: &tree,
-        roots: &[ImportRoot { tree: &tree, site_packages: "" }],
-        python: PythonVersion { major: 3, minor: 12 },
+        roots: &[ImportRoot {
+            tree: &tree,
+            site_packages: "",
+            suffixes: ExtensionSuffixes::of_gnu(PythonVersion::new(12)),
+        }],
+        python: PythonVersion::new(12),
         modules: &modules,
         started: &[],
         is_own: &|_| true,

@@ -11,7 +11,7 @@ use crate::platform::PythonVersion;
 const NAMES: [&str; 2] = ["lambda_handler", "handler"];
 
 /// The newest version, which accepts the syntax of all others.
-const PYTHON: PythonVersion = PythonVersion { major: 3, minor: 15 };
+const PYTHON: PythonVersion = PythonVersion::new(15);
 
 /// Why a script does not tell which function of it is the handler.
 #[derive(Debug, thiserror::Error)]

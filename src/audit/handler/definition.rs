@@ -48,7 +48,7 @@ enum NameTarget<'a> {
 
 impl<'a> HandlerCheck<'a> {
     pub(super) fn run(&self) -> Result<LocatedHandler, HandlerError> {
-        let file = match search::locate(self.handler.components(), self.roots, self.python) {
+        let file = match search::locate(self.handler.components(), self.roots) {
             ModuleLookup::Source(file) => file,
             ModuleLookup::Compiled(file) => {
                 let uncertainty = Some(HandlerUncertainty::Compiled);
@@ -57,9 +57,9 @@ impl<'a> HandlerCheck<'a> {
             ModuleLookup::Namespace(_) => {
                 return Err(HandlerError::NamespacePackage { handler: self.handler.clone(), similar: self.similar() });
             }
-            ModuleLookup::NotFound => {
+            ModuleLookup::Foreign(_) | ModuleLookup::NotFound => {
                 let directories: Vec<SearchDirectory> = self.roots.iter().map(SearchDirectory::of).collect();
-                let hidden = search::hidden_portion(&directories, &self.handler.module(), self.python);
+                let hidden = search::unfound(&directories, &self.handler.module());
                 let handler = self.handler.clone();
                 return Err(match hidden {
                     Some(hidden) => HandlerError::HiddenModule { handler, hidden },
@@ -178,7 +178,7 @@ impl<'a> HandlerCheck<'a> {
             ModuleLookup::Namespace(_) if !matches!(self.locate(&submodule), ModuleLookup::NotFound) => {
                 NameTarget::NoCallable("a module")
             }
-            ModuleLookup::Namespace(_) | ModuleLookup::NotFound => NameTarget::Found,
+            ModuleLookup::Namespace(_) | ModuleLookup::Foreign(_) | ModuleLookup::NotFound => NameTarget::Found,
         }
     }
 
@@ -205,7 +205,7 @@ impl<'a> HandlerCheck<'a> {
         match self.locate(&module) {
             ModuleLookup::Source(file) => NameTarget::Next(NameInModule { module, file, name: last.clone() }),
             ModuleLookup::Compiled(file) => NameTarget::Uncertain(file.path.to_owned(), HandlerUncertainty::Compiled),
-            ModuleLookup::Namespace(_) | ModuleLookup::NotFound => NameTarget::Found,
+            ModuleLookup::Namespace(_) | ModuleLookup::Foreign(_) | ModuleLookup::NotFound => NameTarget::Found,
         }
     }
 
@@ -237,7 +237,7 @@ impl<'a> HandlerCheck<'a> {
     }
 
     fn locate(&self, module: &str) -> ModuleLookup<'a> {
-        search::locate(module.split('.'), self.roots, self.python)
+        search::locate(module.split('.'), self.roots)
     }
 }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::tree::TreeEntry;
 use crate::tree::{FileAccess, FileContent, TreePath};
 
-const PYTHON: PythonVersion = PythonVersion { major: 3, minor: 12 };
+const PYTHON: PythonVersion = PythonVersion::new(12);
 
 fn tree(files: &[(&str, &str)]) -> FileTree {
     let mut tree = FileTree::new();
@@ -14,9 +14,13 @@ fn tree(files: &[(&str, &str)]) -> FileTree {
     tree
 }
 
+fn root<'a>(tree: &'a FileTree, site_packages: &'a str) -> ImportRoot<'a> {
+    ImportRoot { tree, site_packages, suffixes: ExtensionSuffixes::of_gnu(PYTHON) }
+}
+
 fn check_in(files: &[(&str, &str)], handler: &str) -> Result<LocatedHandler, HandlerError> {
     let tree = tree(files);
-    check(&handler.parse().unwrap(), &[ImportRoot { tree: &tree, site_packages: "" }], PYTHON, |_| true)
+    check(&handler.parse().unwrap(), &[root(&tree, "")], PYTHON, |_| true)
 }
 
 #[test]
@@ -36,8 +40,8 @@ fn hints_about_handlers_are_about_the_application() {
         assert_eq!(check_in(&files, handler).unwrap_err().hints(), [expected], "{handler}");
     }
     let tree = tree(&files);
-    let roots = [ImportRoot { tree: &tree, site_packages: "" }];
-    let python = PythonVersion { major: 3, minor: 11 };
+    let roots = [root(&tree, "")];
+    let python = PythonVersion::new(11);
     let error = check(&"new.handler".parse().unwrap(), &roots, python, |_| true).unwrap_err();
     assert_eq!(error.hints(), ["fix the module, or choose another version with --runtime"]);
 }
@@ -178,7 +182,7 @@ fn handlers_are_followed_to_where_they_are_defined() {
     // What distributions define is not certain.
     let own = tree(&[("app.py", "from vendored import missing as h")]);
     let site = tree(&OWN);
-    let roots = [ImportRoot { tree: &own, site_packages: "" }, ImportRoot { tree: &site, site_packages: "" }];
+    let roots = [root(&own, ""), root(&site, "")];
     let found = check(&"app.h".parse().unwrap(), &roots, PYTHON, |_| false).unwrap();
     assert_eq!(
         found,
@@ -197,7 +201,7 @@ fn a_function_takes_precedence_over_its_layer() {
         (&format!("{site_packages}/both.py"), ""),
         (&format!("{site_packages}/own/x.py"), function),
     ]);
-    let roots = [ImportRoot { tree: &own, site_packages: "" }, ImportRoot { tree: &layer, site_packages }];
+    let roots = [root(&own, ""), root(&layer, site_packages)];
     for (handler, path) in [
         ("ns.own.h", Some("ns/own.py")),
         ("ns.other.h", Some(&*other)),
@@ -244,7 +248,7 @@ fn errors_suggest_similar_handlers() {
     }
     let foreign = tree(&files);
     let handler = "zzz.lambda_handler".parse().unwrap();
-    let error = check(&handler, &[ImportRoot { tree: &foreign, site_packages: "" }], PYTHON, |_| false).unwrap_err();
+    let error = check(&handler, &[root(&foreign, "")], PYTHON, |_| false).unwrap_err();
     assert!(
         matches!(error, HandlerError::NoModule { similar, .. } if similar.is_empty()),
         "only the application's modules are suggested"

@@ -138,7 +138,7 @@ mod tests {
     use crate::syntax;
 
     fn evaluate_text(condition: &str) -> Option<bool> {
-        let python = PythonVersion { major: 3, minor: 12 };
+        let python = PythonVersion::new(12);
         let result = syntax::parse(condition.as_bytes(), python, |_, body| match body {
             [ast::Stmt::Expr(statement)] => evaluate(&statement.value, python),
             _ => panic!("{condition} is not an expression"),

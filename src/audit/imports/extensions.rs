@@ -113,7 +113,9 @@ impl<'a> ExtensionSearch<'_, 'a> {
         let below = import.name.as_ref().map(|name| format!("{module}.{name}"));
         for name in [Some(module.to_owned()), below].into_iter().flatten() {
             match self.checker.resolver.resolve(&name) {
-                ModuleResolution::Module(file) if file.path.ends_with(".so") => {
+                ModuleResolution::Module(file) | ModuleResolution::Missing { foreign: Some(file), .. }
+                    if file.path.ends_with(".so") =>
+                {
                     self.certain.insert(file.path, file);
                 }
                 _ => {}
@@ -126,7 +128,9 @@ impl<'a> ExtensionSearch<'_, 'a> {
         let ends = module.match_indices('.').map(|(at, _)| at).chain([module.len()]);
         for name in ends.map(|end| &module[..end]) {
             match self.checker.resolver.resolve(name) {
-                ModuleResolution::Module(file) if !(self.checker.imports.is_own)(&file.entry.origin) => {
+                ModuleResolution::Module(file) | ModuleResolution::Missing { foreign: Some(file), .. }
+                    if !(self.checker.imports.is_own)(&file.entry.origin) =>
+                {
                     if self.certain.insert(file.path, file).is_none() {
                         queue.push_back((name.to_owned(), file));
                     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 pub(crate) use super::known_modules::Providers;
-use crate::audit::search::HiddenPortion;
+use crate::audit::search::UnfoundModule;
 use crate::hints::{Hints, did_you_mean};
 use crate::platform::PythonVersion;
 pub(crate) use crate::syntax::SourceLine;
@@ -172,8 +172,8 @@ pub(crate) struct MissingModule {
     /// Whether one of the imports is certainly executed.
     pub(crate) is_certain: bool,
     pub(crate) providers: Providers,
-    /// The file or directory of that name that is never imported.
-    pub(crate) hidden: Option<Box<HiddenPortion>>,
+    /// The file or directory of that name that is not found.
+    pub(crate) hidden: Option<Box<UnfoundModule>>,
     /// Hints, the most helpful first.
     pub(crate) remedies: Vec<String>,
 }

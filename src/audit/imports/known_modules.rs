@@ -145,7 +145,7 @@ mod tests {
         ] {
             let module = StandardModule::get(name).unwrap();
             for minor in 9..=15 {
-                let python = PythonVersion { major: 3, minor };
+                let python = PythonVersion::new(minor);
                 assert_eq!(module.is_in(python), (first..=last).contains(&minor), "{name} of {python}");
             }
         }

@@ -239,7 +239,7 @@ impl<'t> ImportAudit<'_, 't> {
                 });
                 let paths = starts.zip(self.roots).filter_map(|(start, root)| {
                     let path = directory.in_tree(start)?;
-                    root.tree.is_directory(&path).then_some(SearchDirectory { tree: root.tree, path })
+                    root.tree.is_directory(&path).then(|| SearchDirectory::of(root).at(path))
                 });
                 added.extend(paths);
             }
@@ -418,7 +418,7 @@ impl<'a> ImportChecker<'a> {
         match (resolution, &import.name) {
             // Many distributions install into this package, so only the full name says which of them is missing:
             // `from google.cloud import storage`.
-            (ModuleResolution::Missing { depth: 0 }, below) if known_modules::is_shared(top(&name)) => {
+            (ModuleResolution::Missing { depth: 0, .. }, below) if known_modules::is_shared(top(&name)) => {
                 // By PEP 8, names of modules are lower-case and names of classes are not.
                 let submodule = below.as_ref().filter(|below| {
                     name.matches('.').count() < 2 && below.starts_with(|first: char| first.is_ascii_lowercase())
@@ -427,7 +427,7 @@ impl<'a> ImportChecker<'a> {
                     submodule.map_or_else(|| name.clone(), |submodule| format!("{name}.{submodule}")),
                 )
             }
-            (ModuleResolution::Missing { depth }, _) => {
+            (ModuleResolution::Missing { depth, .. }, _) => {
                 ImportOutcome::MissingModule(first_components(&name, depth + 1))
             }
             (ModuleResolution::Namespace(_), Some(below)) => {
@@ -435,7 +435,7 @@ impl<'a> ImportChecker<'a> {
                 let resolution = self.resolver.resolve(&full);
                 self.add_used(&resolution);
                 match resolution {
-                    ModuleResolution::Missing { depth } => {
+                    ModuleResolution::Missing { depth, .. } => {
                         ImportOutcome::MissingModule(first_components(&full, depth + 1))
                     }
                     _ => ImportOutcome::Resolved,
@@ -464,7 +464,7 @@ impl<'a> ImportChecker<'a> {
 
     fn missing_name(&self, file: &search::ModuleFile, module: String, name: &str) -> ImportOutcome {
         let full = format!("{module}.{name}");
-        if remedies::hidden_portion(self.imports, &full).is_some() {
+        if remedies::unfound(self.imports, &full).is_some() {
             return ImportOutcome::MissingModule(full);
         }
         let defined = self.positions.get(file.path).into_iter().flat_map(|at| self.modules[*at].source.names.iter());
@@ -478,7 +478,7 @@ impl<'a> ImportChecker<'a> {
         match resolution {
             ModuleResolution::Module(file) => origins.push(&file.entry.origin),
             ModuleResolution::Namespace(directories) => {
-                for SearchDirectory { tree, path } in directories {
+                for SearchDirectory { tree, path, .. } in directories {
                     let prefix = format!("{path}/");
                     origins.extend(tree.starting_with(&prefix).map(|(_, entry)| &entry.origin));
                 }

@@ -4,7 +4,7 @@ use super::finding::{MissingModule, SourceLine};
 use super::known_modules::{self, StandardModule};
 use super::{ImportAudit, top};
 use crate::audit::handler::ImportRoot;
-use crate::audit::search::{self, HiddenPortion, SearchDirectory};
+use crate::audit::search::{self, SearchDirectory, UnfoundModule};
 use crate::hints::{self, Hints};
 
 /// The Jaro–Winkler similarity from which on a name counts as a misspelling of another.
@@ -53,20 +53,20 @@ pub(super) fn missing<'n>(
     MissingModule { module, locations, python, is_certain, providers, hidden: None, remedies }
 }
 
-/// Finds modules that are missing because something else is imported in their place, and replaces their hints.
+/// Finds modules that are missing although there is a file or directory with their name, and replaces their hints.
 pub(super) fn add_hidden<'f>(imports: &ImportAudit, missing: impl Iterator<Item = &'f mut MissingModule>) {
     for missing in missing {
-        if let Some(hidden) = hidden_portion(imports, &missing.module) {
+        if let Some(hidden) = unfound(imports, &missing.module) {
             missing.remedies = hidden.hints();
             missing.hidden = Some(Box::new(hidden));
         }
     }
 }
 
-/// Returns the file or the directory of a module that something else hides.
-pub(super) fn hidden_portion(imports: &ImportAudit, module: &str) -> Option<HiddenPortion> {
+/// Returns the file or the directory of a module that is not found.
+pub(super) fn unfound(imports: &ImportAudit, module: &str) -> Option<UnfoundModule> {
     let directories: Vec<SearchDirectory> = imports.roots.iter().map(SearchDirectory::of).collect();
-    search::hidden_portion(&directories, module, imports.python)
+    search::unfound(&directories, module)
 }
 
 /// Returns the names that are similar to one that was not found, the likeliest first.

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::known_modules::StandardModule;
 use crate::audit::handler::ImportRoot;
 use crate::audit::search::{self, ModuleFile, ModuleLookup, SearchDirectory};
+use crate::audit::startup::site_file;
 use crate::platform::PythonVersion;
 
 /// The largest `__init__.py` that is searched for code that extends the package's path, in bytes.
@@ -25,6 +26,8 @@ pub(super) enum ModuleResolution<'a> {
     /// `depth` is the number of leading components that were found.
     Missing {
         depth: usize,
+        /// An extension module of that name for another Python or platform.
+        foreign: Option<ModuleFile<'a>>,
     },
 }
 
@@ -59,7 +62,7 @@ impl<'a> ModuleResolver<'a> {
 
     /// Returns every file that could be a top-level module, in the order of precedence: only the first is.
     pub(super) fn files_of(&self, module: &str) -> Vec<ModuleFile<'a>> {
-        search::files_of(&self.directories, module, self.python)
+        search::files_of(&self.directories, module)
     }
 
     /// Resolves a dotted name.
@@ -74,7 +77,7 @@ impl<'a> ModuleResolver<'a> {
 
     /// Returns whether a package has a submodule.
     pub(super) fn has_submodule(&self, package: &[SearchDirectory<'a>], name: &str) -> bool {
-        !matches!(search::find(package, name, self.python), ModuleLookup::NotFound)
+        !matches!(search::find(package, name), ModuleLookup::NotFound | ModuleLookup::Foreign(_))
     }
 
     fn resolve_uncached(&self, module: &str) -> ModuleResolution<'a> {
@@ -83,26 +86,31 @@ impl<'a> ModuleResolver<'a> {
         let is_provided = top == "__main__" || self.provided.contains(top) || is_standard;
         let searched = if is_standard { self.before_standard } else { self.directories.len() };
         let mut directories = self.directories[..searched].to_vec();
-        let mut resolution = ModuleResolution::Missing { depth: 0 };
+        let mut resolution = ModuleResolution::Missing { depth: 0, foreign: None };
         let mut packages: Vec<ModuleFile> = Vec::new();
         for (depth, name) in module.split('.').enumerate() {
-            let mut located = search::find(&directories, name, self.python);
+            let mut located = search::find(&directories, name);
             if let (ModuleLookup::NotFound, Some(package)) = (&located, packages.last())
                 && declares_namespace(package)
             {
-                located = search::find(&self.portions(package), name, self.python);
+                located = search::find(&self.portions(package), name);
             }
             directories = located.directories();
             resolution = match located {
                 // Regular packages and modules anywhere on the path take precedence over namespace packages (PEP 420).
-                ModuleLookup::NotFound | ModuleLookup::Namespace(_) if is_provided && packages.is_empty() => {
+                ModuleLookup::NotFound | ModuleLookup::Foreign(_) | ModuleLookup::Namespace(_)
+                    if is_provided && packages.is_empty() =>
+                {
                     return ModuleResolution::Provided;
                 }
-                ModuleLookup::NotFound if is_provided || packages.iter().any(creates_modules) => {
+                ModuleLookup::NotFound | ModuleLookup::Foreign(_)
+                    if is_provided || packages.iter().any(creates_modules) =>
+                {
                     return ModuleResolution::Unknown;
                 }
                 ModuleLookup::NotFound if top == "distutils" => return self.resolve_distutils(module),
-                ModuleLookup::NotFound => return ModuleResolution::Missing { depth },
+                ModuleLookup::NotFound => return ModuleResolution::Missing { depth, foreign: None },
+                ModuleLookup::Foreign(file) => return ModuleResolution::Missing { depth, foreign: Some(file) },
                 ModuleLookup::Namespace(directories) => ModuleResolution::Namespace(directories),
                 ModuleLookup::Source(file) | ModuleLookup::Compiled(file) => {
                     packages.push(file);
@@ -118,7 +126,9 @@ impl<'a> ModuleResolver<'a> {
     fn resolve_distutils(&self, module: &str) -> ModuleResolution<'a> {
         let own = module.replacen("distutils", "setuptools._distutils", 1);
         match self.resolve_uncached(&own) {
-            ModuleResolution::Missing { depth } => ModuleResolution::Missing { depth: depth.saturating_sub(1) },
+            ModuleResolution::Missing { depth, foreign } => {
+                ModuleResolution::Missing { depth: depth.saturating_sub(1), foreign }
+            }
             other => other,
         }
     }
@@ -132,10 +142,7 @@ impl<'a> ModuleResolver<'a> {
             path => own.path.strip_prefix(path)?.strip_prefix('/'),
         });
         let Some(relative) = relative.min_by_key(|path| path.len()) else { return vec![own.clone()] };
-        self.directories
-            .iter()
-            .map(|directory| SearchDirectory { tree: directory.tree, path: directory.join(relative) })
-            .collect()
+        self.directories.iter().map(|directory| directory.at(directory.join(relative))).collect()
     }
 }
 
@@ -150,16 +157,9 @@ fn added_by_path_files<'a>(root: &ImportRoot<'a>) -> Vec<SearchDirectory<'a>> {
             continue;
         }
         let Ok(bytes) = entry.content.read(READ_LIMIT) else { continue };
-        let text = String::from_utf8_lossy(&bytes);
-        let lines = text.lines().map(str::trim_end);
-        let directories =
-            lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '/']) && !line.starts_with("import"));
-        let directories = directories.map(|line| own.join(line.trim_start_matches("./")));
-        added.extend(
-            directories
-                .filter(|path| root.tree.is_directory(path))
-                .map(|path| SearchDirectory { tree: root.tree, path }),
-        );
+        let directories = site_file::directories(&bytes).into_iter().filter(|path| !path.starts_with('/'));
+        let directories = directories.map(|path| own.join(path.trim_start_matches("./")));
+        added.extend(directories.filter(|path| root.tree.is_directory(path)).map(|path| own.at(path)));
     }
     added
 }

@@ -69,12 +69,12 @@ mod tests {
             ("gzip", "_compression", true, 9, 13),
         ] {
             for minor in 9..=15 {
-                let imports = StandardImports::new(PythonVersion { major: 3, minor });
+                let imports = StandardImports::new(PythonVersion::new(minor));
                 let found = imports.of(module).find(|found| found.module == import);
                 let expected = (first..=last).contains(&minor).then_some(is_needed);
                 assert_eq!(found.map(|found| found.is_needed), expected, "{module} {import} 3.{minor}");
             }
         }
-        assert_eq!(StandardImports::new(PythonVersion { major: 3, minor: 12 }).of("_absent").next(), None);
+        assert_eq!(StandardImports::new(PythonVersion::new(12)).of("_absent").next(), None);
     }
 }

@@ -82,7 +82,7 @@ impl<'a> ImportChecker<'a> {
         let StartedModule { module, .. } = started;
         match self.resolver.resolve(module) {
             ModuleResolution::Provided | ModuleResolution::Unknown => None,
-            ModuleResolution::Missing { depth } => self.missing_start(started, depth),
+            ModuleResolution::Missing { depth, .. } => self.missing_start(started, depth),
             ModuleResolution::Namespace(directories) => match &started.usage {
                 ModuleUse::Run => (!self.resolver.has_submodule(&directories, "__main__"))
                     .then(|| StartProblem::NoMain { module: module.clone(), is_standard: false }),

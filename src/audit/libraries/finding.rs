@@ -44,6 +44,11 @@ pub(crate) enum LoadProblem {
         found: CLibraryKind,
         target: CLibrary,
     },
+    /// It is an extension module with the suffix of another Python or platform, which the target's Python does not look at.
+    ForeignModule {
+        /// The suffix that Python looks for first.
+        expected: String,
+    },
     /// It uses what the target's musl lacks.
     NewerMusl {
         needed: MuslFeature,
@@ -81,6 +86,9 @@ impl fmt::Display for LibraryFinding {
             LoadProblem::Machine { found, target } => write!(formatter, " is for {found}, but the target is {target}"),
             LoadProblem::CLibrary { found, target } => {
                 write!(formatter, " is compiled for {found}, but {system} has {target}")
+            }
+            LoadProblem::ForeignModule { expected } => {
+                write!(formatter, " is not a module of {system}, where extension modules end in `{expected}`")
             }
             LoadProblem::NewerMusl { needed, has } => {
                 write!(formatter, " needs {needed}, but {system} has musl {has}")
@@ -202,6 +210,14 @@ impl Hints for LibraryFinding {
             }],
             LoadProblem::NewerMusl { needed, .. } => vec![self.musl_hint(needed)],
             LoadProblem::CLibrary { target, .. } => vec![self.c_library_hint(*target)],
+            LoadProblem::ForeignModule { expected } => vec![match &self.owner {
+                FileOrigin::Distribution(distribution) => {
+                    format!("lock a version of {} whose wheel has a module for the target", distribution.name)
+                }
+                FileOrigin::System(_) | FileOrigin::Application => {
+                    format!("compile {} for the target, as `{expected}`", self.file)
+                }
+            }],
             LoadProblem::Malformed(_) => vec![match &self.owner {
                 FileOrigin::Distribution(distribution) => format!(
                     "lock another version of {}, or build its wheel again: {} may have been truncated",

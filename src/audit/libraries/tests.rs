@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::platform::{PythonVendor, PythonVersion};
 use crate::tree::Distribution;
 
 /// Returns a file of an owner that is linked to libraries.
@@ -45,6 +46,7 @@ fn system() -> TargetSystem {
         kind: SystemKind::Lambda,
         architecture: Architecture::X86_64,
         libc: CLibrary::Glibc("2.34".parse().unwrap()),
+        suffixes: ExtensionSuffixes::of_gnu(PythonVersion::new(12)).clone(),
         libstdcxx: None,
         libraries: Some(BTreeSet::from(["libz.so.1".to_owned()])),
         library_path: vec!["/var/task/lib".to_owned(), "/opt/lib".to_owned()],
@@ -201,7 +203,9 @@ fn a_hint_about_a_distribution_is_for_that_distribution() {
 }
 
 fn on_musl(version: &str) -> TargetSystem {
-    TargetSystem { libc: CLibrary::Musl(version.parse().unwrap()), kind: SystemKind::MuslImage, ..system() }
+    let libc = CLibrary::Musl(version.parse().unwrap());
+    let suffixes = ExtensionSuffixes::new(PythonVersion::new(12), libc, Architecture::X86_64, PythonVendor::Upstream);
+    TargetSystem { libc, suffixes, kind: SystemKind::MuslImage, ..system() }
 }
 
 #[test]
@@ -258,6 +262,12 @@ fn a_file_for_the_other_c_library_is_an_error() {
     ] {
         assert_eq!(findings(std::slice::from_ref(file), &system), [(expected.to_owned(), true)]);
     }
+    // Modules of other versions, but for those beside one of this version.
+    let other = file(0, "/m.cpython-311-x86_64-linux-gnu.so", ElfRole::Module, &[]);
+    let expected = "m.cpython-311-x86_64-linux-gnu.so of one 1 is not a module of the target, where extension modules end in \
+                    `.cpython-312-x86_64-linux-gnu.so`";
+    assert_eq!(findings(std::slice::from_ref(&other), &system()), [(expected.to_owned(), true)]);
+    assert_eq!(findings(&[other, named.clone()], &system()), []);
     // The libgcc_s of aarch64 defines such a version with musl, too.
     let versions = SymbolVersions { glibc: Some("2.0".parse().unwrap()), ..SymbolVersions::default() };
     let versioned = with(musl.clone(), |elf| elf.versions = versions);

@@ -14,7 +14,7 @@ fn path(source: &str) -> Option<String> {
         let statement = body.last().unwrap().as_expr_stmt().unwrap();
         evaluator.path(&statement.value)
     };
-    let path = syntax::parse(source.as_bytes(), PythonVersion { major: 3, minor: 12 }, read).unwrap().unwrap()?;
+    let path = syntax::parse(source.as_bytes(), PythonVersion::new(12), read).unwrap().unwrap()?;
     path.in_tree(match &path.start {
         PathStart::Module(0) => "app/web/views.py",
         PathStart::Module(_) => "app/settings.py",

@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(source: &str) -> Result<ModuleNames, PythonSyntaxError> {
-    ModuleNames::read(source.as_bytes(), PythonVersion { major: 3, minor: 12 })
+    ModuleNames::read(source.as_bytes(), PythonVersion::new(12))
 }
 
 #[test]
@@ -149,10 +149,10 @@ fn syntax_errors_have_a_line_and_a_column() {
     assert_eq!(error.line, 4, "{error:?}");
     let error = read("s = 'é' $\n").unwrap_err();
     assert_eq!((error.line, error.column), (1, 9), "{error:?}");
-    let error = ModuleNames::read(b"a = 1\nb = '\xff'\n", PythonVersion { major: 3, minor: 12 }).unwrap_err();
+    let error = ModuleNames::read(b"a = 1\nb = '\xff'\n", PythonVersion::new(12)).unwrap_err();
     assert_eq!((error.line, error.column), (2, 6));
     let latin = b"# coding: latin-1\nh = '\xe9'\n";
-    assert!(ModuleNames::read(latin, PythonVersion { major: 3, minor: 12 }).unwrap().get("h").is_some());
+    assert!(ModuleNames::read(latin, PythonVersion::new(12)).unwrap().get("h").is_some());
 }
 
 #[test]
@@ -164,9 +164,9 @@ fn syntax_newer_than_the_target_is_an_error() {
         ("def f[T](a: T): pass", 12),
         ("h = t'{a}'", 14),
     ] {
-        let python = PythonVersion { major: 3, minor };
+        let python = PythonVersion::new(minor);
         assert!(ModuleNames::read(source.as_bytes(), python).is_ok(), "{source}");
-        let older = PythonVersion { major: 3, minor: minor - 1 };
+        let older = PythonVersion::new(minor - 1);
         let error = ModuleNames::read(source.as_bytes(), older).unwrap_err();
         assert!(error.reason.contains(&older.to_string()), "{source}: {error:?}");
     }

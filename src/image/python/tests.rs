@@ -25,7 +25,7 @@ fn official_images_state_their_python() {
     let path = "PATH=/usr/local/bin:/usr/local/sbin:/usr/bin";
     for (version, minor) in [("3.12.7", 12), ("3.15.0a2", 15)] {
         let expected = BasePython {
-            version: PythonVersion { major: 3, minor },
+            version: PythonVersion::new(minor),
             full_version: Some(version.to_owned()),
             path: format!("/usr/local/bin/python3.{minor}"),
             executable: format!("/usr/local/bin/python3.{minor}"),
@@ -53,7 +53,7 @@ fn path_decides_among_several() {
             BasePython { version, full_version: None, path: path.to_owned(), executable: path.to_owned() }
         });
     let found = [other.clone(), system.clone(), local.clone()];
-    let [eleven, twelve, thirteen] = [11, 12, 13].map(|minor| PythonVersion { major: 3, minor });
+    let [eleven, twelve, thirteen] = [11, 12, 13].map(PythonVersion::new);
     assert_eq!(choose(&found, None, twelve), Ok(local.clone()));
     assert_eq!(choose(&found, Some("/usr/bin:/usr/local/bin"), twelve), Ok(system.clone()));
     assert_eq!(choose(&found, Some("/opt/bin::/usr/local/bin/:/usr/bin"), twelve), Ok(local.clone()));
@@ -74,7 +74,7 @@ fn path_decides_among_several() {
 /// As in images of uv: the interpreter of a version directory, a link to that directory, and links to the executable.
 #[test]
 fn links_to_one_interpreter_are_one() {
-    let version = PythonVersion { major: 3, minor: 13 };
+    let version = PythonVersion::new(13);
     let executable = "/root/.local/share/uv/python/cpython-3.13.1-linux-x86_64-gnu/bin/python3.13";
     let paths = [executable, "/root/.local/bin/python3.13", "/opt/bin/python3.13"];
     let found = paths.map(|path| BasePython {

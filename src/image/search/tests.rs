@@ -126,6 +126,27 @@ fn interpreters_of_virtual_environments_are_ignored() {
 }
 
 #[test]
+fn free_threaded_interpreters_are_known_by_their_name_or_library() {
+    let versions = |entries: &[(&str, tar::EntryType, &str)]| -> Vec<String> {
+        let mut search = LayerSearch::default();
+        search.in_layer(&oci_spec::image::MediaType::ImageLayer, &*layer(entries)).unwrap();
+        search.pythons().iter().map(|python| format!("{} {}", python.path, python.version)).collect()
+    };
+    let library = ("usr/local/lib/python3.14t/os.py", FILE, "");
+    let standard = ("usr/local/lib/python3.14/os.py", FILE, "");
+    let own = ("usr/local/bin/python3.14t", FILE, "");
+    let plain = ("usr/local/bin/python3.14", FILE, "");
+    let linked = ("usr/local/bin/python3.14", LINK, "python3.14t");
+    let both = ["/usr/local/bin/python3.14 3.14t", "/usr/local/bin/python3.14t 3.14t"];
+    assert_eq!(versions(&[own, linked]), both);
+    // A copy, or a hard link.
+    assert_eq!(versions(&[own, plain, library]), both);
+    let each = ["/usr/local/bin/python3.14 3.14", "/usr/local/bin/python3.14t 3.14t"];
+    assert_eq!(versions(&[own, plain, library, standard]), each);
+    assert_eq!(versions(&[plain, standard]), ["/usr/local/bin/python3.14 3.14"]);
+}
+
+#[test]
 fn long_names_are_complete() {
     let directory = format!("{}/bin", ["cpython-3.12.7-linux-x86_64-gnu"; 5].join("/"));
     let path = format!("{directory}/python3.12");

@@ -88,7 +88,7 @@ impl PdmTarget {
             platform.starts_with(c_library) && platform.ends_with(target.architecture.wheel_name())
         });
         let is_implementation = self.implementation.as_deref().is_none_or(|implementation| implementation == "cpython");
-        is_python && is_platform && is_implementation && !self.gil_disabled
+        is_python && is_platform && is_implementation && self.gil_disabled == target.python.free_threaded
     }
 }
 

@@ -13,6 +13,8 @@ mod unused;
 
 use std::collections::BTreeSet;
 
+use startup::StartupFindings;
+
 use crate::audit::command::StartFinding;
 use crate::audit::handler::ImportRoot;
 use crate::audit::imports::CommandModules;
@@ -102,7 +104,8 @@ pub(super) fn audit(
     findings.extend(imports.findings);
     findings.extend(system_needs::audit(audited, &imports.used)?.into_iter().map(AuditFinding::from));
     findings.extend(data_files::audit(audited, &imports.modules).into_iter().map(AuditFinding::from));
-    let shadowed = startup::audit(audited, &mut report)?;
+    let StartupFindings { shadowed, unresolved } = startup::audit(audited, &mut report)?;
+    findings.extend(unresolved.into_iter().map(AuditFinding::from));
     // One finding for each module: that it stops the runtime says most, and that it replaces another one least.
     findings.retain(|finding| {
         let path = finding.replacing();

@@ -1,18 +1,25 @@
 //! Runs the audit of code that starts by itself.
 
 use super::Audited;
-use crate::audit::startup::{ImplicitCodeKind, ShadowedModule, StartupAudit};
+use crate::audit::startup::{ImplicitCodeKind, ShadowedModule, StartupAudit, UnresolvedEntryPoint};
 use crate::pipeline::BuildError;
 use crate::pipeline::install::InstalledDistribution;
 use crate::platform::PythonVersion;
 use crate::report::{AuditReport, ImplicitCodeReport};
 use crate::tree::FileOrigin;
 
-/// Adds implicit code to the report, and returns the modules that replace those of the standard library.
+/// Problems with code that starts by itself.
+pub(super) struct StartupFindings {
+    /// The modules that replace those of the standard library.
+    pub shadowed: Vec<ShadowedModule>,
+    pub unresolved: Vec<UnresolvedEntryPoint>,
+}
+
+/// Adds implicit code to the report, and returns the problems with it.
 ///
 /// # Errors
 /// A file cannot be read.
-pub(super) fn audit(audited: &Audited, report: &mut AuditReport) -> Result<Vec<ShadowedModule>, BuildError> {
+pub(super) fn audit(audited: &Audited, report: &mut AuditReport) -> Result<StartupFindings, BuildError> {
     let python = audited.plan.target.python;
     let audit = StartupAudit {
         roots: audited.roots,
@@ -20,7 +27,7 @@ pub(super) fn audit(audited: &Audited, report: &mut AuditReport) -> Result<Vec<S
         // In images, site-packages comes after the standard library (site.py); Lambda puts the function and layers first.
         precedes_standard_library: audited.runs_on_lambda(),
     };
-    let mut shadowed = Vec::new();
+    let (mut shadowed, mut unresolved_entry_points) = (Vec::new(), Vec::new());
     for code in audit.run().map_err(BuildError::Temporary)? {
         let distribution = match &code.origin {
             FileOrigin::Distribution(distribution) => Some(distribution.to_string()),
@@ -31,14 +38,27 @@ pub(super) fn audit(audited: &Audited, report: &mut AuditReport) -> Result<Vec<S
             distribution,
             kind: code.kind.name().to_owned(),
         });
-        if let ImplicitCodeKind::Shadow { module, stops_runtime } = code.kind {
-            shadowed.push(ShadowedModule { path: code.path, origin: code.origin, module, stops_runtime });
+        let (path, origin) = (code.path, code.origin);
+        match code.kind {
+            ImplicitCodeKind::Shadow { module, stops_runtime } => {
+                shadowed.push(ShadowedModule { path, origin, module, stops_runtime });
+            }
+            ImplicitCodeKind::StartFile { unresolved } => {
+                let named = unresolved.into_iter().map(|(entry_point, reason)| UnresolvedEntryPoint {
+                    path: path.clone(),
+                    origin: origin.clone(),
+                    entry_point,
+                    reason,
+                });
+                unresolved_entry_points.extend(named);
+            }
+            ImplicitCodeKind::PathFile | ImplicitCodeKind::Customization => {}
         }
     }
     for distribution in audited.distributions.iter().filter(|distribution| !distribution.is_local_project()) {
         add_bytecode(distribution, python, report);
     }
-    Ok(shadowed)
+    Ok(StartupFindings { shadowed, unresolved: unresolved_entry_points })
 }
 
 /// Adds the bytecode that a wheel contains, which may differ from the source beside it.
@@ -69,7 +89,7 @@ mod tests {
 
     #[test]
     fn bytecode_of_other_versions_is_not_loaded() {
-        let python = PythonVersion { major: 3, minor: 12 };
+        let python = PythonVersion::new(12);
         for (path, expected) in [
             ("a/__pycache__/b.cpython-312.pyc", true),
             ("a/__pycache__/b.cpython-312.opt-1.pyc", true),

@@ -35,7 +35,7 @@ pub(crate) enum Incompatibility {
     Architecture { found: String, target: Architecture },
     /// The wheel is for another interpreter.
     #[error(
-        "was built for {found}, the target is cp{}{}{}", .target.major, .target.minor,
+        "was built for {found}, the target is cp{}{}{}{}", .target.major, .target.minor, .target.abi_flag(),
         if *.has_interpreter { String::new() } else { format!(": no interpreter of Python {target} is installed") }
     )]
     Interpreter {
@@ -108,6 +108,9 @@ fn by_content(file: &str, misfit: &libraries::LoadProblem) -> String {
         libraries::LoadProblem::CLibrary { found, target } => {
             format!("contains {file}, which is compiled for {found}, the target has {target}")
         }
+        libraries::LoadProblem::ForeignModule { expected } => {
+            format!("contains {file}, the target's extension modules end in `{expected}`")
+        }
         libraries::LoadProblem::NewerMusl { needed, has } => {
             format!("needs {needed} ({file}), the target has musl {has}")
         }
@@ -162,7 +165,7 @@ mod tests {
             wheel: "demo-1.0-py3-none-any.whl".to_owned(),
             requires_python: "<3.12".parse().unwrap(),
             target: "python3.13 on x86_64".to_owned(),
-            python: PythonVersion { major: 3, minor: 13 },
+            python: PythonVersion::new(13),
         };
         assert_eq!(
             error.to_string(),

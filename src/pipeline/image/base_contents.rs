@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::c_library::CLibraryKind;
 use crate::audit::{elf, musl};
 use crate::cache::{RecordKey, RecordKind};
-use crate::debian::DebianRelease;
+use crate::debian::{DebianRelease, os_release};
 use crate::digest::Sha256;
 use crate::image::config::ImageConfig;
 use crate::image::search::LayerSearch;
@@ -17,7 +17,7 @@ use crate::image::system::BaseSystem;
 use crate::image::{Base, BasePython, BlobContent, FileSystem, Layer, python};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::Bases;
-use crate::platform::{Glibc, Libstdcxx, Musl};
+use crate::platform::{Glibc, Libstdcxx, Musl, PythonVendor, PythonVersion};
 
 /// The libraries that Docker's official Python images are known to have, so that their layers need not be searched:
 /// Python's own module `zlib` links to it, and so does numpy.
@@ -68,7 +68,7 @@ impl BaseMusl {
 
 impl BaseContents {
     /// The version of the cached data. Raise it whenever a field changes, or a search finds more.
-    const FORMAT: u32 = 4;
+    const FORMAT: u32 = 5;
 
     fn of(search: &LayerSearch) -> Self {
         Self {
@@ -84,12 +84,13 @@ impl BaseContents {
 }
 
 impl Bases<'_> {
-    /// Returns the interpreters of a base: from its configuration, or by searching its layers.
+    /// Returns the interpreters of a base: from its configuration, or by searching its layers. The configuration does not name
+    /// free-threaded ones.
     ///
     /// # Errors
     /// A layer cannot be downloaded or read.
-    pub(crate) fn pythons(&self, base: &Base) -> Result<Vec<BasePython>, BuildError> {
-        match python::from_config(base) {
+    pub(crate) fn pythons(&self, base: &Base, wanted: Option<PythonVersion>) -> Result<Vec<BasePython>, BuildError> {
+        match python::from_config(base).filter(|_| wanted.is_none_or(|wanted| !wanted.free_threaded)) {
             Some(python) => Ok(vec![python]),
             None => Ok(self.contents(base)?.pythons),
         }
@@ -109,6 +110,21 @@ impl Bases<'_> {
         };
         let Some(musl) = contents.musl else { return Ok(None) };
         musl.version.map(Some).ok_or_else(|| BuildError::UnknownMusl(musl.path))
+    }
+
+    /// Returns who built the interpreter of a base: Debian's are in `/usr/bin`.
+    ///
+    /// # Errors
+    /// A layer cannot be downloaded or read.
+    pub(crate) fn vendor(&self, base: &Base, python: Option<&BasePython>) -> Result<PythonVendor, BuildError> {
+        if python.is_none_or(|python| python.home() != "/usr/bin") {
+            return Ok(PythonVendor::Upstream);
+        }
+        let text = self.contents(base)?.os_release.unwrap_or_default();
+        let fields = os_release(&text);
+        let families = ["ID", "ID_LIKE"].into_iter().filter_map(|key| fields.get(key));
+        let is_debian = families.flat_map(|family| family.split(' ')).any(|family| family == "debian");
+        Ok(if is_debian { PythonVendor::Debian } else { PythonVendor::Upstream })
     }
 
     /// Returns what an earlier search of a base found.

@@ -13,8 +13,8 @@ use crate::pipeline::image::packages::{self, PackageStage, SystemPackages};
 use crate::pipeline::plan::python::{self, newest_supported};
 use crate::pipeline::plan::{self, LockedProject};
 use crate::platform::{
-    Architecture, CLibrary, ImageProfile, ImageTarget, Musl, Profile, ProfileKind, PythonVersion, TargetPlatform,
-    allowed_pythons,
+    Architecture, CLibrary, ImageProfile, ImageTarget, Musl, Profile, ProfileKind, PythonVendor, PythonVersion,
+    TargetPlatform, allowed_pythons, check_requested, listed_pythons,
 };
 use crate::report::BaseReport;
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
@@ -46,6 +46,8 @@ pub(crate) struct ChosenPlatform {
     pub musl: Option<Musl>,
     /// What is put on the base.
     pub packages: Option<SystemPackages>,
+    /// Who built the interpreter.
+    pub vendor: PythonVendor,
 }
 
 impl ChosenPlatform {
@@ -83,7 +85,10 @@ impl ImageChoice {
 
     /// Returns the platforms that the image is built for.
     pub(super) fn targets(&self) -> impl Iterator<Item = TargetPlatform> {
-        self.platforms.iter().map(|platform| platform_on(&self.target, platform.architecture, platform.musl))
+        self.platforms.iter().map(|platform| TargetPlatform {
+            vendor: platform.vendor,
+            ..platform_on(&self.target, platform.architecture, platform.musl)
+        })
     }
 
     /// Reports the base.
@@ -139,13 +144,13 @@ pub(super) fn choose(
                 candidates.iter().flat_map(|candidate| &candidate.pythons).map(|python| python.version).collect();
             versions.sort_unstable();
             versions.dedup();
-            let versions = if versions.is_empty() { &profile.pythons } else { &versions };
+            let versions = Some(&*versions).filter(|versions| !versions.is_empty());
             let libraries: Vec<_> = candidates.iter().map(|candidate| candidate.musl).collect();
             let (python, reason) = python_version(settings, project, &profile, versions, &libraries, Some(finder))?;
             (profile.target(python), reason, choice, base, candidates)
         }
         None => {
-            let (python, reason) = python_version(settings, project, &profile, &profile.pythons, &[], Some(finder))?;
+            let (python, reason) = python_version(settings, project, &profile, None, &[], Some(finder))?;
             let target = profile.target(python);
             check_selection(settings, project, &target)?;
             let choice = base_of_profile(&settings.common, &target)?;
@@ -156,12 +161,11 @@ pub(super) fn choose(
     };
     let mut platforms = Vec::with_capacity(candidates.len());
     for PlatformCandidate { architecture, base, pythons, musl, packages } in candidates {
-        let python = if base.all_layers().next().is_none() {
-            None
-        } else {
-            Some(base_python::choose(&pythons, base.env("PATH"), target.python)?)
-        };
-        platforms.push(ChosenPlatform { architecture, base, python, musl, packages });
+        let is_empty = base.all_layers().next().is_none();
+        let chosen = || base_python::choose(&pythons, base.env("PATH"), target.python);
+        let python = (!is_empty).then(chosen).transpose()?;
+        let vendor = bases.vendor(&base, python.as_ref())?;
+        platforms.push(ChosenPlatform { architecture, base, python, musl, packages, vendor });
     }
     Ok(ImageChoice { target, reason, choice, base, platforms })
 }
@@ -179,7 +183,7 @@ pub(super) fn base_choice(
         return Ok(choice);
     }
     let profile = profile(&settings.common)?;
-    let (python, _) = python_version(settings, project, &profile, &profile.pythons, &[], Some(finder))?;
+    let (python, _) = python_version(settings, project, &profile, None, &[], Some(finder))?;
     base_of_profile(&settings.common, &profile.target(python))
 }
 
@@ -193,33 +197,37 @@ fn check_selection(settings: &ImageSettings, project: &LockedProject, target: &I
         let mut platforms = settings.platforms.iter().map(|architecture| platform_on(target, *architecture, musl));
         platforms.try_for_each(|platform| project.selection(&settings.common, &platform).map(|_| ()))
     };
-    // A lock may be for either C library, and the base is not known.
+    // A lock may be for either C library.
     select(None).or_else(|error| select(Some(NEWEST_MUSL)).map_err(|_| error))
 }
 
-/// Returns the requested version of Python or the default one, and the reason for it. `libraries` are the C libraries of the
-/// bases if they are known, in the order of the platforms.
+/// Returns the requested version of Python or the default one, and the reason for it. `of_base` are the versions of a base that
+/// was read; `libraries` are the C libraries of the bases if they are known, in the order of the platforms.
 fn python_version(
     settings: &ImageSettings,
     project: &LockedProject,
     profile: &ImageProfile,
-    candidates: &[PythonVersion],
+    of_base: Option<&[PythonVersion]>,
     libraries: &[Option<Musl>],
     finder: Option<&FileFinder>,
 ) -> Result<(PythonVersion, String), BuildError> {
     if let Some(python) = settings.python {
+        check_requested(python, profile, of_base.is_some())?;
         return Ok((python, "as requested".to_owned()));
     }
-    let common = &settings.common;
-    let pin = project.python_pin(project.member(common))?;
-    let (pythons, reason) = allowed_pythons(candidates, pin.as_ref(), project.declared.requires_python.as_ref())?;
+    let pin = project.python_pin(project.member(&settings.common))?;
+    let requires_python = project.declared.requires_python.as_ref();
+    let (pythons, reason) = match of_base {
+        Some(versions) => allowed_pythons(versions, pin.as_ref(), requires_python)?,
+        None => listed_pythons(&profile.pythons, pin.as_ref(), requires_python)?,
+    };
     let targets = |python: &PythonVersion| {
         let target = profile.target(*python);
         let libraries = libraries.iter().copied().chain(std::iter::repeat(None));
         settings.platforms.iter().zip(libraries).map(|(at, musl)| platform_on(&target, *at, musl)).collect()
     };
     let name = |python: &PythonVersion| python.to_string();
-    let (at, passed_over) = newest_supported(&pythons, name, targets, project, common, finder)?;
+    let (at, passed_over) = newest_supported(&pythons, name, targets, project, &settings.common, finder)?;
     Ok((pythons[at], python::reason(&reason, passed_over)))
 }
 
@@ -244,7 +252,7 @@ fn platform_candidates(
     for &architecture in &settings.platforms {
         let mut base = bases.base(found, architecture)?;
         let packages = packages::install(settings, project, bases, &mut base, stage)?;
-        let pythons = bases.pythons(&base)?;
+        let pythons = bases.pythons(&base, settings.python)?;
         let musl = bases.musl(&base)?;
         candidates.push(PlatformCandidate { architecture, base, pythons, musl, packages });
     }
@@ -276,7 +284,7 @@ pub(crate) fn candidates(
         let allowed = |python: &&PythonVersion| allowed_pythons(&[**python], None, requires_python).is_ok();
         profile.pythons.iter().filter(allowed).copied().collect()
     } else {
-        vec![python_version(settings, project, &profile, &profile.pythons, &[], None)?.0]
+        vec![python_version(settings, project, &profile, None, &[], None)?.0]
     };
     let (mut targets, mut bases) = (Vec::new(), Vec::new());
     for python in pythons.into_iter().rev() {

@@ -69,12 +69,16 @@ impl ImageAudit<'_> {
         } else {
             search_path::searched_later(settings, target, &directories, &command.search)
         };
-        let roots: Vec<ImportRoot> =
-            directories.iter().map(|site_packages| ImportRoot { tree, site_packages }).collect();
+        let suffixes = plan.target.extension_suffixes();
+        let roots = directories.iter().map(|site_packages| ImportRoot { tree, site_packages, suffixes: &suffixes });
+        let roots: Vec<ImportRoot> = roots.collect();
         if let Some(handler) = &handler {
             plan.check_handler(handler, &roots, reporter)?;
         }
         let runtime = LambdaProfile::all().find(|profile| handler.is_some() && profile.python == target.python);
+        if let Some(warning) = runtime.and_then(LambdaProfile::unreleased) {
+            reporter.warn(&warning);
+        }
         let deployment = Deployment {
             trees: &[(tree, "")],
             schemes: self.schemes,
@@ -204,6 +208,7 @@ impl ImageAudit<'_> {
             kind,
             architecture: target.architecture,
             libc,
+            suffixes: self.plan.target.extension_suffixes(),
             libstdcxx: contents.and_then(|contents| contents.libstdcxx),
             libraries,
             library_path,

@@ -48,7 +48,8 @@ pub(super) struct LayerPlan {
 /// A path is not valid.
 pub(super) fn environment(venv: &str, python: &BasePython) -> Result<LayerPlan, BuildError> {
     let home = python.home();
-    let version = python.full_version.clone().unwrap_or_else(|| python.version.to_string());
+    let minor = || format!("{}.{}", python.version.major, python.version.minor);
+    let version = python.full_version.clone().unwrap_or_else(minor);
     let text = format!(
         "home = {home}\nimplementation = CPython\nversion_info = {version}\ninclude-system-site-packages = false\n"
     );

@@ -98,11 +98,15 @@ pub(super) fn assemble<T>(
         ArtifactKind::Layer => (tree, LAYER_ROOT, &profile.layer),
     });
     let all = of_package.chain(layer_tree.iter().map(|tree| (tree, LAYER_ROOT, &profile.layer)));
+    let suffixes = plan.target.extension_suffixes();
     let (trees, mut roots): (Vec<(&FileTree, &str)>, Vec<ImportRoot>) = all
-        .map(|(tree, mount, scheme)| ((tree, mount), ImportRoot { tree, site_packages: &scheme.site_packages }))
+        .map(|(tree, mount, scheme)| {
+            let root = ImportRoot { tree, site_packages: &scheme.site_packages, suffixes: &suffixes };
+            ((tree, mount), root)
+        })
         .unzip();
     if profile.application != profile.function.site_packages {
-        roots.push(ImportRoot { tree: trees[0].0, site_packages: &profile.application });
+        roots.push(ImportRoot { tree: trees[0].0, site_packages: &profile.application, suffixes: &suffixes });
     }
     if let Some(handler) = &handler {
         plan.check_handler(handler, &roots, reporter)?;
@@ -160,6 +164,7 @@ fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
         kind: if profile.is_lambda() { SystemKind::Lambda } else { SystemKind::Service },
         architecture: plan.target.architecture,
         libc: plan.target.libc,
+        suffixes: plan.target.extension_suffixes(),
         libstdcxx: profile.libstdcxx,
         libraries,
         library_path: LIBRARY_PATH.iter().filter(|_| profile.is_lambda()).map(|path| (*path).to_owned()).collect(),

@@ -57,7 +57,11 @@ impl Plan<'_> {
         let files = [format!("{top_level}.py"), format!("{top_level}/__init__.py")];
         let is_own = self.application.files.iter().any(|(path, _)| files.iter().any(|file| file == path.as_str()));
         if is_own || self.installed().next().is_none() {
-            self.check_handler(handler, &[ImportRoot { tree: &tree, site_packages: "" }], reporter)?;
+            self.check_handler(
+                handler,
+                &[ImportRoot { tree: &tree, site_packages: "", suffixes: &self.target.extension_suffixes() }],
+                reporter,
+            )?;
         }
         Ok(())
     }

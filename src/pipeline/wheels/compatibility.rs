@@ -13,7 +13,7 @@ use crate::pipeline::BuildError;
 use crate::pipeline::error::incompatible::{Incompatibility, IncompatibleWheel};
 use crate::pipeline::wheels::elf_cache;
 use crate::pipeline::wheels::from_source::{BuildJob, BuiltWheel};
-use crate::platform::{Architecture, TargetPlatform};
+use crate::platform::{Architecture, PythonVersion, TargetPlatform};
 use crate::wheel::{SchemePart, WheelInventory};
 
 /// Refuses a build whose result cannot run on the target: if all wheels of a distribution are compiled, building it
@@ -32,7 +32,8 @@ pub(crate) fn refuse_in_advance(
     let misfit = if host != target.architecture.wheel_name() {
         Incompatibility::Architecture { found: host.to_owned(), target: target.architecture }
     } else if python.version != target.python {
-        let found = format!("cp{}{}", python.version.major, python.version.minor);
+        let PythonVersion { major, minor, .. } = python.version;
+        let found = format!("cp{major}{minor}{}", python.version.abi_flag());
         Incompatibility::Interpreter { found, target: target.python, has_interpreter: false }
     } else if let Some(found) = other_c_library(python, target) {
         Incompatibility::Platform { found: found.to_string(), target: target.libc }

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_whole_specifier_is_compared() {
-        let python = PythonVersion { major: 3, minor: 12 };
+        let python = PythonVersion::new(12);
         for (stated, expected) in [
             (">=3.9", None),
             (">=3.12.4", None),

@@ -13,7 +13,7 @@ use crate::syntax;
 const READ_LIMIT: u64 = 1 << 20;
 
 /// The newest version, which accepts the syntax of all others.
-const PYTHON: PythonVersion = PythonVersion { major: 3, minor: 15 };
+const PYTHON: PythonVersion = PythonVersion::new(15);
 
 /// An import of a module, or of a name from it.
 pub(super) struct ModuleImport {

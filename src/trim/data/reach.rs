@@ -89,7 +89,7 @@ mod tests {
 
     /// Returns the data that some modules name, where `app` is started.
     fn named(sources: &[(&str, &str)]) -> Vec<String> {
-        let python = PythonVersion { major: 3, minor: 12 };
+        let python = PythonVersion::new(12);
         let facts: Vec<ModuleFacts> =
             sources.iter().map(|(name, text)| ModuleFacts::read(text.as_bytes(), name, false, python)).collect();
         let modules = sources.iter().zip(&facts).map(|((name, _), facts)| CodeModule {

@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(source: &str) -> ModuleSource {
-    ModuleSource::read(source.as_bytes(), PythonVersion { major: 3, minor: 12 }).unwrap()
+    ModuleSource::read(source.as_bytes(), PythonVersion::new(12)).unwrap()
 }
 
 /// Returns the only import of a module named `m`.
@@ -129,7 +129,7 @@ fn a_lazy_import_is_executed_when_its_name_is_used() {
         ("__lazy_modules__ = ['other']\nimport m", Always),
         ("__lazy_modules__ = ['m']\ntry:\n    import m\nexcept ImportError:\n    pass", Guarded),
     ] {
-        let read = ModuleSource::read(source.as_bytes(), PythonVersion { major: 3, minor: 15 }).unwrap();
+        let read = ModuleSource::read(source.as_bytes(), PythonVersion::new(15)).unwrap();
         let found = read.imports.iter().find(|import| import.module == "m").unwrap();
         assert_eq!(found.when, expected, "{source}");
     }
