@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::built::interpreter;
 use super::moto::Moto;
 use super::support::command::{fail, pybundle, succeed};
-use super::support::lambda::newest_python;
+use super::support::lambda::{architecture, newest_python};
 use super::support::uv::Project;
 
 /// A web application that uses AWS, and another caller of its handler, which names services at run time.
@@ -78,7 +78,7 @@ def handler(event, context):
 
 const SHOP_PROJECT: &str = "[project]\nname = \"shop\"\nversion = \"1.0\"\nrequires-python = \">=3.10\"\n\
      dependencies = [\"fastapi\", \"mangum\", \"boto3\", \"aws-lambda-powertools\"]\n\n\
-     [tool.pybundle]\ntimeout = 60\nmemory = 1024\nhandler = \"app.handler\"\n\
+     [tool.pybundle]\narch = \"ARCH\"\ntimeout = 60\nmemory = 1024\nhandler = \"app.handler\"\n\
      [tool.pybundle.target.whole]\nkind = \"lambda\"\nslim = [\"tests\"]\n[tool.pybundle.target.slim]\nkind = \"lambda\"\nslim = [\"services\"]\n";
 
 /// Returns a locked project with one module.
@@ -98,7 +98,7 @@ fn project_of(dependencies: &[&str], app: &str) -> Project {
 
 /// Returns the command that builds a function of a project, whose zip is `data.zip` beside the project's files.
 fn build(project: &Project, arguments: &[&str]) -> Command {
-    let mut command = pybundle(&["lambda", "--runtime", &newest_python(), "--json"]);
+    let mut command = pybundle(&["lambda", "--runtime", &newest_python(), "--arch", architecture(), "--json"]);
     command.args(arguments).arg("-o").arg(project.path().join("data.zip")).arg(project.path());
     command
 }
@@ -117,7 +117,7 @@ fn names(kept: &[(String, String)]) -> Vec<&str> {
 
 #[test]
 fn calls_of_named_services_work_as_before_and_others_fail_with_botocores_error() {
-    let (moto, project) = (Moto::start(), project(SHOP_PROJECT, SHOP));
+    let (moto, project) = (Moto::start(), project(&SHOP_PROJECT.replace("ARCH", architecture()), SHOP));
     let run = |target: &str, event: Value| -> Value {
         let mut command = pybundle(&["run", target, "--runtime", &newest_python(), "--event"]);
         let event_file = project.path().join("event.json");
