@@ -108,6 +108,10 @@ fn arguments(version: PythonVersion, host: &InterpreterHost, directories: &Runti
     }
     let prefix = host.prefix.to_str()?;
     add(&["--ro-bind", prefix, LANGUAGE]);
+    if !host.prefix.starts_with("/usr") && host.prefix.parent().is_some() {
+        // The interpreter may have its dynamic linker or its shared library there, by an absolute path.
+        add(&["--ro-bind", prefix, prefix]);
+    }
     // Distributions that are installed for this interpreter must not hide that the function lacks them.
     for installed in [
         format!("lib/python{version}/site-packages"),
