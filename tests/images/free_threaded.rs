@@ -46,8 +46,9 @@ fn wheels_for_the_build_of_the_base_are_chosen() {
 /// The profile lists versions until 3.15.
 #[test]
 fn a_later_python_than_the_profile_lists_is_that_of_the_base() {
-    let project = Project::locked("[project]\nname = \"app\"\nversion = \"1\"\nrequires-python = \">=3.16\"\n");
+    let project = Project::locked("[project]\nname = \"app\"\nversion = \"1\"\nrequires-python = \">=3.14\"\n");
     project.write("app.py", b"");
+    project.write(".python-version", b"3.16\n");
     let base = &["usr/local/bin/python3.16"];
     for (arguments, reason) in
         [(&["--python=3.16"][..], "as requested"), (&[], "the newest that requires-python >=3.16 allows")]
