@@ -9,6 +9,7 @@ use pybundle::bytecode::{BytecodeCompiler, BytecodeError};
 use pybundle::digest::Sha256;
 use pybundle::hints::Hints as _;
 use pybundle::interpreter::PythonInterpreter;
+use pybundle::platform::PythonVersion;
 use rayon::prelude::*;
 
 use super::{pythons, sources};
@@ -124,7 +125,9 @@ fn behind(folder: &Path, first: &str, python: &PythonInterpreter) -> PathBuf {
 fn an_interpreter_that_crashes_on_a_source_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let deep = format!("x = {}1{}\n", "(".repeat(3000), ")".repeat(3000));
-    for python in pythons() {
+    let crashing: PythonVersion = "3.13".parse().unwrap();
+    // Later versions know the size of their stack.
+    for python in pythons().into_iter().filter(|python| python.interpreter.version <= crashing) {
         // With such a small stack, the recursion of the parser crashes the process.
         let path = behind(folder.path(), "ulimit -s 200", &python.interpreter);
         let interpreter = PythonInterpreter::query(&path, python.interpreter.version).unwrap();

@@ -29,7 +29,7 @@ def handler(event, context):
         requests.get("nowhere")
     except Exception:
         shown = traceback.format_exc()
-    return {"count": Order(**event).count, "cached": [__cached__, requests.__cached__], "traceback": shown}
+    return {"count": Order(**event).count, "cached": [__spec__.cached, requests.__spec__.cached], "traceback": shown}
 "#;
 
 fn project() -> Project {

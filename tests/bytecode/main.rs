@@ -36,7 +36,8 @@ fn pythons() -> Vec<Python> {
     list.lines().map(python).collect()
 }
 
-/// Returns the Python files below a directory except those of installed distributions, ordered by relative path.
+/// Returns the Python files below a directory except those of installed distributions, ordered by relative path. Debian's
+/// sitecustomize.py is a link out of it, which may lead nowhere.
 fn sources(root: &Path) -> Vec<(String, Vec<u8>)> {
     let (mut folders, mut found) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
@@ -45,7 +46,7 @@ fn sources(root: &Path) -> Vec<(String, Vec<u8>)> {
             let is_folder = path.is_dir() && !path.is_symlink();
             if is_folder && !path.ends_with("site-packages") && !path.ends_with("dist-packages") {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "py") {
+            } else if path.extension().is_some_and(|extension| extension == "py") && path.exists() {
                 let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
                 found.push((name, fs::read(path).unwrap()));
             }
