@@ -198,7 +198,7 @@ class Store:
         for used in ["@a.b\ndef f(): a", "def f(x=a): a", "class C(a.B):\n    def f(self): a", "a = 1\ndef f(): a"] {
             assert_eq!(lines(&format!("import a\n{used}\n"), 13), [0_usize; 0], "{used}");
         }
-        assert_eq!(lines("from a import *\nfrom __future__ import annotations\ndef f(): a\n", 13), [0_usize; 0]);
+        assert_eq!(lines("from __future__ import annotations\nfrom a import *\ndef f(): a\n", 13), [0_usize; 0]);
     }
 
     #[test]
