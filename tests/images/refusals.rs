@@ -38,7 +38,7 @@ fn the_project_and_its_lock_must_be_valid() {
 fn a_base_that_is_not_cached_is_an_error_offline() {
     let workshop = Workshop::new();
     let said = workshop.fail(&mut workshop.without_base(&["--offline"]));
-    assert!(said.contains("base image python:3.14-slim is not cached"), "{said}");
+    assert!(said.contains("base image python:3.15-slim is not cached"), "{said}");
     assert!(said.contains("hint: run once without --offline"), "{said}");
     let digest = "0".repeat(64);
     let base = format!("--base=example.org/a@sha256:{digest}");
