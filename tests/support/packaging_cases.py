@@ -249,7 +249,7 @@ def tag_cases(tags, manylinux, musllinux) -> list:
             platforms = [*musllinux.platform_tags([machine])]
         platforms.append(f"linux_{machine}")
         python, abi = (3, minor), f"cp3{minor}{flag}"
-        accepted = [*tags.cpython_tags(python, [abi], platforms), *tags.compatible_tags(python, abi, platforms)]
+        accepted = [*tags.cpython_tags(python, [abi], platforms), *tags.compatible_tags(python, f"cp3{minor}", platforms)]
         names = [str(tag) for tag in accepted]
         cases.append({"python": f"3.{minor}{flag}", "libc": libc, "machine": machine, "tags": names})
     return cases
