@@ -1,10 +1,10 @@
 //! Path dependencies.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
-use crate::command::{fail, succeed};
+use crate::command::{fail, repository, succeed};
 use crate::{Place, git, machine};
 
 const DEMO: &str = "[project]\nname = \"demo\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\n[build-system]\n\
@@ -237,8 +237,12 @@ fn a_back_end_that_compiles_is_held_to_the_target() {
         "[tool.uv.sources]\ndemo = { path = \"../demo\" }\n[[tool.uv.dependency-metadata]]\nname = \"demo\"\nversion = \"1.0\"\nrequires-dist = []\n",
     );
     succeed(&mut place.bundle("2.17", &[]));
-    // A Python version that is not released is not installed.
-    let message = fail(&mut place.bundle_for("3.15", machine().0, "2.17", &[]));
+    // A Python version that is not on `PATH`.
+    let tools = place.path("tools");
+    fs::create_dir(&tools).unwrap();
+    symlink(repository().join("target/test-tools/bin/uv"), tools.join("uv")).unwrap();
+    let path = format!("{}:/usr/bin:/bin", tools.display());
+    let message = fail(place.bundle_for("3.15", machine().0, "2.17", &[]).env("PATH", path));
     for part in [
         "demo is not compatible with",
         "was built for cp3",

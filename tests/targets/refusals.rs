@@ -76,7 +76,7 @@ fn an_error_names_its_line() {
         (
             6,
             "[tool.pybundle]\nslim = [\"everything\"]",
-            "`slim` in [tool.pybundle]: `everything` is not a rule: expected one of tests, stubs, headers, sources, docs, bytecode",
+            "`slim` in [tool.pybundle]: `everything` is not a rule: expected one of tests, stubs, headers, sources, docs, bytecode, services, discovery, locales",
         ),
         (
             6,

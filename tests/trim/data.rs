@@ -119,7 +119,7 @@ fn names(kept: &[(String, String)]) -> Vec<&str> {
 fn calls_of_named_services_work_as_before_and_others_fail_with_botocores_error() {
     let (moto, project) = (Moto::start(), project(&SHOP_PROJECT.replace("ARCH", architecture()), SHOP));
     let run = |target: &str, event: Value| -> Value {
-        let mut command = pybundle(&["run", target, "--runtime", &newest_python(), "--event"]);
+        let mut command = pybundle(&["run", target, "--runtime", &newest_python(), "--timeout", "600", "--event"]);
         let event_file = project.path().join("event.json");
         fs::write(&event_file, event.to_string()).unwrap();
         serde_json::from_str(&succeed(command.arg(event_file).current_dir(project.path()))).unwrap()
