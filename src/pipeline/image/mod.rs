@@ -250,10 +250,13 @@ pub(crate) fn noted_plan(settings: &ImageSettings, projects: &ProjectCache) -> R
     Ok(project.is_locked_by_files.then(|| plan_digest(&plans, &chosen.reason)))
 }
 
+fn files_to_write(settings: &ImageSettings, files: &[ImageFile]) -> Vec<PlannedOutput> {
+    files.iter().map(|file| PlannedOutput::image(file, &settings.documents)).collect()
+}
+
 /// Checks what the outputs would replace, as far as it is known without a base.
 fn check_outputs(settings: &ImageSettings, project: &LockedProject, files: &[ImageFile]) -> Result<(), BuildError> {
-    let outputs: Vec<_> = files.iter().map(|file| PlannedOutput::image(file, &settings.documents)).collect();
-    planned_outputs::check_early(&outputs, project, &settings.common, settings.base.as_ref())
+    planned_outputs::check_early(&files_to_write(settings, files), project, &settings.common, settings.base.as_ref())
 }
 
 /// Plans each platform, and checks what the outputs would replace. Those of earlier builds are excluded from the
@@ -270,8 +273,7 @@ fn plans<'a>(
     for target in chosen.targets() {
         plans.push(Plan::new(project, &settings.common, target, None, finder, reporter)?);
     }
-    let outputs: Vec<_> = files.iter().map(|file| PlannedOutput::image(file, &settings.documents)).collect();
-    planned_outputs::check(&outputs, &plans, &settings.common, Some(&chosen.choice))?;
+    planned_outputs::check(&files_to_write(settings, files), &plans, &settings.common, Some(&chosen.choice))?;
     for plan in &mut plans {
         plan.exclude_outputs(files.iter().flat_map(|file| documents::paths(&file.path)));
     }

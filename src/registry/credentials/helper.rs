@@ -153,7 +153,7 @@ impl Helpers {
         }
         let program = format!("docker-credential-{name}");
         std::env::split_paths(&self.search_path)
-            .map(|folder| folder.join(&program))
+            .map(|directory| directory.join(&program))
             .find(|path| path.is_absolute() && is_executable(path))
             .ok_or(HelperError::Missing { program })
     }
@@ -217,15 +217,15 @@ mod tests {
 
     const FOUND: &str = r#"cat >/dev/null; echo '{"ServerURL": "x", "Username": "user", "Secret": "s3cret"}'"#;
 
-    fn helpers(folder: &Path) -> Helpers {
-        let search_path = format!("relative:{}:{}", folder.join("absent").display(), folder.display());
+    fn helpers(directory: &Path) -> Helpers {
+        let search_path = format!("relative:{}:{}", directory.join("absent").display(), directory.display());
         Helpers::new(search_path)
     }
 
     async fn answer(script: &str) -> HelperResult {
-        let folder = tempfile::tempdir().unwrap();
-        install(folder.path(), "docker-credential-it", script);
-        helpers(folder.path()).ask(&HelperQuery { helper: "it", server: "quay.io" }).await
+        let directory = tempfile::tempdir().unwrap();
+        install(directory.path(), "docker-credential-it", script);
+        helpers(directory.path()).ask(&HelperQuery { helper: "it", server: "quay.io" }).await
     }
 
     #[tokio::test]
@@ -270,10 +270,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_helper_that_hangs_is_killed() {
-        let folder = tempfile::tempdir().unwrap();
-        let pid = folder.path().join("pid");
-        install(folder.path(), "docker-credential-it", &format!("echo $$ >'{}'; exec sleep 600", pid.display()));
-        let helpers = Helpers { time_limit: Duration::from_secs(3), ..helpers(folder.path()) };
+        let directory = tempfile::tempdir().unwrap();
+        let pid = directory.path().join("pid");
+        install(directory.path(), "docker-credential-it", &format!("echo $$ >'{}'; exec sleep 600", pid.display()));
+        let helpers = Helpers { time_limit: Duration::from_secs(3), ..helpers(directory.path()) };
         let fault = helpers.ask(&HelperQuery { helper: "it", server: "quay.io" }).await.unwrap_err();
         assert!(matches!(*fault, HelperError::TimedOut { .. }), "{fault}");
         let process = PathBuf::from(format!("/proc/{}/cmdline", std::fs::read_to_string(pid).unwrap().trim()));
@@ -289,27 +289,27 @@ mod tests {
 
     #[tokio::test]
     async fn a_helper_that_waits_for_a_key_succeeds_after_the_key_is_unlocked() {
-        let folder = tempfile::tempdir().unwrap();
-        let lock = folder.path().join("lock");
+        let directory = tempfile::tempdir().unwrap();
+        let lock = directory.path().join("lock");
         std::fs::write(&lock, "").unwrap();
         let script = format!("while [ -e '{}' ]; do sleep 0.05; done; {FOUND}", lock.display());
-        install(folder.path(), "docker-credential-it", &script);
+        install(directory.path(), "docker-credential-it", &script);
         let query = HelperQuery { helper: "it", server: "quay.io" };
-        let locked = Helpers { time_limit: Duration::from_secs(1), ..helpers(folder.path()) };
+        let locked = Helpers { time_limit: Duration::from_secs(1), ..helpers(directory.path()) };
         let fault = locked.ask(&query).await.unwrap_err();
         assert_eq!(fault.hints(), ["unlock the keychain or the key that the helper waits for"]);
         std::fs::remove_file(lock).unwrap();
-        assert_eq!(helpers(folder.path()).ask(&query).await.unwrap(), Some(basic("user", "s3cret")));
+        assert_eq!(helpers(directory.path()).ask(&query).await.unwrap(), Some(basic("user", "s3cret")));
     }
 
     #[tokio::test]
     async fn names_are_plain_and_programs_are_on_the_search_path() {
-        let folder = tempfile::tempdir().unwrap();
-        install(folder.path(), "docker-credential-it", FOUND);
-        std::fs::write(folder.path().join("docker-credential-text"), FOUND).unwrap();
-        std::fs::create_dir(folder.path().join("docker-credential-folder")).unwrap();
-        std::fs::create_dir(folder.path().join("docker-credential-x")).unwrap();
-        let helpers = helpers(folder.path());
+        let directory = tempfile::tempdir().unwrap();
+        install(directory.path(), "docker-credential-it", FOUND);
+        std::fs::write(directory.path().join("docker-credential-text"), FOUND).unwrap();
+        std::fs::create_dir(directory.path().join("docker-credential-folder")).unwrap();
+        std::fs::create_dir(directory.path().join("docker-credential-x")).unwrap();
+        let helpers = helpers(directory.path());
         for (name, expected) in [
             ("", "the credential helper name \"\" is not a plain file name"),
             (
@@ -329,11 +329,11 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_helper_is_asked_once_for_each_server() {
         for (end, is_answered) in [(FOUND, true), ("exit 1", false)] {
-            let folder = tempfile::tempdir().unwrap();
-            let calls = folder.path().join("calls");
+            let directory = tempfile::tempdir().unwrap();
+            let calls = directory.path().join("calls");
             let script = format!("echo call >>'{}'; sleep 0.1; {end}", calls.display());
-            install(folder.path(), "docker-credential-it", &script);
-            let helpers = helpers(folder.path());
+            install(directory.path(), "docker-credential-it", &script);
+            let helpers = helpers(directory.path());
             let [quay, gcr] = ["quay.io", "gcr.io"].map(|server| HelperQuery { helper: "it", server });
             let answers = [&quay, &quay, &gcr, &quay].map(|query| helpers.ask(query));
             let answers = futures_util::future::join_all(answers).await;
