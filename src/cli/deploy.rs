@@ -1,6 +1,7 @@
 //! `pybundle deploy`: builds targets, and makes them what their Lambda functions run.
 
 mod changes;
+mod page;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -12,18 +13,17 @@ use super::error::CliError;
 use super::image::deployed_image;
 use super::printer::Printer;
 use super::selected_targets::{ListedTarget, TargetArguments, TargetSelection};
-use super::text_page::{TextPage, count};
 use super::{build, diff};
 use crate::deploy::{
     self, DeployMode, DeployedArtifact, DeployedCode, DeployedVersion, DeploymentOutcome, DeploymentTarget,
-    EndedDeployment, LayerTarget,
+    EndedDeployment, LayerChange, LayerChangeKind, LayerTarget,
 };
 use crate::hints::Hints;
-use crate::options::{DeployOptions, TargetKind};
+use crate::options::{DeployOptions, PublishOptions, TargetKind};
 use crate::pipeline::{ProjectCache, Target};
 use crate::report::{
     BuildReport, BuiltArtifact, BuiltReport, DeployOutcome, DeployReport, DeployedLayerReport, DeployedReport,
-    ErrorReport, FORMAT_VERSION, TargetOutcome,
+    ErrorReport, FORMAT_VERSION, FunctionLayerChange, FunctionLayerReport, TargetOutcome,
 };
 use crate::settings::{DeploySettings, LambdaSettings};
 
@@ -159,7 +159,7 @@ pub(crate) fn run(
     let errors: Vec<(&str, &ErrorReport)> = outcomes_of(&report).filter_map(failure).collect();
     printer.failures(&errors);
     printer.result(&report, |page| {
-        summary(&report, page);
+        page::summary(&report, page);
         for (_, outcome) in outcomes_of(&report) {
             if let DeployOutcome::Planned { changes: Some(changes), .. } = outcome {
                 page.line("");
@@ -193,6 +193,8 @@ impl DeployArguments {
         }
         let functions = listed.iter().filter(|listed| has_function(listed) && !self.rollback);
         let (layer_targets, layers) = self.layers(of_layers, functions)?;
+        // A rollback needs to know none: a version of a function keeps its layers.
+        let own_layers = if self.rollback { Vec::new() } else { self.build.published_layers(global, projects)? };
         let (mut targets, mut deployments) = (Vec::new(), Vec::new());
         for listed in listed {
             let deploy = destination(&listed.target).clone();
@@ -214,6 +216,11 @@ impl DeployArguments {
                 region: deploy.region,
                 s3_bucket: deploy.s3_bucket,
                 layers: positions(&listed, &layer_targets),
+                own_layers: own_layers
+                    .iter()
+                    .filter(|(project, _)| *project == listed.listed.project)
+                    .filter_map(|(_, publish)| layer_target(publish))
+                    .collect(),
             });
             targets.push(listed);
         }
@@ -267,6 +274,12 @@ impl DeployArguments {
         }
         Ok((targets, layers))
     }
+}
+
+/// Returns where a layer is published, if it is.
+fn layer_target(publish: &PublishOptions) -> Option<LayerTarget> {
+    let PublishOptions { layer_name, region, s3_bucket } = publish.clone();
+    Some(LayerTarget { layer: layer_name?, region, s3_bucket })
 }
 
 /// Checks that a function or a layer is written to a file.
@@ -351,16 +364,18 @@ fn ended(
         let code_sha256 = code.map(|code| code.code_sha256.clone()).unwrap_or_default();
         let outcome = match outcome {
             DeploymentOutcome::Deployed(now) => {
-                let DeployedVersion { version, previous, sent } = now;
-                DeployOutcome::Deployed { version, previous_version: previous, code_sha256, uploaded_bytes: sent }
+                let DeployedVersion { version, previous: previous_version, sent: uploaded_bytes, layers } = now;
+                let layers = layers.into_iter().map(layer_report).collect();
+                DeployOutcome::Deployed { version, previous_version, code_sha256, uploaded_bytes, layers }
             }
             DeploymentOutcome::RolledBack(now) => {
                 DeployOutcome::RolledBack { version: now.version, previous_version: now.previous }
             }
             DeploymentOutcome::Unchanged { version } => DeployOutcome::Unchanged { version, code_sha256 },
-            DeploymentOutcome::Planned { version, live } => {
+            DeploymentOutcome::Planned { version, live, layers } => {
                 let compared = live.zip(code).and_then(|(live, code)| changes::changes(&live, code, name, printer));
-                DeployOutcome::Planned { version, code_sha256, changes: compared.map(Box::new) }
+                let layers = layers.into_iter().map(layer_report).collect();
+                DeployOutcome::Planned { version, code_sha256, layers, changes: compared.map(Box::new) }
             }
             DeploymentOutcome::Skipped => DeployOutcome::Skipped,
             DeploymentOutcome::Failed(failed) => DeployOutcome::Failed { error: ErrorReport::new(&failed) },
@@ -368,6 +383,17 @@ fn ended(
         (region, outcome)
     });
     outcomes.collect()
+}
+
+fn layer_report(change: LayerChange) -> FunctionLayerReport {
+    let LayerChange { layer, kind, version, previous } = change;
+    let change = match kind {
+        LayerChangeKind::Added => FunctionLayerChange::Added,
+        LayerChangeKind::Updated => FunctionLayerChange::Updated,
+        LayerChangeKind::Removed => FunctionLayerChange::Removed,
+        LayerChangeKind::Kept => FunctionLayerChange::Kept,
+    };
+    FunctionLayerReport { layer, change, version, previous_version: previous }
 }
 
 /// Returns what came of each target, by its name: functions, and then layers.
@@ -380,62 +406,5 @@ fn failure<'a>((name, outcome): (&'a str, &'a DeployOutcome)) -> Option<(&'a str
     match outcome {
         DeployOutcome::Failed { error } => Some((name, error)),
         _ => None,
-    }
-}
-
-fn summary(report: &DeployReport, page: &mut TextPage) {
-    let mut rows = vec![["target", "function", "region", "version", ""].map(str::to_owned)];
-    rows.extend(report.targets.iter().map(row));
-    rows.extend(report.layers.iter().map(layer_row));
-    page.table(&rows, &[]);
-    let mut parts = Vec::new();
-    for outcome in ["deployed", "rolled back", "unchanged", "would be deployed", "skipped", "failed"] {
-        let number = outcomes_of(report).filter(|(_, found)| name_of(found) == outcome).count();
-        if number > 0 {
-            parts.push(format!("{number} {outcome}"));
-        }
-    }
-    let total = count(outcomes_of(report).count() as u64, "target");
-    page.line(&format!("{total}: {}, in {:.2} s", parts.join(", "), report.elapsed_seconds));
-}
-
-fn row(report: &DeployedReport) -> [String; 5] {
-    let function = match &report.alias {
-        Some(alias) => format!("{}:{alias}", report.function),
-        None => report.function.clone(),
-    };
-    let of_latest = if report.alias.is_some() { "-" } else { "$LATEST" };
-    let version = version(&report.outcome).unwrap_or_else(|| of_latest.to_owned());
-    let region = report.region.clone().unwrap_or_else(|| "-".to_owned());
-    [report.name.clone(), function, region, version, name_of(&report.outcome).to_owned()]
-}
-
-fn layer_row(report: &DeployedLayerReport) -> [String; 5] {
-    let version = version(&report.outcome).unwrap_or_else(|| "-".to_owned());
-    let region = report.region.clone().unwrap_or_else(|| "-".to_owned());
-    [report.name.clone(), format!("layer {}", report.layer), region, version, name_of(&report.outcome).to_owned()]
-}
-
-/// Returns the version of a function or layer, and the one before; `None` if it has none.
-fn version(outcome: &DeployOutcome) -> Option<String> {
-    match outcome {
-        DeployOutcome::Deployed { version, previous_version, .. }
-        | DeployOutcome::RolledBack { version, previous_version } => match (previous_version, version) {
-            (Some(previous), Some(version)) if previous != version => Some(format!("{previous} -> {version}")),
-            (_, version) => version.clone(),
-        },
-        DeployOutcome::Unchanged { version, .. } | DeployOutcome::Planned { version, .. } => version.clone(),
-        DeployOutcome::Skipped | DeployOutcome::Failed { .. } => Some("-".to_owned()),
-    }
-}
-
-fn name_of(outcome: &DeployOutcome) -> &'static str {
-    match outcome {
-        DeployOutcome::Deployed { .. } => "deployed",
-        DeployOutcome::RolledBack { .. } => "rolled back",
-        DeployOutcome::Unchanged { .. } => "unchanged",
-        DeployOutcome::Planned { .. } => "would be deployed",
-        DeployOutcome::Skipped => "skipped",
-        DeployOutcome::Failed { .. } => "failed",
     }
 }

@@ -13,7 +13,7 @@ use super::progress::ProgressDisplay;
 use super::target_flags::TargetFlags;
 use crate::git::GitChanges;
 use crate::options::{
-    ConfigurationError, Invocation, ProjectConfiguration, TargetKind, TargetOptions, positive_number,
+    ConfigurationError, Invocation, ProjectConfiguration, PublishOptions, TargetKind, TargetOptions, positive_number,
 };
 use crate::pipeline::{self, BuildError, ProjectCache, Target, TargetBuildOptions, TargetResult};
 use crate::project::script;
@@ -98,12 +98,7 @@ impl TargetArguments {
         self.project = located_project::locate(&self.project, projects)?;
         let directory = script::directory_of(&self.project);
         let changes = selection.changed_since.map(|revision| GitChanges::since(directory, revision)).transpose()?;
-        let configurations = if self.workspace {
-            ProjectConfiguration::of_workspace(&self.project, projects.workspaces())?
-        } else {
-            let package = self.flags.common.selection.package.as_ref();
-            vec![(self.project.clone(), ProjectConfiguration::read(&self.project, package, projects.workspaces())?)]
-        };
+        let configurations = self.configurations(projects)?;
         let mut targets = Vec::new();
         for (directory, configuration) in &configurations {
             let invocation = global.invocation(directory)?;
@@ -145,6 +140,35 @@ impl TargetArguments {
         }
         self.check(selection, &configurations, &targets, projects)?;
         Ok(targets)
+    }
+
+    /// Returns the configurations of the projects, each with the project's directory.
+    fn configurations(&self, projects: &ProjectCache) -> Result<Vec<(PathBuf, ProjectConfiguration)>, CliError> {
+        if self.workspace {
+            return Ok(ProjectConfiguration::of_workspace(&self.project, projects.workspaces())?);
+        }
+        let package = self.flags.common.selection.package.as_ref();
+        let configuration = ProjectConfiguration::read(&self.project, package, projects.workspaces())?;
+        Ok(vec![(self.project.clone(), configuration)])
+    }
+
+    /// Returns where the layers of the projects are published, each with the project's directory, also those that are not
+    /// selected. The project must be located before.
+    ///
+    /// # Errors
+    /// A configuration is invalid.
+    pub(crate) fn published_layers(
+        &self,
+        global: &GlobalArguments,
+        projects: &ProjectCache,
+    ) -> Result<Vec<(PathBuf, PublishOptions)>, CliError> {
+        let mut layers = Vec::new();
+        for (directory, configuration) in self.configurations(projects)? {
+            let environment = global.invocation(&directory)?.environment;
+            let published = configuration.published_layers(&self.flags.layer(), &environment)?;
+            layers.extend(published.into_iter().map(|layer| (directory.clone(), layer)));
+        }
+        Ok(layers)
     }
 
     /// Checks that every name is that of a target, and that there is a target.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use reqwest::StatusCode;
 
 use super::DeploymentTarget;
+use super::layers::MOST_LAYERS;
 use super::names::{AliasName, FunctionName, LayerName};
 use crate::aws::AwsError;
 use crate::hints::{Hints, did_you_mean, quoted};
@@ -104,6 +105,10 @@ pub(crate) enum DeployError {
     FailedFunction(String),
     #[error("the alias `{alias}` also sends requests to version {version}")]
     RoutedAlias { function: FunctionName, alias: AliasName, version: String },
+    #[error("the function would have {} layers, and Lambda allows {MOST_LAYERS}: {}", .0.len(), .0.join(", "))]
+    TooManyLayers(Vec<String>),
+    #[error("the function would have {} layers until its code is updated, and Lambda allows {MOST_LAYERS}: {}", .0.len(), .0.join(", "))]
+    TooManyLayersMeanwhile(Vec<String>),
     #[error("Lambda rejected the new code: {0}")]
     UpdateFailed(String),
     #[error("Lambda cannot start version {version}: {reason}")]
@@ -236,6 +241,12 @@ impl Hints for DeployError {
             Self::RoutedAlias { function, alias, .. } => vec![format!(
                 "finish that deployment first, or end it with `aws lambda update-alias --function-name {function} --name {alias} --routing-config AdditionalVersionWeights={{}}`"
             )],
+            Self::TooManyLayers(_) => {
+                vec!["name fewer layers, or remove those of others from the function".to_owned()]
+            }
+            Self::TooManyLayersMeanwhile(_) => {
+                vec!["set `alias`: the callers of an alias get code and layers at once".to_owned()]
+            }
             Self::StillWaiting { .. } | Self::CodeChanged | Self::AliasMoved(_) => {
                 vec!["run the same command again: it continues where this one ended".to_owned()]
             }

@@ -43,6 +43,7 @@ pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.'
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct FunctionConfiguration {
+    pub(super) function_arn: String,
     pub(super) code_sha256: String,
     pub(super) version: String,
     pub(super) revision_id: Option<String>,

@@ -6,6 +6,9 @@ use super::names::LayerName;
 use super::sequence::ATTEMPTS;
 use super::{AwsSessions, DeployedArtifact, DeployedCode, DeployedVersion};
 
+/// The most layers of a function.
+pub(super) const MOST_LAYERS: usize = 5;
+
 /// A layer of which versions are published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LayerTarget {
@@ -73,7 +76,8 @@ pub(super) async fn publish(
     };
     let (version, sent) = published.await.map_err(|source| target.failed(source))?;
     let previous = latest.map(|latest| latest.version.to_string());
-    Ok((version.layer_version_arn, DeployedVersion { version: Some(version.version.to_string()), previous, sent }))
+    let deployed = DeployedVersion { version: Some(version.version.to_string()), previous, sent, layers: Vec::new() };
+    Ok((version.layer_version_arn, deployed))
 }
 
 /// Returns the ARN of the layer that a version belongs to.
@@ -81,27 +85,104 @@ fn layer_of(version: &str) -> &str {
     version.rsplit_once(':').map_or(version, |(layer, _)| layer)
 }
 
-/// Returns the layers of a function with these versions: in their order, and those of others where they are.
-pub(super) fn with(current: &[String], wanted: &[String]) -> Vec<String> {
-    let mut next = wanted.iter().cloned();
-    let is_wanted = |version: &str| wanted.iter().any(|wanted| layer_of(wanted) == layer_of(version));
-    let replaced = current.iter().filter_map(|version| match is_wanted(version) {
-        true => next.next(),
-        false => Some(version.clone()),
+/// Returns the ARN of a layer in the account and region of a function; `None` if Lambda left the function's ARN out.
+pub(super) fn arn_beside(function_arn: &str, layer: &LayerName) -> Option<String> {
+    let (account, _) = function_arn.split_once(":function:")?;
+    Some(format!("{account}:layer:{layer}"))
+}
+
+/// The layers that a function is to have.
+#[derive(Debug, Clone)]
+pub(super) struct LayerGoal {
+    /// The ARNs of versions, in their order. The number of one that is not published yet is missing.
+    wanted: Vec<String>,
+    /// The ARNs of the layers that the project publishes. A function has only those that it names.
+    own: Vec<String>,
+}
+
+impl LayerGoal {
+    pub(super) fn new(wanted: Vec<String>, own: Vec<String>) -> Self {
+        Self { wanted, own }
+    }
+
+    /// Returns the layers of a function in the end: the wanted ones in their order, and those of others where they are.
+    pub(super) fn reached_from(&self, current: &[String]) -> Vec<String> {
+        let mut layers = self.added_to(current);
+        layers.retain(|version| self.is_wanted(version) || !self.own.iter().any(|own| own == layer_of(version)));
+        layers
+    }
+
+    /// Returns the layers with which both the earlier and the new code run: none is removed yet.
+    pub(super) fn added_to(&self, current: &[String]) -> Vec<String> {
+        let mut next = self.wanted.iter().cloned();
+        let replaced = current.iter().filter_map(|version| match self.is_wanted(version) {
+            true => next.next(),
+            false => Some(version.clone()),
+        });
+        let mut layers: Vec<String> = replaced.collect();
+        layers.extend(next);
+        layers
+    }
+
+    pub(super) fn is_reached(&self, current: &[String]) -> bool {
+        self.reached_from(current) == current
+    }
+
+    /// Returns whether a function has no version of a wanted layer.
+    pub(super) fn adds_to(&self, current: &[String]) -> bool {
+        self.wanted.iter().any(|wanted| current.iter().all(|version| layer_of(version) != layer_of(wanted)))
+    }
+
+    fn is_wanted(&self, version: &str) -> bool {
+        self.wanted.iter().any(|wanted| layer_of(wanted) == layer_of(version))
+    }
+}
+
+/// What becomes of a layer of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LayerChange {
+    /// The ARN of the layer.
+    pub(crate) layer: String,
+    pub(crate) kind: LayerChangeKind,
+    /// `None` if it is removed, or not published yet.
+    pub(crate) version: Option<u64>,
+    /// `None` if it is added.
+    pub(crate) previous: Option<u64>,
+}
+
+/// Whether a function has a layer before and after a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LayerChangeKind {
+    Added,
+    /// To another version.
+    Updated,
+    Removed,
+    Kept,
+}
+
+/// Returns what becomes of the layers of a function: those that it has after a deployment in their order, and then those that are
+/// removed.
+pub(super) fn changes(before: &[String], after: &[String]) -> Vec<LayerChange> {
+    let number = |version: &str| version.rsplit(':').next()?.parse().ok();
+    let find = |versions: &[String], layer: &str| versions.iter().find(|other| layer_of(other) == layer).cloned();
+    let remaining = after.iter().map(|version| {
+        let previous = find(before, layer_of(version));
+        let kind = match &previous {
+            None => LayerChangeKind::Added,
+            Some(previous) if previous == version => LayerChangeKind::Kept,
+            Some(_) => LayerChangeKind::Updated,
+        };
+        let previous = previous.as_deref().and_then(number);
+        LayerChange { layer: layer_of(version).to_owned(), kind, version: number(version), previous }
     });
-    let mut layers: Vec<String> = replaced.collect();
-    layers.extend(next);
-    layers
-}
-
-/// Returns whether a function has these versions.
-pub(super) fn are_in_place(current: &[String], wanted: &[String]) -> bool {
-    with(current, wanted) == current
-}
-
-/// Returns whether a function has no version of one of these layers.
-pub(super) fn are_added(current: &[String], wanted: &[String]) -> bool {
-    wanted.iter().any(|wanted| current.iter().all(|version| layer_of(version) != layer_of(wanted)))
+    let removed = before.iter().filter(|version| find(after, layer_of(version)).is_none());
+    let removed = removed.map(|version| LayerChange {
+        layer: layer_of(version).to_owned(),
+        kind: LayerChangeKind::Removed,
+        version: None,
+        previous: number(version),
+    });
+    remaining.chain(removed).collect()
 }
 
 #[cfg(test)]
@@ -120,11 +201,32 @@ mod tests {
             (&["traces:7"], &["common:1"], &["traces:7", "common:1"]),
             (&["common:1", "traces:7"], &["common:2"], &["common:2", "traces:7"]),
             (&["b:1", "traces:7", "a:1"], &["a:2", "b:1", "c:1"], &["a:2", "traces:7", "b:1", "c:1"]),
+            (&["old:3", "traces:7"], &[], &["traces:7"]),
+            (&["a:1", "old:3", "traces:7"], &["b:1", "a:1"], &["b:1", "traces:7", "a:1"]),
         ] {
-            let (current, wanted, expected) = (arns(current), arns(wanted), arns(expected));
-            assert_eq!(with(&current, &wanted), expected);
-            assert!(are_in_place(&expected, &wanted));
-            assert_eq!(are_added(&current, &wanted), expected.len() > current.len());
+            let (current, expected) = (arns(current), arns(expected));
+            let goal = LayerGoal::new(arns(wanted), arns(&["a", "b", "c", "common", "old"]));
+            assert_eq!(goal.reached_from(&current), expected);
+            assert!(goal.is_reached(&expected));
+            // Until the code is replaced, none is missing.
+            let meanwhile = goal.added_to(&current);
+            assert!(expected.iter().all(|version| meanwhile.contains(version)));
+            assert!(changes(&current, &meanwhile).iter().all(|change| change.kind != LayerChangeKind::Removed));
+            assert_eq!(goal.reached_from(&meanwhile), expected);
+            assert_eq!(goal.adds_to(&current), meanwhile.len() > current.len());
         }
+    }
+
+    #[test]
+    fn changes_are_those_of_layers() {
+        let found = changes(&arns(&["a:1", "b:2", "old:3"]), &arns(&["new:", "b:2", "a:4"]));
+        let found: Vec<_> = found.iter().map(|change| (change.kind, change.version, change.previous)).collect();
+        let expected = [
+            (LayerChangeKind::Added, None, None),
+            (LayerChangeKind::Kept, Some(2), Some(2)),
+            (LayerChangeKind::Updated, Some(4), Some(1)),
+            (LayerChangeKind::Removed, None, Some(3)),
+        ];
+        assert_eq!(found, expected);
     }
 }

@@ -16,12 +16,13 @@ use futures_util::{StreamExt as _, stream};
 use crate::aws::{AwsEnvironment, AwsError, AwsSession, configured_region};
 use error::LiveCode;
 use lambda_api::{LambdaApi, LayerVersion, SentCode};
+use layers::LayerGoal;
 use s3_api::S3Api;
 use sequence::{CheckedFunction, Sequence};
 use upload::{UploadedCode, ZipFile};
 
 pub(crate) use error::{DeployError, FailedDeployment};
-pub(crate) use layers::LayerTarget;
+pub(crate) use layers::{LayerChange, LayerChangeKind, LayerTarget};
 pub(crate) use live::{LiveZip, LiveZipError};
 pub(crate) use names::{AliasName, FunctionName, LayerName};
 
@@ -53,6 +54,8 @@ pub(crate) struct DeploymentTarget {
     pub(crate) s3_bucket: Option<String>,
     /// The layers that the function runs with, by their positions among those that are published, in their order.
     pub(crate) layers: Vec<usize>,
+    /// The layers that the project publishes. Those that the function does not name are removed from it.
+    pub(crate) own_layers: Vec<LayerTarget>,
 }
 
 impl DeploymentTarget {
@@ -108,6 +111,8 @@ pub(crate) struct DeployedVersion {
     pub(crate) previous: Option<String>,
     /// How many bytes of code were sent.
     pub(crate) sent: u64,
+    /// What became of the function's layers.
+    pub(crate) layers: Vec<LayerChange>,
 }
 
 /// What came of a deployment.
@@ -124,6 +129,8 @@ pub(crate) enum DeploymentOutcome {
         version: Option<String>,
         /// What is live, if it is a zip.
         live: Option<LiveZip>,
+        /// What would become of the function's layers.
+        layers: Vec<LayerChange>,
     },
     /// Nothing was changed, because another function cannot be deployed.
     Skipped,
@@ -175,7 +182,7 @@ pub(crate) fn deploy(
                 Ok((_, latest)) if mode == DeployMode::DryRun => {
                     let live = latest.as_ref().and_then(LayerVersion::zip);
                     let version = latest.map(|latest| latest.version.to_string());
-                    (None, DeploymentOutcome::Planned { version, live })
+                    (None, DeploymentOutcome::Planned { version, live, layers: Vec::new() })
                 }
                 Ok((api, latest)) => match layers::publish(&api, target, code, latest.as_ref()).await {
                     Ok((arn, version)) => (Some(arn), DeploymentOutcome::Deployed(version)),
@@ -190,20 +197,25 @@ pub(crate) fn deploy(
             let wanted: Option<Vec<String>> = target.layers.iter().map(|at| arns.get(*at).cloned().flatten()).collect();
             let outcome = match (checked, wanted) {
                 (Err(failed), _) => DeploymentOutcome::Failed(failed),
-                (Ok((_, checked)), Some(wanted)) if checked.is_live(code, &wanted) => {
+                (Ok((_, checked)), Some(wanted)) if checked.is_live(code, &checked.goal(wanted.clone())) => {
                     DeploymentOutcome::Unchanged { version: checked.live_version().map(str::to_owned) }
                 }
                 (Ok(_), _) if is_stopped => DeploymentOutcome::Skipped,
                 (Ok((_, checked)), _) if mode == DeployMode::DryRun => {
                     let version = checked.live_version().map(str::to_owned);
-                    DeploymentOutcome::Planned { version, live: checked.live_zip() }
+                    let goal = planned_layers(target, &checked, layers, &arns);
+                    let layers = goal.map(|goal| checked.layer_changes(&goal)).unwrap_or_default();
+                    DeploymentOutcome::Planned { version, live: checked.live_zip(), layers }
                 }
                 // A layer of it could not be published.
                 (Ok(_), None) => DeploymentOutcome::Skipped,
-                (Ok((api, checked)), Some(wanted)) => match update(&api, target, checked, code, &wanted).await {
-                    Ok(version) => DeploymentOutcome::Deployed(version),
-                    Err(failed) => DeploymentOutcome::Failed(failed),
-                },
+                (Ok((api, checked)), Some(wanted)) => {
+                    let goal = checked.goal(wanted);
+                    match update(&api, target, checked, code, &goal).await {
+                        Ok(version) => DeploymentOutcome::Deployed(version),
+                        Err(failed) => DeploymentOutcome::Failed(failed),
+                    }
+                }
             };
             EndedDeployment { region: sessions.region(target.named_region()), outcome }
         });
@@ -256,11 +268,32 @@ async fn check<'a>(
                 return Err(DeployError::LayerRegion { layer, layer_region, region });
             }
         }
-        let checked = Sequence { api: &api, target }.check(code).await?;
+        let is_here = |layer: &&LayerTarget| sessions.region(layer.region.clone()).as_deref() == Some(api.region());
+        let own_layers = target.own_layers.iter().filter(is_here).map(|layer| &layer.layer);
+        let checked = Sequence { api: &api, target }.check(code, own_layers).await?;
+        if let Some(goal) = planned_layers(target, &checked, layers, &[]) {
+            checked.check_layers(&goal)?;
+        }
         check_size(code, target.s3_bucket.as_deref())?;
         Ok((api, checked))
     };
     checked.await.map_err(|source| FailedDeployment::before_start("deploy to", target, source))
+}
+
+/// Returns the layers that a function is to have while not all of them are published; `None` if Lambda does not tell in which
+/// account they are.
+fn planned_layers(
+    target: &DeploymentTarget,
+    checked: &CheckedFunction,
+    layers: &[(LayerTarget, DeployedCode)],
+    published: &[Option<String>],
+) -> Option<LayerGoal> {
+    let version = |at: usize| {
+        let published = published.get(at).cloned().flatten();
+        published.or_else(|| checked.unpublished(&layers.get(at)?.0.layer))
+    };
+    let wanted: Option<Vec<String>> = target.layers.iter().map(|at| version(*at)).collect();
+    Some(checked.goal(wanted?))
 }
 
 /// Checks that Lambda takes a zip in a request, unless it goes through a bucket.
@@ -278,7 +311,7 @@ async fn update(
     target: &DeploymentTarget,
     checked: CheckedFunction,
     code: &DeployedCode,
-    layers: &[String],
+    goal: &LayerGoal,
 ) -> Result<DeployedVersion, FailedDeployment> {
     let prepared = prepare(api, target, &checked, code).await;
     let (code_to_send, sent) = prepared.map_err(|source| {
@@ -286,7 +319,7 @@ async fn update(
         let live = LiveCode::Unchanged { version };
         Sequence { api, target }.failed(live, source)
     })?;
-    let deployed = Sequence { api, target }.deploy(checked, code, &code_to_send, layers).await?;
+    let deployed = Sequence { api, target }.deploy(checked, code, &code_to_send, goal).await?;
     Ok(DeployedVersion { sent, ..deployed })
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::error::{DeployError, FailedDeployment, FunctionProperty, LiveCode};
 use super::lambda_api::{AliasConfiguration, AliasMove, FunctionConfiguration, LambdaApi, SentCode};
-use super::layers;
-use super::names::{AliasName, FunctionName};
+use super::layers::{self, LayerChange, LayerGoal, MOST_LAYERS};
+use super::names::{AliasName, FunctionName, LayerName};
 use super::record::AliasRecord;
 use super::{DeployedArtifact, DeployedCode, DeployedVersion, DeploymentTarget, LiveZip};
 use crate::hints::nearest;
@@ -30,6 +30,8 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct CheckedFunction {
     latest: FunctionConfiguration,
     alias: Option<CheckedAlias>,
+    /// The ARNs of the layers that the project publishes.
+    own_layers: Vec<String>,
 }
 
 struct CheckedAlias {
@@ -40,10 +42,43 @@ struct CheckedAlias {
 }
 
 impl CheckedFunction {
-    /// Returns whether the code is live with these versions of layers.
-    pub(super) fn is_live(&self, code: &DeployedCode, wanted: &[String]) -> bool {
-        self.live()
-            .is_some_and(|live| live.code_sha256 == code.code_sha256 && layers::are_in_place(&live.layers(), wanted))
+    /// Returns whether the code is live with these layers.
+    pub(super) fn is_live(&self, code: &DeployedCode, goal: &LayerGoal) -> bool {
+        self.live().is_some_and(|live| live.code_sha256 == code.code_sha256 && goal.is_reached(&live.layers()))
+    }
+
+    /// Returns the layers that the function is to have, given these versions of those that it names.
+    pub(super) fn goal(&self, wanted: Vec<String>) -> LayerGoal {
+        LayerGoal::new(wanted, self.own_layers.clone())
+    }
+
+    /// Returns the ARN that the next version of a layer would have, without its number.
+    pub(super) fn unpublished(&self, layer: &LayerName) -> Option<String> {
+        Some(format!("{}:", layers::arn_beside(&self.latest.function_arn, layer)?))
+    }
+
+    /// Returns what would become of the layers of the function's callers.
+    pub(super) fn layer_changes(&self, goal: &LayerGoal) -> Vec<LayerChange> {
+        layers::changes(&self.live_layers(), &goal.reached_from(&self.latest.layers()))
+    }
+
+    fn live_layers(&self) -> Vec<String> {
+        self.live().unwrap_or(&self.latest).layers()
+    }
+
+    /// Checks that the function never has more layers than Lambda allows.
+    pub(super) fn check_layers(&self, goal: &LayerGoal) -> Result<(), DeployError> {
+        let current = self.latest.layers();
+        let layers = goal.reached_from(&current);
+        if layers.len() > MOST_LAYERS {
+            return Err(DeployError::TooManyLayers(layers));
+        }
+        // Behind an alias, the order does not matter.
+        let meanwhile = goal.added_to(&current);
+        if meanwhile.len() > MOST_LAYERS && goal.adds_to(&current) && self.alias.is_none() {
+            return Err(DeployError::TooManyLayersMeanwhile(meanwhile));
+        }
+        Ok(())
     }
 
     /// Returns what the function's callers get.
@@ -83,7 +118,12 @@ impl Sequence<'_> {
     }
 
     /// Checks that the function exists and that the code is made for it.
-    pub(super) async fn check(&self, code: &DeployedCode) -> Result<CheckedFunction, DeployError> {
+    /// `own_layers` are those that the project publishes in the function's region.
+    pub(super) async fn check(
+        &self,
+        code: &DeployedCode,
+        own_layers: impl Iterator<Item = &LayerName>,
+    ) -> Result<CheckedFunction, DeployError> {
         let latest = match self.api.function(self.function(), None).await {
             Err(error) if error.is_not_found() => return Err(self.unknown_function().await),
             latest => latest?,
@@ -96,7 +136,8 @@ impl Sequence<'_> {
             Some(alias) => Some(self.check_alias(alias).await?),
             None => None,
         };
-        Ok(CheckedFunction { latest, alias })
+        let own_layers = own_layers.filter_map(|layer| layers::arn_beside(&latest.function_arn, layer)).collect();
+        Ok(CheckedFunction { latest, alias, own_layers })
     }
 
     async fn check_alias(&self, alias: &AliasName) -> Result<CheckedAlias, DeployError> {
@@ -134,29 +175,32 @@ impl Sequence<'_> {
         DeployError::UnknownFunction { function, region, nearest }
     }
 
-    /// Deploys the code to a function that was checked, with these versions of layers.
+    /// Deploys the code to a function that was checked, with these layers.
     pub(super) async fn deploy(
         &self,
         checked: CheckedFunction,
         code: &DeployedCode,
         sent: &SentCode,
-        wanted: &[String],
+        goal: &LayerGoal,
     ) -> Result<DeployedVersion, FailedDeployment> {
         let previous = checked.live_version().map(str::to_owned);
+        let live_layers = checked.live_layers();
         let unchanged = LiveCode::Unchanged { version: previous.clone() };
         let Some(alias) = &checked.alias else {
             // Lambda's callers get the new code as soon as it is updated, so a lost answer leaves open which one is live.
-            let updated = self.update(checked.latest, code, sent, wanted).await;
-            updated.map_err(|(live, source)| self.failed(live, source))?;
-            return Ok(DeployedVersion { version: None, previous: None, sent: 0 });
+            let updated = self.update(checked.latest, code, sent, goal).await;
+            let latest = updated.map_err(|(live, source)| self.failed(live, source))?;
+            let layers = layers::changes(&live_layers, &latest.layers());
+            return Ok(DeployedVersion { version: None, previous: None, sent: 0, layers });
         };
         let published = async {
-            let latest = self.update(checked.latest, code, sent, wanted).await.map_err(|(_, source)| source)?;
-            self.publish(latest, code).await
+            let latest = self.update(checked.latest, code, sent, goal).await.map_err(|(_, source)| source)?;
+            let layers = layers::changes(&live_layers, &latest.layers());
+            Ok((self.publish(latest, code).await?, layers))
         };
-        let version = published.await.map_err(|source| self.failed(unchanged, source))?;
+        let (version, layers) = published.await.map_err(|source| self.failed(unchanged, source))?;
         self.point(alias.before.as_ref(), &version).await.map_err(|(live, source)| self.failed(live, source))?;
-        Ok(DeployedVersion { version: Some(version), previous, sent: 0 })
+        Ok(DeployedVersion { version: Some(version), previous, sent: 0, layers })
     }
 
     /// Moves the alias to the version that it pointed to before.
@@ -182,32 +226,30 @@ impl Sequence<'_> {
         };
         let moved = self.point(Some(&before), &record.from).await;
         moved.map_err(|(live, source)| FailedDeployment { verb: "roll back", ..self.failed(live, source) })?;
-        Ok(DeployedVersion { version: Some(record.from), previous: Some(current), sent: 0 })
+        Ok(DeployedVersion { version: Some(record.from), previous: Some(current), sent: 0, layers: Vec::new() })
     }
 
     pub(super) fn failed(&self, live: LiveCode, source: DeployError) -> FailedDeployment {
         FailedDeployment { verb: "deploy to", function: self.target.to_string(), live, source }
     }
 
-    /// Replaces the code and the layers of `$LATEST`. A layer that is added comes first: the earlier code does not need it, and the
-    /// new one does.
+    /// Replaces the code and the layers of `$LATEST`. Layers that are added come before the code, since the earlier code does not
+    /// need them and the new one does, and layers that are removed go after it.
     async fn update(
         &self,
-        before: FunctionConfiguration,
+        mut before: FunctionConfiguration,
         code: &DeployedCode,
         sent: &SentCode,
-        wanted: &[String],
+        goal: &LayerGoal,
     ) -> Result<FunctionConfiguration, (LiveCode, DeployError)> {
-        let mut before = before;
-        let mut has_layers = layers::are_in_place(&before.layers(), wanted);
-        if !has_layers && layers::are_added(&before.layers(), wanted) {
+        let current = before.layers();
+        if goal.adds_to(&current) && goal.added_to(&current).len() <= MOST_LAYERS {
             let earlier = before.code_sha256.clone();
-            match self.update_layers(before.clone(), wanted).await {
+            match self.update_layers(before.clone(), |current| goal.added_to(current)).await {
                 Ok(latest) => {
                     before = latest;
                     // What others have deployed meanwhile is not overwritten.
                     before.code_sha256 = earlier;
-                    has_layers = true;
                 }
                 // The earlier code may be too large together with the layer. Behind an alias, the order does not matter.
                 Err((_, error)) if error.is_invalid() && self.target.alias.is_some() => {}
@@ -215,24 +257,22 @@ impl Sequence<'_> {
             }
         }
         let latest = self.update_code(before, code, sent).await?;
-        if has_layers {
-            return Ok(latest);
-        }
-        self.update_layers(latest, wanted).await.map_err(|(_, source)| (LiveCode::Unknown, source))
+        let updated = self.update_layers(latest, |current| goal.reached_from(current)).await;
+        updated.map_err(|(_, source)| (LiveCode::Unknown, source))
     }
 
-    /// Replaces the layers of `$LATEST`, and waits until Lambda has updated the function. Layers of others stay.
+    /// Replaces the layers of `$LATEST` with the wanted ones, and waits until Lambda has updated the function.
     async fn update_layers(
         &self,
         mut latest: FunctionConfiguration,
-        wanted: &[String],
+        wanted: impl Fn(&[String]) -> Vec<String>,
     ) -> Result<FunctionConfiguration, (LiveCode, DeployError)> {
         let (unchanged, unknown) = (LiveCode::Unchanged { version: None }, LiveCode::Unknown);
         for attempt in 1.. {
-            if layers::are_in_place(&latest.layers(), wanted) {
+            let layers = wanted(&latest.layers());
+            if layers == latest.layers() {
                 break;
             }
-            let layers = layers::with(&latest.layers(), wanted);
             match self.api.update_layers(self.function(), &layers, latest.revision_id.as_deref()).await {
                 Ok(()) => {}
                 Err(error) if (error.is_unanswered() || error.is_conflict()) && attempt < ATTEMPTS => {}

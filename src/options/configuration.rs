@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::file::ConfigurationFile;
 use super::{
-    ConfigurationError, InvalidOption, Invocation, LambdaOptions, LayerOptions, OptionValues, SettingsError,
-    TargetKind, TargetOptions, ValueSource, precedence,
+    ConfigurationError, InvalidOption, Invocation, LambdaOptions, LayerOptions, OptionValues, PublishOptions,
+    SettingsError, TargetKind, TargetOptions, ValueSource, precedence,
 };
 use crate::lock::LockFormat;
 use crate::name::DistributionName;
@@ -242,6 +242,23 @@ impl ProjectConfiguration {
             return Ok(Vec::new());
         }
         Ok(self.resolve(Some(name), &LambdaOptions::default(), environment)?.own.layers())
+    }
+
+    /// Returns where each target of kind `layer` is published.
+    ///
+    /// # Errors
+    /// The values of one are invalid.
+    pub(crate) fn published_layers(
+        &self,
+        flags: &LayerOptions,
+        environment: &Environment,
+    ) -> Result<Vec<PublishOptions>, ConfigurationError> {
+        let layers = self.targets().filter(|(_, kind)| *kind == TargetKind::Layer);
+        let layers = layers.map(|(name, _)| {
+            let resolved = self.resolve(Some(name), flags, environment)?;
+            Ok(combined::<LayerOptions>(&resolved.own)?.publish)
+        });
+        layers.collect()
     }
 
     /// Returns the names of the targets that a target extends, the nearest first.

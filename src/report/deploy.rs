@@ -50,6 +50,33 @@ pub(crate) struct DeployedLayerReport {
     pub(crate) outcome: DeployOutcome,
 }
 
+/// A layer of a function.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct FunctionLayerReport {
+    /// The ARN of the layer, without a version.
+    pub(crate) layer: String,
+    /// What becomes of it.
+    pub(crate) change: FunctionLayerChange,
+    /// The version that the function then has; none if the layer is removed, or the version is not published yet.
+    pub(crate) version: Option<u64>,
+    /// The version that it had before; none if the layer is added.
+    pub(crate) previous_version: Option<u64>,
+}
+
+/// What becomes of a layer of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FunctionLayerChange {
+    /// The function did not have it.
+    Added,
+    /// The function had another version.
+    Updated,
+    /// The project publishes it, and the function does not name it any more.
+    Removed,
+    /// The version stays, as those do that others gave the function.
+    Kept,
+}
+
 /// What came of a target.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "kebab-case")]
@@ -64,6 +91,9 @@ pub(crate) enum DeployOutcome {
         code_sha256: String,
         /// How many bytes of the zip were sent.
         uploaded_bytes: u64,
+        /// What became of the function's layers: those that it has in their order, and then those that were removed.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        layers: Vec<FunctionLayerReport>,
     },
     /// The alias points to the version that it pointed to before the last deployment.
     RolledBack {
@@ -85,6 +115,9 @@ pub(crate) enum DeployOutcome {
         version: Option<String>,
         /// The digest of the code that would be deployed.
         code_sha256: String,
+        /// What would become of the function's layers.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        layers: Vec<FunctionLayerReport>,
         /// How the zip that is live differs from it; none for images, and if the live one cannot be read.
         changes: Option<Box<DiffReport>>,
     },

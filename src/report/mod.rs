@@ -26,7 +26,9 @@ pub(crate) use artifact::{
     FoundPackageReport, InspectReport, LayerOriginReport, OwnerKind, OwnerReport, StackedLayerReport, VerifiedKind,
     VerifyReport,
 };
-pub(crate) use deploy::{DeployOutcome, DeployReport, DeployedLayerReport, DeployedReport};
+pub(crate) use deploy::{
+    DeployOutcome, DeployReport, DeployedLayerReport, DeployedReport, FunctionLayerChange, FunctionLayerReport,
+};
 pub(crate) use error::{ErrorReport, FailureReport};
 pub(crate) use image::{
     BaseReport, ImagePlanReport, ImageReport, LayerReport, LoadReport, PinReport, PlatformReport, PushReport,

@@ -14,11 +14,12 @@ use serde_json::{Value, json};
 
 use crate::bucket::{self, Bucket};
 use crate::lambda::{Function, carry_out, code_sha256};
-use crate::layer_versions::{self, Layers};
+use crate::layer_versions::{self, LayerVersion, Layers};
 use crate::signature::Identity;
 use crate::wire::Message;
 
 pub const REGION: &str = "eu-west-1";
+pub const ACCOUNT: &str = "123456789012";
 pub const BUCKET: &str = "artifacts";
 pub const ACCESS_KEY: &str = "AKIDEXAMPLE";
 pub const SECRET_KEY: &str = "s3cret/key+EXAMPLE";
@@ -135,6 +136,13 @@ impl Cloud {
     /// Looks at the layers, or changes them.
     pub fn layers<T>(&self, act: impl FnOnce(&mut Layers) -> T) -> T {
         act(&mut self.state.lock().unwrap().layers)
+    }
+
+    /// Publishes a version of a layer, as somebody else would.
+    pub fn publish_layer(&self, name: &str) {
+        let (runtimes, architectures) = (json!(["python3.12"]), json!(["x86_64"]));
+        let version = LayerVersion { code_sha256: code_sha256(b"of somebody else"), runtimes, architectures };
+        self.layers(|layers| layers.entry(name.to_owned()).or_default().push(version));
     }
 
     /// Returns the actions that were requested, in order.

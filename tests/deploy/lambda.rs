@@ -1,6 +1,6 @@
 //! Functions of Lambda, and what requests do to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::bucket::Bucket;
+use crate::cloud::{ACCOUNT, REGION};
 use crate::layer_versions::{self, Layers};
 use crate::wire::Message;
 
@@ -62,6 +63,8 @@ pub struct Function {
     /// Whether the code in `$LATEST` is too large for a layer.
     pub has_large_code: bool,
     latest: Version,
+    /// The code and the layers of `$LATEST` after each update.
+    moments: Vec<(String, Vec<String>)>,
     versions: BTreeMap<u32, Version>,
     aliases: BTreeMap<String, Alias>,
     in_progress: u32,
@@ -97,6 +100,7 @@ impl Function {
             is_storage_full: false,
             has_large_code: false,
             latest: version(latest),
+            moments: Vec::new(),
             versions: BTreeMap::from([(1, version(first))]),
             aliases: BTreeMap::from([("live".to_owned(), alias)]),
             in_progress: 0,
@@ -119,6 +123,11 @@ impl Function {
     /// Returns the layers of the version that an alias points to.
     pub fn live_layers(&self, alias: &str) -> &[String] {
         &self.versions[&self.aliases[alias].version.parse().unwrap()].layers
+    }
+
+    /// Returns the code and the layers that `$LATEST` had, one update after the other.
+    pub fn moments(&self) -> &[(String, Vec<String>)] {
+        &self.moments
     }
 
     pub fn latest_layers(&self) -> &[String] {
@@ -175,6 +184,10 @@ impl Function {
         alias.revision.push('x');
     }
 
+    fn keep_moment(&mut self) {
+        self.moments.push((self.latest.code_sha256.clone(), self.latest.layers.clone()));
+    }
+
     fn configuration(&self, name: &str, number: &str, version: &Version) -> Value {
         let is_latest = number == "$LATEST";
         let status = if is_latest && self.in_progress > 0 { "InProgress" } else { self.last_update };
@@ -183,7 +196,9 @@ impl Function {
             Version { fails: true, .. } => "Failed",
             _ => &self.state,
         };
+        let qualifier = if is_latest { String::new() } else { format!(":{number}") };
         let mut configuration = json!({
+            "FunctionArn": format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}{qualifier}"),
             "FunctionName": name, "Version": number, "CodeSha256": version.code_sha256, "RevisionId": version.revision,
             "PackageType": self.package_type, "Architectures": [self.architecture], "Runtime": self.runtime,
             "State": state, "LastUpdateStatus": status, "SomethingNew": {"a": 1},
@@ -272,6 +287,7 @@ pub fn carry_out(
             function.before = function.update_failure.is_some().then_some(before);
             function.latest.revision = revision;
             function.in_progress = PROGRESS;
+            function.keep_moment();
             Ok((200, function.configuration(&name, "$LATEST", &function.latest)))
         }
         "UpdateFunctionConfiguration" => {
@@ -289,7 +305,12 @@ pub fn carry_out(
             if let Some(unknown) = versions.iter().find(|version| !layer_versions::exists(layers, version)) {
                 return Err(invalid(&format!("Layer version {unknown} does not exist.")));
             }
+            let layer_of = |version: &String| version.rsplit_once(':').unwrap().0.to_owned();
+            if versions.iter().map(layer_of).collect::<BTreeSet<_>>().len() < versions.len() {
+                return Err(invalid("Two different versions of the same layer are not allowed to be referenced"));
+            }
             function.latest.layers = versions;
+            function.keep_moment();
             function.latest.configuration += 1;
             function.latest.revision = revision;
             function.in_progress = PROGRESS;

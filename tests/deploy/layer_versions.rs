@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::bucket::Bucket;
-use crate::cloud::REGION;
+use crate::cloud::{ACCOUNT, REGION};
 use crate::lambda::{Answered, INLINE_LIMIT, code_sha256, invalid, missing};
 use crate::wire::Message;
 
@@ -23,13 +23,13 @@ pub struct LayerVersion {
 pub type Layers = BTreeMap<String, Vec<LayerVersion>>;
 
 pub fn arn(name: &str, number: usize) -> String {
-    format!("arn:aws:lambda:{REGION}:123456789012:layer:{name}:{number}")
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{name}:{number}")
 }
 
 /// Returns whether a function can have a version: one of somebody else, or one that exists.
 pub fn exists(layers: &Layers, version: &str) -> bool {
     let parts: Vec<&str> = version.split(':').collect();
-    parts[4] != "123456789012"
+    parts[4] != ACCOUNT
         || layers.get(parts[6]).is_some_and(|all| parts[7].parse().is_ok_and(|at: usize| (1..=all.len()).contains(&at)))
 }
 

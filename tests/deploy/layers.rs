@@ -12,11 +12,15 @@ use crate::test_project::TestProject;
 use crate::{TARGET, command, edit, ended, run};
 
 /// A layer, and a function that names it.
-fn targets() -> String {
+pub(crate) fn targets() -> String {
     let layer =
         "[tool.pybundle.target.common]\nkind = \"layer\"\nruntime = \"python3.12\"\nlayer-name = \"shop-common\"\n";
     format!("{TARGET}layers = [\"common\"]\n{layer}")
 }
+
+/// A layer that no function names.
+pub(crate) const OLD_LAYER: &str = "[tool.pybundle.target.old]\nkind = \"layer\"\nruntime = \"python3.12\"\n\
+    distributions = [\"example-tally\"]\nlayer-name = \"shop-old\"\n";
 
 fn example() -> TestProject {
     TestProject::example(&targets())
@@ -173,33 +177,51 @@ fn missing_permissions_of_layers_are_named_and_no_function_changes() {
     }
 }
 
+/// Starts the emulation with a function that has a layer of the project, which its target does not name any more.
+fn cloud_with_old_layer() -> Cloud {
+    let cloud = Cloud::start();
+    cloud.publish_layer("shop-old");
+    cloud.with("shop", |function| function.set_layers(&[arn("shop-old", 1)]));
+    cloud
+}
+
+/// Asserts that the earlier code always had the earlier layer, and the new code the new one.
+fn check_moments(cloud: &Cloud, about: &str) {
+    for (code, layers) in cloud.function("shop").moments() {
+        let needed = if *code == code_sha256(b"first") { "shop-old" } else { "shop-common" };
+        assert!(layers.contains(&arn(needed, 1)), "{about}: {code} has {layers:?}");
+    }
+}
+
 #[test]
-fn one_error_at_any_request_publishes_a_layer_once() {
+fn one_error_at_any_request_publishes_a_layer_once_and_removes_one() {
     for has_alias in [true, false] {
-        let targets = if has_alias { targets() } else { targets().replace("alias = \"live\"\n", "") };
+        let targets = format!("{}{OLD_LAYER}", targets());
+        let targets = if has_alias { targets } else { targets.replace("alias = \"live\"\n", "") };
         let project = TestProject::example(&targets);
-        let cloud = Cloud::start();
-        assert_eq!(run(&project, &cloud, &["deploy"]).status, Some(0));
+        let cloud = cloud_with_old_layer();
+        assert_eq!(run(&project, &cloud, &["deploy", "api"]).status, Some(0));
         let requests = cloud.requests().len();
         for fault in Fault::ALL {
             each(0..requests, |position| {
-                let cloud = Cloud::start();
+                let cloud = cloud_with_old_layer();
                 cloud.fault(position, fault);
-                let ended = run(&project, &cloud, &["deploy"]);
+                let ended = run(&project, &cloud, &["deploy", "api"]);
                 let about = format!("{fault:?} at {position} of {requests}");
                 assert_eq!((ended.status, cloud.rejected()), (Some(0), Vec::new()), "{about}: {ended:?}");
                 assert_eq!(cloud.layers(|layers| layers["shop-common"].len()), 1, "{about}");
                 let function = cloud.function("shop");
                 let layers = if has_alias { function.live_layers("live") } else { function.latest_layers() };
                 assert_eq!(layers, [arn("shop-common", 1)], "{about}");
+                check_moments(&cloud, &about);
             });
         }
         // Without end: what is live is as before or new, and the same command continues.
         for fault in [Fault::Cut, Fault::Lost] {
             each(0..requests, |position| {
-                let cloud = Cloud::start();
+                let cloud = cloud_with_old_layer();
                 cloud.fault_from(position, fault);
-                let ended = run(&project, &cloud, &["deploy"]);
+                let ended = run(&project, &cloud, &["deploy", "api"]);
                 let about = format!("{fault:?} from {position} of {requests}");
                 let texts = ["no function was changed", "nothing was changed", "stays live", "cannot tell whether"];
                 assert!(
@@ -207,7 +229,8 @@ fn one_error_at_any_request_publishes_a_layer_once() {
                     "{about}: {ended:?}"
                 );
                 cloud.fault_from(usize::MAX, fault);
-                assert_eq!(run(&project, &cloud, &["deploy"]).status, Some(0), "{about}");
+                assert_eq!(run(&project, &cloud, &["deploy", "api"]).status, Some(0), "{about}");
+                check_moments(&cloud, &about);
                 assert_eq!(cloud.layers(|layers| layers["shop-common"].len()), 1, "{about}");
             });
         }

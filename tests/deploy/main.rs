@@ -6,6 +6,7 @@ mod buckets;
 mod cloud;
 mod credentials;
 mod faults;
+mod function_layers;
 mod functions;
 mod images;
 mod lambda;
