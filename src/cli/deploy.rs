@@ -20,12 +20,13 @@ use crate::deploy::{
 };
 use crate::hints::Hints;
 use crate::options::{DeployOptions, PublishOptions, TargetKind};
-use crate::pipeline::{ProjectCache, Target};
+use crate::pipeline::{self, ProjectCache, Target};
 use crate::report::{
     BuildReport, BuiltArtifact, BuiltReport, DeployOutcome, DeployReport, DeployedLayerReport, DeployedReport,
     ErrorReport, FORMAT_VERSION, FunctionLayerChange, FunctionLayerReport, TargetOutcome,
 };
 use crate::settings::{DeploySettings, LambdaSettings};
+use changes::Comparison;
 
 /// Arguments of `pybundle deploy`.
 #[derive(Debug, Args)]
@@ -68,6 +69,8 @@ pub(crate) enum InvalidDeployment {
     NoTag(String),
     #[error("target `{0}` is an image for several platforms: a function has one architecture")]
     SeveralPlatforms(String),
+    #[error("target `{target}` is built for {service}, not for Lambda")]
+    OtherService { target: String, service: String },
     #[error("target `{0}` is written to standard output, which cannot be deployed")]
     StandardOutput(String),
     #[error("target `{0}` is written to a directory, and a zip is deployed")]
@@ -93,6 +96,7 @@ impl Hints for InvalidDeployment {
             Self::SeveralPlatforms(_) => {
                 vec!["choose the function's architecture with --platform linux/amd64 or linux/arm64".to_owned()]
             }
+            Self::OtherService { .. } => vec!["choose one of Lambda's runtimes with --runtime".to_owned()],
             Self::StandardOutput(_) => vec!["write the artifact to a file".to_owned()],
             Self::Directory(_) => vec!["set `output` of the target to a file, or omit it".to_owned()],
         }
@@ -240,7 +244,7 @@ impl DeployArguments {
         &self,
         listed: Vec<ListedTarget>,
         functions: impl Iterator<Item = &'a ListedTarget>,
-    ) -> Result<(Vec<ListedTarget>, Vec<LayerTarget>), InvalidDeployment> {
+    ) -> Result<(Vec<ListedTarget>, Vec<LayerTarget>), CliError> {
         if self.rollback {
             return Ok((Vec::new(), Vec::new()));
         }
@@ -253,7 +257,7 @@ impl DeployArguments {
             let DeploySettings { layer_name, region, s3_bucket, .. } = destination(&listed.target).clone();
             let Some(layer) = layer_name else {
                 if is_named || is_of_function {
-                    return Err(InvalidDeployment::NoLayerName(listed.listed.target));
+                    return Err(InvalidDeployment::NoLayerName(listed.listed.target).into());
                 }
                 continue;
             };
@@ -267,7 +271,7 @@ impl DeployArguments {
             let target = LayerTarget { layer, region, s3_bucket };
             let same = layers.iter().position(|known| (&known.layer, &known.region) == (&target.layer, &target.region));
             if let Some(same) = same {
-                return Err(InvalidDeployment::SameLayer(targets[same].listed.name.clone(), listed.listed.name));
+                return Err(InvalidDeployment::SameLayer(targets[same].listed.name.clone(), listed.listed.name).into());
             }
             targets.push(listed);
             layers.push(target);
@@ -282,13 +286,16 @@ fn layer_target(publish: &PublishOptions) -> Option<LayerTarget> {
     Some(LayerTarget { layer: layer_name?, region, s3_bucket })
 }
 
-/// Checks that a function or a layer is written to a file.
-fn check_zip(settings: &LambdaSettings, target: &str) -> Result<(), InvalidDeployment> {
+/// Checks that a function or a layer is built for Lambda, and written to a file.
+fn check_zip(settings: &LambdaSettings, target: &str) -> Result<(), CliError> {
+    if let Some(service) = pipeline::other_service(settings)? {
+        return Err(InvalidDeployment::OtherService { target: target.to_owned(), service }.into());
+    }
     if settings.zips().any(|zip| zip == "-") {
-        return Err(InvalidDeployment::StandardOutput(target.to_owned()));
+        return Err(InvalidDeployment::StandardOutput(target.to_owned()).into());
     }
     if settings.writes_directory() {
-        return Err(InvalidDeployment::Directory(target.to_owned()));
+        return Err(InvalidDeployment::Directory(target.to_owned()).into());
     }
     Ok(())
 }
@@ -332,7 +339,7 @@ fn code(artifact: &BuiltArtifact) -> Option<DeployedCode> {
             let artifact = DeployedArtifact::Zip {
                 path: function.path.clone(),
                 size: function.size,
-                size_limit: limits.direct_upload_limit.unwrap_or(u64::MAX),
+                size_limit: limits.direct_upload_limit.unwrap_or_default(),
                 runtime: target.runtime.clone(),
             };
             let (code_sha256, architecture) = (function.code_sha256.clone(), target.architecture.clone());
@@ -358,9 +365,14 @@ fn ended(
     names: &[String],
     printer: &Printer,
 ) -> Vec<(Option<String>, DeployOutcome)> {
+    let compared = deployments.iter().zip(codes).zip(names).map(|((ended, code), name)| match &ended.outcome {
+        DeploymentOutcome::Planned { live, .. } => Some(Comparison { live: live.as_ref()?, code, name }),
+        _ => None,
+    });
+    let mut compared = changes::all(&compared.collect::<Vec<_>>(), printer).into_iter();
     let mut codes = codes.iter();
-    let outcomes = deployments.into_iter().zip(names).map(|(EndedDeployment { region, outcome }, name)| {
-        let code = codes.next();
+    let outcomes = deployments.into_iter().map(|EndedDeployment { region, outcome }| {
+        let (code, changes) = (codes.next(), compared.next().flatten());
         let code_sha256 = code.map(|code| code.code_sha256.clone()).unwrap_or_default();
         let outcome = match outcome {
             DeploymentOutcome::Deployed(now) => {
@@ -372,10 +384,9 @@ fn ended(
                 DeployOutcome::RolledBack { version: now.version, previous_version: now.previous }
             }
             DeploymentOutcome::Unchanged { version } => DeployOutcome::Unchanged { version, code_sha256 },
-            DeploymentOutcome::Planned { version, live, layers } => {
-                let compared = live.zip(code).and_then(|(live, code)| changes::changes(&live, code, name, printer));
+            DeploymentOutcome::Planned { version, live: _, layers } => {
                 let layers = layers.into_iter().map(layer_report).collect();
-                DeployOutcome::Planned { version, code_sha256, layers, changes: compared.map(Box::new) }
+                DeployOutcome::Planned { version, code_sha256, layers, changes: changes.map(Box::new) }
             }
             DeploymentOutcome::Skipped => DeployOutcome::Skipped,
             DeploymentOutcome::Failed(failed) => DeployOutcome::Failed { error: ErrorReport::new(&failed) },

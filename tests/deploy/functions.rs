@@ -127,8 +127,14 @@ fn several_functions_are_deployed_at_once_and_all_are_checked_first() {
     };
     assert_eq!((deployed.status, statuses(&deployed)), (Some(0), vec!["deployed".to_owned(); 2]), "{deployed:?}");
 
-    // One that cannot take its code stops the others before anything is changed.
     edit(&project, "VERSION = 2");
+    let planned = run(&project, &cloud, &["deploy", "--dry-run"]).document();
+    for (target, name) in planned["targets"].as_array().unwrap().iter().zip(["api", "web"]) {
+        let changes = &target["changes"];
+        assert_eq!((&target["name"], &changes["files"][0]["path"]), (&json!(name), &json!("app.py")), "{planned}");
+        assert!(changes.to_string().contains(&format!("{name}, live")), "{changes}");
+    }
+    // One that cannot take its code stops the others before anything is changed.
     cloud.with("store", |function| function.architecture = "arm64".to_owned());
     let stopped = run(&project, &cloud, &["deploy"]);
     assert_eq!((stopped.status, statuses(&stopped)), (Some(1), vec!["skipped".to_owned(), "failed".to_owned()]));

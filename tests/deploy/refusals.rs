@@ -174,6 +174,11 @@ fn targets_without_a_function_are_not_deployed() {
     let ended = run(&project, &cloud, &["deploy", "none", "--function=shop"]);
     assert!(ended.err.contains("target `none` is written to a directory, and a zip is deployed"), "{ended:?}");
     assert!(ended.err.contains("hint: set `output` of the target to a file, or omit it"), "{ended:?}");
+    let profile = "profile = \"azure-python3.12\"";
+    let project = TestProject::example(&TARGET.replace("runtime = \"python3.12\"", profile));
+    let ended = run(&project, &cloud, &["deploy", "--dry-run"]);
+    assert!(ended.err.contains("target `api` is built for Azure Functions, not for Lambda"), "{ended:?}");
+    assert!(ended.err.contains("hint: choose one of Lambda's runtimes with --runtime"), "{ended:?}");
     assert_eq!(cloud.requests(), [""; 0]);
 }
 

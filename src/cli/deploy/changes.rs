@@ -1,6 +1,9 @@
 //! What a deployment would change: the zip that is live beside the one that was built.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use crate::artifact;
 use crate::cli::printer::Printer;
@@ -8,16 +11,50 @@ use crate::deploy::{DeployedArtifact, DeployedCode, LiveZip, LiveZipError};
 use crate::report::{DiffReport, ErrorReport};
 use crate::temporary::TemporaryDirectory;
 
-/// Compares the zip that is live with the one that was built; `None` for images, and if the live one cannot be read, which is a
-/// warning.
-pub(super) fn changes(live: &LiveZip, code: &DeployedCode, name: &str, printer: &Printer) -> Option<DiffReport> {
-    let DeployedArtifact::Zip { path, .. } = &code.artifact else { return None };
-    match compare(live, path, name) {
-        Ok(report) => Some(report),
-        Err(ErrorReport { message, causes, .. }) => {
-            let reason = [vec![message], causes].concat().join(": ");
-            printer.warning("", &format!("{name}: cannot compare what is built with what is live: {reason}"));
-            None
+/// How many zips are downloaded at a time.
+const CONCURRENCY: usize = 8;
+
+/// The zip that is live, and the code that would be deployed in its place.
+pub(super) struct Comparison<'a> {
+    pub(super) live: &'a LiveZip,
+    pub(super) code: &'a DeployedCode,
+    /// The name of the target.
+    pub(super) name: &'a str,
+}
+
+/// Compares zips that are live with those that were built, several at a time. The results have the order of the comparisons;
+/// `None` for images, and for what cannot be read, which is a warning.
+pub(super) fn all(comparisons: &[Option<Comparison>], printer: &Printer) -> Vec<Option<DiffReport>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let position = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < comparisons.len());
+        let compared = std::iter::from_fn(position).filter_map(|at| Some((at, comparisons[at].as_ref()?.compare()?)));
+        compared.collect::<Vec<_>>()
+    };
+    let compared: BTreeMap<usize, _> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..CONCURRENCY.min(comparisons.len())).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+    });
+    let mut reports: Vec<Option<DiffReport>> = comparisons.iter().map(|_| None).collect();
+    for (at, compared) in compared {
+        match compared {
+            Ok(report) => reports[at] = Some(report),
+            Err(ErrorReport { message, causes, .. }) => {
+                let name = comparisons[at].as_ref().map_or("", |comparison| comparison.name);
+                let reason = [vec![message], causes].concat().join(": ");
+                printer.warning("", &format!("{name}: cannot compare what is built with what is live: {reason}"));
+            }
+        }
+    }
+    reports
+}
+
+impl Comparison<'_> {
+    /// Compares the zips; `None` for an image.
+    fn compare(&self) -> Option<Result<DiffReport, ErrorReport>> {
+        match &self.code.artifact {
+            DeployedArtifact::Zip { path, .. } => Some(compare(self.live, path, self.name)),
+            DeployedArtifact::Image { .. } => None,
         }
     }
 }

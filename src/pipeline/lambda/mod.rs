@@ -12,6 +12,7 @@ mod service;
 mod unpacked;
 mod write;
 
+pub(crate) use project::other_service;
 pub(crate) use unpacked::{FunctionDirectories, UnpackedFunction, unpack};
 
 use std::time::Instant;

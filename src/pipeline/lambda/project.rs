@@ -13,7 +13,7 @@ use crate::pipeline::{BuildError, wheels};
 use crate::platform::{LambdaProfile, Profile, allowed_runtimes};
 use crate::project::application;
 use crate::report::Reporter;
-use crate::settings::{LambdaSettings, ProfileChoice};
+use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 
 /// A project and its Lambda runtime.
 pub(super) struct LambdaProject {
@@ -81,20 +81,36 @@ pub(super) fn runtime(
     finder: Option<&FileFinder>,
 ) -> Result<(LambdaProfile, String), BuildError> {
     let common = &settings.common;
-    match &common.profile {
-        ProfileChoice::BuiltIn(name) => Ok((LambdaProfile::built_in(name)?, "as requested".to_owned())),
+    if let Some(named) = named_runtime(common)? {
+        return Ok(named);
+    }
+    let pin = project.python_pin(project.member(common))?;
+    let requires_python = project.declared.requires_python.as_ref();
+    let (mut profiles, reason) = allowed_runtimes(pin.as_ref(), requires_python)?;
+    let targets = |profile: &LambdaProfile| vec![profile.target(settings.architecture)];
+    let name = |profile: &LambdaProfile| profile.name.clone();
+    let (at, passed_over) = newest_supported(&profiles, name, targets, project, common, finder)?;
+    Ok((profiles.swap_remove(at), python::reason(&reason, passed_over)))
+}
+
+/// Returns the profile that the user names, if any, and why it is that one.
+fn named_runtime(common: &Settings) -> Result<Option<(LambdaProfile, String)>, BuildError> {
+    Ok(match &common.profile {
+        ProfileChoice::BuiltIn(name) => Some((LambdaProfile::built_in(name)?, "as requested".to_owned())),
         ProfileChoice::File(path) => {
             let profile = Profile::from_toml(&plan::read(path)?, path)?.lambda()?;
-            Ok((profile, format!("from {}", path.display())))
+            Some((profile, format!("from {}", path.display())))
         }
-        ProfileChoice::Default => {
-            let pin = project.python_pin(project.member(common))?;
-            let requires_python = project.declared.requires_python.as_ref();
-            let (mut profiles, reason) = allowed_runtimes(pin.as_ref(), requires_python)?;
-            let targets = |profile: &LambdaProfile| vec![profile.target(settings.architecture)];
-            let name = |profile: &LambdaProfile| profile.name.clone();
-            let (at, passed_over) = newest_supported(&profiles, name, targets, project, common, finder)?;
-            Ok((profiles.swap_remove(at), python::reason(&reason, passed_over)))
-        }
-    }
+        ProfileChoice::Default => None,
+    })
+}
+
+/// Returns the service that the user builds for, if that is not Lambda.
+///
+/// # Errors
+/// There is no such profile.
+pub(crate) fn other_service(settings: &LambdaSettings) -> Result<Option<String>, BuildError> {
+    // By default, it is a runtime of Lambda.
+    let profile = named_runtime(&settings.common)?.map(|(profile, _)| profile);
+    Ok(profile.filter(|profile| !profile.is_lambda()).map(|profile| profile.service))
 }
