@@ -16,7 +16,7 @@ use super::selected_targets::{ListedTarget, TargetArguments, TargetSelection};
 use super::{build, diff};
 use crate::deploy::{
     self, DeployMode, DeployedArtifact, DeployedCode, DeployedVersion, DeploymentOutcome, DeploymentTarget,
-    EndedDeployment, LayerChange, LayerChangeKind, LayerTarget,
+    EndedDeployment, LayerChange, LayerChangeKind, LayerTarget, VersionDescription,
 };
 use crate::hints::Hints;
 use crate::options::{DeployOptions, PublishOptions, TargetKind};
@@ -39,6 +39,12 @@ pub(crate) struct DeployArguments {
     /// Create the alias if it is missing
     #[arg(long, conflicts_with = "rollback")]
     create_alias: bool,
+    /// Describe the versions that are published [default: the commit of the project]
+    ///
+    /// Versions of functions and layers get this text of at most 256 characters. The default is `commit HASH`, if no file of the
+    /// project or its workspace differs from the commit. A version that exists keeps its description.
+    #[arg(long, value_name = "TEXT", conflicts_with = "rollback")]
+    description: Option<VersionDescription>,
     /// Point the alias to the version that it pointed to before
     ///
     /// `pybundle deploy` records that version in the alias. Nothing is built, and $LATEST keeps its code. A second rollback
@@ -196,7 +202,7 @@ impl DeployArguments {
             return Err(InvalidDeployment::NoFunction(named.listed.name.clone()).into());
         }
         let functions = listed.iter().filter(|listed| has_function(listed) && !self.rollback);
-        let (layer_targets, layers) = self.layers(of_layers, functions)?;
+        let (layer_targets, layers) = self.layers(of_layers, functions, projects)?;
         // A rollback needs to know none: a version of a function keeps its layers.
         let own_layers = if self.rollback { Vec::new() } else { self.build.published_layers(global, projects)? };
         let (mut targets, mut deployments) = (Vec::new(), Vec::new());
@@ -225,6 +231,7 @@ impl DeployArguments {
                     .filter(|(project, _)| *project == listed.listed.project)
                     .filter_map(|(_, publish)| layer_target(publish))
                     .collect(),
+                description: self.described(&listed, projects),
             });
             targets.push(listed);
         }
@@ -239,11 +246,21 @@ impl DeployArguments {
         Ok(Destinations { targets, functions: deployments, layers })
     }
 
+    /// Returns the description of the versions of a target.
+    fn described(&self, listed: &ListedTarget, projects: &ProjectCache) -> Option<VersionDescription> {
+        if self.description.is_some() || self.rollback {
+            return self.description.clone();
+        }
+        let (workspace, revision) = projects.workspace(&listed.listed.project).ok()?;
+        format!("commit {}", revision.revision(&workspace.root)?.commit).parse().ok()
+    }
+
     /// Returns the layers that are published, and where. A rollback publishes none: a version of a function keeps its layers.
     fn layers<'a>(
         &self,
         listed: Vec<ListedTarget>,
         functions: impl Iterator<Item = &'a ListedTarget>,
+        projects: &ProjectCache,
     ) -> Result<(Vec<ListedTarget>, Vec<LayerTarget>), CliError> {
         if self.rollback {
             return Ok((Vec::new(), Vec::new()));
@@ -268,7 +285,7 @@ impl DeployArguments {
             if let Target::Lambda(settings) = &listed.target {
                 check_zip(settings, &listed.listed.name)?;
             }
-            let target = LayerTarget { layer, region, s3_bucket };
+            let target = LayerTarget { layer, region, s3_bucket, description: self.described(&listed, projects) };
             let same = layers.iter().position(|known| (&known.layer, &known.region) == (&target.layer, &target.region));
             if let Some(same) = same {
                 return Err(InvalidDeployment::SameLayer(targets[same].listed.name.clone(), listed.listed.name).into());
@@ -283,7 +300,7 @@ impl DeployArguments {
 /// Returns where a layer is published, if it is.
 fn layer_target(publish: &PublishOptions) -> Option<LayerTarget> {
     let PublishOptions { layer_name, region, s3_bucket } = publish.clone();
-    Some(LayerTarget { layer: layer_name?, region, s3_bucket })
+    Some(LayerTarget { layer: layer_name?, region, s3_bucket, description: None })
 }
 
 /// Checks that a function or a layer is built for Lambda, and written to a file.

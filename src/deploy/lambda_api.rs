@@ -17,7 +17,7 @@ use url::Url;
 
 use super::LiveZip;
 use super::error::{DeployError, LambdaAction};
-use super::names::{AliasName, FunctionName, LayerName};
+use super::names::{AliasName, FunctionName, LayerName, VersionDescription};
 use crate::aws::{AwsError, AwsResponse, AwsService, AwsSession};
 use crate::retry::RetryPolicy;
 
@@ -321,23 +321,28 @@ impl<'a> LambdaApi<'a> {
         layer: &LayerName,
         code: &SentCode,
         (runtime, architecture): (&str, &str),
+        description: Option<&VersionDescription>,
     ) -> Result<LayerVersion, DeployError> {
-        let body = json!({
+        let mut body = json!({
             "Content": code.content(), "CompatibleRuntimes": [runtime], "CompatibleArchitectures": [architecture],
         });
+        describe(&mut body, description);
         let request = self.layer_request(LambdaAction::PublishLayerVersion, Method::POST, layer, None);
         self.send(request.with_body(&body)).await
     }
 
-    /// Publishes `$LATEST`, which must have this code. If nothing changed since the last version, that is returned.
+    /// Publishes `$LATEST`, which must have this code. If nothing changed since the last version, that is returned, with the
+    /// description that it has.
     pub(super) async fn publish_version(
         &self,
         function: &FunctionName,
         code_sha256: &str,
         revision: Option<&str>,
+        description: Option<&VersionDescription>,
     ) -> Result<FunctionConfiguration, DeployError> {
         let mut body = json!({ "CodeSha256": code_sha256 });
         set_revision(&mut body, revision);
+        describe(&mut body, description);
         let request = self.request(LambdaAction::PublishVersion, Method::POST, function, &["versions"]);
         self.send(request.with_body(&body)).await
     }
@@ -447,6 +452,12 @@ impl LambdaRequest {
 fn set_revision(body: &mut Value, revision: Option<&str>) {
     if let Some(revision) = revision {
         body["RevisionId"] = revision.into();
+    }
+}
+
+fn describe(body: &mut Value, description: Option<&VersionDescription>) {
+    if let Some(description) = description {
+        body["Description"] = description.text().into();
     }
 }
 

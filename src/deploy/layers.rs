@@ -2,7 +2,7 @@
 
 use super::error::{DeployError, FailedDeployment, LiveCode};
 use super::lambda_api::{LambdaApi, LayerVersion};
-use super::names::LayerName;
+use super::names::{LayerName, VersionDescription};
 use super::sequence::ATTEMPTS;
 use super::{AwsSessions, DeployedArtifact, DeployedCode, DeployedVersion};
 
@@ -17,6 +17,8 @@ pub(crate) struct LayerTarget {
     pub(crate) region: Option<String>,
     /// The bucket that the zip goes through.
     pub(crate) s3_bucket: Option<String>,
+    /// The description of versions that are published [default: none].
+    pub(crate) description: Option<VersionDescription>,
 }
 
 impl LayerTarget {
@@ -59,7 +61,8 @@ pub(super) async fn publish(
         let mut attempt = 1;
         let version = loop {
             let made_for = (runtime, code.architecture.as_str());
-            let error = match api.publish_layer_version(&target.layer, &content, made_for).await {
+            let description = target.description.as_ref();
+            let error = match api.publish_layer_version(&target.layer, &content, made_for, description).await {
                 Ok(version) => break version,
                 Err(error) if error.is_unanswered() => error,
                 Err(error) => return Err(error),

@@ -24,7 +24,7 @@ use upload::{UploadedCode, ZipFile};
 pub(crate) use error::{DeployError, FailedDeployment};
 pub(crate) use layers::{LayerChange, LayerChangeKind, LayerTarget};
 pub(crate) use live::{LiveZip, LiveZipError};
-pub(crate) use names::{AliasName, FunctionName, LayerName};
+pub(crate) use names::{AliasName, FunctionName, LayerName, VersionDescription};
 
 mod checkpoints;
 mod error;
@@ -56,6 +56,8 @@ pub(crate) struct DeploymentTarget {
     pub(crate) layers: Vec<usize>,
     /// The layers that the project publishes. Those that the function does not name are removed from it.
     pub(crate) own_layers: Vec<LayerTarget>,
+    /// The description of versions that are published [default: the function's].
+    pub(crate) description: Option<VersionDescription>,
 }
 
 impl DeploymentTarget {

@@ -125,6 +125,34 @@ impl FromStr for LayerName {
     }
 }
 
+/// What is said of a version that is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VersionDescription(String);
+
+/// A text that cannot describe a version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a description has 1 to {LONGEST_DESCRIPTION} characters, and this one has {0}")]
+pub(crate) struct InvalidDescription(usize);
+
+/// The most characters that Lambda accepts.
+const LONGEST_DESCRIPTION: usize = 256;
+
+impl VersionDescription {
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for VersionDescription {
+    type Err = InvalidDescription;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDescription> {
+        let length = text.chars().count();
+        let is_valid = (1..=LONGEST_DESCRIPTION).contains(&length);
+        if is_valid { Ok(Self(text.to_owned())) } else { Err(InvalidDescription(length)) }
+    }
+}
+
 fn is_name(text: &str, longest: usize) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=longest).contains(&text.len()) && text.bytes().all(is_allowed)

@@ -357,8 +357,8 @@ impl Sequence<'_> {
             if latest.code_sha256 != code.code_sha256 {
                 return Err(DeployError::CodeChanged);
             }
-            let revision = latest.revision_id.as_deref();
-            match self.api.publish_version(self.function(), &code.code_sha256, revision).await {
+            let (revision, description) = (latest.revision_id.as_deref(), self.target.description.as_ref());
+            match self.api.publish_version(self.function(), &code.code_sha256, revision, description).await {
                 Ok(published) => break published.version,
                 Err(error) if (error.is_unanswered() || error.is_conflict()) && attempt < ATTEMPTS => attempt += 1,
                 Err(error) => return Err(error),

@@ -141,7 +141,8 @@ impl Cloud {
     /// Publishes a version of a layer, as somebody else would.
     pub fn publish_layer(&self, name: &str) {
         let (runtimes, architectures) = (json!(["python3.12"]), json!(["x86_64"]));
-        let version = LayerVersion { code_sha256: code_sha256(b"of somebody else"), runtimes, architectures };
+        let (code_sha256, description) = (code_sha256(b"of somebody else"), json!("Of somebody else"));
+        let version = LayerVersion { code_sha256, runtimes, architectures, description };
         self.layers(|layers| layers.entry(name.to_owned()).or_default().push(version));
     }
 

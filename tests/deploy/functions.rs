@@ -1,6 +1,7 @@
 //! Functions that are deployed to.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::json;
 
@@ -67,6 +68,35 @@ fn a_version_is_published_and_the_alias_is_moved_last() {
         "{page}"
     );
     assert_eq!(cloud.function("shop").live("live").0, "3");
+}
+
+#[test]
+fn versions_are_described_by_the_commit_or_a_text() {
+    let (cloud, project) = (Cloud::start(), TestProject::example(&crate::layers::targets()));
+    project.0.write(".gitignore", b"dist/\n");
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"];
+        succeed(Command::new("git").arg("-C").arg(project.0.path()).args(identity).args(arguments))
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "First"]);
+    let commit = format!("commit {}", git(&["rev-parse", "HEAD"]).trim());
+    let deployed = run(&project, &cloud, &["deploy"]);
+    assert_eq!((deployed.status, cloud.rejected()), (Some(0), Vec::new()), "{deployed:?}");
+    assert_eq!(cloud.function("shop").live_description("live"), commit);
+    assert_eq!(cloud.layers(|layers| layers["shop-common"][0].description.clone()), commit);
+    // What differs from the commit is not described by it: Lambda copies what the function has.
+    edit(&project, "VERSION = 2");
+    assert_eq!(run(&project, &cloud, &["deploy"]).status, Some(0));
+    assert_eq!(cloud.function("shop").live_description("live"), "Sells things");
+    edit(&project, "VERSION = 3");
+    assert_eq!(run(&project, &cloud, &["deploy", "--description=Release 7"]).status, Some(0));
+    assert_eq!(cloud.function("shop").live_description("live"), "Release 7");
+    let long = "ü".repeat(257);
+    let refused = run(&project, &cloud, &["deploy", "--description", &long]);
+    let text = "a description has 1 to 256 characters, and this one has 257";
+    assert!(refused.status == Some(2) && refused.err.contains(text), "{refused:?}");
 }
 
 #[test]

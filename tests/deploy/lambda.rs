@@ -34,6 +34,7 @@ struct Version {
     configuration: u32,
     /// The ARNs of its layers.
     layers: Vec<String>,
+    description: String,
     /// How many questions for the state are still answered with `Pending`.
     pending: u32,
     fails: bool,
@@ -81,6 +82,7 @@ impl Function {
             revision,
             configuration: 0,
             layers: Vec::new(),
+            description: "Sells things".to_owned(),
             pending: 0,
             fails: false,
         };
@@ -128,6 +130,11 @@ impl Function {
     /// Returns the code and the layers that `$LATEST` had, one update after the other.
     pub fn moments(&self) -> &[(String, Vec<String>)] {
         &self.moments
+    }
+
+    /// Returns the description of the version that an alias points to.
+    pub fn live_description(&self, alias: &str) -> &str {
+        &self.versions[&self.aliases[alias].version.parse().unwrap()].description
     }
 
     pub fn latest_layers(&self) -> &[String] {
@@ -199,7 +206,7 @@ impl Function {
         let qualifier = if is_latest { String::new() } else { format!(":{number}") };
         let mut configuration = json!({
             "FunctionArn": format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}{qualifier}"),
-            "FunctionName": name, "Version": number, "CodeSha256": version.code_sha256, "RevisionId": version.revision,
+            "FunctionName": name, "Version": number, "Description": version.description, "CodeSha256": version.code_sha256, "RevisionId": version.revision,
             "PackageType": self.package_type, "Architectures": [self.architecture], "Runtime": self.runtime,
             "State": state, "LastUpdateStatus": status, "SomethingNew": {"a": 1},
         });
@@ -234,6 +241,12 @@ fn stale(body: &Value, revision: &str) -> Result<(), (u16, &'static str, String)
     } else {
         Ok(())
     }
+}
+
+/// Refuses a description that is too long.
+pub fn check_description(body: &Value) -> Result<(), (u16, &'static str, String)> {
+    let length = body["Description"].as_str().unwrap_or_default().chars().count();
+    if length > 256 { Err((400, "ValidationException", "description is too long".to_owned())) } else { Ok(()) }
 }
 
 /// Carries out a request. What changes gets the revision.
@@ -324,13 +337,16 @@ pub fn carry_out(
             if body["CodeSha256"].as_str().is_some_and(|sent| sent != function.latest.code_sha256) {
                 return Err(invalid("CodeSHA256 is different from current CodeSHA256 in $LATEST"));
             }
+            check_description(&body)?;
             let published = |version: &Version| (version.code_sha256.clone(), version.configuration);
             let last = function.versions.last_key_value();
             let is_new = last.is_none_or(|(_, version)| published(version) != published(&function.latest));
             if is_new {
                 let number = last.map_or(1, |(number, _)| number + 1);
                 let (pending, fails) = (PROGRESS, function.versions_fail);
-                let version = Version { pending, fails, revision: revision.clone(), ..function.latest.clone() };
+                let description = body["Description"].as_str().unwrap_or(&function.latest.description).to_owned();
+                let version =
+                    Version { pending, fails, revision: revision.clone(), description, ..function.latest.clone() };
                 function.versions.insert(number, version);
                 function.latest.revision = revision;
             }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::bucket::Bucket;
 use crate::cloud::{ACCOUNT, REGION};
-use crate::lambda::{Answered, INLINE_LIMIT, code_sha256, invalid, missing};
+use crate::lambda::{Answered, INLINE_LIMIT, check_description, code_sha256, invalid, missing};
 use crate::wire::Message;
 
 /// A version of a layer.
@@ -17,6 +17,7 @@ pub struct LayerVersion {
     pub code_sha256: String,
     pub runtimes: Value,
     pub architectures: Value,
+    pub description: Value,
 }
 
 /// The versions of each layer, in their order.
@@ -36,7 +37,8 @@ pub fn exists(layers: &Layers, version: &str) -> bool {
 fn described(name: &str, number: usize, version: &LayerVersion) -> Value {
     json!({
         "LayerArn": arn(name, number).rsplit_once(':').unwrap().0, "LayerVersionArn": arn(name, number), "Version": number,
-        "CompatibleRuntimes": version.runtimes, "CompatibleArchitectures": version.architectures, "SomethingNew": {"a": 1},
+        "CompatibleRuntimes": version.runtimes, "CompatibleArchitectures": version.architectures, "Description": version.description,
+        "SomethingNew": {"a": 1},
     })
 }
 
@@ -66,6 +68,7 @@ pub fn carry_out((layers, bucket): (&mut Layers, &Bucket), action: &str, request
                 return Err((413, "", String::new()));
             }
             let body: Value = serde_json::from_slice(&request.body).unwrap();
+            check_description(&body)?;
             let zip = match body["Content"]["S3Key"].as_str() {
                 Some(key) => bucket.version(key, body["Content"]["S3ObjectVersion"].as_str()).map(<[u8]>::to_vec),
                 None => BASE64_STANDARD.decode(body["Content"]["ZipFile"].as_str().unwrap_or_default()).ok(),
@@ -73,7 +76,8 @@ pub fn carry_out((layers, bucket): (&mut Layers, &Bucket), action: &str, request
             let zip = zip.filter(|zip| zip.starts_with(b"PK")).ok_or_else(|| invalid("Could not unzip"))?;
             let (runtimes, architectures) = (&body["CompatibleRuntimes"], &body["CompatibleArchitectures"]);
             let (runtimes, architectures) = (runtimes.clone(), architectures.clone());
-            let version = LayerVersion { code_sha256: code_sha256(&zip), runtimes, architectures };
+            let description = body["Description"].clone();
+            let version = LayerVersion { code_sha256: code_sha256(&zip), runtimes, architectures, description };
             let versions = layers.entry(name.to_owned()).or_default();
             versions.push(version.clone());
             Ok((201, content(versions.len(), &version)))
