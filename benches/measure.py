@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -109,3 +110,29 @@ class Registry:
         """Returns the requests so far, as the access log has them, without their queries."""
         lines = self.log.read_text().splitlines()
         return [line.split('"')[1].split("?")[0] for line in lines if "HTTP/1." in line]
+
+
+class Meter:
+    """Forwards connections to a server on the loopback, and counts the bytes that are sent to it."""
+
+    def __init__(self, port):
+        self.upstream, self.sent = port, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        """Forwards each connection in both directions."""
+        while True:
+            client, _ = self.listener.accept()
+            server = socket.create_connection(("127.0.0.1", self.upstream))
+            threading.Thread(target=self.forward, args=(client, server, True), daemon=True).start()
+            threading.Thread(target=self.forward, args=(server, client, False), daemon=True).start()
+
+    def forward(self, source, target, is_upload):
+        """Copies what one end sends to the other, until it has no more."""
+        with contextlib.suppress(OSError):
+            while chunk := source.recv(1 << 16):
+                self.sent += len(chunk) if is_upload else 0
+                target.sendall(chunk)
+            target.shutdown(socket.SHUT_WR)
