@@ -196,6 +196,7 @@ pub fn main() -> ExitCode {
 
 /// Returns the exit status of a command, after printing its error.
 fn exit(result: Result<ExitCode, CliError>, printer: &Printer) -> ExitCode {
+    signals::leave_the_end_to_a_signal();
     let status = result.unwrap_or_else(|error| {
         printer.error(&error);
         ExitCode::from(error.exit_status())

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{process, ptr, thread};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -12,6 +13,9 @@ use crate::{invoke, temporary};
 
 /// The signals that end a process and that programs handle to remove what they leave.
 const SIGNALS: [(i32, &str); 3] = [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM"), (SIGHUP, "SIGHUP")];
+
+/// Whether a signal is ending the process.
+static IS_STOPPING: AtomicBool = AtomicBool::new(false);
 
 /// From now on, a signal removes temporary files and ends the process with the status that shells give for it: 128 and the
 /// signal's number. A signal that is ignored stays so: `nohup` ignores SIGHUP, and shells SIGINT for jobs in the background.
@@ -29,8 +33,17 @@ pub(super) fn handle(command: String, printer: Printer) -> io::Result<()> {
     Ok(())
 }
 
+/// Waits for the end of the process if a signal is ending it: what the signal stops, such as a container, must not make the command
+/// end first with a status of its own.
+pub(super) fn leave_the_end_to_a_signal() {
+    while IS_STOPPING.load(Ordering::SeqCst) {
+        thread::park();
+    }
+}
+
 #[expect(clippy::exit, reason = "a signal ends the process while other threads are at work")]
 fn stop(signal: i32, command: &str, printer: Printer) -> ! {
+    IS_STOPPING.store(true, Ordering::SeqCst);
     let name = SIGNALS.iter().find(|(known, _)| *known == signal).map_or("a signal", |(_, name)| name);
     // Before their files are removed.
     invoke::end_all();
