@@ -101,7 +101,7 @@ fn damage(target: &str, read: impl Fn(&[u8]) -> bool) {
     for entry in std::fs::read_dir(&directory).unwrap() {
         let seed = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(read(&seed), "{target}");
-        for at in (0..seed.len()).step_by(1 + seed.len() / 500) {
+        for at in (0..seed.len()).step_by(1 + seed.len() / 150) {
             read(&seed[..at]);
             for other in [0, b'\n', b' ', seed[at] ^ 1, 0xff] {
                 let mut damaged = seed.clone();

@@ -21,6 +21,7 @@ use super::pushing::{
     anonymous, assert_complete, bytes, image, impatient, layer, message_and_hints, options, reference,
 };
 use super::registries::DockerRegistry;
+use super::support::sample::is_every_case;
 use super::support::wheel_with;
 use super::wheels::read_wheel;
 
@@ -97,13 +98,14 @@ fn uploads_that_are_reset_are_sent_again() {
 
 /// Each request of a push is broken once: the failures of one blob, up to four, do not add up to a failed push.
 #[test]
-fn two_hundred_pushes_survive_chaos() {
+fn pushes_survive_chaos() {
     let seed = std::env::var("PYBUNDLE_CHAOS_SEED").map_or(SEED, |seed| seed.parse().unwrap());
     println!("repeat with PYBUNDLE_CHAOS_SEED={seed}");
     let directory = tempfile::tempdir().unwrap();
     let server = DockerRegistry::anonymous();
     let proxy = FaultProxy::before(server.port, Chaos::Random(seed));
-    let images: Vec<_> = (0..200)
+    let count = if is_every_case() { 200 } else { 60 };
+    let images: Vec<_> = (0..count)
         .map(|number| {
             let spliced = spliced_layer(directory.path(), number, 1_100_000 + 1000 * number as usize);
             image("app", vec![spliced, layer(number, 50_000)])
@@ -114,5 +116,5 @@ fn two_hundred_pushes_survive_chaos() {
     push_all(&server, &proxy, 1000, &images);
     let counts = proxy.counts();
     println!("{counts:?}");
-    assert!(counts.len() == 6 && counts.values().all(|count| *count > 50), "{counts:?}");
+    assert!(counts.len() == 6 && counts.values().all(|of_kind| *of_kind > count as usize / 4), "{counts:?}");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, Fault, REGION};
-use crate::faults::each;
+use crate::faults::{each, positions};
 use crate::lambda::code_sha256;
 use crate::layer_versions::arn;
 use crate::test_project::TestProject;
@@ -202,8 +202,8 @@ fn one_error_at_any_request_publishes_a_layer_once_and_removes_one() {
         let cloud = cloud_with_old_layer();
         assert_eq!(run(&project, &cloud, &["deploy", "api"]).status, Some(0));
         let requests = cloud.requests().len();
-        for fault in Fault::ALL {
-            each(0..requests, |position| {
+        for (series, fault) in Fault::ALL.into_iter().enumerate() {
+            each(positions(requests, series), |position| {
                 let cloud = cloud_with_old_layer();
                 cloud.fault(position, fault);
                 let ended = run(&project, &cloud, &["deploy", "api"]);
@@ -217,8 +217,8 @@ fn one_error_at_any_request_publishes_a_layer_once_and_removes_one() {
             });
         }
         // Without end: what is live is as before or new, and the same command continues.
-        for fault in [Fault::Cut, Fault::Lost] {
-            each(0..requests, |position| {
+        for (series, fault) in [Fault::Cut, Fault::Lost].into_iter().enumerate() {
+            each(positions(requests, series), |position| {
                 let cloud = cloud_with_old_layer();
                 cloud.fault_from(position, fault);
                 let ended = run(&project, &cloud, &["deploy", "api"]);

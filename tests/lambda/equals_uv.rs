@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::support::artifact::{Leaves, comparable, differences, leaves_of_folder, leaves_of_zip};
 use crate::support::command::{fail, pybundle, repository, succeed};
+use crate::support::sample::is_tried;
 use crate::support::uv::Project;
 
 /// The runtimes that are compared.
@@ -26,8 +27,9 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     /// Asserts that the trees are equal for each runtime and architecture.
     fn holds_for(&self, project: &Project, pythons: &[&str]) {
-        for python in pythons {
-            for (architecture, machine) in ARCHITECTURES {
+        for (series, python) in pythons.iter().enumerate() {
+            let tried = ARCHITECTURES.into_iter().enumerate().filter(|(number, _)| is_tried(number + series, 2));
+            for (_, (architecture, machine)) in tried {
                 let ours = self.ours(project, python, architecture);
                 let theirs = self.theirs(project, python, machine);
                 let differing = differences(&ours, &theirs);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::support::command::{fail, pybundle, repository, succeed};
-use crate::support::lambda::{architecture, invoke, newest_python, pythons};
+use crate::support::lambda::{architecture, invoke, newest_python, pythons, tried_pythons};
 use crate::support::uv::Project;
 use serde_json::{Value, json};
 
@@ -114,7 +114,7 @@ def handler(event, context):
     return {"count": order.count, "url": request.url, "certificates": certificates.is_file()}
 "#;
     let project = project(r#"["pydantic>=2", "requests"]"#, app);
-    for python in pythons() {
+    for python in tried_pythons() {
         let answer = Bundle::new(project.path(), &python, "app.handler").answer(&json!({"item": "tea", "count": "3"}));
         assert_eq!(answer, json!({"count": 3, "url": "https://example.com/?item=tea", "certificates": true}));
     }

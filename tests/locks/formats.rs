@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::support::artifact::sha256;
 use crate::support::command::{cache, lock_tool, pybundle, succeed, tool};
+use crate::support::sample::is_tried;
 use crate::support::uv::Project;
 
 /// Compiled and pure wheels, extras, and requirements that depend on the platform and on Python.
@@ -90,15 +91,16 @@ fn assert_equal_zips(
     files: &[(&str, &str)],
 ) {
     let mut expected = Vec::new();
-    for (name, lock, commands) in formats {
+    for (number, (name, lock, commands)) in formats.enumerate() {
         let project = locked_project(pyproject, files, commands);
         assert!(project.path().join(lock).is_file(), "{name}");
-        let digests: Vec<String> =
-            targets.iter().map(|(runtime, architecture)| zip(project.path(), runtime, architecture)).collect();
-        if expected.is_empty() {
-            expected.clone_from(&digests);
+        for (at, (runtime, architecture)) in targets.iter().enumerate() {
+            if number == 0 {
+                expected.push(zip(project.path(), runtime, architecture));
+            } else if is_tried(at + number, targets.len()) {
+                assert_eq!(zip(project.path(), runtime, architecture), expected[at], "{name} {runtime} {architecture}");
+            }
         }
-        assert_eq!(digests, expected, "{name}");
     }
 }
 

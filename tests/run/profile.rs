@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::command::{repository, succeed};
-use crate::support::lambda::{newest_python, pythons};
+use crate::support::lambda::{newest_python, tried_pythons};
 use crate::support::uv::Project;
 use crate::{example, project, ran, run};
 
@@ -36,7 +36,7 @@ fn initialization(document: &Value) -> f64 {
 
 #[test]
 fn every_module_is_measured_with_its_importer_and_distribution() {
-    for python in pythons() {
+    for python in tried_pythons() {
         let arguments = ["--handler=app.handler", "--runtime", &python, "--profile-imports", "--json"];
         let mut command = crate::support::command::pybundle(&["run"]);
         let report: Value = serde_json::from_str(&succeed(command.args(arguments).current_dir(example()))).unwrap();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::support::bases;
 use crate::support::command::{fail, pybundle, succeed};
 use crate::support::docker::docker;
+use crate::support::sample::is_tried;
 use crate::support::sandbox::Sandbox;
 use crate::support::uv::Project;
 use crate::support::wheel_with;
@@ -212,7 +213,8 @@ fn what_a_command_starts_is_found_or_missing_as_in_a_container() {
     let sandbox = Sandbox::unpack_tag(&layout, "1");
     let scratch = format!("oci:{}", directory.path().join("scratch").display());
     let mut wrong = Vec::new();
-    for commands in COMMANDS.chunks(AT_ONCE) {
+    let tried = COMMANDS.iter().enumerate().filter(|(number, _)| is_tried(*number, 4)).map(|(_, command)| command);
+    for commands in tried.collect::<Vec<_>>().chunks(AT_ONCE) {
         let results: Vec<_> = std::thread::scope(|scope| {
             let runs: Vec<_> = commands
                 .iter()

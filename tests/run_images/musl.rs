@@ -61,7 +61,7 @@ fn ten_compiled_distributions_are_imported_or_refused() {
     let project = application();
     let archive = project.path().join("image.tar");
     let to_docker = format!("docker-archive:{}", archive.display());
-    let arguments = ["--slim", "--strip", "-t", "musl:latest", "-o", &to_docker];
+    let arguments = ["--slim", "--strip", "--no-compile-bytecode", "-t", "musl:latest", "-o", &to_docker];
     succeed(&mut build(&project, &musl("newer"), &arguments));
     let sandbox = Sandbox::unpack(&layout(&project));
     assert_eq!(succeed(&mut sandbox.run(&[])), "started\n");

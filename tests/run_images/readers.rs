@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::podman::Podman;
 use crate::support::command::{succeed, tool};
 use crate::support::docker::docker;
+use crate::support::sample::is_tried;
 use crate::workshop::Workshop;
 
 /// What skopeo, podman and buildah say if they are to choose one of several tags.
@@ -42,21 +43,23 @@ const TAGS: [(&str, &str); 2] = [("shop:1", "docker.io/library/shop:1"), ("ghcr.
 
 #[test]
 fn every_tool_reads_an_image_for_one_platform() {
-    read_all("linux/amd64");
+    read_all("linux/amd64", 0);
 }
 
 #[test]
 fn every_tool_reads_an_index_as_far_as_it_can() {
-    read_all("linux/amd64,linux/arm64");
+    read_all("linux/amd64,linux/arm64", 1);
 }
 
-fn read_all(platforms: &str) {
+/// Of every two cases, the one is tried with one platform and the other with two, or each with both.
+fn read_all(platforms: &str, series: usize) {
     const DOCUMENTS: &[&str] = &["--sbom=cyclonedx", "--provenance"];
     let workshop = Workshop::new();
     let podman = Podman::new();
     let is_old_docker = succeed(&mut docker().command(&["version", "--format={{.Server.Version}}"])).starts_with("20.");
     let both = ["shop:1", "ghcr.io/me/shop:2"];
-    for (tags, documents) in [(0, DOCUMENTS), (1, &[]), (1, DOCUMENTS), (2, DOCUMENTS)] {
+    let cases = [(0, DOCUMENTS), (2, DOCUMENTS), (1, DOCUMENTS), (1, &[])];
+    for (_, (tags, documents)) in cases.into_iter().enumerate().filter(|(case, _)| is_tried(case + series, 2)) {
         let tags = &both[..tags];
         let title = format!("{platforms} {tags:?} {documents:?}");
         let outputs = [format!("--output=oci:{LAYOUT}"), format!("--output=oci-archive:{ARCHIVE}")];

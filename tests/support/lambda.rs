@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::command::{repository, succeed};
+use super::sample::is_every_case;
 
 /// The result of invoking a function.
 #[derive(Debug, serde::Deserialize)]
@@ -39,6 +40,13 @@ pub fn pythons() -> Vec<String> {
     let pythons: Vec<_> = lines.lines().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect();
     assert!(!pythons.is_empty(), "no interpreter is available: run scripts/setup-tests");
     pythons
+}
+
+/// Returns the versions that functions are run on: the first and the last for each Amazon Linux, and the newest; all if every
+/// case is tried.
+pub fn tried_pythons() -> Vec<String> {
+    let is_tried = |python: &String| !["3.10", "3.11", "3.13"].contains(&&**python) || is_every_case();
+    pythons().into_iter().filter(is_tried).collect()
 }
 
 /// Returns the version of the newest available interpreter whose runtime AWS has released: distributions have wheels for it.

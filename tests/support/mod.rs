@@ -10,6 +10,7 @@ pub mod docker;
 pub mod golden;
 pub mod lambda;
 pub mod leftovers;
+pub mod sample;
 pub mod sandbox;
 pub mod schema;
 pub mod uv;
