@@ -97,7 +97,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("image", &["hints", "limited_reader", "archive", "digest", "name", "report", "platform", "tree"]),
     ("contents", &["hints", "limited_reader", "archive", "debian", "digest", "image", "name", "tree", "wheel"]),
     ("aws", &["hints", "http", "redact", "retry"]),
-    ("deploy", &["aws", "hints", "http", "redact", "retry"]),
+    ("deploy", &["aws", "hints", "http", "lambda", "redact", "retry"]),
     ("registry", &["aws", "hints", "http", "digest", "image", "redact", "report", "retry", "silence"]),
     ("sbom", &["digest", "git", "image", "mail_headers", "name"]),
     (

@@ -16,7 +16,7 @@ use super::selected_targets::{ListedTarget, TargetArguments, TargetSelection};
 use super::{build, diff};
 use crate::deploy::{
     self, DeployMode, DeployedArtifact, DeployedCode, DeployedVersion, DeploymentOutcome, DeploymentTarget,
-    EndedDeployment, LayerChange, LayerChangeKind, LayerTarget, VersionDescription,
+    EndedDeployment, LayerChange, LayerChangeKind, LayerTarget, NamedLayer, RequiredLayer, VersionDescription,
 };
 use crate::hints::Hints;
 use crate::options::{DeployOptions, PublishOptions, TargetKind};
@@ -225,7 +225,7 @@ impl DeployArguments {
                 create_alias: self.create_alias,
                 region: deploy.region,
                 s3_bucket: deploy.s3_bucket,
-                layers: positions(&listed, &layer_targets),
+                layers: required_layers(&listed, &layer_targets),
                 own_layers: own_layers
                     .iter()
                     .filter(|(project, _)| *project == listed.listed.project)
@@ -269,8 +269,7 @@ impl DeployArguments {
         let (mut targets, mut layers): (Vec<ListedTarget>, Vec<LayerTarget>) = (Vec::new(), Vec::new());
         for listed in listed {
             let is_named = self.names.iter().any(|name| listed.is_named(name));
-            let is_of_function =
-                functions.iter().any(|function| !positions(function, std::slice::from_ref(&listed)).is_empty());
+            let is_of_function = functions.iter().any(|function| has_layer(function, &listed));
             let DeploySettings { layer_name, region, s3_bucket, .. } = destination(&listed.target).clone();
             let Some(layer) = layer_name else {
                 if is_named || is_of_function {
@@ -317,14 +316,30 @@ fn check_zip(settings: &LambdaSettings, target: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Returns the positions of the layers of a function among targets.
-fn positions(function: &ListedTarget, layers: &[ListedTarget]) -> Vec<usize> {
+/// Returns the layers of a function, given the targets that are published.
+fn required_layers(function: &ListedTarget, published: &[ListedTarget]) -> Vec<RequiredLayer> {
     let Target::Lambda(settings) = &function.target else { return Vec::new() };
-    let is_named = |listed: &ListedTarget, name: &str| {
-        listed.listed.target == name && listed.listed.project == function.listed.project
-    };
-    let named = settings.layers.iter().map(|layer| layers.iter().position(|listed| is_named(listed, layer.name())));
-    named.flatten().collect()
+    let required = settings.named_layers.iter().filter_map(|layer| match layer {
+        NamedLayer::Target(name) => {
+            let position = published.iter().position(|listed| is_layer_of(function, listed, name))?;
+            Some(RequiredLayer::Published(position))
+        }
+        NamedLayer::Version(version) => Some(RequiredLayer::Existing(version.clone())),
+    });
+    required.collect()
+}
+
+/// Returns whether a function names a target as its layer.
+fn has_layer(function: &ListedTarget, listed: &ListedTarget) -> bool {
+    match &function.target {
+        Target::Lambda(settings) => settings.layers.iter().any(|layer| is_layer_of(function, listed, layer.name())),
+        Target::Image(_) => false,
+    }
+}
+
+/// Returns whether a target is what a function calls by a name.
+fn is_layer_of(function: &ListedTarget, listed: &ListedTarget, name: &str) -> bool {
+    listed.listed.target == name && listed.listed.project == function.listed.project
 }
 
 /// Returns the code of each target; if one could not be built, what came of each instead.

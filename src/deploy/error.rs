@@ -8,10 +8,10 @@ use std::sync::Arc;
 use reqwest::StatusCode;
 
 use super::DeploymentTarget;
-use super::layers::MOST_LAYERS;
-use super::names::{AliasName, FunctionName, LayerName};
+use super::names::{AliasName, FunctionName, LayerName, LayerVersionArn};
 use crate::aws::AwsError;
 use crate::hints::{Hints, did_you_mean, quoted};
+use crate::lambda::MOST_LAYERS;
 
 /// A request to Lambda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub(crate) enum DeployError {
     OtherRegion { arn_region: String, region: String },
     #[error("layer {layer} is published to {layer_region}, but the function is in {region}")]
     LayerRegion { layer: LayerName, layer_region: String, region: String },
+    #[error("layer {version} is in {}, but the function is in {region}", version.region())]
+    VersionRegion { version: LayerVersionArn, region: String },
     #[error("no AWS credentials in the environment, the profiles, or the metadata of a container or EC2 instance")]
     NoCredentials,
     #[error("cannot load the AWS credentials")]
@@ -204,6 +206,7 @@ impl Hints for DeployError {
             Self::LayerRegion { .. } => {
                 vec!["set the same `region` for both, for instance in [tool.pybundle]".to_owned()]
             }
+            Self::VersionRegion { region, .. } => vec![format!("name a version of the layer in {region}")],
             Self::NoCredentials => vec![
                 "log in with `aws sso login`, choose a profile with AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
                     .to_owned(),

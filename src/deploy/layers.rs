@@ -6,9 +6,6 @@ use super::names::{LayerName, VersionDescription};
 use super::sequence::ATTEMPTS;
 use super::{AwsSessions, DeployedArtifact, DeployedCode, DeployedVersion};
 
-/// The most layers of a function.
-pub(super) const MOST_LAYERS: usize = 5;
-
 /// A layer of which versions are published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LayerTarget {

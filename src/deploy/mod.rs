@@ -24,7 +24,7 @@ use upload::{UploadedCode, ZipFile};
 pub(crate) use error::{DeployError, FailedDeployment};
 pub(crate) use layers::{LayerChange, LayerChangeKind, LayerTarget};
 pub(crate) use live::{LiveZip, LiveZipError};
-pub(crate) use names::{AliasName, FunctionName, LayerName, VersionDescription};
+pub(crate) use names::{AliasName, FunctionName, LayerName, LayerVersionArn, NamedLayer, VersionDescription};
 
 mod checkpoints;
 mod error;
@@ -52,8 +52,8 @@ pub(crate) struct DeploymentTarget {
     pub(crate) region: Option<String>,
     /// The bucket that code goes through.
     pub(crate) s3_bucket: Option<String>,
-    /// The layers that the function runs with, by their positions among those that are published, in their order.
-    pub(crate) layers: Vec<usize>,
+    /// The layers that the function runs with, in their order.
+    pub(crate) layers: Vec<RequiredLayer>,
     /// The layers that the project publishes. Those that the function does not name are removed from it.
     pub(crate) own_layers: Vec<LayerTarget>,
     /// The description of versions that are published [default: the function's].
@@ -73,6 +73,25 @@ impl fmt::Display for DeploymentTarget {
             Some(alias) => write!(formatter, "{}:{alias}", self.function),
             None => write!(formatter, "{}", self.function),
         }
+    }
+}
+
+/// A layer that a function runs with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RequiredLayer {
+    /// By its position among those that are published.
+    Published(usize),
+    Existing(LayerVersionArn),
+}
+
+impl DeploymentTarget {
+    /// Returns the ARNs of the layers' versions; `None` if that of a published one is unknown.
+    fn versions(&self, published: impl Fn(usize) -> Option<String>) -> Option<Vec<String>> {
+        let versions = self.layers.iter().map(|layer| match layer {
+            RequiredLayer::Published(at) => published(*at),
+            RequiredLayer::Existing(version) => Some(version.text().to_owned()),
+        });
+        versions.collect()
     }
 }
 
@@ -196,7 +215,7 @@ pub(crate) fn deploy(
         let published: Vec<_> = stream::iter(published).buffered(CONCURRENCY).collect().await;
         let (arns, published): (Vec<Option<String>>, Vec<EndedDeployment>) = published.into_iter().unzip();
         let ended = functions.iter().zip(checks).map(async |((target, code), checked)| {
-            let wanted: Option<Vec<String>> = target.layers.iter().map(|at| arns.get(*at).cloned().flatten()).collect();
+            let wanted = target.versions(|at| arns.get(at).cloned().flatten());
             let outcome = match (checked, wanted) {
                 (Err(failed), _) => DeploymentOutcome::Failed(failed),
                 (Ok((_, checked)), Some(wanted)) if checked.is_live(code, &checked.goal(wanted.clone())) => {
@@ -262,12 +281,20 @@ async fn check<'a>(
 ) -> Result<(LambdaApi<'a>, CheckedFunction), FailedDeployment> {
     let checked = async {
         let api = sessions.api(target).await?;
-        for (layer, _) in target.layers.iter().filter_map(|at| layers.get(*at)) {
-            if let Some(layer_region) = sessions.region(layer.region.clone())
-                && layer_region != api.region()
-            {
-                let (layer, region) = (layer.layer.clone(), api.region().to_owned());
-                return Err(DeployError::LayerRegion { layer, layer_region, region });
+        for layer in &target.layers {
+            let region = api.region().to_owned();
+            match layer {
+                RequiredLayer::Published(at) => {
+                    let Some((LayerTarget { layer, region: named, .. }, _)) = layers.get(*at) else { continue };
+                    let layer_region = sessions.region(named.clone()).filter(|layer_region| *layer_region != region);
+                    if let Some(layer_region) = layer_region {
+                        return Err(DeployError::LayerRegion { layer: layer.clone(), layer_region, region });
+                    }
+                }
+                RequiredLayer::Existing(version) if version.region() != region => {
+                    return Err(DeployError::VersionRegion { version: version.clone(), region });
+                }
+                RequiredLayer::Existing(_) => {}
             }
         }
         let is_here = |layer: &&LayerTarget| sessions.region(layer.region.clone()).as_deref() == Some(api.region());
@@ -290,11 +317,10 @@ fn planned_layers(
     layers: &[(LayerTarget, DeployedCode)],
     published: &[Option<String>],
 ) -> Option<LayerGoal> {
-    let version = |at: usize| {
+    let wanted = target.versions(|at| {
         let published = published.get(at).cloned().flatten();
         published.or_else(|| checked.unpublished(&layers.get(at)?.0.layer))
-    };
-    let wanted: Option<Vec<String>> = target.layers.iter().map(|at| version(*at)).collect();
+    });
     Some(checked.goal(wanted?))
 }
 

@@ -125,6 +125,75 @@ impl FromStr for LayerName {
     }
 }
 
+/// A version of a layer that exists, by its ARN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LayerVersionArn(String);
+
+/// A text that is not the ARN of a layer's version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a version of a layer: expected arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION")]
+pub(crate) struct InvalidLayerVersion(String);
+
+impl LayerVersionArn {
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn region(&self) -> &str {
+        self.0.split(':').nth(3).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for LayerVersionArn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl FromStr for LayerVersionArn {
+    type Err = InvalidLayerVersion;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLayerVersion> {
+        let parts: Vec<&str> = text.split(':').collect();
+        match parts[..] {
+            ["arn", partition, "lambda", region, account, "layer", name, version]
+                if partition.starts_with("aws")
+                    && is_name(region, 64)
+                    && is_name(account, 12)
+                    && is_name(name, 140)
+                    && version.parse::<u64>().is_ok_and(|version| version > 0) =>
+            {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(InvalidLayerVersion(text.to_owned())),
+        }
+    }
+}
+
+/// A layer that a function names: a target, or a version that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NamedLayer {
+    Target(String),
+    Version(LayerVersionArn),
+}
+
+impl fmt::Display for NamedLayer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Target(name) => formatter.write_str(name),
+            Self::Version(version) => version.fmt(formatter),
+        }
+    }
+}
+
+impl FromStr for NamedLayer {
+    type Err = InvalidLayerVersion;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLayerVersion> {
+        if text.starts_with("arn:") { text.parse().map(Self::Version) } else { Ok(Self::Target(text.to_owned())) }
+    }
+}
+
 /// What is said of a version that is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VersionDescription(String);
@@ -177,6 +246,18 @@ mod tests {
         for text in ["shop:live", &format!("{arn}:live")] {
             let error = text.parse::<FunctionName>().unwrap_err().to_string();
             assert!(error.contains("`alias = \"live\"`") || error.contains("alias = \"live\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_layer_is_a_target_or_a_version() {
+        let arn = "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:layer:extras:7";
+        let NamedLayer::Version(version) = arn.parse().unwrap() else { panic!() };
+        assert_eq!((version.to_string().as_str(), version.region()), (arn, "us-gov-west-1"));
+        assert_eq!("common".parse(), Ok(NamedLayer::Target("common".to_owned())));
+        let layer = arn.trim_end_matches(":7");
+        for text in [layer, &format!("{layer}:0"), &format!("{layer}:x"), "arn:aws:lambda:eu-west-1:1:function:a:1"] {
+            assert_eq!(text.parse::<NamedLayer>(), Err(InvalidLayerVersion(text.to_owned())));
         }
     }
 

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::error::{DeployError, FailedDeployment, FunctionProperty, LiveCode};
 use super::lambda_api::{AliasConfiguration, AliasMove, FunctionConfiguration, LambdaApi, SentCode};
-use super::layers::{self, LayerChange, LayerGoal, MOST_LAYERS};
+use super::layers::{self, LayerChange, LayerGoal};
 use super::names::{AliasName, FunctionName, LayerName};
 use super::record::AliasRecord;
 use super::{DeployedArtifact, DeployedCode, DeployedVersion, DeploymentTarget, LiveZip};
 use crate::hints::nearest;
+use crate::lambda::MOST_LAYERS;
 
 /// How often a change is requested while something gets in the way.
 pub(super) const ATTEMPTS: usize = 3;

@@ -65,6 +65,7 @@ pub(super) fn unpack(
         layer: None,
         is_layer: false,
         layers: Vec::new(),
+        named_layers: Vec::new(),
         handler: None,
         exclude_runtime: false,
         allow_oversize: true,

@@ -14,6 +14,7 @@ use super::{
     TargetOptions,
 };
 use crate::audit::handler::Handler;
+use crate::deploy::NamedLayer;
 use crate::index::InvalidIndexUrl;
 use crate::lambda::PackageOutput;
 use crate::platform::{Architecture, InvalidArchitecture, PythonVersion};
@@ -60,11 +61,14 @@ pub(crate) struct FunctionOptions {
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) layer: Option<PackageOutput>,
-    /// Exclude what these layers contain, which are targets of kind `layer`
+    /// Exclude what these layers contain, which are targets of kind `layer`; or deploy with existing ones: ARN
+    ///
+    /// The content of a layer that is named by its ARN is unknown: a module or library that may be in it is a warning instead of
+    /// an error.
     #[arg(skip)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub(crate) layers: Vec<String>,
+    pub(crate) layers: Vec<NamedLayer>,
 }
 
 /// Where a zip goes and what it is built for.
@@ -166,6 +170,7 @@ impl TargetOptions for LambdaOptions {
             layer: function.layer,
             is_layer: false,
             layers,
+            named_layers: function.layers,
             handler: function.handler,
             exclude_runtime: package.exclude_runtime,
             allow_oversize: package.allow_oversize,

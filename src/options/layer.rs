@@ -84,6 +84,7 @@ impl TargetOptions for LayerOptions {
             layer: None,
             is_layer: true,
             layers: Vec::new(),
+            named_layers: Vec::new(),
             handler: None,
             exclude_runtime: package.exclude_runtime,
             allow_oversize: package.allow_oversize,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use toml::{Table, Value};
 
 use super::{TargetKind, TargetOptions, schema};
+use crate::deploy::NamedLayer;
 use crate::settings::IndexVariables;
 
 /// Where a value is set.
@@ -143,7 +144,12 @@ impl OptionValues {
     /// Returns the names of the layers of a function.
     pub(super) fn layers(&self) -> Vec<String> {
         let names = self.value("layers").and_then(Value::as_array).into_iter().flatten();
-        names.filter_map(|name| Some(name.as_str()?.to_owned())).collect()
+        let named = names.filter_map(|name| name.as_str()?.parse().ok());
+        let targets = named.filter_map(|layer| match layer {
+            NamedLayer::Target(name) => Some(name),
+            NamedLayer::Version(_) => None,
+        });
+        targets.collect()
     }
 
     fn value(&self, key: &str) -> Option<&Value> {

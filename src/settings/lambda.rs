@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{DeploySettings, DocumentSettings, RunSettings, Settings};
 use crate::audit::handler::Handler;
+use crate::deploy::{LayerVersionArn, NamedLayer};
 use crate::lambda::PackageOutput;
 use crate::platform::Architecture;
 
@@ -20,6 +21,8 @@ pub(crate) struct LambdaSettings {
     pub(crate) is_layer: bool,
     /// The layers that the function runs with, which are targets of their own.
     pub(crate) layers: Vec<Self>,
+    /// The same and those that exist, in the order of the function.
+    pub(crate) named_layers: Vec<NamedLayer>,
     /// The handler, which the artifact must contain.
     pub(crate) handler: Option<Handler>,
     /// Excludes the distributions that the runtime provides.
@@ -41,6 +44,7 @@ impl LambdaSettings {
             layer,
             is_layer,
             layers,
+            named_layers,
             handler,
             exclude_runtime,
             allow_oversize,
@@ -48,7 +52,8 @@ impl LambdaSettings {
             deploy: _,
             run: _,
         } = self;
-        let own = (architecture, output, layer, is_layer, handler, exclude_runtime, allow_oversize, documents);
+        let own =
+            (architecture, output, layer, is_layer, named_layers, handler, exclude_runtime, allow_oversize, documents);
         let layers: Vec<String> = layers.iter().map(Self::identity).collect();
         format!("lambda {} {own:?} {layers:?}", common.identity())
     }
@@ -56,6 +61,14 @@ impl LambdaSettings {
     /// Returns whether the function or its layer is written to a directory.
     pub(crate) fn writes_directory(&self) -> bool {
         self.output.iter().chain(&self.layer).any(|output| output.zip().is_none())
+    }
+
+    /// Returns the layers of the function whose content is not known.
+    pub(crate) fn unknown_layers(&self) -> impl Iterator<Item = &LayerVersionArn> {
+        self.named_layers.iter().filter_map(|layer| match layer {
+            NamedLayer::Target(_) => None,
+            NamedLayer::Version(version) => Some(version),
+        })
     }
 
     /// Returns the zips that the user names.

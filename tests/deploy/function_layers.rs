@@ -6,7 +6,7 @@ use crate::cloud::Cloud;
 use crate::layer_versions::arn;
 use crate::layers::{OLD_LAYER, targets};
 use crate::test_project::TestProject;
-use crate::{command, ended, run};
+use crate::{command, edit, ended, run};
 
 const OTHER: &str = "arn:aws:lambda:eu-west-1:999999999999:layer:traces";
 
@@ -112,4 +112,46 @@ fn a_function_has_at_most_five_layers_at_any_time() {
     let deployed = run(&latest, &cloud, &["deploy", "api", "--alias=live"]);
     assert_eq!((deployed.status, cloud.rejected()), (Some(0), Vec::new()), "{deployed:?}");
     assert_eq!(cloud.function("shop").live_layers("live"), [&others[..4], &[arn("shop-common", 1)]].concat());
+}
+
+#[test]
+fn existing_layers_are_named_by_their_arns() {
+    let (cloud, project) = (Cloud::start(), TestProject::example(&targets()));
+    edit(&project, "import extras");
+    let missing = run(&project, &cloud, &["deploy", "api"]);
+    let import = "imports `extras`, which is neither in the artifact nor in Python 3.12";
+    assert!(missing.status == Some(1) && missing.err.contains(import), "{missing:?}");
+
+    let extras = "arn:aws:lambda:eu-west-1:999999999999:layer:extras";
+    name_layer(&project, &format!("[\"common\", \"{extras}:7\"]"));
+    let deployed = run(&project, &cloud, &["deploy", "api"]);
+    assert_eq!((deployed.status, cloud.rejected()), (Some(0), Vec::new()), "{deployed:?}");
+    assert_eq!(cloud.function("shop").live_layers("live"), [arn("shop-common", 1), format!("{extras}:7")]);
+    // What is not known is said once.
+    let unknown = format!("warning: api: the content of {extras}:7 is not known: what is missing may be in it");
+    assert_eq!((deployed.err.matches(&unknown).count(), deployed.err.matches(import).count()), (1, 1), "{deployed:?}");
+    // Their order and their versions are as they are named.
+    name_layer(&project, &format!("[\"{extras}:8\", \"common\"]"));
+    let deployed = run(&project, &cloud, &["deploy", "api"]);
+    assert_eq!((deployed.status, &deployed.target()["version"]), (Some(0), &json!("3")), "{deployed:?}");
+    assert_eq!(cloud.function("shop").live_layers("live"), [format!("{extras}:8"), arn("shop-common", 1)]);
+
+    for (named, texts) in [
+        (
+            extras.replace("eu-west-1", "us-east-1") + ":7",
+            ["is in us-east-1, but the function is in eu-west-1", "hint: name a version of the layer in eu-west-1"],
+        ),
+        (
+            extras.to_owned(),
+            ["is not a version of a layer: expected arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION"; 2],
+        ),
+    ] {
+        name_layer(&project, &format!("[\"{named}\"]"));
+        let refused = run(&project, &cloud, &["deploy", "api"]);
+        assert!(refused.status == Some(1) && texts.iter().all(|text| refused.err.contains(text)), "{refused:?}");
+    }
+    let six: Vec<String> = (1..=6).map(|number| format!("{extras}{number}:1")).collect();
+    name_layer(&project, &format!("{six:?}"));
+    let refused = run(&project, &cloud, &["deploy", "api"]);
+    assert!(refused.err.contains("the function has 6 layers, but Lambda allows 5: arn:aws:"), "{refused:?}");
 }

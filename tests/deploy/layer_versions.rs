@@ -30,7 +30,7 @@ pub fn arn(name: &str, number: usize) -> String {
 /// Returns whether a function can have a version: one of somebody else, or one that exists.
 pub fn exists(layers: &Layers, version: &str) -> bool {
     let parts: Vec<&str> = version.split(':').collect();
-    parts[4] != ACCOUNT
+    parts[3] == REGION && parts[4] != ACCOUNT
         || layers.get(parts[6]).is_some_and(|all| parts[7].parse().is_ok_and(|at: usize| (1..=all.len()).contains(&at)))
 }
 

@@ -61,6 +61,7 @@ pub(super) fn audit<'a>(
         if let ImportFinding::MissingModule(missing) = finding
             && missing.hidden.is_none()
         {
+            missing.is_certain &= !audited.has_unknown_layers;
             remedies.add(missing);
         }
     }

@@ -49,6 +49,8 @@ pub(super) struct Audited<'a> {
     pub working_directory: Option<&'a str>,
     /// The distributions that the runtime provides.
     pub provided: &'a [DistributionName],
+    /// Whether a function has layers that may contain what is missing.
+    pub has_unknown_layers: bool,
     pub deployment: &'a Deployment<'a>,
     pub cache: &'a Cache,
 }

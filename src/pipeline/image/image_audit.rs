@@ -103,6 +103,7 @@ impl ImageAudit<'_> {
             application,
             working_directory: Some(workdir).filter(|workdir| *workdir == application),
             provided: runtime.map_or(&[], |profile| &profile.runtime_distributions),
+            has_unknown_layers: false,
             deployment: &deployment,
             cache,
         };

@@ -111,10 +111,17 @@ pub(super) fn assemble<T>(
     if let Some(handler) = &handler {
         plan.check_handler(handler, &roots, reporter)?;
     }
+    let unknown: Vec<String> = settings.unknown_layers().map(ToString::to_string).collect();
+    if !unknown.is_empty() {
+        reporter.warn(&format!(
+            "the content of {} is not known: what is missing may be in it, and its size is not counted",
+            unknown.join(", ")
+        ));
+    }
     let deployment = Deployment {
         trees: &trees,
         schemes: schemes(profile, settings),
-        system: &|_| Ok(system(profile, &plan)),
+        system: &|_| Ok(system(profile, &plan, unknown.is_empty())),
         base_has: &|_| Ok(Some(false)),
         has_executable: &|_| Ok(Some(false)),
     };
@@ -129,6 +136,7 @@ pub(super) fn assemble<T>(
         // Lambda's runtime starts in /var/task.
         working_directory: profile.is_lambda().then_some(""),
         provided: &profile.runtime_distributions,
+        has_unknown_layers: !unknown.is_empty(),
         deployment: &deployment,
         cache,
     };
@@ -156,9 +164,10 @@ pub(super) fn assemble<T>(
     })
 }
 
-/// Returns the system libraries that a runtime provides.
-fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
-    let libraries = profile.runtime_libraries.as_ref().map(|libraries| libraries.iter().cloned().collect());
+/// Returns the system libraries that a runtime provides; all of them are only known if all layers are.
+fn system(profile: &LambdaProfile, plan: &Plan, knows_layers: bool) -> TargetSystem {
+    let libraries = profile.runtime_libraries.as_ref().filter(|_| knows_layers);
+    let libraries = libraries.map(|libraries| libraries.iter().cloned().collect());
     TargetSystem {
         name: plan.target.to_string(),
         kind: if profile.is_lambda() { SystemKind::Lambda } else { SystemKind::Service },

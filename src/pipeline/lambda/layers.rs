@@ -35,8 +35,8 @@ impl<'a> LayerProject<'a> {
         projects: &ProjectCache,
         cache: &Cache,
     ) -> Result<Vec<Self>, BuildError> {
-        if settings.layers.len() > MOST_LAYERS {
-            let names = settings.layers.iter().map(|layer| layer.name().to_owned()).collect();
+        if settings.named_layers.len() > MOST_LAYERS {
+            let names = settings.named_layers.iter().map(ToString::to_string).collect();
             return Err(LayerError::TooMany(names).into());
         }
         if settings.layer.is_some() && !settings.layers.is_empty() {

@@ -11,7 +11,7 @@ use crate::settings::LambdaSettings;
 
 /// Checks that layers are only requested where there are any.
 pub(super) fn check_layers(profile: &LambdaProfile, settings: &LambdaSettings) -> Result<(), ServiceError> {
-    let wants_layer = settings.layer.is_some() || settings.is_layer || !settings.layers.is_empty();
+    let wants_layer = settings.layer.is_some() || settings.is_layer || !settings.named_layers.is_empty();
     if wants_layer && !profile.has_layers {
         return Err(ServiceError::NoLayers { service: profile.service.clone() });
     }
