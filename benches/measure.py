@@ -113,10 +113,12 @@ class Registry:
 
 
 class Meter:
-    """Forwards connections to a server on the loopback, and counts the bytes that are sent to it."""
+    """Forwards connections to a server on the loopback, and counts the bytes that are sent to it. They are sent at a rate in
+    bytes a second, all connections together, if one is given."""
 
-    def __init__(self, port):
-        self.upstream, self.sent = port, 0
+    def __init__(self, port, rate=None):
+        self.upstream, self.sent, self.rate, self.free_at = port, 0, rate, 0
+        self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -133,6 +135,16 @@ class Meter:
         """Copies what one end sends to the other, until it has no more."""
         with contextlib.suppress(OSError):
             while chunk := source.recv(1 << 16):
-                self.sent += len(chunk) if is_upload else 0
+                if is_upload:
+                    self.send(len(chunk))
                 target.sendall(chunk)
             target.shutdown(socket.SHUT_WR)
+
+    def send(self, count):
+        """Counts bytes, and waits as long as the link needs for them."""
+        with self.lock:
+            self.sent += count
+            if self.rate:
+                self.free_at = max(self.free_at, time.monotonic()) + count / self.rate
+        if self.rate:
+            time.sleep(max(0, self.free_at - time.monotonic()))
