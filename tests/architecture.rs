@@ -140,6 +140,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "hints",
             "archive",
             "audit",
+            "aws",
             "builder",
             "bytecode",
             "cache",

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use super::config::SharedConfig;
-use super::{AwsClient, AwsCredentials, AwsEnvironment, AwsError, AwsResponse, first_line};
+use super::{AwsClient, AwsCredentials, AwsEnvironment, AwsError, AwsResponse, ResponseLimit, first_line};
 
 /// The limit for one request for an instance's metadata. Outside of EC2 nothing answers.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
@@ -74,7 +74,7 @@ impl AwsClient<'_> {
         let mut request = Request::new(Method::PUT, metadata.url("api/token")?);
         // Six hours, the longest, as in AWS's SDKs.
         request.headers_mut().insert(TOKEN_LIFETIME, HeaderValue::from_static("21600"));
-        let token = match self.send_once(INSTANCE, request, METADATA_TIMEOUT).await {
+        let token = match self.send_once(INSTANCE, request, ResponseLimit::new(METADATA_TIMEOUT)).await {
             Ok(response) if response.status.is_success() => response.body,
             // Not in EC2, or in a container whose packets have one hop too many: not a source of credentials.
             _ => return Ok(None),
@@ -102,7 +102,7 @@ impl AwsClient<'_> {
     ) -> Result<AwsResponse, AwsError> {
         let mut request = Request::new(Method::GET, metadata.url(path)?);
         request.headers_mut().insert(TOKEN, token.clone());
-        self.send_once(INSTANCE, request, METADATA_TIMEOUT).await
+        self.send_once(INSTANCE, request, ResponseLimit::new(METADATA_TIMEOUT)).await
     }
 }
 

@@ -43,13 +43,15 @@ mod metadata;
 mod process;
 mod profile;
 mod response;
+mod s3;
 mod session;
 mod sigv4;
 mod sso;
 mod sts;
 
 pub(crate) use endpoint::{AwsService, EndpointVariant};
-pub(crate) use response::{AwsResponse, xml_element};
+pub(crate) use response::{AwsResponse, ResponseLimit, xml_element};
+pub(crate) use s3::{CopiedStart, ObjectFile, S3Action, S3Bucket, S3Error, S3Patience};
 pub(crate) use session::{AwsSession, configured_region};
 pub(crate) use sigv4::sign;
 
@@ -68,9 +70,6 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Two more attempts, as in the standard retry mode of AWS's SDKs.
 const RETRY: RetryPolicy =
     RetryPolicy { limit: 2, first_pause: Duration::from_millis(500), longest_pause: Duration::from_secs(5) };
-
-/// The largest response, in bytes.
-const RESPONSE_LIMIT: usize = 1 << 20;
 
 /// The variables `AWS_*`, of which none is empty, and the home directory.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -210,6 +209,14 @@ pub enum AwsError {
         /// Its code and message, as one line.
         message: String,
     },
+    /// A response is larger than it should be.
+    #[error("the response of {service} has more than {limit} bytes")]
+    LargeResponse {
+        /// The service.
+        service: &'static str,
+        /// The limit.
+        limit: u64,
+    },
     /// A response lacks what it should contain.
     #[error("the response of {0} contains no valid credentials")]
     InvalidResponse(&'static str),
@@ -240,6 +247,7 @@ impl Hints for AwsError {
 }
 
 /// Finds credentials, and sends requests to AWS's services in one region.
+#[derive(Clone)]
 pub(crate) struct AwsClient<'a> {
     environment: &'a AwsEnvironment,
     region: String,
@@ -330,7 +338,7 @@ impl<'a> AwsClient<'a> {
                 // The body is in memory, so there is always a copy.
                 let copy = request.try_clone();
                 let result = match copy {
-                    Some(copy) => self.send_once(service, copy, ATTEMPT_TIMEOUT).await,
+                    Some(copy) => self.send_once(service, copy, ResponseLimit::new(ATTEMPT_TIMEOUT)).await,
                     None => return Err(AwsError::TimedOut { service, limit: Duration::ZERO }),
                 };
                 let is_final = match &result {
@@ -355,13 +363,13 @@ impl<'a> AwsClient<'a> {
         &self,
         service: &'static str,
         request: Request,
-        limit: Duration,
+        limit: ResponseLimit,
     ) -> Result<AwsResponse, AwsError> {
         let [proxied, direct] = self.http(service)?;
         let client = if is_local(request.url()) { direct } else { proxied };
-        tokio::time::timeout(limit, exchange(service, client, request))
+        tokio::time::timeout(limit.time, exchange(service, client, request, limit.bytes))
             .await
-            .unwrap_or(Err(AwsError::TimedOut { service, limit }))
+            .unwrap_or(Err(AwsError::TimedOut { service, limit: limit.time }))
     }
 
     fn http(&self, service: &'static str) -> Result<&[reqwest::Client; 2], AwsError> {
@@ -379,13 +387,18 @@ fn http_client() -> reqwest::ClientBuilder {
     http::client(CONNECT_TIMEOUT).redirect(Policy::none())
 }
 
-async fn exchange(service: &'static str, client: &reqwest::Client, request: Request) -> Result<AwsResponse, AwsError> {
+async fn exchange(
+    service: &'static str,
+    client: &reqwest::Client,
+    request: Request,
+    limit: u64,
+) -> Result<AwsResponse, AwsError> {
     let mut response = client.execute(request).await.map_err(|source| transport(service, source))?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|source| transport(service, source))? {
         body.extend_from_slice(&chunk);
-        if body.len() > RESPONSE_LIMIT {
-            return Err(AwsError::InvalidResponse(service));
+        if body.len() as u64 > limit {
+            return Err(AwsError::LargeResponse { service, limit });
         }
     }
     Ok(AwsResponse { status: response.status(), headers: std::mem::take(response.headers_mut()), body })

@@ -10,6 +10,27 @@ use super::first_line;
 use crate::redact::one_line;
 use crate::retry;
 
+/// The largest response but for objects, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// What is waited for and read at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResponseLimit {
+    pub(super) time: Duration,
+    pub(super) bytes: u64,
+}
+
+impl ResponseLimit {
+    pub(crate) fn new(time: Duration) -> Self {
+        Self { time, bytes: LARGEST }
+    }
+
+    /// Permits a larger response.
+    pub(crate) fn with_bytes(self, bytes: u64) -> Self {
+        Self { bytes: self.bytes.max(bytes), ..self }
+    }
+}
+
 /// A response, read to its end.
 pub(crate) struct AwsResponse {
     pub(crate) status: StatusCode,

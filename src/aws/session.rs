@@ -1,13 +1,13 @@
 //! Signed requests with the same credentials.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use reqwest::Request;
 use url::Url;
 
 use super::config::SharedConfig;
-use super::{AwsClient, AwsCredentials, AwsEnvironment, AwsError, AwsResponse, AwsService, EndpointVariant, sign};
+use super::{
+    AwsClient, AwsCredentials, AwsEnvironment, AwsError, AwsResponse, AwsService, EndpointVariant, ResponseLimit, sign,
+};
 
 /// Returns the region of the environment, or else that of the profile.
 ///
@@ -22,6 +22,7 @@ pub(crate) async fn configured_region(environment: &AwsEnvironment) -> Result<Op
 }
 
 /// Credentials that were loaded, to sign requests in one region.
+#[derive(Clone)]
 pub(crate) struct AwsSession<'a> {
     client: AwsClient<'a>,
     credentials: AwsCredentials,
@@ -42,6 +43,11 @@ impl<'a> AwsSession<'a> {
         &self.client.region
     }
 
+    /// Returns a session with the same credentials in another region.
+    pub(crate) fn in_region(&self, region: &str) -> Self {
+        Self { client: AwsClient { region: region.to_owned(), ..self.client.clone() }, ..self.clone() }
+    }
+
     /// Returns the endpoint of a service in the region.
     ///
     /// # Errors
@@ -58,7 +64,7 @@ impl<'a> AwsSession<'a> {
         &self,
         (service, name): (AwsService, &'static str),
         mut request: Request,
-        limit: Duration,
+        limit: ResponseLimit,
     ) -> Result<AwsResponse, AwsError> {
         sign(&mut request, service.id(), &self.client.region, &self.credentials, Timestamp::now());
         self.client.send_once(name, request, limit).await

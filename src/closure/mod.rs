@@ -2,7 +2,7 @@
 //! plan, install and audit them, and fetches only those whose bytes it needs.
 //!
 //! A record belongs to one closure: the selected distributions of one platform with everything that decides their layers. It
-//! is kept in the image's own repository, or in a directory, under a name that follows from the closure. What it says is
+//! is kept in the image's own repository, in a bucket or in a directory, under a name that follows from the closure. What it says is
 //! never the only authority: a wheel that is fetched after all is compared with it, and so are layers when they are sent.
 
 mod key;

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 
 use super::DeploymentTarget;
 use super::names::{AliasName, FunctionName, LayerName, LayerVersionArn};
-use crate::aws::AwsError;
+use crate::aws::{AwsError, S3Action, S3Error};
 use crate::hints::{Hints, did_you_mean, quoted};
 use crate::lambda::MOST_LAYERS;
 
@@ -46,25 +46,6 @@ impl LambdaAction {
             Self::ListAliases => "ListAliases",
             Self::CreateAlias => "CreateAlias",
             Self::UpdateAlias => "UpdateAlias",
-        }
-    }
-}
-
-/// A request to S3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum S3Action {
-    GetObject,
-    PutObject,
-    AbortMultipartUpload,
-}
-
-impl S3Action {
-    /// Returns the action's name in policies.
-    fn name(self) -> &'static str {
-        match self {
-            Self::GetObject => "GetObject",
-            Self::PutObject => "PutObject",
-            Self::AbortMultipartUpload => "AbortMultipartUpload",
         }
     }
 }
@@ -186,13 +167,20 @@ impl DeployError {
         matches!(self, Self::Refused { status: StatusCode::BAD_REQUEST, .. })
     }
 
-    /// Tells whether a request to S3 failed.
-    pub(super) fn is_of_bucket(&self) -> bool {
-        matches!(self, Self::Bucket { .. })
-    }
-
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { status: StatusCode::NOT_FOUND, .. })
+    }
+}
+
+impl From<S3Error> for DeployError {
+    fn from(error: S3Error) -> Self {
+        match error {
+            S3Error::Failed { action, bucket, source } => Self::Bucket { action, bucket, source },
+            S3Error::OtherRegion { bucket, region, requested } => {
+                Self::BucketRegion { bucket, region, function_region: requested }
+            }
+            S3Error::Read { path, source } => Self::Read { path, source },
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use url::Url;
 use super::LiveZip;
 use super::error::{DeployError, LambdaAction};
 use super::names::{AliasName, FunctionName, LayerName, VersionDescription};
-use crate::aws::{AwsError, AwsResponse, AwsService, AwsSession};
+use crate::aws::{AwsError, AwsResponse, AwsService, AwsSession, ResponseLimit};
 use crate::retry::RetryPolicy;
 
 const LAMBDA: &str = "AWS Lambda";
@@ -31,13 +31,13 @@ pub(super) const RETRY: RetryPolicy =
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The slowest connection that code is sent over, in bytes a second.
-pub(super) const SLOWEST_UPLOAD: usize = 128 << 10;
+const SLOWEST_UPLOAD: usize = 128 << 10;
 
 /// The most pages of functions that are searched for a misspelled name, of 50 functions each.
 const SEARCHED_PAGES: usize = 20;
 
 /// The unreserved characters of RFC 3986: the colons of an ARN are encoded, as by AWS's SDKs.
-pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A function, or a version of it. What Lambda leaves out is `None`, and unknown values of states are as if they were good.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -439,7 +439,7 @@ impl<'a> LambdaApi<'a> {
             sent.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *sent.body_mut() = Some(body.clone().into());
         }
-        self.session.send_signed((AwsService::Lambda, LAMBDA), sent, limit).await
+        self.session.send_signed((AwsService::Lambda, LAMBDA), sent, ResponseLimit::new(limit)).await
     }
 }
 

@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, stream};
 
-use crate::aws::{AwsEnvironment, AwsError, AwsSession, configured_region};
+use crate::aws::{AwsEnvironment, AwsError, AwsSession, S3Bucket, S3Patience, configured_region};
 use error::LiveCode;
 use lambda_api::{LambdaApi, LayerVersion, SentCode};
 use layers::LayerGoal;
-use s3_api::S3Api;
 use sequence::{CheckedFunction, Sequence};
 use upload::{UploadedCode, ZipFile};
 
@@ -33,12 +33,13 @@ mod layers;
 mod live;
 mod names;
 mod record;
-mod s3_api;
 mod sequence;
 mod upload;
 
 /// How many functions are updated at a time.
 const CONCURRENCY: usize = 8;
+
+const S3_PATIENCE: S3Patience = S3Patience { retry: lambda_api::RETRY, attempt: Duration::from_secs(120) };
 
 /// A function to deploy to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -376,7 +377,8 @@ async fn send(
         DeployedArtifact::Image { reference } => return Ok((SentCode::Image(reference.clone()), 0)),
     };
     if let Some(bucket) = bucket {
-        let s3 = S3Api::new(api.session(), bucket).await?;
+        let s3 = S3Bucket::new(api.session().clone(), bucket, S3_PATIENCE).await;
+        let s3 = s3.map_err(|source| DeployError::Credentials(Arc::new(source)))?;
         let zip = ZipFile { path, size, code_sha256: &code.code_sha256 };
         let uploaded = upload::upload(&s3, name, &zip, earlier).await?;
         let UploadedCode { key, version, sent } = uploaded;

@@ -245,7 +245,7 @@ pub(crate) struct OutputOptions {
     /// Share what is known of wheels with other machines [default: read]
     ///
     /// CACHE is `read` or `auto`, which reads from the repository of the image and also writes to it after a push; `verify`,
-    /// which compares it with what is found out here; `off`; another REPOSITORY; or a directory, which begins with `/` or `.`.
+    /// which compares it with what is found out here; `off`; another REPOSITORY; s3://BUCKET/PREFIX; or a directory, which begins with `/` or `.`.
     #[arg(long, value_name = "CACHE", env = "PYBUNDLE_REMOTE_CACHE", hide_short_help = true)]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]

@@ -140,7 +140,7 @@ pub(crate) struct PushedReport {
 /// What the remote cache was good for.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RemoteCacheReport {
-    /// The repository or the directory.
+    /// The repository, the prefix in a bucket, or the directory.
     pub(crate) place: String,
     /// What was read.
     pub(crate) read: RecordUse,

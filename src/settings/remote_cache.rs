@@ -18,16 +18,62 @@ pub(crate) enum RemoteCacheChoice {
     Verify,
     /// Another repository, read and written.
     Repository(ImageReference),
+    /// A bucket of S3 or a store with the same API, read and written.
+    Bucket(BucketPrefix),
     /// A directory, read and written.
     Directory(PathBuf),
+}
+
+/// A bucket, and what the keys of objects in it begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BucketPrefix {
+    pub(crate) bucket: String,
+    /// Without a slash at its end; may be empty.
+    prefix: String,
+}
+
+impl BucketPrefix {
+    /// Parses what follows `s3://`.
+    fn parse(text: &str) -> Result<Self, InvalidRemoteCache> {
+        let (bucket, prefix) = text.split_once('/').unwrap_or((text, ""));
+        let is_permitted = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(is_permitted) || bucket.starts_with('.') {
+            return Err(InvalidRemoteCache::Bucket);
+        }
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let is_resolved = |part: &str| matches!(part, "" | "." | "..");
+        if !prefix.is_empty() && prefix.split('/').any(is_resolved) {
+            return Err(InvalidRemoteCache::Prefix(prefix.to_owned()));
+        }
+        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+    }
+
+    /// Returns the key of the object of a name.
+    pub(crate) fn key(&self, name: &str) -> String {
+        if self.prefix.is_empty() { name.to_owned() } else { format!("{}/{name}", self.prefix) }
+    }
+}
+
+impl fmt::Display for BucketPrefix {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bucket, prefix } = self;
+        let slash = if prefix.is_empty() { "" } else { "/" };
+        write!(formatter, "s3://{bucket}{slash}{prefix}")
+    }
 }
 
 /// A text that is not a remote cache.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidRemoteCache {
-    /// S3 is not supported.
-    #[error("stores of objects are not supported: use a repository, or a directory")]
-    Store,
+    /// A URL has another scheme than S3's.
+    #[error("`{0}://` is not supported: use a repository, s3://BUCKET/PREFIX, or a directory")]
+    Scheme(String),
+    /// The name of a bucket has too few or too many characters, or others than S3 permits.
+    #[error("s3:// is not followed by a valid bucket name: 3 to 63 letters, digits, dots, hyphens and underscores")]
+    Bucket,
+    /// A prefix of objects would be changed on the way: HTTP clients resolve `.` and `..`.
+    #[error("`{0}` is not a valid prefix: an empty part, `.` and `..` are not permitted")]
+    Prefix(String),
     /// A repository has a tag or a digest.
     #[error("`{0}` has a tag or a digest: name the repository alone")]
     Tagged(String),
@@ -46,8 +92,13 @@ impl FromStr for RemoteCacheChoice {
             "auto" => Self::Own { write: true },
             "verify" => Self::Verify,
             _ if text.starts_with(['/', '.']) => Self::Directory(text.into()),
-            _ if text.contains("://") => return Err(InvalidRemoteCache::Store),
             _ => {
+                if let Some((scheme, rest)) = text.split_once("://") {
+                    return match scheme {
+                        "s3" => Ok(Self::Bucket(BucketPrefix::parse(rest)?)),
+                        _ => Err(InvalidRemoteCache::Scheme(scheme.to_owned())),
+                    };
+                }
                 let is_tagged = text.rsplit('/').next().is_some_and(|name| name.contains([':', '@']));
                 if is_tagged {
                     return Err(InvalidRemoteCache::Tagged(text.to_owned()));
@@ -66,6 +117,7 @@ impl fmt::Display for RemoteCacheChoice {
             Self::Own { write: true } => formatter.write_str("auto"),
             Self::Verify => formatter.write_str("verify"),
             Self::Repository(reference) => formatter.write_str(&reference.repository_name()),
+            Self::Bucket(place) => place.fmt(formatter),
             Self::Directory(path) => path.display().fmt(formatter),
         }
     }
@@ -77,6 +129,41 @@ impl RemoteCacheChoice {
         match self {
             Self::Directory(path) => Self::Directory(directory.join(path)),
             other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_has_a_prefix_that_is_kept_as_it_is() {
+        for (text, shown, key) in [
+            ("s3://records", "s3://records", "name"),
+            ("s3://records/", "s3://records", "name"),
+            ("s3://my.records/team/app/", "s3://my.records/team/app", "team/app/name"),
+            ("s3://records/a b/ü?#%2e", "s3://records/a b/ü?#%2e", "a b/ü?#%2e/name"),
+        ] {
+            let choice: RemoteCacheChoice = text.parse().unwrap();
+            assert_eq!(choice.to_string(), shown);
+            let RemoteCacheChoice::Bucket(place) = choice else { panic!("{text}") };
+            assert_eq!(place.key("name"), key);
+        }
+    }
+
+    #[test]
+    fn other_urls_are_refused_without_what_may_be_a_secret() {
+        for (text, said) in [
+            ("gs://records/app", "`gs://` is not supported: use a repository, s3://BUCKET/PREFIX, or a directory"),
+            ("s3://", "s3:// is not followed by a valid bucket name"),
+            ("s3://AKIA:secret@records/app", "s3:// is not followed by a valid bucket name"),
+            ("s3://../records", "s3:// is not followed by a valid bucket name"),
+            ("s3://records/../other", "`../other` is not a valid prefix"),
+            ("s3://records//app", "`/app` is not a valid prefix"),
+        ] {
+            let error = text.parse::<RemoteCacheChoice>().unwrap_err().to_string();
+            assert!(error.starts_with(said) && !error.contains("secret"), "{text}: {error}");
         }
     }
 }

@@ -4,6 +4,9 @@
 
 #[path = "../support/http.rs"]
 mod http;
+#[path = "../support/moto.rs"]
+#[allow(dead_code, reason = "repositories are listed elsewhere")]
+mod moto;
 #[path = "../support/proxy.rs"]
 #[allow(dead_code, reason = "nothing is disturbed here")]
 mod proxy;
@@ -35,6 +38,7 @@ mod projects;
 mod pushes;
 mod pythons;
 mod read_only_cache;
+mod record_bucket;
 mod refusals;
 mod remote_cache;
 mod tiny;

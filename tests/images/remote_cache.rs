@@ -30,14 +30,14 @@ const WHEELS: [(&str, &str); 4] = [
 ];
 
 /// A project whose requirements are files of a server, and a registry.
-struct Fleet {
-    workshop: Workshop,
-    server: Server,
+pub struct Fleet {
+    pub workshop: Workshop,
+    pub server: Server,
     registry: DockerRegistry,
 }
 
 impl Fleet {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let fleet =
             Self { workshop: Workshop::empty(), server: Server::start(), registry: DockerRegistry::anonymous() };
         for (_, wheel) in WHEELS {
@@ -58,14 +58,14 @@ impl Fleet {
     }
 
     /// Changes the application.
-    fn edit(&self, edit: usize) {
+    pub fn edit(&self, edit: usize) {
         let imports = "import example_banner\nimport example_greeting\nimport example_tally\n";
         let code = format!("{imports}\nprint({edit}, example_greeting.greet('Ada', 'en'))\n");
         self.workshop.write("app.py", code);
     }
 
     /// Returns a build on a machine whose cache has a name, that pushes a tag.
-    fn push(&self, machine: &str, tag: &str, arguments: &[&str]) -> Command {
+    pub fn push(&self, machine: &str, tag: &str, arguments: &[&str]) -> Command {
         let mut command = self.workshop.command(arguments);
         command.env("PYBUNDLE_CACHE_DIR", self.workshop.path(machine)).env_remove("PYBUNDLE_REMOTE_CACHE");
         command.args(["--push", "--json", "--tag", &format!("{}/team/app:{tag}", self.registry.host())]);
@@ -84,7 +84,7 @@ impl Fleet {
     }
 
     /// Returns how many wheels the server has sent.
-    fn sent(&self) -> usize {
+    pub fn sent(&self) -> usize {
         WHEELS.iter().map(|(_, wheel)| self.server.requests(&format!("/{wheel}")).len()).sum()
     }
 
@@ -273,7 +273,7 @@ fn a_directory_is_a_remote_cache_too_also_for_files() {
 }
 
 /// Changes the values of the only record in a directory.
-fn rewrite_record(directory: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+pub fn rewrite_record(directory: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let path = fs::read_dir(directory).unwrap().next().unwrap().unwrap().path();
     let record = fs::read(&path).unwrap();
     let mut values = zstd::decode_all(record.strip_prefix(HEADER).unwrap()).unwrap();
@@ -371,6 +371,9 @@ fn a_release_refuses_a_record_that_somebody_changed_until_it_is_deleted() {
     assert_eq!(fleet.report("cold", "1", &verify)["remote_cache"]["read"], "verified");
 }
 
+/// The path of a source distribution.
+pub const SDIST: &str = "/fresh-1.0.tar.gz";
+
 /// A build back end without dependencies, which fails once there is a file at STOP.
 const BACKEND: &str = r#"
 import pathlib, zipfile
@@ -390,6 +393,23 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 #[test]
 fn what_one_machine_built_from_source_no_other_builds() {
     let fleet = Fleet::new();
+    let stop = require_source(&fleet);
+    for (at, place) in ["auto", "./shared"].into_iter().enumerate() {
+        let arguments = ["--remote-cache", place];
+        let built = fleet.report(&format!("warm-{at}"), &at.to_string(), &arguments);
+        fs::write(&stop, "").unwrap();
+        let sent = fleet.server.requests(SDIST).len();
+        let cold = fleet.report(&format!("cold-{at}"), &at.to_string(), &arguments);
+        assert_eq!((&cold["digest"], &cold["remote_cache"]["read"]), (&built["digest"], &json!("exact")));
+        assert_eq!(fleet.server.requests(SDIST).len(), sent);
+        let refused = fleet.push(&format!("alone-{at}"), "1", &["--remote-cache", "off"]).output().unwrap();
+        assert!(!refused.status.success());
+        fs::remove_file(&stop).unwrap();
+    }
+}
+
+/// Locks a source distribution alone, which cannot be built any more once there is a file at the path that is returned.
+pub fn require_source(fleet: &Fleet) -> PathBuf {
     let (workshop, stop) = (&fleet.workshop, fleet.workshop.path("stop"));
     let source = workshop.path("fresh-1.0");
     fs::create_dir(&source).unwrap();
@@ -398,26 +418,14 @@ fn what_one_machine_built_from_source_no_other_builds() {
     fs::write(source.join("pyproject.toml"), [metadata, system].concat()).unwrap();
     fs::write(source.join("PKG-INFO"), "Metadata-Version: 2.1\nName: fresh\nVersion: 1.0\n").unwrap();
     fs::write(source.join("backend.py"), BACKEND.replace("STOP", stop.to_str().unwrap())).unwrap();
-    let archive = "fresh-1.0.tar.gz";
+    let archive = &SDIST[1..];
     succeed(Command::new("tar").args(["-czf", archive, "fresh-1.0"]).current_dir(workshop.path("")));
     let sdist = fs::read(workshop.path(archive)).unwrap();
-    fleet.server.answer(&format!("/{archive}"), [Answer::file(&sdist)]);
-    let url = fleet.server.url(&format!("/{archive}"));
+    fleet.server.answer(SDIST, [Answer::file(&sdist)]);
+    let url = fleet.server.url(SDIST);
     workshop.write("requirements.txt", format!("fresh @ {url} --hash=sha256:{}\n", sha256(&sdist)));
     workshop.write("app.py", "import fresh\n");
-
-    for (at, place) in ["auto", "./shared"].into_iter().enumerate() {
-        let arguments = ["--remote-cache", place];
-        let built = fleet.report(&format!("warm-{at}"), &at.to_string(), &arguments);
-        fs::write(&stop, "").unwrap();
-        let sent = fleet.server.requests(&format!("/{archive}")).len();
-        let cold = fleet.report(&format!("cold-{at}"), &at.to_string(), &arguments);
-        assert_eq!((&cold["digest"], &cold["remote_cache"]["read"]), (&built["digest"], &json!("exact")));
-        assert_eq!(fleet.server.requests(&format!("/{archive}")).len(), sent);
-        let refused = fleet.push(&format!("alone-{at}"), "1", &["--remote-cache", "off"]).output().unwrap();
-        assert!(!refused.status.success());
-        fs::remove_file(&stop).unwrap();
-    }
+    stop
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl RecordStore for RecordDirectory {
         if copy.finish().1 == wheel.sha256() { Ok(()) } else { Err(InvalidRecord::Damaged.into()) }
     }
 
-    fn write(&self, name: &str, record: Vec<u8>, built: &[&Wheel], _: &[Layer]) -> Result<(), RecordError> {
+    fn write(&self, name: &str, record: Vec<u8>, built: &[&Wheel], _: &[Layer]) -> Result<bool, RecordError> {
         for wheel in built {
             let path = self.wheel(wheel.sha256);
             let stored = wheel.archive().and_then(|archive| File::open(&*archive));
@@ -65,6 +65,7 @@ impl RecordStore for RecordDirectory {
             stored.map_err(|error| RecordError::File(path, error))?;
         }
         let path = self.0.join(name);
-        self.store(&path, &mut &*record).map_err(|error| RecordError::File(path, error))
+        self.store(&path, &mut &*record).map_err(|error| RecordError::File(path, error))?;
+        Ok(true)
     }
 }

@@ -1,14 +1,18 @@
-//! The remote cache: records of closures in the image's own repository, in another one, or in a directory.
+//! The remote cache: records of closures in the image's own repository, in another one, in a bucket, or in a
+//! directory.
 //!
 //! Nothing of it fails a build that would succeed without it: what cannot be read or written is a warning.
 
+mod bucket;
 mod directory;
 mod repository;
 mod store;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::error::Error;
 
+use self::bucket::RecordBucket;
 use self::directory::RecordDirectory;
 use self::repository::RecordRepository;
 use self::store::{RecordError, RecordStore};
@@ -43,6 +47,8 @@ pub(super) struct RemoteCache<'a> {
     tags: &'a [ImageReference],
     registry: &'a Registry<'a>,
     reporter: &'a dyn Reporter,
+    /// Whether it is not asked any more after an error.
+    is_given_up: Cell<bool>,
 }
 
 /// A record that was read, or that there is none.
@@ -78,12 +84,16 @@ impl<'a> RemoteCache<'a> {
                 let repository = RecordRepository { registry, any: any.clone(), is_own: false };
                 (Box::new(repository), RecordPolicy::ReadAndWrite)
             }
+            RemoteCacheChoice::Bucket(_) if settings.common.fetch.offline => return None,
+            RemoteCacheChoice::Bucket(place) => {
+                (Box::new(RecordBucket::new(&settings.common.environment.aws, place)), RecordPolicy::ReadAndWrite)
+            }
             RemoteCacheChoice::Directory(directory) => {
                 (Box::new(RecordDirectory(directory.clone())), RecordPolicy::ReadAndWrite)
             }
         };
         let is_own = matches!(settings.remote_cache, RemoteCacheChoice::Own { .. });
-        Some(Self { store, policy, is_own, tags, registry, reporter })
+        Some(Self { store, policy, is_own, tags, registry, reporter, is_given_up: Cell::new(false) })
     }
 
     /// Returns the place as the user named it.
@@ -108,10 +118,10 @@ impl<'a> RemoteCache<'a> {
 
     /// Returns the record of a closure, or else that of the image that one of the tags names now, or an empty one.
     pub(super) fn read(&self, key: ClosureKey, architecture: &str) -> FoundRecord {
-        if let Some(found) = self.tolerated("read", self.named(key.record(), RecordUse::Exact)).flatten() {
+        if let Some(found) = self.read_with(|| self.named(key.record(), RecordUse::Exact)).flatten() {
             return found;
         }
-        let earlier = self.tolerated("read", self.earlier(key, architecture)).flatten();
+        let earlier = self.read_with(|| self.earlier(key, architecture)).flatten();
         earlier.unwrap_or_else(|| FoundRecord {
             name: key.record(),
             record: ClosureRecord::default(),
@@ -122,15 +132,17 @@ impl<'a> RemoteCache<'a> {
 
     /// Returns the record of a closure itself.
     pub(super) fn read_exact(&self, key: ClosureKey) -> Option<ClosureRecord> {
-        let found = self.tolerated("read", self.named(key.record(), RecordUse::Exact));
+        let found = self.read_with(|| self.named(key.record(), RecordUse::Exact));
         found.flatten().map(|found| found.record)
     }
 
     /// Returns a wheel that was built elsewhere.
     pub(super) fn wheel(&self, found: &FoundRecord, wheel: &KnownWheel, cache: &Cache) -> Option<TemporaryFile> {
-        let mut file = self.tolerated("read", cache.begin_blob().map_err(RecordError::from))?;
-        self.tolerated("read", self.store.read_wheel(&found.name, wheel, &mut file))?;
-        Some(file)
+        self.read_with(|| {
+            let mut file = cache.begin_blob()?;
+            self.store.read_wheel(&found.name, wheel, &mut file)?;
+            Ok(file)
+        })
     }
 
     /// Writes the record of a closure with the wheels that were built, unless there is one. Returns whether it was written.
@@ -145,12 +157,15 @@ impl<'a> RemoteCache<'a> {
         record: impl FnOnce() -> Result<ClosureRecord, BuildError>,
     ) -> Result<bool, BuildError> {
         let name = key.record();
-        if self.tolerated("written", self.store.has(&name)) != Some(false) {
+        if self.write_with(|| self.store.has(&name)) != Some(false) {
             return Ok(false);
         }
-        let encoded = record()?.encode().map_err(|error| RecordError::File((&*name).into(), error));
-        let written = encoded.and_then(|record| self.store.write(&name, record, built, &image.layers));
-        Ok(self.tolerated("written", written).is_some())
+        let record = record()?;
+        let written = self.write_with(|| {
+            let encoded = record.encode().map_err(|error| RecordError::File((&*name).into(), error))?;
+            self.store.write(&name, encoded, built, &image.layers)
+        });
+        Ok(written == Some(true))
     }
 
     fn named(&self, name: String, used: RecordUse) -> Result<Option<FoundRecord>, RecordError> {
@@ -169,15 +184,27 @@ impl<'a> RemoteCache<'a> {
         Ok(None)
     }
 
-    /// Turns an error into a warning.
-    fn tolerated<T>(&self, done: &str, result: Result<T, RecordError>) -> Option<T> {
-        let error = match result {
+    fn read_with<T>(&self, read: impl FnOnce() -> Result<T, RecordError>) -> Option<T> {
+        self.tolerated("the remote cache cannot be read, so nothing of it is used", read)
+    }
+
+    fn write_with<T>(&self, write: impl FnOnce() -> Result<T, RecordError>) -> Option<T> {
+        self.tolerated("the remote cache cannot be written to, so other machines do not benefit from this build", write)
+    }
+
+    /// Turns an error into a warning, once if it lasts.
+    fn tolerated<T>(&self, warning: &str, access: impl FnOnce() -> Result<T, RecordError>) -> Option<T> {
+        if self.is_given_up.get() {
+            return None;
+        }
+        let error = match access() {
             Ok(value) => return Some(value),
             Err(error) => error,
         };
+        self.is_given_up.set(error.is_lasting());
         let causes = std::iter::successors(Some(&error as &(dyn Error + 'static)), |error| (*error).source());
         let reason = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-        self.reporter.warn(&format!("the remote cache cannot be {done}, so nothing of it is used: {reason}"));
+        self.reporter.warn(&format!("{warning}: {reason}"));
         None
     }
 }

@@ -63,7 +63,7 @@ impl RecordStore for RecordRepository<'_> {
         Ok(self.registry.blob(&self.any.with_tag(name), wheel.sha256(), wheel.size(), output, &Silent)?)
     }
 
-    fn write(&self, name: &str, record: Vec<u8>, built: &[&Wheel], layers: &[Layer]) -> Result<(), RecordError> {
+    fn write(&self, name: &str, record: Vec<u8>, built: &[&Wheel], layers: &[Layer]) -> Result<bool, RecordError> {
         let mut blobs = vec![
             Blob::of_bytes(MediaType::ImageConfig, CONFIGURATION.to_vec()),
             Blob::of_bytes(MediaType::Other(RECORD.to_owned()), record),
@@ -84,7 +84,7 @@ impl RecordStore for RecordRepository<'_> {
         let manifest = Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes());
         let artifact = OciArtifact { manifest, blobs, children: Vec::new(), referrers: Vec::new() };
         self.registry.push(&artifact, &[self.any.with_tag(name)], &Silent)?;
-        Ok(())
+        Ok(true)
     }
 }
 

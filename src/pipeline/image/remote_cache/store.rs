@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::aws::{AwsError, S3Error};
 use crate::cache::CacheError;
 use crate::closure::{ClosureRecord, InvalidRecord, KnownWheel, LARGEST_RECORD};
 use crate::digest::Sha256;
@@ -25,8 +26,9 @@ pub(super) trait RecordStore {
     /// Writes a wheel into `output` that was built elsewhere and stored with the record of a name, and verifies it.
     fn read_wheel(&self, name: &str, wheel: &KnownWheel, output: &mut TemporaryFile) -> Result<(), RecordError>;
 
-    /// Stores a record with the wheels that were built, and names the layers that should be kept as long as it.
-    fn write(&self, name: &str, record: Vec<u8>, built: &[&Wheel], layers: &[Layer]) -> Result<(), RecordError>;
+    /// Stores a record with the wheels that were built, and names the layers that should be kept as long as it. Returns whether
+    /// there was none before, as far as the place tells.
+    fn write(&self, name: &str, record: Vec<u8>, built: &[&Wheel], layers: &[Layer]) -> Result<bool, RecordError>;
 }
 
 /// A record, and what its place tells besides.
@@ -42,6 +44,14 @@ pub(super) enum RecordError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
+    Bucket(#[from] S3Error),
+    #[error("cannot load the AWS credentials")]
+    Credentials(#[from] AwsError),
+    #[error("no AWS credentials in the environment, the profiles, or the metadata of a container or EC2 instance")]
+    NoCredentials,
+    #[error("cannot start to send requests")]
+    Start(#[source] std::io::Error),
+    #[error(transparent)]
     Invalid(#[from] InvalidRecord),
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -49,4 +59,11 @@ pub(super) enum RecordError {
     File(PathBuf, #[source] std::io::Error),
     #[error("it has more than {LARGEST_RECORD} bytes")]
     Size,
+}
+
+impl RecordError {
+    /// Tells whether the next request would fail in the same way, and perhaps take as long.
+    pub(super) fn is_lasting(&self) -> bool {
+        matches!(self, Self::Bucket(_) | Self::Credentials(_) | Self::NoCredentials | Self::Start(_))
+    }
 }

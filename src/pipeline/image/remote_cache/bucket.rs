@@ -1,0 +1,118 @@
+//! Records in Amazon S3 or a store with the same API: an object for each, and for each wheel that was built, all under one
+//! prefix. A directory that is copied there has the same names.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::Write as _;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::store::{RecordError, RecordStore, StoredRecord};
+use crate::aws::{AwsEnvironment, AwsSession, ObjectFile, S3Bucket, S3Error, S3Patience, configured_region};
+use crate::closure::{ClosureRecord, InvalidRecord, KnownWheel, LARGEST_RECORD};
+use crate::digest::{HashingWriter, Sha256};
+use crate::image::Layer;
+use crate::settings::BucketPrefix;
+use crate::temporary::TemporaryFile;
+use crate::wheel::Wheel;
+
+/// The region that is asked where the bucket is if none is configured. Stores of others have their buckets there.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// How many bytes of a wheel are read at a time.
+const PART: u64 = 8 << 20;
+
+/// A bucket with records.
+pub(super) struct RecordBucket<'a> {
+    environment: &'a AwsEnvironment,
+    place: &'a BucketPrefix,
+    /// Opened by the first request: most builds send none.
+    opened: RefCell<Option<OpenBucket<'a>>>,
+}
+
+struct OpenBucket<'a> {
+    bucket: S3Bucket<'a>,
+    /// Which the connections belong to.
+    runtime: Runtime,
+}
+
+impl<'a> OpenBucket<'a> {
+    /// Loads the credentials.
+    fn new(environment: &'a AwsEnvironment, bucket: &str) -> Result<Self, RecordError> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(RecordError::Start)?;
+        let bucket = runtime.block_on(async {
+            let region = configured_region(environment).await?;
+            let session = AwsSession::open(environment, region.as_deref().unwrap_or(DEFAULT_REGION)).await?;
+            Ok::<_, RecordError>(
+                S3Bucket::new(session.ok_or(RecordError::NoCredentials)?, bucket, S3Patience::SHORT).await?,
+            )
+        });
+        Ok(Self { bucket: bucket?, runtime })
+    }
+}
+
+impl<'a> RecordBucket<'a> {
+    pub(super) fn new(environment: &'a AwsEnvironment, place: &'a BucketPrefix) -> Self {
+        Self { environment, place, opened: RefCell::new(None) }
+    }
+
+    /// Sends requests, to the bucket's own region if they were for another one.
+    fn request<T>(&self, send: impl AsyncFn(&S3Bucket<'a>) -> Result<T, S3Error>) -> Result<T, RecordError> {
+        let mut opened = self.opened.borrow_mut();
+        let opened = match &mut *opened {
+            Some(opened) => opened,
+            none => none.insert(OpenBucket::new(self.environment, &self.place.bucket)?),
+        };
+        match opened.runtime.block_on(send(&opened.bucket)) {
+            Err(S3Error::OtherRegion { region, .. }) => {
+                opened.bucket = opened.runtime.block_on(opened.bucket.in_region(&region))?;
+                Ok(opened.runtime.block_on(send(&opened.bucket))?)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    fn wheel(&self, digest: Sha256) -> String {
+        self.place.key(&format!("{}.whl", digest.hex()))
+    }
+}
+
+impl RecordStore for RecordBucket<'_> {
+    fn location(&self) -> String {
+        self.place.to_string()
+    }
+
+    fn has(&self, name: &str) -> Result<bool, RecordError> {
+        let key = self.place.key(name);
+        self.request(async |bucket| Ok(bucket.find(&key).await?.is_some()))
+    }
+
+    fn read(&self, name: &str) -> Result<Option<StoredRecord>, RecordError> {
+        let key = self.place.key(name);
+        let Some(bytes) = self.request(async |bucket| bucket.get(&key, LARGEST_RECORD).await)? else { return Ok(None) };
+        Ok(Some(StoredRecord { record: ClosureRecord::decode(&bytes)?, blobs: BTreeSet::new() }))
+    }
+
+    fn read_wheel(&self, _: &str, wheel: &KnownWheel, output: &mut TemporaryFile) -> Result<(), RecordError> {
+        let key = self.wheel(wheel.sha256());
+        let mut copy = HashingWriter::new(output);
+        for start in (0..wheel.size()).step_by(PART as usize) {
+            let range = start..wheel.size().min(start + PART);
+            let part = self.request(async |bucket| bucket.get_range(&key, range.clone()).await)?;
+            let part = part.ok_or(InvalidRecord::Damaged)?;
+            copy.write_all(&part).map_err(|error| RecordError::File((&*key).into(), error))?;
+        }
+        if copy.finish().1 == wheel.sha256() { Ok(()) } else { Err(InvalidRecord::Damaged.into()) }
+    }
+
+    fn write(&self, name: &str, record: Vec<u8>, built: &[&Wheel], _: &[Layer]) -> Result<bool, RecordError> {
+        for wheel in built {
+            let unreadable = |error| RecordError::File(wheel.location().to_owned(), error);
+            let (key, path) = (self.wheel(wheel.sha256), wheel.archive().map_err(unreadable)?);
+            let file = ObjectFile::without_checkpoints(&key, &path, wheel.size).map_err(unreadable)?;
+            self.request(async |bucket| bucket.upload(&file, None).await)?;
+        }
+        let key = self.place.key(name);
+        self.request(async |bucket| bucket.put(&key, &record, None).await)
+    }
+}
