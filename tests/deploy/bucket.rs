@@ -34,6 +34,8 @@ pub struct Bucket {
     numbers: u32,
     /// The bytes of parts and objects that clients sent.
     pub received: usize,
+    /// How many times somebody else creates an object at the same time.
+    pub conflicts: usize,
     /// Whether objects that are copied from change just before.
     pub replaces_sources: bool,
 }
@@ -115,6 +117,10 @@ impl Bucket {
                 None => Message::answer(404),
             },
             "PutObject" if !is_new => error(412, "PreconditionFailed"),
+            "PutObject" if self.conflicts > 0 => {
+                self.conflicts -= 1;
+                error(409, "ConditionalRequestConflict")
+            }
             "PutObject" => {
                 self.store(&key, request.body.clone(), checkpoints);
                 Message::answer(200)

@@ -145,7 +145,8 @@ impl<'a> S3Bucket<'a> {
     /// Returns an object, or `None` if it does not exist. Without the permission to list the bucket, S3 says that access to
     /// a missing object is denied.
     pub(crate) async fn find(&self, key: &str) -> Result<Option<StoredObject>, S3Error> {
-        let response = self.send(S3Action::GetObject, Method::HEAD, self.url(key), HeaderMap::new(), &[]).await?;
+        let response =
+            self.send(S3Action::GetObject, Method::HEAD, self.url(key), HeaderMap::new(), Vec::new()).await?;
         match response.status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => return Ok(None),
@@ -178,7 +179,7 @@ impl<'a> S3Bucket<'a> {
 
     async fn get_with(&self, key: &str, headers: HeaderMap, transfer: Transfer) -> Result<Option<Vec<u8>>, S3Error> {
         let action = S3Action::GetObject;
-        let response = self.send_for((action, transfer), Method::GET, self.url(key), headers, &[]).await?;
+        let response = self.send_for((action, transfer), Method::GET, self.url(key), headers, Vec::new()).await?;
         if response.status.is_success() {
             return Ok(Some(response.body));
         }
@@ -195,8 +196,8 @@ impl<'a> S3Bucket<'a> {
     ///
     /// # Errors
     /// S3 cannot be reached or refuses.
-    pub(crate) async fn put(&self, key: &str, bytes: &[u8], checkpoints: Option<&str>) -> Result<bool, S3Error> {
-        let checksum = encoded_crc32c(crc32c::crc32c(bytes));
+    pub(crate) async fn put(&self, key: &str, bytes: Vec<u8>, checkpoints: Option<&str>) -> Result<bool, S3Error> {
+        let checksum = encoded_crc32c(crc32c::crc32c(&bytes));
         let mut headers = headers([(IF_NONE_MATCH, "*"), (CHECKSUM_CRC32C, &checksum)]);
         headers.extend(checkpoint_headers(checkpoints));
         let response = self.send(S3Action::PutObject, Method::PUT, self.url(key), headers, bytes).await?;
@@ -228,7 +229,7 @@ impl<'a> S3Bucket<'a> {
         method: Method,
         url: Url,
         headers: HeaderMap,
-        body: &[u8],
+        body: Vec<u8>,
     ) -> Result<AwsResponse, S3Error> {
         self.send_for((action, Transfer { largest: 0, expected: body.len() as u64 }), method, url, headers, body).await
     }
@@ -240,17 +241,19 @@ impl<'a> S3Bucket<'a> {
         method: Method,
         url: Url,
         headers: HeaderMap,
-        body: &[u8],
+        body: Vec<u8>,
     ) -> Result<AwsResponse, S3Error> {
         let S3Patience { retry, attempt } = self.patience;
         let limit = ResponseLimit::new(attempt + Duration::from_secs(transfer.expected / SLOWEST_TRANSFER));
         let limit = limit.with_bytes(transfer.largest);
+        let mut request = Request::new(method, url);
+        *request.headers_mut() = headers;
+        *request.body_mut() = Some(body.into());
         let mut failures = 0;
         loop {
-            let mut request = Request::new(method.clone(), url.clone());
-            request.headers_mut().clone_from(&headers);
-            *request.body_mut() = Some(body.to_vec().into());
-            let result = self.session.send_signed((AwsService::S3, S3), request, limit).await;
+            // Shares the body.
+            let copy = request.try_clone().expect("a body in memory can be cloned");
+            let result = self.session.send_signed((AwsService::S3, S3), copy, limit).await;
             failures += 1;
             match result {
                 Ok(response) if !may_pass(&response) || failures > retry.limit => return Ok(response),

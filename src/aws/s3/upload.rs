@@ -71,7 +71,7 @@ impl S3Bucket<'_> {
     pub(crate) async fn upload(&self, file: &ObjectFile<'_>, copied: Option<CopiedStart<'_>>) -> Result<u64, S3Error> {
         if copied.is_none() && file.size <= PART {
             let bytes = std::fs::read(file.path).map_err(|source| unreadable(file, source))?;
-            self.put(file.key, &bytes, file.checkpoints).await?;
+            self.put(file.key, bytes, file.checkpoints).await?;
             return Ok(file.size);
         }
         let upload = self.begin(file).await?;
@@ -102,7 +102,7 @@ impl S3Bucket<'_> {
         url.set_query(Some("uploads="));
         let mut headers = headers([(CHECKSUM_ALGORITHM, "CRC32C"), (CHECKSUM_TYPE, "FULL_OBJECT")]);
         headers.extend(checkpoint_headers(file.checkpoints));
-        let response = self.succeed(S3Action::PutObject, Method::POST, url, headers, &[]).await?;
+        let response = self.succeed(S3Action::PutObject, Method::POST, url, headers, Vec::new()).await?;
         let text = String::from_utf8_lossy(&response.body).into_owned();
         let upload = xml_element(&text, "UploadId").map(str::to_owned);
         upload.ok_or_else(|| self.invalid_answer())
@@ -119,7 +119,7 @@ impl S3Bucket<'_> {
         let bytes = read(file.path, start, PART.min(file.size - start)).map_err(|source| unreadable(file, source))?;
         let headers = headers([(CHECKSUM_CRC32C, encoded_crc32c(crc32c::crc32c(&bytes)).as_str())]);
         let url = self.part_url(file.key, upload, number);
-        let response = self.succeed(S3Action::PutObject, Method::PUT, url, headers, &bytes).await?;
+        let response = self.succeed(S3Action::PutObject, Method::PUT, url, headers, bytes).await?;
         let etag = response.headers.get(ETAG).and_then(|etag| etag.to_str().ok());
         Ok(UploadedPart(number, etag.ok_or_else(|| self.invalid_answer())?.to_owned()))
     }
@@ -141,7 +141,7 @@ impl S3Bucket<'_> {
             (COPY_SOURCE_IF_MATCH, &source.etag),
         ]);
         let url = self.part_url(key, upload, number);
-        let response = self.succeed(S3Action::GetObject, Method::PUT, url, headers, &[]).await?;
+        let response = self.succeed(S3Action::GetObject, Method::PUT, url, headers, Vec::new()).await?;
         let text = String::from_utf8_lossy(&response.body).into_owned();
         let etag = xml_element(&text, "ETag").map(|etag| etag.replace("&quot;", "\""));
         Ok(UploadedPart(number, etag.ok_or_else(|| self.invalid_answer())?))
@@ -160,7 +160,7 @@ impl S3Bucket<'_> {
         );
         let checksum = encoded_crc32c(file.crc32c);
         let headers = headers([(IF_NONE_MATCH, "*"), (CHECKSUM_CRC32C, &checksum), (CHECKSUM_TYPE, "FULL_OBJECT")]);
-        let response = self.send(S3Action::PutObject, Method::POST, url, headers, body.as_bytes()).await?;
+        let response = self.send(S3Action::PutObject, Method::POST, url, headers, body.into_bytes()).await?;
         // After a lost answer, the upload does not exist any more.
         if response.status == StatusCode::NOT_FOUND && self.find(file.key).await?.is_some() {
             return Ok(());
@@ -172,7 +172,7 @@ impl S3Bucket<'_> {
     async fn abort(&self, key: &str, upload: &str) {
         let mut url = self.url(key);
         url.query_pairs_mut().append_pair("uploadId", upload);
-        let _ = self.send(S3Action::AbortMultipartUpload, Method::DELETE, url, HeaderMap::new(), &[]).await;
+        let _ = self.send(S3Action::AbortMultipartUpload, Method::DELETE, url, HeaderMap::new(), Vec::new()).await;
     }
 
     fn part_url(&self, key: &str, upload: &str, number: usize) -> Url {
@@ -187,7 +187,7 @@ impl S3Bucket<'_> {
         method: Method,
         url: Url,
         headers: HeaderMap,
-        body: &[u8],
+        body: Vec<u8>,
     ) -> Result<AwsResponse, S3Error> {
         let response = self.send(action, method, url, headers, body).await?;
         if response.status.is_success() { Ok(response) } else { Err(self.refusal(action, &response)) }

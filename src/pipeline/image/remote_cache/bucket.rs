@@ -113,6 +113,6 @@ impl RecordStore for RecordBucket<'_> {
             self.request(async |bucket| bucket.upload(&file, None).await)?;
         }
         let key = self.place.key(name);
-        self.request(async |bucket| bucket.put(&key, &record, None).await)
+        self.request(async |bucket| bucket.put(&key, record.clone(), None).await)
     }
 }
