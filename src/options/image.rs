@@ -28,7 +28,7 @@ use crate::platform::Architecture;
 use crate::registry::ImageReference;
 use crate::settings::{
     AptSettings, BaseChoice, ContainerSettings, ImageSettings, LambdaSettings, LayerCompression, ProfileChoice,
-    RemoteCacheChoice, Settings,
+    RecordPlace, RecordPolicy, RemoteCacheChoice, Settings,
 };
 
 /// The default of `max-layers`.
@@ -245,7 +245,8 @@ pub(crate) struct OutputOptions {
     /// Share what is known of wheels with other machines [default: read]
     ///
     /// CACHE is `read` or `auto`, which reads from the repository of the image and also writes to it after a push; `verify`,
-    /// which compares it with what is found out here; `off`; another REPOSITORY; s3://BUCKET/PREFIX; or a directory, which begins with `/` or `.`.
+    /// which compares it with what is found out here; `off`; or where it also reads and writes without a push: another REPOSITORY, s3://BUCKET/PREFIX, or a directory, which
+    /// begins with `/` or `.`. `read=` or `verify=` before such a place only reads or compares.
     #[arg(long, value_name = "CACHE", env = "PYBUNDLE_REMOTE_CACHE", hide_short_help = true)]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
@@ -357,7 +358,7 @@ impl TargetOptions for ImageOptions {
             layers: output.max_layers.unwrap_or(MAX_LAYERS),
             created,
             allow_oversize: output.allow_oversize,
-            remote_cache: output.remote_cache.unwrap_or(RemoteCacheChoice::Own { write: false }),
+            remote_cache: output.remote_cache.unwrap_or(RemoteCacheChoice::On(RecordPlace::Own, RecordPolicy::Read)),
         })
     }
 

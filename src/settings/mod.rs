@@ -22,7 +22,7 @@ pub(crate) use deploy::DeploySettings;
 pub(crate) use engine::EngineChoice;
 pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
 pub(crate) use lambda::LambdaSettings;
-pub(crate) use remote_cache::{BucketPrefix, RemoteCacheChoice};
+pub(crate) use remote_cache::{BucketPrefix, RecordPlace, RecordPolicy, RemoteCacheChoice};
 pub(crate) use run::RunSettings;
 pub(crate) use size::{SizeLimit, binary_size};
 

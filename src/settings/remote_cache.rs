@@ -10,18 +10,27 @@ use crate::registry::{ImageReference, InvalidReference};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RemoteCacheChoice {
     Off,
-    /// The repository of the image is read, and written to after a push if `write` is set.
-    Own {
-        write: bool,
-    },
-    /// Nothing is believed: what the repository of the image says is compared with what is found out here.
-    Verify,
-    /// Another repository, read and written.
+    On(RecordPlace, RecordPolicy),
+}
+
+/// Where records are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RecordPlace {
+    /// The repository that the image is pushed to.
+    Own,
     Repository(ImageReference),
-    /// A bucket of S3 or a store with the same API, read and written.
+    /// A bucket of S3 or a store with the same API.
     Bucket(BucketPrefix),
-    /// A directory, read and written.
     Directory(PathBuf),
+}
+
+/// What is done with records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordPolicy {
+    Read,
+    ReadAndWrite,
+    /// Nothing is believed: what records say is compared with what is found out here.
+    Verify,
 }
 
 /// A bucket, and what the keys of objects in it begin with.
@@ -86,39 +95,59 @@ impl FromStr for RemoteCacheChoice {
     type Err = InvalidRemoteCache;
 
     fn from_str(text: &str) -> Result<Self, InvalidRemoteCache> {
-        Ok(match text {
-            "off" => Self::Off,
-            "read" => Self::Own { write: false },
-            "auto" => Self::Own { write: true },
-            "verify" => Self::Verify,
-            _ if text.starts_with(['/', '.']) => Self::Directory(text.into()),
-            _ => {
-                if let Some((scheme, rest)) = text.split_once("://") {
-                    return match scheme {
-                        "s3" => Ok(Self::Bucket(BucketPrefix::parse(rest)?)),
-                        _ => Err(InvalidRemoteCache::Scheme(scheme.to_owned())),
-                    };
-                }
-                let is_tagged = text.rsplit('/').next().is_some_and(|name| name.contains([':', '@']));
-                if is_tagged {
-                    return Err(InvalidRemoteCache::Tagged(text.to_owned()));
-                }
-                Self::Repository(text.parse()?)
-            }
+        Ok(match text.split_once('=') {
+            _ if text == "off" => Self::Off,
+            _ if text == "auto" => Self::On(RecordPlace::Own, RecordPolicy::ReadAndWrite),
+            _ if text == "read" => Self::On(RecordPlace::Own, RecordPolicy::Read),
+            _ if text == "verify" => Self::On(RecordPlace::Own, RecordPolicy::Verify),
+            Some(("read", place)) => Self::On(place.parse()?, RecordPolicy::Read),
+            Some(("verify", place)) => Self::On(place.parse()?, RecordPolicy::Verify),
+            _ => Self::On(text.parse()?, RecordPolicy::ReadAndWrite),
         })
+    }
+}
+
+impl FromStr for RecordPlace {
+    type Err = InvalidRemoteCache;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRemoteCache> {
+        if text.starts_with(['/', '.']) {
+            return Ok(Self::Directory(text.into()));
+        }
+        if let Some((scheme, rest)) = text.split_once("://") {
+            return match scheme {
+                "s3" => Ok(Self::Bucket(BucketPrefix::parse(rest)?)),
+                _ => Err(InvalidRemoteCache::Scheme(scheme.to_owned())),
+            };
+        }
+        if text.rsplit('/').next().is_some_and(|name| name.contains([':', '@'])) {
+            return Err(InvalidRemoteCache::Tagged(text.to_owned()));
+        }
+        Ok(Self::Repository(text.parse()?))
     }
 }
 
 impl fmt::Display for RemoteCacheChoice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Off => formatter.write_str("off"),
-            Self::Own { write: false } => formatter.write_str("read"),
-            Self::Own { write: true } => formatter.write_str("auto"),
-            Self::Verify => formatter.write_str("verify"),
-            Self::Repository(reference) => formatter.write_str(&reference.repository_name()),
-            Self::Bucket(place) => place.fmt(formatter),
-            Self::Directory(path) => path.display().fmt(formatter),
+        let (place, policy) = match self {
+            Self::Off => return formatter.write_str("off"),
+            Self::On(place, policy) => (place, policy),
+        };
+        let policy = match policy {
+            RecordPolicy::Read => "read",
+            RecordPolicy::ReadAndWrite if *place == RecordPlace::Own => "auto",
+            RecordPolicy::ReadAndWrite => "",
+            RecordPolicy::Verify => "verify",
+        };
+        formatter.write_str(policy)?;
+        if *place != RecordPlace::Own && !policy.is_empty() {
+            formatter.write_str("=")?;
+        }
+        match place {
+            RecordPlace::Own => Ok(()),
+            RecordPlace::Repository(reference) => formatter.write_str(&reference.repository_name()),
+            RecordPlace::Bucket(place) => place.fmt(formatter),
+            RecordPlace::Directory(path) => path.display().fmt(formatter),
         }
     }
 }
@@ -127,7 +156,9 @@ impl RemoteCacheChoice {
     /// Makes a relative path relative to a directory.
     pub(crate) fn in_directory(self, directory: &Path) -> Self {
         match self {
-            Self::Directory(path) => Self::Directory(directory.join(path)),
+            Self::On(RecordPlace::Directory(path), policy) => {
+                Self::On(RecordPlace::Directory(directory.join(path)), policy)
+            }
             other => other,
         }
     }
@@ -147,8 +178,30 @@ mod tests {
         ] {
             let choice: RemoteCacheChoice = text.parse().unwrap();
             assert_eq!(choice.to_string(), shown);
-            let RemoteCacheChoice::Bucket(place) = choice else { panic!("{text}") };
+            let RemoteCacheChoice::On(RecordPlace::Bucket(place), RecordPolicy::ReadAndWrite) = choice else {
+                panic!("{text}")
+            };
             assert_eq!(place.key("name"), key);
+        }
+    }
+
+    #[test]
+    fn every_place_is_read_or_verified_instead_on_request() {
+        for text in [
+            "off",
+            "auto",
+            "read",
+            "verify",
+            "registry.example.com/team/app",
+            "read=registry.example.com:5000/team/app",
+            "verify=s3://records/app",
+            "read=./shared",
+            "/a=b",
+        ] {
+            assert_eq!(text.parse::<RemoteCacheChoice>().unwrap().to_string(), text);
+        }
+        for text in ["auto=./shared", "off=s3://records/app", "verify=", "read=verify=./shared"] {
+            assert!(text.parse::<RemoteCacheChoice>().is_err(), "{text}");
         }
     }
 

@@ -36,14 +36,21 @@ fn keys(moto: &Moto) -> Vec<String> {
 
 /// Gives a command credentials and an endpoint, and asserts that it shows no secret.
 fn ended(command: &mut Command, endpoint: &str, place: &str) -> (Value, String) {
+    let (is_successful, out, errors) = run(command, endpoint, place);
+    assert!(is_successful, "{out}{errors}");
+    (serde_json::from_str(&out).unwrap(), errors)
+}
+
+/// Returns whether a command succeeds, and both of its outputs.
+fn run(command: &mut Command, endpoint: &str, place: &str) -> (bool, String, String) {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
         command.env_remove(name);
     }
     command.env("AWS_ENDPOINT_URL_S3", endpoint).env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", SECRET);
     let output = command.args(["--remote-cache", place]).output().unwrap();
     let [out, errors] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert!(output.status.success() && !out.contains(SECRET) && !errors.contains(SECRET), "{out}{errors}");
-    (serde_json::from_str(&out).unwrap(), errors)
+    assert!(!out.contains(SECRET) && !errors.contains(SECRET), "{out}{errors}");
+    (output.status.success(), out, errors)
 }
 
 /// Writes an image to a file on a machine whose cache has a name.
@@ -72,7 +79,7 @@ fn machines_share_records_through_a_bucket() {
 
     fleet.edit(1);
     let before = fleet.sent();
-    let (cold, said) = ended(&mut fleet.push("cold", "2", &[]), &moto.url, place);
+    let (cold, said) = ended(&mut fleet.push("cold", "2", &[]), &moto.url, &format!("read={place}"));
     let used = &cold["remote_cache"];
     assert_eq!(
         (&used["read"], &used["fetched"], &used["written"]),
@@ -95,6 +102,15 @@ fn machines_share_records_through_a_bucket() {
     let (misled, said) = write(&fleet, "misled", &moto.url, place);
     assert_eq!(misled["digest"], cold["digest"]);
     assert!(said.contains("the remote cache misstates a wheel or a layer, so nothing of it is used"), "{said}");
+
+    let mut release = fleet.workshop.command(&["--output", "oci:out"]);
+    let (is_successful, _, said) = run(&mut release, &moto.url, &format!("verify={place}"));
+    let name = record.rsplit('/').next().unwrap();
+    assert!(
+        !is_successful
+            && said.contains(&format!("the record {name} in {place} says of wheels or layers what is not so")),
+        "{said}"
+    );
 
     let policy = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::fleet/guarded/*" },

@@ -24,24 +24,15 @@ use crate::image::manifest::CLOSURE;
 use crate::pipeline::BuildError;
 use crate::registry::{ImageReference, Registry};
 use crate::report::{RecordUse, Reporter};
-use crate::settings::{ImageSettings, RemoteCacheChoice};
+use crate::settings::{ImageSettings, RecordPlace, RecordPolicy, RemoteCacheChoice};
 use crate::temporary::TemporaryFile;
 use crate::wheel::Wheel;
-
-/// What is done with records.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RecordPolicy {
-    Read,
-    ReadAndWrite,
-    /// They are compared with what is found out here.
-    Verify,
-}
 
 /// Reads and writes the records of closures.
 pub(super) struct RemoteCache<'a> {
     store: Box<dyn RecordStore + 'a>,
     policy: RecordPolicy,
-    /// Whether they are in the image's own repository.
+    /// Whether they are in the image's own repository, and believed.
     is_own: bool,
     /// The tags that an image is pushed to, one of which may name an earlier one.
     tags: &'a [ImageReference],
@@ -70,29 +61,15 @@ impl<'a> RemoteCache<'a> {
     ) -> Option<Self> {
         let is_pushed = settings.push && !settings.common.fetch.offline;
         let tags: &[ImageReference] = if is_pushed { &settings.tags } else { &[] };
-        let own = || {
-            let any = tags.first()?.clone();
-            Some(Box::new(RecordRepository { registry, any, is_own: true }) as Box<dyn RecordStore>)
+        let RemoteCacheChoice::On(place, policy) = &settings.remote_cache else { return None };
+        let store: Box<dyn RecordStore> = match place {
+            RecordPlace::Own => Box::new(RecordRepository { registry, any: tags.first()?.clone(), is_own: true }),
+            RecordPlace::Directory(directory) => Box::new(RecordDirectory(directory.clone())),
+            RecordPlace::Repository(_) | RecordPlace::Bucket(_) if settings.common.fetch.offline => return None,
+            RecordPlace::Repository(any) => Box::new(RecordRepository { registry, any: any.clone(), is_own: false }),
+            RecordPlace::Bucket(place) => Box::new(RecordBucket::new(&settings.common.environment.aws, place)),
         };
-        let (store, policy): (Box<dyn RecordStore>, RecordPolicy) = match &settings.remote_cache {
-            RemoteCacheChoice::Off => return None,
-            RemoteCacheChoice::Own { write: false } => (own()?, RecordPolicy::Read),
-            RemoteCacheChoice::Own { write: true } => (own()?, RecordPolicy::ReadAndWrite),
-            RemoteCacheChoice::Verify => (own()?, RecordPolicy::Verify),
-            RemoteCacheChoice::Repository(_) if settings.common.fetch.offline => return None,
-            RemoteCacheChoice::Repository(any) => {
-                let repository = RecordRepository { registry, any: any.clone(), is_own: false };
-                (Box::new(repository), RecordPolicy::ReadAndWrite)
-            }
-            RemoteCacheChoice::Bucket(_) if settings.common.fetch.offline => return None,
-            RemoteCacheChoice::Bucket(place) => {
-                (Box::new(RecordBucket::new(&settings.common.environment.aws, place)), RecordPolicy::ReadAndWrite)
-            }
-            RemoteCacheChoice::Directory(directory) => {
-                (Box::new(RecordDirectory(directory.clone())), RecordPolicy::ReadAndWrite)
-            }
-        };
-        let is_own = matches!(settings.remote_cache, RemoteCacheChoice::Own { .. });
+        let (policy, is_own) = (*policy, *place == RecordPlace::Own && *policy != RecordPolicy::Verify);
         Some(Self { store, policy, is_own, tags, registry, reporter, is_given_up: Cell::new(false) })
     }
 
