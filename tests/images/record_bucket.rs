@@ -113,7 +113,7 @@ fn machines_share_records_through_a_bucket() {
     );
 
     let policy = json!({ "Version": "2012-10-17", "Statement": [
-        { "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::fleet/guarded/*" },
+        { "Effect": "Deny", "Principal": "*", "Action": "s3:*Object", "Resource": "arn:aws:s3:::fleet/guarded/*" },
     ] });
     send(&moto, "PUT", "/fleet?policy", policy.to_string().as_bytes());
     let (built, said) = write(&fleet, "reader", &moto.url, "s3://fleet/guarded");

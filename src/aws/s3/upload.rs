@@ -161,8 +161,10 @@ impl S3Bucket<'_> {
         let checksum = encoded_crc32c(file.crc32c);
         let headers = headers([(IF_NONE_MATCH, "*"), (CHECKSUM_CRC32C, &checksum), (CHECKSUM_TYPE, "FULL_OBJECT")]);
         let response = self.send(S3Action::PutObject, Method::POST, url, headers, body.into_bytes()).await?;
-        // After a lost answer, the upload does not exist any more.
-        if response.status == StatusCode::NOT_FOUND && self.find(file.key).await?.is_some() {
+        // After a lost answer, the upload does not exist any more; after a conflict, another one has created the object.
+        if matches!(response.status, StatusCode::NOT_FOUND | StatusCode::CONFLICT)
+            && self.find(file.key).await?.is_some()
+        {
             return Ok(());
         }
         self.created(&response).map(drop)
