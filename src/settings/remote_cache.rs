@@ -95,14 +95,16 @@ impl FromStr for RemoteCacheChoice {
     type Err = InvalidRemoteCache;
 
     fn from_str(text: &str) -> Result<Self, InvalidRemoteCache> {
-        Ok(match text.split_once('=') {
-            _ if text == "off" => Self::Off,
-            _ if text == "auto" => Self::On(RecordPlace::Own, RecordPolicy::ReadAndWrite),
-            _ if text == "read" => Self::On(RecordPlace::Own, RecordPolicy::Read),
-            _ if text == "verify" => Self::On(RecordPlace::Own, RecordPolicy::Verify),
-            Some(("read", place)) => Self::On(place.parse()?, RecordPolicy::Read),
-            Some(("verify", place)) => Self::On(place.parse()?, RecordPolicy::Verify),
-            _ => Self::On(text.parse()?, RecordPolicy::ReadAndWrite),
+        Ok(match text {
+            "off" => Self::Off,
+            "auto" => Self::On(RecordPlace::Own, RecordPolicy::ReadAndWrite),
+            "read" => Self::On(RecordPlace::Own, RecordPolicy::Read),
+            "verify" => Self::On(RecordPlace::Own, RecordPolicy::Verify),
+            _ => match text.split_once('=') {
+                Some(("read", place)) => Self::On(place.parse()?, RecordPolicy::Read),
+                Some(("verify", place)) => Self::On(place.parse()?, RecordPolicy::Verify),
+                _ => Self::On(text.parse()?, RecordPolicy::ReadAndWrite),
+            },
         })
     }
 }
