@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::text_page::TextPage;
-use crate::report::{DistributionReport, PlanReport};
+use crate::report::{DistributionReport, PlanReport, RequirementReport};
 
 /// What the order of distributions is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -28,20 +28,26 @@ impl DistributionOrder {
     }
 }
 
+/// How many levels of a tree are shown, as by `uv tree`: a lock of others may be a chain of 100,000.
+const DEEPEST: usize = 255;
+
 /// The distributions of a plan and what requires what.
 pub(super) struct DependencyTree<'a> {
     distributions: BTreeMap<&'a str, &'a DistributionReport>,
-    edges: Vec<Edge<'a>>,
+    /// By what they come from.
+    dependencies: BTreeMap<&'a str, Vec<Edge<'a>>>,
+    /// By what they lead to.
+    dependents: BTreeMap<&'a str, Vec<Edge<'a>>>,
     /// The conditions of distributions, where the lock has them instead of their requirements.
     conditions: BTreeMap<&'a str, String>,
     order: DistributionOrder,
 }
 
 /// That a distribution is required.
+#[derive(Clone)]
 struct Edge<'a> {
-    /// A distribution, or what the user names: a requirements file.
-    from: &'a str,
-    to: &'a str,
+    /// The other end: a distribution, or what the user names: a requirements file.
+    other: &'a str,
     /// For which extra or group of `from`, and under which marker, for instance `extra: socks`.
     condition: Option<String>,
 }
@@ -57,23 +63,31 @@ impl<'a> DependencyTree<'a> {
     pub(super) fn new(plan: &'a PlanReport, order: DistributionOrder) -> Self {
         let distributions: BTreeMap<&str, &DistributionReport> =
             plan.distributions.iter().map(|distribution| (distribution.name.as_str(), distribution)).collect();
-        let edges = plan.distributions.iter().flat_map(|distribution| {
-            let required_by = distribution.required_by.iter().filter(|by| *by != REQUEST);
-            required_by.map(|by| {
+        let mut requirements: BTreeMap<&str, Vec<&RequirementReport>> = BTreeMap::new();
+        for requirement in &plan.requirements {
+            requirements.entry(&requirement.name).or_default().push(requirement);
+        }
+        let requirements = |name: &str| requirements.get(name).map(Vec::as_slice).unwrap_or_default();
+        let (mut dependencies, mut dependents) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        for distribution in &plan.distributions {
+            let to = distribution.name.as_str();
+            for by in distribution.required_by.iter().filter(|by| *by != REQUEST) {
                 let (from, condition) = dependent(by);
-                let markers = conditions(plan, &distribution.name, |required_by| required_by == by);
+                let markers = conditions(requirements(to), |required_by| required_by == by);
                 let all: Vec<String> = condition.into_iter().chain(markers).collect();
-                Edge { from, to: &distribution.name, condition: (!all.is_empty()).then(|| all.join(", ")) }
-            })
-        });
+                let edge = Edge { other: from, condition: (!all.is_empty()).then(|| all.join(", ")) };
+                dependencies.entry(from).or_default().push(Edge { other: to, ..edge.clone() });
+                dependents.entry(to).or_default().push(edge);
+            }
+        }
         let lock = plan.lock.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
         let conditions = plan.distributions.iter().filter_map(|distribution| {
             let of_lock =
                 |by: &str| lock == Some(by) && !distribution.required_by.iter().any(|required_by| required_by == by);
-            let all: Vec<String> = conditions(plan, &distribution.name, of_lock).collect();
+            let all: Vec<String> = conditions(requirements(&distribution.name), of_lock).collect();
             (!all.is_empty()).then(|| (distribution.name.as_str(), all.join(", ")))
         });
-        Self { edges: edges.collect(), conditions: conditions.collect(), distributions, order }
+        Self { conditions: conditions.collect(), distributions, dependencies, dependents, order }
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
@@ -82,7 +96,7 @@ impl<'a> DependencyTree<'a> {
 
     /// Adds the tree of everything that is required, from the roots.
     pub(super) fn show(&self, page: &mut TextPage) {
-        let named = self.edges.iter().map(|edge| edge.from).filter(|from| !self.contains(from));
+        let named = self.dependencies.keys().copied().filter(|from| !self.contains(from));
         let requested =
             self.distributions.values().filter(|distribution| distribution.required_by.iter().any(|by| by == REQUEST));
         let roots: BTreeSet<&str> = requested.map(|distribution| distribution.name.as_str()).chain(named).collect();
@@ -99,7 +113,7 @@ impl<'a> DependencyTree<'a> {
         let (mut found, mut queue) = (BTreeSet::new(), vec![name]);
         while let Some(name) = queue.pop() {
             if found.insert(name) {
-                queue.extend(self.edges.iter().filter(|edge| edge.to == name).map(|edge| edge.from));
+                queue.extend(self.dependents.get(name).into_iter().flatten().map(|edge| edge.other));
             }
         }
         found.into_iter().filter_map(|name| self.distributions.get(name).copied()).collect()
@@ -107,51 +121,68 @@ impl<'a> DependencyTree<'a> {
 
     fn show_from<'b>(&'b self, roots: impl IntoIterator<Item = &'b str>, direction: Direction, page: &mut TextPage) {
         let mut shown = BTreeSet::new();
-        let mut has_repetition = false;
+        let (mut has_repetition, mut is_cut) = (false, false);
         for root in roots {
             page.line(&self.titled(root));
             shown.insert(root);
-            has_repetition |= self.branches(root, direction, "", &mut shown, page);
+            let below = self.branches(root, direction, (1, ""), &mut shown, page);
+            (has_repetition, is_cut) = (has_repetition | below.0, is_cut | below.1);
         }
         if has_repetition {
             page.line("(*) what follows is shown above");
         }
+        if is_cut {
+            page.line(&format!("(…) what follows is more than {DEEPEST} levels below"));
+        }
     }
 
-    /// Adds the lines below a node; returns whether one of them stands for lines that are shown already.
+    /// Adds the lines below a node; returns whether one of them stands for lines that are shown already, and whether one stands
+    /// for lines that are too deep.
     fn branches<'b>(
         &'b self,
         node: &str,
         direction: Direction,
-        indentation: &str,
+        (depth, indentation): (usize, &str),
         shown: &mut BTreeSet<&'b str>,
         page: &mut TextPage,
-    ) -> bool {
+    ) -> (bool, bool) {
         let below = self.below(node, direction);
-        let mut has_repetition = false;
+        let (mut has_repetition, mut is_cut) = (false, false);
         for (at, (name, condition)) in below.iter().enumerate() {
             let (branch, rest) = if at + 1 == below.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
             let condition = condition.as_ref().map(|condition| format!(" ({condition})")).unwrap_or_default();
-            let is_repeated = !shown.insert(name) && !self.below(name, direction).is_empty();
-            let mark = if is_repeated { " (*)" } else { "" };
+            let has_more = self.edges(name, direction).next().is_some();
+            let is_repeated = !shown.insert(name) && has_more;
+            let is_too_deep = !is_repeated && has_more && depth == DEEPEST;
+            let mark = match (is_repeated, is_too_deep) {
+                (true, _) => " (*)",
+                (false, true) => " (…)",
+                (false, false) => "",
+            };
             page.line(&format!("{indentation}{branch}{}{condition}{mark}", self.titled(name)));
-            has_repetition |= is_repeated;
-            if !is_repeated {
-                has_repetition |= self.branches(name, direction, &format!("{indentation}{rest}"), shown, page);
+            (has_repetition, is_cut) = (has_repetition | is_repeated, is_cut | is_too_deep);
+            if !is_repeated && !is_too_deep {
+                let indentation = format!("{indentation}{rest}");
+                let below = self.branches(name, direction, (depth + 1, &indentation), shown, page);
+                (has_repetition, is_cut) = (has_repetition | below.0, is_cut | below.1);
             }
         }
-        has_repetition
+        (has_repetition, is_cut)
+    }
+
+    fn edges(&self, node: &str, direction: Direction) -> impl Iterator<Item = &Edge<'a>> {
+        let by_node = match direction {
+            Direction::Dependencies => &self.dependencies,
+            Direction::Dependents => &self.dependents,
+        };
+        by_node.get(node).into_iter().flatten()
     }
 
     /// Returns what is below a node, each with the conditions of its edge.
     fn below(&self, node: &str, direction: Direction) -> Vec<(&str, Option<String>)> {
-        let edges = self.edges.iter().filter_map(|edge| match direction {
-            Direction::Dependencies => (edge.from == node).then_some((edge.to, edge)),
-            Direction::Dependents => (edge.to == node).then_some((edge.from, edge)),
-        });
         let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (name, edge) in edges {
-            below.entry(name).or_default().extend(edge.condition.as_deref());
+        for edge in self.edges(node, direction) {
+            below.entry(edge.other).or_default().extend(edge.condition.as_deref());
         }
         let mut below: Vec<(&str, Option<String>)> = below
             .into_iter()
@@ -177,15 +208,10 @@ impl<'a> DependencyTree<'a> {
 /// How a report names the user as what requires a distribution.
 const REQUEST: &str = "the request";
 
-/// Returns the conditions that hold for requirements of a distribution by some dependents, as they are shown.
-fn conditions<'p>(
-    plan: &'p PlanReport,
-    name: &'p str,
-    is_meant: impl Fn(&str) -> bool + 'p,
-) -> impl Iterator<Item = String> + 'p {
-    let requirements = plan.requirements.iter().filter(move |requirement| {
-        requirement.name == name && requirement.applies && is_meant(&requirement.required_by)
-    });
+/// Returns the conditions that hold for the requirements of a distribution by some dependents, as they are shown.
+fn conditions(requirements: &[&RequirementReport], is_meant: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
+    let requirements =
+        requirements.iter().filter(move |requirement| requirement.applies && is_meant(&requirement.required_by));
     requirements.filter_map(|requirement| Some(format!("if {}", requirement.condition.as_ref()?)))
 }
 

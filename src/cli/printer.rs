@@ -205,8 +205,9 @@ impl Printer {
     /// Standard output cannot be written.
     pub(crate) fn document(&self, document: &impl Serialize) -> Result<(), CliError> {
         let write = if self.has_lines { serde_json::to_string } else { serde_json::to_string_pretty };
-        let json = write(document).map_err(io::Error::from)?;
-        self.raw(format!("{}\n", plain::escaped_json(&json)).as_bytes())
+        let mut json = write(document).map_err(io::Error::from)?;
+        json.push('\n');
+        self.raw(plain::escaped_json(&json).as_bytes())
     }
 
     /// Prints GitLab's report, if that is the format.

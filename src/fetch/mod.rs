@@ -126,7 +126,7 @@ impl Fetcher {
         let found: Vec<_> = files.par_iter().map(|locked| find(locked, cache)).collect();
         let mut found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
         let remotes = files.iter().enumerate().filter_map(|(position, locked)| match &locked.location {
-            FileLocation::Url { url, index } => Some(RemoteFile { position, locked, url, index: index.as_ref() }),
+            FileLocation::Url { url, index } => Some(RemoteFile { position, locked, url, index: index.as_deref() }),
             FileLocation::Path(_) => None,
         });
         let missing: Vec<RemoteFile<Name>> = remotes.filter(|remote| found[remote.position].is_none()).collect();

@@ -240,7 +240,7 @@ impl FileRequest<'_> {
         }
         // Prefers .tar.gz, the format that PEP 625 requires.
         sdists.sort_by_key(|sdist| Reverse(sdist.filename.format() == SdistFormat::TarGz));
-        files.sdist = sdists.into_iter().next().map(|file| LockedSdist { file, subdirectory: None });
+        files.sdist = sdists.into_iter().next().map(|file| Box::new(LockedSdist { file, subdirectory: None }));
         ChosenFiles { version, files, conflict: None, yanked }
     }
 

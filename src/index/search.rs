@@ -28,7 +28,7 @@ const REFUSALS: [u16; 4] = [401, 403, 407, 511];
 #[derive(Debug, Clone)]
 pub(super) struct Listing {
     /// The index that it is of; none for a list of links.
-    pub(crate) index: Option<Url>,
+    pub(crate) index: Option<Arc<Url>>,
     /// Where it is, without what may be secret.
     pub(crate) location: String,
     /// What it says.
@@ -108,7 +108,7 @@ impl IndexSearch<'_, '_> {
             found.asked.push(location.clone());
             match lookup? {
                 PageLookup::Found(page) => {
-                    found.indexes.push(Listing { index: Some(bare(&index.url)), location, page });
+                    found.indexes.push(Listing { index: Some(bare(&index.url).into()), location, page });
                     if strategy == IndexStrategy::FirstIndex {
                         return Ok(());
                     }

@@ -1,6 +1,8 @@
 //! The choice of the file of a distribution that is installed on a target.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::error::{LockError, list};
 use super::hints::python_hint;
@@ -165,17 +167,17 @@ impl<'a> FileChooser<'a> {
     /// Returns [`LockError::NoCompatibleFile`] if there is neither, or if neither may be used, and
     /// [`LockError::BuildNotAllowed`] for a repository or a directory that may not be built.
     pub fn choose(&self, selection: Selection) -> Result<Vec<SelectedDistribution>, LockError> {
-        let mut selected = Vec::with_capacity(selection.distributions.len());
-        for pinned in selection.distributions {
-            selected.push(self.choose_one(pinned)?);
-        }
-        Ok(selected)
+        selection.distributions.into_iter().map(|pinned| self.choose_one(pinned)).collect()
     }
 
-    fn choose_one(&self, pinned: PinnedDistribution) -> Result<SelectedDistribution, LockError> {
-        let source = match &pinned.source {
-            DistributionSource::Files(files) => self.choose_file(&pinned, files)?,
-            DistributionSource::Index(_) => self.choose_file(&pinned, &DistributionFiles::default())?,
+    fn choose_one(&self, mut pinned: PinnedDistribution) -> Result<SelectedDistribution, LockError> {
+        let (mut unused_wheels, mut incompatibility) = (Vec::new(), None);
+        let source = match &mut pinned.source {
+            DistributionSource::Files(files) => {
+                let files = std::mem::take(files);
+                self.choose_file(&pinned, files, (&mut unused_wheels, &mut incompatibility))?
+            }
+            DistributionSource::Index(_) => return Err(self.no_file(&pinned, &DistributionFiles::default())),
             DistributionSource::Git(_) | DistributionSource::Directory(_) if !self.formats.may_build(&pinned.name) => {
                 return Err(LockError::BuildNotAllowed { package: pinned.to_string() });
             }
@@ -183,45 +185,40 @@ impl<'a> FileChooser<'a> {
             DistributionSource::Directory(directory) => SelectedSource::Directory(directory.clone()),
             DistributionSource::Virtual(directory) => SelectedSource::Virtual(directory.clone()),
         };
-        let (mut unused_wheels, mut incompatibility) = (Vec::new(), None);
-        if let (SelectedSource::Sdist(_), DistributionSource::Files(DistributionFiles { wheels, .. })) =
-            (&source, &pinned.source)
-        {
-            unused_wheels.extend(wheels.iter().map(|wheel| wheel.filename.clone()));
-            if !wheels.is_empty() && self.best(wheels).is_none() {
-                let available = self.available(wheels, None);
-                incompatibility = Some(format!("{pinned} has no wheel for {}; {available}", self.summary()));
-            }
-        }
         let PinnedDistribution { name, version, required_by, .. } = pinned;
         Ok(SelectedDistribution { name, version, required_by, source, unused_wheels, incompatibility })
     }
 
-    fn choose_file(&self, pinned: &PinnedDistribution, files: &DistributionFiles) -> Result<SelectedSource, LockError> {
-        let may_build = self.formats.may_build(&pinned.name);
-        let may_install = self.formats.may_install(&pinned.name);
-        if let (true, Some((wheel, tag))) = (may_install, self.best(&files.wheels)) {
-            return Ok(SelectedSource::Wheel(wheel.clone(), tag.clone()));
+    /// Moves the chosen file, and drops the others: a lock may list hundreds of wheels for each of thousands of distributions.
+    fn choose_file(
+        &self,
+        pinned: &PinnedDistribution,
+        mut files: DistributionFiles,
+        (unused_wheels, incompatibility): (&mut Vec<WheelFilename>, &mut Option<String>),
+    ) -> Result<SelectedSource, LockError> {
+        let best = self.best(&files.wheels);
+        if let Some((at, tag)) = best.filter(|_| self.formats.may_install(&pinned.name)) {
+            return Ok(SelectedSource::Wheel(Box::new(files.wheels.swap_remove(at)), Arc::clone(tag)));
         }
-        match &files.sdist {
-            Some(sdist) if may_build => Ok(SelectedSource::Sdist(sdist.clone())),
-            _ => Err(self.no_file(pinned, files)),
+        let Some(sdist) = files.sdist.take_if(|_| self.formats.may_build(&pinned.name)) else {
+            return Err(self.no_file(pinned, &files));
+        };
+        if best.is_none() && !files.wheels.is_empty() {
+            let available = self.available(&files.wheels, None);
+            *incompatibility = Some(format!("{pinned} has no wheel for {}; {available}", self.summary()));
         }
+        unused_wheels.extend(files.wheels.into_iter().map(|wheel| wheel.filename));
+        Ok(SelectedSource::Sdist(sdist))
     }
 
-    /// Returns the wheel with the most preferred tag; among equal ones that with the highest build tag, else the first.
-    fn best<'w>(&self, wheels: &'w [LockedWheel]) -> Option<(&'w LockedWheel, &CompatibilityTag)> {
-        let mut best: Option<(usize, &LockedWheel, &CompatibilityTag)> = None;
-        for wheel in wheels {
-            let Some((rank, tag)) = self.tags.best_match(&wheel.filename) else { continue };
-            let is_better = best.is_none_or(|(best_rank, best_wheel, _)| {
-                rank < best_rank || rank == best_rank && wheel.filename.build > best_wheel.filename.build
-            });
-            if is_better {
-                best = Some((rank, wheel, tag));
-            }
-        }
-        best.map(|(_, wheel, tag)| (wheel, tag))
+    /// Returns the index of the wheel with the most preferred tag; among equal ones that with the highest build tag, else the
+    /// first.
+    fn best(&self, wheels: &[LockedWheel]) -> Option<(usize, &Arc<CompatibilityTag>)> {
+        let matches = wheels.iter().enumerate().filter_map(|(at, wheel)| {
+            let (rank, tag) = self.tags.best_match(&wheel.filename)?;
+            Some(((rank, Reverse(&wheel.filename.build), at), tag))
+        });
+        matches.min_by_key(|(key, _)| *key).map(|((.., at), tag)| (at, tag))
     }
 
     /// Returns whether all wheels are compiled, and none is compatible with the target.
@@ -268,7 +265,7 @@ impl<'a> FileChooser<'a> {
             },
             wanted: pinned.version.as_ref().filter(|_| !is_compatible).map(|version| {
                 let index = wheels.iter().find_map(|wheel| match &wheel.location {
-                    FileLocation::Url { index, .. } => index.clone(),
+                    FileLocation::Url { index, .. } => index.as_deref().cloned(),
                     FileLocation::Path(_) => None,
                 });
                 Box::new(WantedWheel { name: name.clone(), version: version.clone(), index, known: None })

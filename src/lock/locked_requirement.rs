@@ -3,7 +3,7 @@
 use super::{Dependent, Lock};
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::DistributionName;
-use crate::platform::{MarkerEnvironment, TargetPlatform};
+use crate::platform::MarkerEnvironment;
 
 /// That a distribution is required, always or under a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,16 +35,19 @@ impl LockedRequirement {
 }
 
 impl Lock {
-    /// Returns what requires what, whether it is selected for the target or not.
-    pub(crate) fn locked_requirements(&self, target: &TargetPlatform) -> Vec<LockedRequirement> {
-        let environment = target.marker_environment();
+    /// Returns what requires what, whether it is selected in the environment or not. A lock may list a million requirements, so
+    /// they are not collected.
+    pub(crate) fn locked_requirements<'a>(
+        &'a self,
+        environment: &'a MarkerEnvironment,
+    ) -> Box<dyn Iterator<Item = LockedRequirement> + 'a> {
         match self {
-            Self::Uv(lock) => lock.locked_requirements(&environment),
-            Self::Pylock(lock) => lock.locked_requirements(&environment),
-            Self::Poetry(lock) => lock.locked_requirements(&environment),
-            Self::Pdm(lock) => lock.locked_requirements(&environment),
-            Self::Pipfile(lock) => lock.locked_requirements(&environment),
-            Self::Requirements(lock) => lock.locked_requirements(&environment),
+            Self::Uv(lock) => Box::new(lock.locked_requirements(environment)),
+            Self::Pylock(lock) => Box::new(lock.locked_requirements(environment)),
+            Self::Poetry(lock) => Box::new(lock.locked_requirements(environment)),
+            Self::Pdm(lock) => Box::new(lock.locked_requirements(environment)),
+            Self::Pipfile(lock) => Box::new(lock.locked_requirements(environment)),
+            Self::Requirements(lock) => Box::new(lock.locked_requirements(environment)),
         }
     }
 }

@@ -14,6 +14,8 @@ mod error;
 mod file_chooser;
 mod foreign;
 mod hints;
+#[cfg(test)]
+mod linear_time;
 mod locked_requirement;
 mod path;
 mod pdm;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pep440_rs::Version;
 use url::Url;
@@ -102,7 +103,7 @@ pub struct DistributionFiles {
     /// The wheels, in the order of the lock or the index.
     pub wheels: Vec<LockedWheel>,
     /// The source distribution.
-    pub sdist: Option<LockedSdist>,
+    pub sdist: Option<Box<LockedSdist>>,
     /// The names of files in unsupported formats, such as eggs. Only messages use them.
     pub unusable: Vec<String>,
 }
@@ -158,8 +159,8 @@ pub enum FileLocation {
     Url {
         /// The URL of the file.
         url: Url,
-        /// The file's index; `None` for a direct reference.
-        index: Option<Url>,
+        /// The file's index, which the files of a lock share; `None` for a direct reference.
+        index: Option<Arc<Url>>,
     },
     /// A local path.
     Path(PathBuf),
@@ -167,7 +168,7 @@ pub enum FileLocation {
 
 impl FileLocation {
     /// Returns the location of a URL without a fragment, or why it is invalid. `index` is the file's index.
-    pub(super) fn from_url(url: &Url, index: Option<&Url>) -> Result<Self, &'static str> {
+    pub(super) fn from_url(url: &Url, index: Option<&Arc<Url>>) -> Result<Self, &'static str> {
         match url.scheme() {
             "http" | "https" => Ok(Self::Url { url: url.clone(), index: index.cloned() }),
             "file" => url.to_file_path().map(Self::Path).map_err(|()| "it is not a local path"),
@@ -269,9 +270,9 @@ impl SelectedDistribution {
 #[derive(Debug, Clone)]
 pub enum SelectedSource {
     /// A wheel, and the tag by which it is compatible with the target.
-    Wheel(LockedWheel, CompatibilityTag),
+    Wheel(Box<LockedWheel>, Arc<CompatibilityTag>),
     /// An archive, which is built into a wheel.
-    Sdist(LockedSdist),
+    Sdist(Box<LockedSdist>),
     /// A commit, which is built into a wheel.
     Git(GitSource),
     /// A local directory, which is built into a wheel.

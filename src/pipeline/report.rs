@@ -25,7 +25,7 @@ pub(super) fn plan(
     dependencies: Option<ArtifactKind>,
     outputs: Vec<PathBuf>,
 ) -> PlanReport {
-    let mut distributions = Vec::new();
+    let mut distributions = Vec::with_capacity(plan.selected.len());
     for selected in plan.installed() {
         let mut report = distribution(selected, dependencies);
         if let Some(wheel) = cached(cache, selected) {
@@ -52,7 +52,8 @@ pub(super) fn plan(
 /// Reports what the lock requires under a condition, and what would require the distributions that are not selected.
 fn requirements(plan: &Plan) -> Vec<RequirementReport> {
     let selected: BTreeSet<&DistributionName> = plan.selected.iter().map(|selected| &selected.name).collect();
-    let requirements = plan.project.lock.locked_requirements(&plan.target).into_iter();
+    let environment = plan.target.marker_environment();
+    let requirements = plan.project.lock.locked_requirements(&environment);
     requirements
         .filter(|requirement| requirement.condition.is_some() || !selected.contains(&requirement.name))
         .map(|requirement| RequirementReport {

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Architecture, CLibrary, Glibc, Musl, PythonVersion};
 use crate::wheel::filename::WheelFilename;
@@ -29,7 +30,7 @@ impl fmt::Display for CompatibilityTag {
 /// The compatibility tags of a platform, best first.
 #[derive(Debug, Clone)]
 pub struct CompatibilityTags {
-    ordered: Vec<CompatibilityTag>,
+    ordered: Vec<Arc<CompatibilityTag>>,
     /// The rank of each tag, by its Python, ABI and platform tag.
     ranks: HashMap<String, HashMap<String, HashMap<String, usize>>>,
 }
@@ -74,21 +75,21 @@ impl CompatibilityTags {
         let ranks = self.ranks.entry(python.to_owned()).or_default().entry(abi.to_owned()).or_default();
         for platform in platforms {
             ranks.insert(platform.clone(), self.ordered.len());
-            self.ordered.push(CompatibilityTag {
+            self.ordered.push(Arc::new(CompatibilityTag {
                 python: python.to_owned(),
                 abi: abi.to_owned(),
                 platform: platform.clone(),
-            });
+            }));
         }
     }
 
     /// Returns the tags, best first.
-    pub fn as_slice(&self) -> &[CompatibilityTag] {
+    pub fn as_slice(&self) -> &[Arc<CompatibilityTag>] {
         &self.ordered
     }
 
     /// Returns the best of a wheel's tags that is compatible, and its rank; 0 is the best. `None` if none is compatible.
-    pub fn best_match(&self, wheel: &WheelFilename) -> Option<(usize, &CompatibilityTag)> {
+    pub fn best_match(&self, wheel: &WheelFilename) -> Option<(usize, &Arc<CompatibilityTag>)> {
         let by_abi = wheel.python_tags.iter().filter_map(|python| self.ranks.get(python));
         let by_platform = by_abi.flat_map(|ranks| wheel.abi_tags.iter().filter_map(|abi| ranks.get(abi)));
         let ranks = by_platform.flat_map(|ranks| wheel.platform_tags.iter().filter_map(|platform| ranks.get(platform)));

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use pep440_rs::Version;
 
@@ -80,8 +80,15 @@ fn parse_build_tag(text: &str) -> Result<BuildTag, String> {
     }
 }
 
+/// The tags of most wheels, which share them.
+static COMMON_TAGS: LazyLock<[Arc<[String]>; 3]> =
+    LazyLock::new(|| ["py3", "none", "any"].map(|tag| Arc::from([tag.to_owned()])));
+
 /// Parses a compressed tag set (PEP 425), for instance `py2.py3`.
 fn parse_tag_set(set: &str) -> Result<Arc<[String]>, String> {
+    if let Some(common) = COMMON_TAGS.iter().find(|common| common[0] == set) {
+        return Ok(Arc::clone(common));
+    }
     if set.split('.').all(is_tag) {
         Ok(set.split('.').map(str::to_ascii_lowercase).collect())
     } else {

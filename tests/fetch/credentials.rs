@@ -1,6 +1,7 @@
 //! Credentials: they reach the server that they are for, and no other.
 
 use std::fs;
+use std::sync::Arc;
 
 use pybundle::fetch::{DownloadOptions, IndexCredentials, IndexUrl};
 use pybundle::lock::{FileLocation, LockedWheel};
@@ -14,7 +15,7 @@ const LOGIN: &str = "ann:p@ss:word";
 fn serve(place: &Place, bytes: &[u8]) -> LockedWheel {
     let wheel = place.serve("/files/a", bytes, [Answer::file(bytes).for_login(LOGIN)]);
     let FileLocation::Url { url, .. } = wheel.location else { unreachable!("it is served") };
-    let index = Some(place.server.url("/simple").parse().unwrap());
+    let index = Some(Arc::new(place.server.url("/simple").parse().unwrap()));
     LockedWheel { location: FileLocation::Url { url, index }, ..wheel }
 }
 

@@ -1,5 +1,6 @@
 //! The forms of pages, and servers that do not behave.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pybundle::lock::{AcceptedFiles, FileLocation};
@@ -26,7 +27,7 @@ fn json_is_preferred_to_html_and_either_is_read() {
         let [wheel] = &found.files.wheels[..] else { panic!("{found:?}") };
         assert_eq!(wheel.digests, [digest(WHEEL)]);
         let url = place.server.url(&format!("{path}{WHEEL}")).parse().unwrap();
-        let index = Some(place.server.url("/simple").parse().unwrap());
+        let index = Some(Arc::new(place.server.url("/simple").parse().unwrap()));
         assert_eq!(wheel.location, FileLocation::Url { url, index });
         let accept = place.server.requests(PAGE)[0].header("accept").unwrap().to_owned();
         assert!(accept.starts_with(JSON) && accept.ends_with("text/html;q=0.01"), "{accept}");

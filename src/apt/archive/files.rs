@@ -135,7 +135,7 @@ fn locked_file(
     };
     Ok(LockedFile {
         filename: ArchiveFilename(name(package)),
-        location: FileLocation::Url { url, index: Some(uri) },
+        location: FileLocation::Url { url, index: Some(uri.into()) },
         digests: vec![package.sha256.into()],
         size: Some(package.size),
     })

@@ -130,7 +130,7 @@ impl VerifiedRelease {
             filename: ArchiveFilename(format!("{} {path}", self.locked.label())),
             location: FileLocation::Url {
                 url: self.source.url(&format!("{directory}/{requested}")),
-                index: Some(self.source.uri.clone()),
+                index: Some(self.source.uri.clone().into()),
             },
             digests: vec![sha256.into()],
             size: Some(digest.size),

@@ -80,7 +80,7 @@ impl PdmLocator<'_> {
                 files.wheels.push(LockedFile { filename, location, digests, size: None });
             } else if let Ok(filename) = name.parse() {
                 let file = LockedFile { filename, location, digests, size: None };
-                files.sdist = Some(LockedSdist { file, subdirectory: None });
+                files.sdist = Some(Box::new(LockedSdist { file, subdirectory: None }));
             } else {
                 files.unusable.push(name);
             }

@@ -143,7 +143,10 @@ impl PdmLock {
     }
 
     /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
-    pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
+    pub(crate) fn locked_requirements(
+        &self,
+        environment: &MarkerEnvironment,
+    ) -> impl Iterator<Item = LockedRequirement> {
         let known = self.extras_and_groups();
         let everything = PdmRequest { main: true, groups: known.groups, extras: known.extras };
         let of_packages = self.packages.iter().flat_map(|package| {
@@ -154,7 +157,6 @@ impl PdmLock {
         all.map(|(requirement, by)| {
             LockedRequirement::new(&requirement.name, by, requirement.marker.as_ref(), environment)
         })
-        .collect()
     }
 
     /// Returns the requirements of the project that are requested.

@@ -58,13 +58,15 @@ impl PipfileLock {
     }
 
     /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
-    pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
+    pub(crate) fn locked_requirements(
+        &self,
+        environment: &MarkerEnvironment,
+    ) -> impl Iterator<Item = LockedRequirement> {
         let lock = Dependent::File(self.path.file_name().map(Into::into).unwrap_or_default());
         let entries = std::iter::once(&self.default).chain(self.groups.values()).flat_map(|category| &category.0);
-        let requirements = entries.map(|(name, entry)| {
+        entries.map(move |(name, entry)| {
             LockedRequirement::new(name, lock.clone(), entry.markers.as_ref().map(|marker| &marker.value), environment)
-        });
-        requirements.collect()
+        })
     }
 
     /// Returns the extras of each distribution on a target. The lock lists what they require.

@@ -13,6 +13,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Vi
 use super::requirement::{Alternatives, parsed};
 use crate::constraint::VersionConstraint;
 use crate::digest::Digest;
+use crate::lock::toml_syntax::DocumentParts;
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::platform::MarkerEnvironment;
@@ -39,6 +40,21 @@ pub(super) struct PoetryDocument {
     #[serde(default)]
     pub(super) extras: BTreeMap<ExtraName, IgnoredAny>,
     pub(super) metadata: PoetryMetadata,
+}
+
+impl PoetryDocument {
+    /// Parses a file in parts. Returns `None` if it must be parsed as a whole.
+    pub(super) fn parse_in_parts(text: &str) -> Option<(PoetryLockVersion, Self)> {
+        let parts = DocumentParts::split(text, "package")?;
+        let rest = parts.rest()?;
+        let version = toml::from_str(&rest).ok()?;
+        let mut document: Self = toml::from_str(&rest).ok()?;
+        if !document.packages.is_empty() {
+            return None;
+        }
+        document.packages = parts.tables(Some)?;
+        Some((version, document))
+    }
 }
 
 /// `[metadata]`.

@@ -104,7 +104,7 @@ impl PoetryLocator<'_> {
             Ok(filename) => {
                 let file = LockedFile { filename, location, digests, size: None };
                 DistributionFiles {
-                    sdist: Some(LockedSdist { file, subdirectory: subdirectory.cloned() }),
+                    sdist: Some(Box::new(LockedSdist { file, subdirectory: subdirectory.cloned() })),
                     ..DistributionFiles::default()
                 }
             }

@@ -64,14 +64,11 @@ pub struct PoetryLock {
 impl PoetryLock {
     /// Parses a lock and its project. Paths in the lock are relative to the directory of `path`.
     pub(super) fn parse(text: &str, path: &Path, project: &LocalProject) -> Result<Self, LockError> {
-        // Other versions of the format may have other types, so the version is checked first.
-        let PoetryLockVersion { metadata: PoetryVersionMetadata { lock_version } } = from_toml(text, path)?;
-        let version = lock_version.as_deref().and_then(|version| version.parse::<Version>().ok());
-        let version = version.filter(|version| (Version::new(START)..Version::new(END)).contains(version));
-        let Some(version) = version else {
-            return Err(LockError::UnsupportedLockVersion { path: path.to_owned(), version: lock_version });
+        let (version, document) = match PoetryDocument::parse_in_parts(text) {
+            Some((version, document)) => (supported(version, path)?, document),
+            // Other versions of the format may have other types, so the version is checked first.
+            None => (supported(from_toml(text, path)?, path)?, from_toml(text, path)?),
         };
-        let document: PoetryDocument = from_toml(text, path)?;
         let directory = path.parent().map(Path::to_owned).unwrap_or_default();
         let project = PoetryProject::new(project).map_err(|reason| LockError::InvalidProject {
             path: join(&directory, &project.path.to_string_lossy()).join(PYPROJECT),
@@ -133,6 +130,18 @@ impl PoetryLock {
 fn written_by(text: &str) -> Option<Version> {
     let line = text.lines().next()?.strip_prefix('#')?;
     line.split_once("Poetry ")?.1.split_whitespace().next()?.parse().ok()
+}
+
+/// Returns the version of the format.
+///
+/// # Errors
+///
+/// Returns [`LockError::UnsupportedLockVersion`] if it is not supported.
+fn supported(PoetryLockVersion { metadata }: PoetryLockVersion, path: &Path) -> Result<Version, LockError> {
+    let PoetryVersionMetadata { lock_version } = metadata;
+    let version = lock_version.as_deref().and_then(|version| version.parse::<Version>().ok());
+    let version = version.filter(|version| (Version::new(START)..Version::new(END)).contains(version));
+    version.ok_or_else(|| LockError::UnsupportedLockVersion { path: path.to_owned(), version: lock_version })
 }
 
 fn from_toml<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, LockError> {

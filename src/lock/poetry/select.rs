@@ -162,27 +162,26 @@ impl PoetryLock {
     }
 
     /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
-    pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
+    pub(crate) fn locked_requirements(
+        &self,
+        environment: &MarkerEnvironment,
+    ) -> impl Iterator<Item = LockedRequirement> {
         let known = self.extras_and_groups();
         let everything = RequestedGroups { main: true, groups: known.groups, extras: known.extras };
-        let roots = self.root_requirements(&everything, &self.name()).into_iter();
-        let mut requirements: Vec<LockedRequirement> = roots
-            .map(|root| {
-                root.requirement.spec.locked(&root.requirement.name, root.required_by, environment, &root.extras)
-            })
-            .collect();
-        for package in &self.packages {
-            for (name, spec) in
-                package.dependencies.iter().flat_map(|(name, specs)| specs.0.iter().map(move |it| (name, it)))
-            {
-                let extra =
-                    package.extras.iter().find(|(_, members)| members.iter().any(|member| member.name == *name));
-                let extra = extra.map(|(extra, _)| extra).filter(|_| spec.optional);
-                let by = Dependent::Distribution(package.name.clone(), extra.cloned());
-                requirements.push(spec.locked(name, by, environment, &active(extra)));
-            }
-        }
-        requirements
+        let of_roots = self.root_requirements(&everything, &self.name()).into_iter().map(|root| {
+            root.requirement.spec.locked(&root.requirement.name, root.required_by, environment, &root.extras)
+        });
+        let dependencies = self.packages.iter().flat_map(|package| {
+            let all = package.dependencies.iter().flat_map(|(name, specs)| specs.0.iter().map(move |it| (name, it)));
+            all.map(move |(name, spec)| (package, name, spec))
+        });
+        of_roots.chain(dependencies.map(|(package, name, spec)| {
+            let mut extras = package.extras.iter().filter(|_| spec.optional);
+            let extra = extras.find(|(_, members)| members.iter().any(|member| member.name == *name));
+            let extra = extra.map(|(extra, _)| extra);
+            let by = Dependent::Distribution(package.name.clone(), extra.cloned());
+            spec.locked(name, by, environment, &active(extra))
+        }))
     }
 
     pub(crate) fn extras_and_groups(&self) -> ExtrasAndGroups {

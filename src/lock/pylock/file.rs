@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use pep440_rs::Version;
 use url::Url;
@@ -28,7 +29,7 @@ pub(super) fn read(
     table: PylockFileTable,
     key: &'static str,
     lock_directory: &Path,
-    index: Option<&Url>,
+    index: Option<&Arc<Url>>,
 ) -> Result<PylockFile, InvalidPylockPackage> {
     let (path, url) = (table.path.filter(|path| !path.is_empty()), table.url.filter(|url| !url.is_empty()));
     let (end, location) = match (path, url) {
@@ -128,7 +129,11 @@ pub(super) fn invalid_url(key: &'static str, url: &str, reason: String) -> Inval
     InvalidPylockPackage::InvalidUrl { key, url: redact::text(url), reason }
 }
 
-fn fetched_from(key: &'static str, mut url: Url, index: Option<&Url>) -> Result<FileLocation, InvalidPylockPackage> {
+fn fetched_from(
+    key: &'static str,
+    mut url: Url,
+    index: Option<&Arc<Url>>,
+) -> Result<FileLocation, InvalidPylockPackage> {
     url.set_fragment(None);
     FileLocation::from_url(&url, index).map_err(|reason| invalid_url(key, url.as_str(), reason.to_owned()))
 }

@@ -14,7 +14,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 
 use super::error::LockError;
 use super::path::join;
-use super::toml_syntax::{self, Parsed};
+use super::toml_syntax::{self, DocumentParts, Parsed};
 use crate::marker::Marker;
 use crate::name::{ExtraName, GroupName};
 use document::{PylockDocument, PylockVersion};
@@ -46,27 +46,11 @@ pub struct Pylock {
 impl Pylock {
     /// Parses a lock. Its paths are relative to the directory of `path`.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, LockError> {
-        let document: PylockDocument = toml::from_str(text).map_err(|error| match toml::from_str(text) {
-            Ok(PylockVersion { lock_version }) if !is_supported(&lock_version.value) => {
-                LockError::UnsupportedVersion { path: path.to_owned(), version: major(&lock_version.value) }
-            }
-            _ => toml_syntax::error(text, path, TABLE, &error),
-        })?;
-        let version = document.lock_version.value;
-        if !is_supported(&version) {
-            return Err(LockError::UnsupportedVersion { path: path.to_owned(), version: major(&version) });
-        }
         let directory = path.parent().map(Path::to_owned).unwrap_or_default();
-        let packages = document.packages.into_iter().map(|table| {
-            let (start, table) = (table.span().start, table.into_inner());
-            let name = table.name.clone();
-            PylockPackage::new(table, &directory).map_err(|error| LockError::Syntax {
-                path: path.to_owned(),
-                line: text.get(..start).map(toml_syntax::line_after),
-                package: Some(name.to_string()),
-                reason: error.to_string(),
-            })
-        });
+        let (document, packages) = match Self::parse_in_parts(text, &directory) {
+            Some(parsed) => parsed,
+            None => Self::parse_as_whole(text, path, &directory)?,
+        };
         Ok(Self {
             path: path.to_owned(),
             requires_python: document.requires_python.map(|range| range.value).unwrap_or_default(),
@@ -75,9 +59,51 @@ impl Pylock {
             groups: document.dependency_groups,
             default_groups: document.default_groups,
             created_by: document.created_by,
-            packages: packages.collect::<Result<_, _>>()?,
+            packages,
             directory: join(&directory, "."),
         })
+    }
+
+    /// Returns `None` if the file must be parsed as a whole.
+    fn parse_in_parts(text: &str, directory: &Path) -> Option<(PylockDocument, Vec<PylockPackage>)> {
+        let parts = DocumentParts::split(text, "packages")?;
+        // The key is required.
+        let rest = format!("packages = []\n{}", parts.rest()?);
+        let document: PylockDocument = toml::from_str(&rest).ok()?;
+        if !is_supported(&document.lock_version.value) {
+            return None;
+        }
+        let packages = parts.tables(|table| PylockPackage::new(table, directory).ok())?;
+        Some((document, packages))
+    }
+
+    fn parse_as_whole(
+        text: &str,
+        path: &Path,
+        directory: &Path,
+    ) -> Result<(PylockDocument, Vec<PylockPackage>), LockError> {
+        let mut document: PylockDocument = toml::from_str(text).map_err(|error| match toml::from_str(text) {
+            Ok(PylockVersion { lock_version }) if !is_supported(&lock_version.value) => {
+                LockError::UnsupportedVersion { path: path.to_owned(), version: major(&lock_version.value) }
+            }
+            _ => toml_syntax::error(text, path, TABLE, &error),
+        })?;
+        let version = &document.lock_version.value;
+        if !is_supported(version) {
+            return Err(LockError::UnsupportedVersion { path: path.to_owned(), version: major(version) });
+        }
+        let packages = std::mem::take(&mut document.packages).into_iter().map(|table| {
+            let (start, table) = (table.span().start, table.into_inner());
+            let name = table.name.clone();
+            PylockPackage::new(table, directory).map_err(|error| LockError::Syntax {
+                path: path.to_owned(),
+                line: text.get(..start).map(toml_syntax::line_after),
+                package: Some(name.to_string()),
+                reason: error.to_string(),
+            })
+        });
+        let packages = packages.collect::<Result<_, _>>()?;
+        Ok((document, packages))
     }
 }
 
@@ -89,4 +115,29 @@ fn is_supported(version: &Version) -> bool {
 /// Returns the major version of the format, for messages.
 fn major(version: &Version) -> u32 {
     version.release().first().and_then(|&major| major.try_into().ok()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::lock::Lock;
+    use crate::lock::linear_time::assert_linear_time;
+
+    fn chain(length: usize) -> String {
+        let mut text = "lock-version = \"1.0\"\ncreated-by = \"test\"\n\n".to_owned();
+        for number in 0..length {
+            let dependency = format!("dependencies = [{{ name = \"p{}\" }}]", number + 1);
+            write!(text, "[[packages]]\nname = \"p{number}\"\nversion = \"1\"\n{dependency}\n").unwrap();
+            write!(text, "vcs = {{ type = \"git\", url = \"https://a/b\", commit-id = \"{number:040}\" }}\n\n")
+                .unwrap();
+        }
+        text
+    }
+
+    #[test]
+    fn chains_are_read_in_linear_time() {
+        assert_linear_time(chain, |text| Lock::parse_pylock(text, Path::new("pylock.toml")).unwrap());
+    }
 }

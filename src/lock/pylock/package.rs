@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use pep440_rs::{Version, VersionSpecifiers};
 
@@ -89,7 +90,7 @@ fn files(
     version: &mut Option<Version>,
     lock_directory: &Path,
 ) -> Result<DistributionFiles, InvalidPylockPackage> {
-    let index = table.index.as_deref().map(|index| parse_url("index", index)).transpose()?;
+    let index = table.index.as_deref().map(|index| parse_url("index", index)).transpose()?.map(Arc::new);
     let mut files = DistributionFiles::default();
     for wheel in std::mem::take(&mut table.wheels) {
         let file = file::read(wheel, "wheels", lock_directory, index.as_ref())?;
@@ -132,7 +133,7 @@ fn one_file(
 
 fn add_archive(files: &mut DistributionFiles, file: PylockFile, subdirectory: Option<String>) {
     match file::archive(file) {
-        Ok(file) => files.sdist = Some(LockedSdist { file, subdirectory }),
+        Ok(file) => files.sdist = Some(Box::new(LockedSdist { file, subdirectory })),
         Err(unusable) => files.unusable.push(unusable),
     }
 }

@@ -37,14 +37,17 @@ impl Pylock {
         self.check_environments(&environment, &active, target)?;
         // For each package, check its marker, its requires-python, and that it is selected once.
         let selected = self.applying(&environment, &active, target)?;
+        let mut dependents: BTreeMap<&DistributionName, BTreeSet<Dependent>> = BTreeMap::new();
+        for package in selected.values() {
+            for name in &package.dependencies {
+                let dependent = Dependent::Distribution(package.name.clone(), None);
+                dependents.entry(name).or_default().insert(dependent);
+            }
+        }
         // For each package to be installed, take its source.
         let installed = selected.values().filter(|package| !self.is_excluded(package, request));
         let pinned = installed.map(|package| {
-            let mut required_by: BTreeSet<Dependent> = selected
-                .values()
-                .filter(|other| other.dependencies.contains(&package.name))
-                .map(|other| Dependent::Distribution(other.name.clone(), None))
-                .collect();
+            let mut required_by = dependents.remove(&package.name).unwrap_or_default();
             if self.is_root(package, request) {
                 required_by.insert(Dependent::Root);
             }
@@ -69,13 +72,15 @@ impl Pylock {
     }
 
     /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
-    pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
+    pub(crate) fn locked_requirements(
+        &self,
+        environment: &MarkerEnvironment,
+    ) -> impl Iterator<Item = LockedRequirement> {
         let lock = Dependent::File(self.path.file_name().map(Into::into).unwrap_or_default());
-        let requirements = self.packages.iter().map(|package| {
+        self.packages.iter().map(move |package| {
             let marker = package.marker.as_ref().map(|marker| &marker.value);
             LockedRequirement::new(&package.name, lock.clone(), marker, environment)
-        });
-        requirements.collect()
+        })
     }
 
     pub(crate) fn extras_and_groups(&self) -> ExtrasAndGroups {

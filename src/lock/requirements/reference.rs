@@ -100,7 +100,7 @@ impl DirectReference {
             }
             Self::Archive(filename, location, subdirectory) => {
                 let file = LockedFile { filename, location, digests, size: None };
-                let sdist = Some(LockedSdist { file, subdirectory });
+                let sdist = Some(Box::new(LockedSdist { file, subdirectory }));
                 Some(DistributionSource::Files(DistributionFiles { sdist, ..DistributionFiles::default() }))
             }
             Self::Commit(repository) => Some(DistributionSource::Git(repository)),

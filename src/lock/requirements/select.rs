@@ -51,12 +51,12 @@ impl RequirementsTxt {
                 continue;
             }
             let Some(pin) = self.pin(name, lines)? else {
-                unpinned.extend(lines.entries.iter().map(|entry| (self.position(entry), entry.line.clone())));
+                unpinned.extend(&lines.entries);
                 continue;
             };
             let digests = lines.digests()?;
             if self.lacks_hash(&pin, &digests) {
-                without_hash.extend(lines.entries.iter().map(|entry| (self.position(entry), entry.line.clone())));
+                without_hash.extend(&lines.entries);
             }
             let required_by = if is_root { vec![Dependent::Root] } else { lines.dependents(&self.project) };
             distributions.extend(pin.into_pinned(name, digests, required_by));
@@ -84,14 +84,14 @@ impl RequirementsTxt {
     }
 
     /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
-    pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
-        let requirements = self.entries.iter().flat_map(|entry| {
-            entry
-                .dependents(&self.project)
-                .into_iter()
-                .map(|by| LockedRequirement::new(&entry.name, by, entry.marker.as_ref(), environment))
-        });
-        requirements.collect()
+    pub(crate) fn locked_requirements(
+        &self,
+        environment: &MarkerEnvironment,
+    ) -> impl Iterator<Item = LockedRequirement> {
+        self.entries.iter().flat_map(move |entry| {
+            let dependents = entry.dependents(&self.project).into_iter();
+            dependents.map(move |by| LockedRequirement::new(&entry.name, by, entry.marker.as_ref(), environment))
+        })
     }
 
     /// Returns the lines that apply to a target, by the name of the distribution.
@@ -204,11 +204,6 @@ impl RequirementsTxt {
             VersionOrReference::Versions(_) => false,
         }
     }
-
-    /// Returns the index of an entry.
-    fn position(&self, entry: &RequirementEntry) -> usize {
-        self.entries.iter().position(|other| std::ptr::eq(other, entry)).unwrap_or(usize::MAX)
-    }
 }
 
 impl<'a> ApplicableLines<'a> {
@@ -284,8 +279,9 @@ impl Pin<'_> {
     }
 }
 
-/// Sorts requirements by their indices.
-fn in_order(mut lines: Vec<(usize, RequirementLine)>) -> Vec<RequirementLine> {
-    lines.sort_by_key(|(position, _)| *position);
-    lines.into_iter().map(|(_, line)| line).collect()
+/// Returns the lines of entries in the order in which they were read: all entries are in one vector, so their addresses tell
+/// it.
+fn in_order(mut entries: Vec<&RequirementEntry>) -> Vec<RequirementLine> {
+    entries.sort_by_key(|entry| std::ptr::from_ref(*entry));
+    entries.into_iter().map(|entry| entry.line.clone()).collect()
 }

@@ -6,19 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::{Version, VersionSpecifiers};
-use rayon::prelude::*;
 use serde::de::IgnoredAny;
 
 use super::conflicts::ConflictItem;
 use crate::digest::Digest;
 use crate::lock::path::file_name_of_url;
-use crate::lock::toml_syntax::Parsed;
+use crate::lock::toml_syntax::{DocumentParts, Parsed};
 use crate::marker::Marker;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::wheel::filename::WheelFilename;
-
-/// How many distributions one thread parses at once.
-const PARTS_AT_ONCE: usize = 128;
 
 /// The part of the file that is the same in every version of the format.
 #[derive(Debug, serde::Deserialize)]
@@ -48,14 +44,6 @@ pub(super) struct UvDocument {
     #[serde(default)]
     pub(super) manifest: UvManifest,
     #[serde(default, rename = "package", alias = "distribution")]
-    pub(super) packages: Vec<UvPackageTable>,
-}
-
-/// A `[[package]]` table of the file, parsed on its own.
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct UvPackagePart {
-    #[serde(rename = "package")]
     pub(super) packages: Vec<UvPackageTable>,
 }
 
@@ -122,11 +110,11 @@ pub(super) struct UvPackageTable {
     pub(super) optional_dependencies: BTreeMap<ExtraName, Vec<UvDependency>>,
     #[serde(default, rename = "dev-dependencies", alias = "dependency-groups")]
     pub(super) groups: BTreeMap<GroupName, Vec<UvDependency>>,
-    pub(super) sdist: Option<UvSdist>,
+    pub(super) sdist: Option<Box<UvSdist>>,
     #[serde(default)]
     pub(super) wheels: UvWheels,
     /// What a local project declared when it was locked.
-    pub(super) metadata: Option<UvMetadata>,
+    pub(super) metadata: Option<Box<UvMetadata>>,
 }
 
 /// What a local project declared when it was locked.
@@ -142,16 +130,17 @@ pub(super) struct UvMetadata {
     pub(super) groups: BTreeMap<GroupName, Vec<UvRequirement>>,
 }
 
-/// An edge of the dependency graph. Version and source are given only if the name alone is ambiguous.
+/// An edge of the dependency graph. Version and source are given only if the name alone is ambiguous: a lock may have a million
+/// edges, so what is rare is boxed.
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct UvDependency {
     pub(super) name: DistributionName,
     pub(super) version: Option<Parsed<Version>>,
-    pub(super) source: Option<UvSource>,
+    pub(super) source: Option<Box<UvSource>>,
     #[serde(default)]
     pub(super) extra: BTreeSet<ExtraName>,
     /// Simplified by the lock's `requires-python` and `supported-markers`.
-    pub(super) marker: Option<Parsed<Marker>>,
+    pub(super) marker: Option<Box<Parsed<Marker>>>,
 }
 
 /// The source of a distribution. Paths are relative to the lock's directory.
@@ -174,32 +163,36 @@ pub(super) enum UvSource {
 }
 
 impl UvDocument {
-    /// Parses the distributions one after the other: the syntax tree of the whole file takes 25 times the memory of its text.
-    /// Returns `None` if that fails: the file is invalid, or not laid out as uv does it, and must be parsed as a whole.
-    ///
-    /// No valid file is read differently than as a whole. A header within a string or an array leaves that open at the end of a
-    /// part, and a part with any other table is refused.
+    /// Parses a file in parts. Returns `None` if it must be parsed as a whole.
     pub(super) fn parse_in_parts(text: &str) -> Option<Self> {
-        const HEADER: &str = "\n[[package]]\n";
-        let starts: Vec<usize> = text.match_indices(HEADER).map(|(start, _)| start + 1).collect();
-        let mut document: Self = toml::from_str(text.get(..*starts.first()?)?).ok()?;
+        let parts = DocumentParts::split(text, "package")?;
+        let mut document: Self = toml::from_str(&parts.rest()?).ok()?;
         if !document.packages.is_empty() {
             return None;
         }
-        let ends = starts.iter().skip(1).copied().chain([text.len()]);
-        let parts: Vec<(usize, usize)> = starts.iter().copied().zip(ends).collect();
-        // A small lock is one chunk: to share it would take longer than to parse it.
-        let parsed = parts.par_chunks(PARTS_AT_ONCE).map(|parts| {
-            let mut packages = Vec::with_capacity(parts.len());
-            for &(start, end) in parts {
-                let part: UvPackagePart = toml::from_str(text.get(start..end)?).ok()?;
-                packages.extend(part.packages);
-            }
-            Some(packages)
-        });
-        document.packages = parsed.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
-        document.packages.shrink_to_fit();
+        document.packages = parts.tables(|mut package: UvPackageTable| {
+            package.share();
+            Some(package)
+        })?;
         Some(document)
+    }
+}
+
+impl UvPackageTable {
+    /// Lets the names of the wheels, of which there may be hundreds, share the distribution's name and version.
+    fn share(&mut self) {
+        for UvWheel { filename, .. } in &mut self.wheels.wheels {
+            if filename.name == self.name {
+                filename.name = self.name.clone();
+            }
+            // Equal versions may be written differently: 1.0 and 1.0.0.
+            if let Some(Parsed { value: version, .. }) = &self.version
+                && filename.version == *version
+                && filename.version.release().len() == version.release().len()
+            {
+                filename.version = version.clone();
+            }
+        }
     }
 }
 

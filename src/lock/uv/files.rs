@@ -1,6 +1,9 @@
 //! The source of a distribution of uv.lock: its files, a repository or a directory.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use url::Url;
 
@@ -15,9 +18,11 @@ use crate::redact;
 
 /// Locates the distributions of one lock.
 pub(super) struct UvLocator<'a> {
-    pub(super) path: &'a Path,
+    path: &'a Path,
     /// The lock's directory.
-    pub(super) directory: &'a Path,
+    directory: &'a Path,
+    /// The indexes that were parsed: a lock names the same one for each file.
+    indexes: RefCell<HashMap<&'a str, Arc<Url>>>,
 }
 
 /// The location of a file, as a lock states it.
@@ -30,9 +35,14 @@ enum UvFileLocation<'a> {
     Source,
 }
 
-impl UvLocator<'_> {
+impl<'a> UvLocator<'a> {
+    /// Returns a locator for a lock, whose paths are relative to a directory.
+    pub(super) fn new(path: &'a Path, directory: &'a Path) -> Self {
+        Self { path, directory, indexes: RefCell::default() }
+    }
+
     /// Returns the source of a distribution.
-    pub(super) fn source(&self, package: &UvPackage) -> Result<DistributionSource, LockError> {
+    pub(super) fn source(&self, package: &'a UvPackage) -> Result<DistributionSource, LockError> {
         Ok(match &package.source {
             UvSource::Directory(path) | UvSource::Editable(path) => {
                 DistributionSource::Directory(join(self.directory, path))
@@ -45,7 +55,7 @@ impl UvLocator<'_> {
         })
     }
 
-    fn files(&self, package: &UvPackage) -> Result<DistributionFiles, LockError> {
+    fn files(&self, package: &'a UvPackage) -> Result<DistributionFiles, LockError> {
         // Collecting results would reserve four elements for the one wheel that most distributions have.
         let mut wheels = Vec::with_capacity(package.wheels.wheels.len());
         for wheel in &package.wheels.wheels {
@@ -70,7 +80,7 @@ impl UvLocator<'_> {
                     UvSource::Url(_, subdirectory) => subdirectory.clone(),
                     _ => None,
                 };
-                let sdist = LockedSdist { file, subdirectory };
+                let sdist = Box::new(LockedSdist { file, subdirectory });
                 Ok(DistributionFiles { wheels, sdist: Some(sdist), unusable })
             }
             None => {
@@ -80,7 +90,7 @@ impl UvLocator<'_> {
         }
     }
 
-    fn wheel(&self, package: &UvPackage, wheel: &UvWheel) -> Result<LockedWheel, LockError> {
+    fn wheel(&self, package: &'a UvPackage, wheel: &UvWheel) -> Result<LockedWheel, LockError> {
         let location = match &wheel.location {
             UvWheelLocation::Url(url) => UvFileLocation::Url(url),
             UvWheelLocation::Path(path) => UvFileLocation::Path(path),
@@ -94,14 +104,14 @@ impl UvLocator<'_> {
         })
     }
 
-    fn location(&self, package: &UvPackage, location: &UvFileLocation) -> Result<FileLocation, LockError> {
+    fn location(&self, package: &'a UvPackage, location: &UvFileLocation) -> Result<FileLocation, LockError> {
         match (&package.source, location) {
             (UvSource::Path(path), _) => Ok(FileLocation::Path(join(self.directory, path))),
             (UvSource::Registry(index), UvFileLocation::Path(path)) => {
                 Ok(FileLocation::Path(join(&join(self.directory, index), path)))
             }
             (UvSource::Registry(index), UvFileLocation::Url(url)) if has_scheme(index) => {
-                let index = self.parse_url(package, index, None)?;
+                let index = self.index(package, index)?;
                 let url = self.parse_url(package, url, Some(&index))?;
                 self.fetched_from(package, url, Some(&index))
             }
@@ -113,12 +123,26 @@ impl UvLocator<'_> {
         }
     }
 
+    fn index(&self, package: &UvPackage, text: &'a str) -> Result<Arc<Url>, LockError> {
+        if let Some(index) = self.indexes.borrow().get(text) {
+            return Ok(Arc::clone(index));
+        }
+        let index = Arc::new(self.parse_url(package, text, None)?);
+        self.indexes.borrow_mut().insert(text, Arc::clone(&index));
+        Ok(index)
+    }
+
     fn direct(&self, package: &UvPackage, url: &str) -> Result<FileLocation, LockError> {
         let url = self.parse_url(package, url, None)?;
         self.fetched_from(package, url, None)
     }
 
-    fn fetched_from(&self, package: &UvPackage, mut url: Url, index: Option<&Url>) -> Result<FileLocation, LockError> {
+    fn fetched_from(
+        &self,
+        package: &UvPackage,
+        mut url: Url,
+        index: Option<&Arc<Url>>,
+    ) -> Result<FileLocation, LockError> {
         url.set_fragment(None);
         FileLocation::from_url(&url, index).map_err(|reason| self.invalid_url(package, url.as_str(), reason))
     }

@@ -14,7 +14,8 @@ use crate::name::{DistributionName, ExtraName, GroupName};
 #[derive(Debug)]
 pub(super) struct DependencyGraph {
     packages: Vec<UvPackage>,
-    by_name: BTreeMap<DistributionName, Vec<UvPackageIndex>>,
+    /// Sorted by name, then as in the lock.
+    by_name: Vec<UvPackageIndex>,
 }
 
 /// The index of a distribution of one [`DependencyGraph`]. It is always valid: only the graph creates it, and never shrinks.
@@ -33,9 +34,9 @@ pub(super) struct UvPackage {
     pub(super) dependencies: Vec<DependencyEdge>,
     pub(super) extras: BTreeMap<ExtraName, Vec<DependencyEdge>>,
     pub(super) groups: BTreeMap<GroupName, Vec<DependencyEdge>>,
-    pub(super) sdist: Option<UvSdist>,
+    pub(super) sdist: Option<Box<UvSdist>>,
     pub(super) wheels: UvWheels,
-    pub(super) metadata: Option<UvMetadata>,
+    pub(super) metadata: Option<Box<UvMetadata>>,
 }
 
 #[derive(Debug, Clone)]
@@ -43,7 +44,7 @@ pub(super) struct DependencyEdge {
     pub(super) to: UvPackageIndex,
     /// Only extras with dependencies.
     pub(super) extras: BTreeSet<ExtraName>,
-    pub(super) marker: Option<Marker>,
+    pub(super) marker: Option<Box<Marker>>,
 }
 
 impl fmt::Display for UvPackage {
@@ -59,17 +60,17 @@ impl DependencyGraph {
     ///
     /// Returns [`LockError::Inconsistent`] for inconsistencies that uv refuses as well.
     pub(super) fn new(path: &Path, packages: Vec<document::UvPackageTable>) -> Result<Self, LockError> {
-        let mut by_name = BTreeMap::<_, Vec<_>>::new();
-        for (index, package) in packages.iter().enumerate() {
+        for package in &packages {
             package.check().map_err(|inconsistency| inconsistent(path, package, inconsistency))?;
-            by_name.entry(package.name.clone()).or_default().push(UvPackageIndex(index));
         }
+        let mut by_name: Vec<UvPackageIndex> = (0..packages.len()).map(UvPackageIndex).collect();
+        by_name.sort_by_key(|index| &packages[index.0].name);
         let resolver = EdgeResolver::new(&packages, &by_name)
             .map_err(|duplicate| inconsistent(path, duplicate, Inconsistency::DuplicatePackage))?;
-        let edges = packages
-            .iter()
-            .map(|package| resolver.edges(package).map_err(|inconsistency| inconsistent(path, package, inconsistency)));
-        let edges = edges.collect::<Result<Vec<_>, _>>()?;
+        let mut edges = Vec::with_capacity(packages.len());
+        for package in &packages {
+            edges.push(resolver.edges(package).map_err(|inconsistency| inconsistent(path, package, inconsistency))?);
+        }
         let packages = packages.into_iter().zip(edges).map(|(package, edges)| package.with(edges)).collect();
         Ok(Self { packages, by_name })
     }
@@ -80,12 +81,23 @@ impl DependencyGraph {
 
     /// Returns the distributions with a name.
     pub(super) fn named(&self, name: &DistributionName) -> &[UvPackageIndex] {
-        self.by_name.get(name).map_or(&[], Vec::as_slice)
+        named(&self.by_name, name, |index| &self.package(index).name)
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = (UvPackageIndex, &UvPackage)> {
         self.packages.iter().enumerate().map(|(index, package)| (UvPackageIndex(index), package))
     }
+}
+
+/// Returns the distributions with a name, of those that are sorted by `name_of`.
+fn named<'i, 'n>(
+    by_name: &'i [UvPackageIndex],
+    name: &DistributionName,
+    name_of: impl Fn(UvPackageIndex) -> &'n DistributionName,
+) -> &'i [UvPackageIndex] {
+    let (_, from) = by_name.split_at(by_name.partition_point(|index| name_of(*index) < name));
+    let (same, _) = from.split_at(from.partition_point(|index| name_of(*index) == name));
+    same
 }
 
 /// The edges of one distribution, its extras and its groups.
@@ -97,7 +109,7 @@ struct PackageEdges {
 
 struct EdgeResolver<'a> {
     packages: &'a [document::UvPackageTable],
-    by_name: &'a BTreeMap<DistributionName, Vec<UvPackageIndex>>,
+    by_name: &'a [UvPackageIndex],
     /// For names of several distributions: those that each combination of version and source matches.
     ambiguous: HashMap<DependencyKey<'a>, DependencyMatches>,
 }
@@ -119,10 +131,11 @@ impl<'a> EdgeResolver<'a> {
     /// Returns a resolver, or a distribution that has the name, version and source of an earlier one.
     fn new(
         packages: &'a [document::UvPackageTable],
-        by_name: &'a BTreeMap<DistributionName, Vec<UvPackageIndex>>,
+        by_name: &'a [UvPackageIndex],
     ) -> Result<Self, &'a document::UvPackageTable> {
         let mut ambiguous = HashMap::new();
-        for &index in by_name.values().filter(|same_name| same_name.len() > 1).flatten() {
+        let by_name_of_each = by_name.chunk_by(|left, right| packages[left.0].name == packages[right.0].name);
+        for &index in by_name_of_each.filter(|same_name| same_name.len() > 1).flatten() {
             let package = &packages[index.0];
             let (name, version, source) = (&package.name, package.version(), &package.source);
             for (version, source) in
@@ -160,8 +173,8 @@ impl<'a> EdgeResolver<'a> {
         for dependency in dependencies {
             edges.push(self.resolve(dependency)?);
         }
-        let mut seen = HashSet::with_capacity(edges.len());
-        for (edge, dependency) in edges.iter().zip(dependencies) {
+        let mut seen = HashSet::new();
+        for (edge, dependency) in edges.iter().zip(dependencies).filter(|_| edges.len() > 1) {
             // Equal markers are displayed alike.
             if !seen.insert((edge.to, &edge.extras, edge.marker.as_ref().map(ToString::to_string))) {
                 return Err(Inconsistency::DuplicateDependency(dependency.to_string()));
@@ -172,8 +185,7 @@ impl<'a> EdgeResolver<'a> {
 
     /// Finds the distribution with the name of a dependency, and with its version and source if they are given.
     fn resolve(&self, dependency: &document::UvDependency) -> Result<DependencyEdge, Inconsistency> {
-        let same_name = self.by_name.get(&dependency.name).map_or(&[][..], Vec::as_slice);
-        let (to, matches) = match same_name {
+        let (to, matches) = match named(self.by_name, &dependency.name, |index| &self.packages[index.0].name) {
             &[only] => (Some(only), usize::from(dependency.matches(&self.packages[only.0]))),
             _ => {
                 let matches = self.ambiguous.get(&dependency.key());
@@ -188,7 +200,8 @@ impl<'a> EdgeResolver<'a> {
         // Neither an extra without dependencies nor an unknown extra has a table.
         let known = &self.packages[to.0].optional_dependencies;
         let extras = dependency.extra.iter().filter(|extra| known.contains_key(*extra)).cloned().collect();
-        Ok(DependencyEdge { to, extras, marker: dependency.marker.as_ref().map(|marker| marker.value.clone()) })
+        let marker = dependency.marker.as_ref().map(|marker| Box::new(marker.value.clone()));
+        Ok(DependencyEdge { to, extras, marker })
     }
 }
 
@@ -197,13 +210,13 @@ impl document::UvDependency {
         DependencyKey {
             name: &self.name,
             version: self.version.as_ref().map(|version| Some(&version.value)),
-            source: self.source.as_ref(),
+            source: self.source.as_deref(),
         }
     }
 
     fn matches(&self, package: &document::UvPackageTable) -> bool {
         self.version.as_ref().is_none_or(|version| package.version() == Some(&version.value))
-            && self.source.as_ref().is_none_or(|source| *source == package.source)
+            && self.source.as_ref().is_none_or(|source| **source == package.source)
     }
 }
 

@@ -45,7 +45,7 @@ impl UvLock {
         self.check_conflicting_members(request, &requested)?;
         let reached = self.resolve_extras(&requested, &environment)?;
         self.check_one_version_each(&reached)?;
-        let locator = UvLocator { path: &self.path, directory: &self.directory };
+        let locator = UvLocator::new(&self.path, &self.directory);
         let excluded = self.excluded(request, roots.project);
         let mut distributions = Vec::with_capacity(reached.dependents.len());
         for (index, dependents) in reached.dependents {
@@ -163,32 +163,36 @@ impl UvLock {
         let mut encoded = conflicts::encode(active);
         let mut reached = ReachedPackages { active: requested.active.clone(), ..ReachedPackages::default() };
         let mut seen: BTreeSet<(UvPackageIndex, Option<&ExtraName>)> = BTreeSet::new();
-        let mut queue: VecDeque<(&DependencyEdge, Dependent)> = VecDeque::new();
-        queue.extend(requested.edges.iter().map(|RequestedEdge { required_by, edge }| (edge, required_by.clone())));
-        while let Some((edge, by)) = queue.pop_front() {
-            let package = self.graph.package(edge.to);
-            let items = edge.extras.iter().map(|extra| ConflictItem::Extra(package.name.clone(), extra.clone()));
-            if !applies(edge, items.clone(), environment, &mut encoded) {
-                continue;
-            }
-            reached.active.extend(items);
-            let is_new = !reached.dependents.contains_key(&edge.to);
-            let dependents = reached.dependents.entry(edge.to).or_default();
-            // An extra may require other extras of its own project; that is not a new dependent.
-            if is_new || !matches!(&by, Dependent::Distribution(own, _) if *own == package.name) {
-                dependents.push(by);
-            }
-            for extra in iter::once(None).chain(edge.extras.iter().map(Some)) {
-                if !seen.insert((edge.to, extra)) {
+        let mut queue: VecDeque<(UvPackageIndex, Option<&ExtraName>)> = VecDeque::new();
+        // The edges of one distribution or extra at a time: a lock may have a million.
+        let requested = requested.edges.iter();
+        let mut edges: Vec<(&DependencyEdge, Dependent)> =
+            requested.map(|RequestedEdge { required_by, edge }| (edge, required_by.clone())).collect();
+        loop {
+            for (edge, by) in edges.drain(..) {
+                let package = self.graph.package(edge.to);
+                let items = edge.extras.iter().map(|extra| ConflictItem::Extra(package.name.clone(), extra.clone()));
+                if !applies(edge, items.clone(), environment, &mut encoded) {
                     continue;
                 }
-                let edges = match extra {
-                    None => Some(&package.dependencies),
-                    Some(extra) => package.extras.get(extra),
-                };
-                let by = Dependent::Distribution(package.name.clone(), extra.cloned());
-                queue.extend(edges.into_iter().flatten().map(|edge| (edge, by.clone())));
+                reached.active.extend(items);
+                let is_new = !reached.dependents.contains_key(&edge.to);
+                let dependents = reached.dependents.entry(edge.to).or_default();
+                // An extra may require other extras of its own project; that is not a new dependent.
+                if is_new || !matches!(&by, Dependent::Distribution(own, _) if *own == package.name) {
+                    dependents.push(by);
+                }
+                let nodes = iter::once(None).chain(edge.extras.iter().map(Some)).map(|extra| (edge.to, extra));
+                queue.extend(nodes.filter(|node| seen.insert(*node)));
             }
+            let Some((index, extra)) = queue.pop_front() else { break };
+            let package = self.graph.package(index);
+            let required = match extra {
+                None => Some(&package.dependencies),
+                Some(extra) => package.extras.get(extra),
+            };
+            let by = Dependent::Distribution(package.name.clone(), extra.cloned());
+            edges.extend(required.into_iter().flatten().map(|edge| (edge, by.clone())));
         }
         for dependents in reached.dependents.values_mut() {
             dependents.sort_unstable();
@@ -199,13 +203,15 @@ impl UvLock {
     }
 
     /// See [`Lock::locked_requirements`](crate::lock::Lock::locked_requirements).
-    pub(crate) fn locked_requirements(&self, environment: &MarkerEnvironment) -> Vec<LockedRequirement> {
+    pub(crate) fn locked_requirements(
+        &self,
+        environment: &MarkerEnvironment,
+    ) -> impl Iterator<Item = LockedRequirement> {
         let of_root = self.manifest.requirements.iter().map(|requirement| {
             let marker = requirement.marker.as_ref().map(|marker| &marker.value);
             LockedRequirement::new(&requirement.name, Dependent::Root, marker, environment)
         });
-        let mut requirements: Vec<LockedRequirement> = of_root.collect();
-        for (_, package) in self.graph.all() {
+        let edges = self.graph.all().flat_map(|(_, package)| {
             let own =
                 package.dependencies.iter().map(|edge| (edge, Dependent::Distribution(package.name.clone(), None)));
             let of_extras = package.extras.iter().flat_map(|(extra, edges)| {
@@ -214,11 +220,11 @@ impl UvLock {
             let of_groups = package.groups.iter().flat_map(|(group, edges)| {
                 edges.iter().map(|edge| (edge, Dependent::Group(package.name.clone(), group.clone())))
             });
-            requirements.extend(own.chain(of_extras).chain(of_groups).map(|(edge, by)| {
-                LockedRequirement::new(&self.graph.package(edge.to).name, by, edge.marker.as_ref(), environment)
-            }));
-        }
-        requirements
+            own.chain(of_extras).chain(of_groups)
+        });
+        of_root.chain(edges.map(|(edge, by)| {
+            LockedRequirement::new(&self.graph.package(edge.to).name, by, edge.marker.as_deref(), environment)
+        }))
     }
 
     fn check_one_version_each(&self, reached: &ReachedPackages) -> Result<(), LockError> {

@@ -1,30 +1,13 @@
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use super::*;
-use crate::lock::SelectionRequest;
-use crate::platform::{Architecture, LambdaProfile};
+use crate::lock::Lock;
+use crate::lock::linear_time::assert_linear_time;
 
 const HEAD: &str = "version = 1\nrevision = 3\nrequires-python = \">=3.12\"\n";
 
-/// Returns the processor time of reading a lock and selecting from it, which other processes hardly change.
-fn time_of(text: &str) -> Duration {
-    let started = processor_time();
-    let lock = UvLock::parse(text, Path::new("uv.lock")).unwrap();
-    let target = LambdaProfile::built_in("python3.13").unwrap().target(Architecture::X86_64);
-    lock.select(&SelectionRequest::default(), Path::new(""), &target).unwrap();
-    processor_time() - started
-}
-
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap()
-}
-
-/// A quadratic step takes 64 times as long for eight times as many.
 fn assert_linear(lock: fn(usize) -> String) {
-    let (few, many) = (time_of(&lock(2_000)), time_of(&lock(16_000)));
-    assert!(many < 24 * few, "{few:?} for 2,000, {many:?} for 16,000");
+    assert_linear_time(lock, |text| Lock::parse_uv(text, Path::new("uv.lock")).unwrap());
 }
 
 fn chain(length: usize) -> String {
@@ -112,7 +95,6 @@ fn a_lock_that_parts_would_misread_is_parsed_as_a_whole() {
     for text in [
         format!("{HEAD}note = '''\n{package}'''\n"),
         format!("{HEAD}\n{package}note = '''\n{package}'''\n"),
-        format!("{HEAD}\n{package}\n[manifest]\nmembers = [\"app\"]\n"),
         format!("{HEAD}\n[[package]] # first\nname = \"first\"\nsource = {{ virtual = \".\" }}\n{package}"),
     ] {
         assert!(UvDocument::parse_in_parts(&text).is_none(), "{text}");

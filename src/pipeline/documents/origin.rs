@@ -33,7 +33,7 @@ pub(super) fn origin(selected: &SelectedDistribution, wheel: &Wheel) -> Componen
 fn of_file<Name>(locked: &LockedFile<Name>, name: String, digests: Vec<Digest>, is_source: bool) -> ComponentOrigin {
     let (url, index) = match &locked.location {
         FileLocation::Path(_) => (None, None),
-        FileLocation::Url { url, index } => (Some(url), index.as_ref()),
+        FileLocation::Url { url, index } => (Some(url), index.as_deref()),
     };
     let file = FetchedFile { name, url: url.map(redact::url), digests, is_source };
     match index {

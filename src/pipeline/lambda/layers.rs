@@ -11,7 +11,7 @@ use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::install::bytecode::Bytecode;
 use crate::pipeline::notes::BuildSources;
 use crate::pipeline::plan::indexes::Origins;
-use crate::pipeline::plan::{ExcludedDistribution, LockedProject, Plan};
+use crate::pipeline::plan::{self, ExcludedDistribution, LockedProject, Plan};
 use crate::pipeline::{BuildError, ProjectCache};
 use crate::report::Silent;
 use crate::settings::{DocumentSettings, LambdaSettings};
@@ -97,6 +97,9 @@ impl<'a> LayerProject<'a> {
 /// # Errors
 /// A layer contains another version of a distribution than the function needs, or than another layer.
 pub(super) fn exclude(plan: &mut Plan, settings: &LambdaSettings, layers: &[Plan]) -> Result<(), BuildError> {
+    if layers.is_empty() {
+        return Ok(());
+    }
     let named = || settings.layers.iter().map(LambdaSettings::name).zip(layers);
     for (at, (first, layer)) in named().enumerate() {
         for selected in layer.installed() {
@@ -134,7 +137,7 @@ pub(super) fn exclude(plan: &mut Plan, settings: &LambdaSettings, layers: &[Plan
 }
 
 fn find<'a>(layer: &'a Plan, selected: &SelectedDistribution) -> Option<&'a SelectedDistribution> {
-    layer.installed().find(|other| other.name == selected.name)
+    plan::find(&layer.selected, &selected.name).filter(|found| !matches!(found.source, SelectedSource::Virtual(_)))
 }
 
 /// Returns whether the same is installed of two distributions.

@@ -83,10 +83,7 @@ impl BuildSources {
             && project.is_locked_by_files
             && (!is_in_wheel(settings, project.member(settings))
                 || plans.iter().all(|plan| plan.application.is_empty()))
-            && plans.iter().all(|plan| {
-                let selection = project.selection(settings, &plan.target);
-                selection.is_ok_and(|selection| selection.distributions.iter().all(|pinned| pinned.is_decided()))
-            });
+            && plans.iter().all(|plan| plan.is_decided);
         let first = plans.first().filter(|_| is_repeatable)?;
         let included = project.lock_reads.files.iter().filter(|file| !project.paths.contains(file));
         let mut files: BTreeSet<PathBuf> = included.cloned().collect();

@@ -1,6 +1,6 @@
 //! Distributions that are named, with all that they require.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::lock::{Dependent, Lock, PinnedDistribution};
@@ -28,20 +28,23 @@ pub(super) fn retain(
     if let Some(name) = named.iter().find(|name| distributions.iter().all(|pinned| pinned.name != **name)) {
         return Err(LayerError::NotSelected { name: name.clone() }.into());
     }
-    let mut closure = named.clone();
-    loop {
-        let is_required = |pinned: &&PinnedDistribution| {
-            pinned.required_by.iter().any(
-                // The groups of a project are not what its wheel requires.
-                |dependent| matches!(dependent, Dependent::Distribution(name, _) if closure.contains(name)),
-            )
-        };
-        let required = distributions.iter().filter(is_required).map(|pinned| pinned.name.clone());
-        let required: Vec<DistributionName> = required.filter(|name| !closure.contains(name)).collect();
-        if required.is_empty() {
-            break;
+    let mut required: BTreeMap<&DistributionName, Vec<&DistributionName>> = BTreeMap::new();
+    for pinned in distributions.iter() {
+        for dependent in &pinned.required_by {
+            // The groups of a project are not what its wheel requires.
+            if let Dependent::Distribution(name, _) = dependent {
+                required.entry(name).or_default().push(&pinned.name);
+            }
         }
-        closure.extend(required);
+    }
+    let mut closure = named.clone();
+    let mut queue: Vec<&DistributionName> = named.iter().collect();
+    while let Some(name) = queue.pop() {
+        for &name in required.get(name).into_iter().flatten() {
+            if closure.insert(name.clone()) {
+                queue.push(name);
+            }
+        }
     }
     distributions.retain(|pinned| closure.contains(&pinned.name));
     Ok(())

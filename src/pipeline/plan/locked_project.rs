@@ -38,8 +38,9 @@ pub(crate) struct LockedProject {
     pub declared: DeclaredDistribution,
     /// The options of `[tool.uv]` in the workspace root's pyproject.toml.
     pub uv: UvOptions,
-    /// What was selected before: to choose a version of Python selects for several, of which one is planned then.
-    selections: Mutex<Vec<(SelectionRequest, TargetPlatform, Selection)>>,
+    /// What uv has resolved, for each request and target: to choose a version of Python asks for several, of which one is
+    /// planned then.
+    resolved: Mutex<Vec<(SelectionRequest, TargetPlatform, Arc<Lock>)>>,
 }
 
 impl LockedProject {
@@ -60,19 +61,8 @@ impl LockedProject {
             DeclaredDistribution::of(&member.pyproject).map_err(BuildError::reading(&workspace.directory(member)))?;
         let uv = workspace.members.first().map(|root| UvOptions::of(&root.pyproject)).transpose()?.unwrap_or_default();
         let connections = projects.connections().clone();
-        let selections = Mutex::default();
-        Ok(Self {
-            workspace,
-            noted,
-            connections,
-            paths,
-            lock,
-            lock_reads,
-            is_locked_by_files,
-            declared,
-            uv,
-            selections,
-        })
+        let resolved = Mutex::default();
+        Ok(Self { workspace, noted, connections, paths, lock, lock_reads, is_locked_by_files, declared, uv, resolved })
     }
 
     /// Returns the lock, or the first of several requirements files; `None` if the project has no lock.
@@ -122,19 +112,25 @@ impl LockedProject {
     /// # Errors
     /// The lock has nothing compatible with the target.
     pub(crate) fn selection(&self, settings: &Settings, target: &TargetPlatform) -> Result<Selection, BuildError> {
-        // A panic while it was locked left the selections as they were.
-        let mut selections = self.selections.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = selections.iter().find(|(request, other, _)| *request == settings.request && other == target);
-        if let Some((.., selection)) = before {
-            return Ok(selection.clone());
-        }
-        let selection = if settings.requirements.resolve && self.lock.requirements().is_some() {
-            self.selection_of(&resolve::resolve(self, settings, target)?, settings, target)?
+        if settings.requirements.resolve && self.lock.requirements().is_some() {
+            let resolved = self.resolved(settings, target)?;
+            self.selection_of(&resolved, settings, target)
         } else {
-            self.selection_of(&self.lock, settings, target)?
-        };
-        selections.push((settings.request.clone(), target.clone(), selection.clone()));
-        Ok(selection)
+            self.selection_of(&self.lock, settings, target)
+        }
+    }
+
+    /// Returns what uv resolves for a target.
+    fn resolved(&self, settings: &Settings, target: &TargetPlatform) -> Result<Arc<Lock>, BuildError> {
+        // A panic while it was locked left the list as it was.
+        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = resolved.iter().find(|(request, other, _)| *request == settings.request && other == target);
+        if let Some((.., lock)) = before {
+            return Ok(Arc::clone(lock));
+        }
+        let lock = Arc::new(resolve::resolve(self, settings, target)?);
+        resolved.push((settings.request.clone(), target.clone(), Arc::clone(&lock)));
+        Ok(lock)
     }
 
     /// Returns what another lock would select for a target.

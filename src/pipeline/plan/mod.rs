@@ -25,7 +25,7 @@ use pep440_rs::Version;
 
 use crate::index::FileFinder;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
-use crate::lock::{SelectedDistribution, SelectedSource};
+use crate::lock::{PinnedDistribution, SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::provided::RuntimeSdk;
@@ -47,6 +47,8 @@ pub(crate) struct Plan<'a> {
     pub excluded: Vec<ExcludedDistribution>,
     /// Those of them that layers contain.
     pub in_layers: Vec<SelectedDistribution>,
+    /// Whether the lock decides what is installed, or the files on this machine that it names.
+    pub is_decided: bool,
     /// The application's files, except those that are built into a wheel.
     pub application: Application,
     /// The outputs of the build, without symbolic links. Earlier ones may exist.
@@ -85,6 +87,7 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, BuildError> {
         let workspace = &project.workspace;
         let selection = project.selection(settings, &target)?;
+        let is_decided = selection.distributions.iter().all(PinnedDistribution::is_decided);
         let formats = indexes::formats(settings, project);
         let find_links = &settings.fetch.find_links;
         let chosen = choose::choose(selection, &formats, find_links, &target, finder, reporter);
@@ -112,6 +115,7 @@ impl<'a> Plan<'a> {
             selected,
             excluded,
             in_layers: Vec::new(),
+            is_decided,
             application,
             outputs: Vec::new(),
             prepared: Arc::default(),
@@ -128,10 +132,8 @@ impl<'a> Plan<'a> {
 
     /// Tells whether everything in this plan is in the given selection, too; warns if not.
     fn lies_below(&self, selected: &[SelectedDistribution], reporter: &dyn Reporter) -> bool {
-        let missing = self
-            .selected
-            .iter()
-            .find(|own| !selected.iter().any(|other| other.name == own.name && other.version == own.version));
+        let missing =
+            self.selected.iter().find(|own| find(selected, &own.name).is_none_or(|other| other.version != own.version));
         let Some(missing) = missing else { return true };
         let version = missing.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         reporter.warn(&format!(
@@ -188,6 +190,15 @@ impl<'a> Plan<'a> {
             .or_else(|| Some(workspace.root.file_name()?.to_string_lossy().into_owned()))
             .unwrap_or_else(|| "bundle".to_owned())
     }
+}
+
+/// Returns a distribution of those of a plan, which are ordered by name.
+pub(crate) fn find<'s>(
+    selected: &'s [SelectedDistribution],
+    name: &DistributionName,
+) -> Option<&'s SelectedDistribution> {
+    let at = selected.binary_search_by(|other| other.name.cmp(name)).ok()?;
+    selected.get(at)
 }
 
 /// Tells whether a file is one of the outputs, or below one that is a directory.

@@ -1,5 +1,7 @@
 //! Chooses the newest version of Python that the locked distributions support.
 
+use std::collections::BTreeSet;
+
 use crate::index::{FileFinder, IndexError};
 use crate::lock::{DistributionSource, FileChooser};
 use crate::pipeline::BuildError;
@@ -75,7 +77,7 @@ fn support(
     finder: Option<&FileFinder>,
 ) -> Result<Support, BuildError> {
     let formats = indexes::formats(settings, project);
-    let mut lacking: Vec<String> = Vec::new();
+    let mut lacking: BTreeSet<String> = BTreeSet::new();
     for target in targets {
         let mut selection = match project.selection(settings, target) {
             Ok(selection) => selection,
@@ -95,12 +97,8 @@ fn support(
         let chooser = FileChooser::new(target, &formats);
         for pinned in &selection.distributions {
             let DistributionSource::Files(files) = &pinned.source else { continue };
-            let name = pinned.to_string();
-            if formats.may_install(&pinned.name)
-                && chooser.lacks_compiled_wheel(&files.wheels)
-                && !lacking.contains(&name)
-            {
-                lacking.push(name);
+            if formats.may_install(&pinned.name) && chooser.lacks_compiled_wheel(&files.wheels) {
+                lacking.insert(pinned.to_string());
             }
         }
     }

@@ -88,7 +88,7 @@ pub(super) fn obtain_unknown<'a>(
                 SelectedSource::Wheel(wheel, _) => {
                     let key = (wheel.filename.to_string(), wheel.digests.clone());
                     WheelSource::Locked(*positions.entry(key).or_insert_with(|| {
-                        locked.push(wheel.clone());
+                        locked.push(wheel.as_ref().clone());
                         locked.len() - 1
                     }))
                 }

@@ -50,13 +50,13 @@ pub(crate) fn check(
                 known.push((selected, WheelRequirements { requires, requires_python }));
                 wheels.push(wheel);
             }
-            None => unknown.push((selected, wheel.clone())),
+            None => unknown.push((selected, wheel)),
         }
     }
     violations::check(wheels.iter(), &settings.contents.accept_invalid, reporter)?;
     // Locks with a graph are complete, and their tools have compared the metadata with the lock's Python.
     if plan.project.lock.extras_without_graph(&plan.target).is_some() {
-        let asked: Vec<_> = unknown.iter().map(|(_, wheel)| wheel.clone()).collect();
+        let asked: Vec<_> = unknown.iter().map(|(_, wheel)| wheel.as_ref().clone()).collect();
         for ((selected, _), metadata) in unknown.into_iter().zip(finder.metadata(&asked)?) {
             let requirements = metadata.and_then(|text| wheel::requirements(&text).ok());
             known.push((selected, requirements.unwrap_or_default()));

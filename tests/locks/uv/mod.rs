@@ -3,6 +3,7 @@
 mod asked;
 mod freshness;
 mod invalid;
+mod large;
 mod scripts;
 mod selection;
 mod targets;

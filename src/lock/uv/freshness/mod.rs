@@ -238,7 +238,7 @@ impl UvLock {
         differences: &mut Vec<String>,
     ) -> Result<(), UndecidedReason> {
         let empty = UvMetadata::default();
-        let metadata = package.metadata.as_ref().unwrap_or(&empty);
+        let metadata = package.metadata.as_deref().unwrap_or(&empty);
         if self.revision >= REVISION_WITH_EXTRAS {
             let declared: BTreeSet<ExtraName> = project.optional_dependencies.keys().cloned().collect();
             let added =
