@@ -255,6 +255,11 @@ pub struct SelectedDistribution {
 }
 
 impl SelectedDistribution {
+    /// Returns a distribution of those of a plan, which are sorted by name.
+    pub(crate) fn find<'s>(selected: &'s [Self], name: &DistributionName) -> Option<&'s Self> {
+        selected.binary_search_by(|other| other.name.cmp(name)).ok().and_then(|at| selected.get(at))
+    }
+
     /// Returns whether the distribution is a root of the selection.
     pub(crate) fn is_root(&self) -> bool {
         self.required_by.contains(&Dependent::Root)

@@ -11,7 +11,7 @@ use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::install::bytecode::Bytecode;
 use crate::pipeline::notes::BuildSources;
 use crate::pipeline::plan::indexes::Origins;
-use crate::pipeline::plan::{self, ExcludedDistribution, LockedProject, Plan};
+use crate::pipeline::plan::{ExcludedDistribution, LockedProject, Plan};
 use crate::pipeline::{BuildError, ProjectCache};
 use crate::report::Silent;
 use crate::settings::{DocumentSettings, LambdaSettings};
@@ -137,7 +137,8 @@ pub(super) fn exclude(plan: &mut Plan, settings: &LambdaSettings, layers: &[Plan
 }
 
 fn find<'a>(layer: &'a Plan, selected: &SelectedDistribution) -> Option<&'a SelectedDistribution> {
-    plan::find(&layer.selected, &selected.name).filter(|found| !matches!(found.source, SelectedSource::Virtual(_)))
+    SelectedDistribution::find(&layer.selected, &selected.name)
+        .filter(|found| !matches!(found.source, SelectedSource::Virtual(_)))
 }
 
 /// Returns whether the same is installed of two distributions.

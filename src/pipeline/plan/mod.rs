@@ -132,8 +132,9 @@ impl<'a> Plan<'a> {
 
     /// Tells whether everything in this plan is in the given selection, too; warns if not.
     fn lies_below(&self, selected: &[SelectedDistribution], reporter: &dyn Reporter) -> bool {
-        let missing =
-            self.selected.iter().find(|own| find(selected, &own.name).is_none_or(|other| other.version != own.version));
+        let missing = self.selected.iter().find(|own| {
+            SelectedDistribution::find(selected, &own.name).is_none_or(|other| other.version != own.version)
+        });
         let Some(missing) = missing else { return true };
         let version = missing.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         reporter.warn(&format!(
@@ -190,15 +191,6 @@ impl<'a> Plan<'a> {
             .or_else(|| Some(workspace.root.file_name()?.to_string_lossy().into_owned()))
             .unwrap_or_else(|| "bundle".to_owned())
     }
-}
-
-/// Returns a distribution of those of a plan, which are ordered by name.
-pub(crate) fn find<'s>(
-    selected: &'s [SelectedDistribution],
-    name: &DistributionName,
-) -> Option<&'s SelectedDistribution> {
-    let at = selected.binary_search_by(|other| other.name.cmp(name)).ok()?;
-    selected.get(at)
 }
 
 /// Tells whether a file is one of the outputs, or below one that is a directory.
