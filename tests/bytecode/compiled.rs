@@ -19,7 +19,7 @@ use super::{pythons, sources};
 const UNSTEADY: [&str; 6] = ["ast.py", "html/entities.py", "json/encoder.py", "ntpath.py", "pprint.py", "sre_parse.py"];
 
 /// One in so many of the other modules is compiled.
-const ONE_IN: usize = 60;
+const ONE_IN: usize = 150;
 
 type Digests<'a> = BTreeMap<&'a str, Option<Sha256>>;
 

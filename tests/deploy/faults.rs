@@ -43,7 +43,7 @@ fn project(has_alias: bool) -> (TestProject, usize) {
 
 /// Returns the requests of a deployment that fail.
 pub(crate) fn positions(requests: usize, series: usize) -> impl Iterator<Item = usize> {
-    (0..requests).filter(move |position| is_tried(position + series, 3))
+    (0..requests).filter(move |position| is_tried(position + series, 4))
 }
 
 /// Runs something for each number, several at a time: they wait for pauses between attempts.

@@ -6,6 +6,7 @@ use crate::commands::HOOK;
 use crate::commands::{AT_ONCE, starts};
 use crate::support::bases;
 use crate::support::command::{pybundle, succeed};
+use crate::support::sample::is_tried;
 use crate::support::sandbox::Sandbox;
 use crate::support::uv::Project;
 
@@ -66,15 +67,17 @@ fn modules_that_replace_others_stop_servers_exactly_if_the_audit_says_so() {
     let of_sched = format!("app/{OF_APPLICATION}/sched.py replaces the module `sched` of the standard library, but ");
     // Each directory that Python searches from its start on, a command, and what is wrong.
     let mut cases: Vec<(String, String, Option<&str>)> = Vec::new();
-    for server in SERVERS {
+    for (series, server) in SERVERS.into_iter().enumerate() {
         let in_directory = |directory: &str, prefix: &str| format!("sh -c 'cd {directory} && exec {prefix}{server}'");
         let early = format!("/app/{OF_SERVERS}");
-        cases.extend([
+        let of_server = [
             ("/app".to_owned(), in_directory(OF_SERVERS, ""), None),
             ("/app".to_owned(), in_directory(OF_APPLICATION, ""), Some(&*of_sched)),
             ("/app".to_owned(), in_directory(OF_SERVERS, "python -m "), Some(&*of_logging)),
             (early, in_directory(OF_SERVERS, ""), Some(&*of_logging)),
-        ]);
+        ];
+        let tried = of_server.into_iter().enumerate().filter(|(number, _)| is_tried(number + series, 3));
+        cases.extend(tried.map(|(_, case)| case));
     }
     cases.push(("/app".to_owned(), "python shadowed/run.py".to_owned(), Some(&of_logging)));
     let project = project();

@@ -3,6 +3,7 @@
 use pybundle::hints::Hints;
 use pybundle::lock::{Freshness, LockError};
 
+use crate::support::sample::is_tried;
 use crate::support::uv::Project;
 
 const PYPROJECT: &str = r#"
@@ -106,12 +107,14 @@ fn each_relevant_edit_is_detected() {
     let project = Project::locked(PYPROJECT);
     assert_eq!(project.check_locked(&[""]).unwrap(), Freshness::Current);
     let lock = project.read("uv.lock");
-    for (old, new, expected) in EDITS {
+    for (number, (old, new, expected)) in EDITS.into_iter().enumerate() {
         let edited = PYPROJECT.replacen(old, new, 1);
         assert_ne!(edited, PYPROJECT, "{old}");
         project.write("pyproject.toml", edited.as_bytes());
-        let accepted = project.try_uv(&["lock", "--check"]).status.success();
-        assert_eq!(accepted, expected.is_none(), "uv does not agree on {new}");
+        if is_tried(number, 3) {
+            let accepted = project.try_uv(&["lock", "--check"]).status.success();
+            assert_eq!(accepted, expected.is_none(), "uv does not agree on {new}");
+        }
         match (project.check_locked(&[""]), expected) {
             (Ok(Freshness::Current), None) => {}
             (Err(error @ LockError::Outdated { .. }), Some(expected)) => {
