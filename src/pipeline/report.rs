@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use crate::cache::Cache;
 use crate::lock::{Dependent, FileLocation, SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
@@ -25,22 +27,23 @@ pub(super) fn plan(
     dependencies: Option<ArtifactKind>,
     outputs: Vec<PathBuf>,
 ) -> PlanReport {
-    let mut distributions = Vec::with_capacity(plan.selected.len());
-    for selected in plan.installed() {
+    let installed: Vec<&SelectedDistribution> = plan.installed().collect();
+    // Each wheel is looked up in the cache.
+    let distributions = installed.into_par_iter().map(|selected| {
         let mut report = distribution(selected, dependencies);
         if let Some(wheel) = cached(cache, selected) {
             report.size = Some(wheel.size);
             report.unzipped_size = Some(wheel.inventory.files.iter().map(|file| file.size).sum());
             report.violations = violations(&wheel);
         }
-        distributions.push(report);
-    }
+        report
+    });
     PlanReport {
         format: FORMAT_VERSION,
         project: plan.name(),
         target: target(&plan.target, reason),
         lock: plan.project.path().map(Path::to_owned),
-        distributions,
+        distributions: distributions.collect(),
         excluded: excluded(plan),
         application: plan.application.taken.clone(),
         omitted: omitted(&plan.application),
