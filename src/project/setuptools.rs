@@ -73,6 +73,16 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn files_that_never_end_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["setup.cfg", "setup.py"] {
+            std::os::unix::fs::symlink("/dev/zero", directory.path().join(name)).unwrap();
+            let error = read_if_present(&directory.path().join(name)).unwrap_err().to_string();
+            assert_eq!(error, format!("`{name}` is not a regular file, but a device, pipe or socket"));
+        }
+    }
+
     fn read_files(files: &[(&str, &str)]) -> Option<SetuptoolsMetadata> {
         let directory = tempfile::tempdir().unwrap();
         for (name, text) in files {

@@ -115,6 +115,14 @@ fn a_named_path_wins_over_the_rules_for_itself() {
 }
 
 #[test]
+fn a_gitignore_that_never_ends_is_refused() {
+    let directory = directory(&["app.py"]);
+    symlink("/dev/zero", directory.path().join(".gitignore")).unwrap();
+    let error = format!("{:?}", collect_in(directory.path(), "", &[], &[]).unwrap_err());
+    assert!(error.contains("`.gitignore` is not a regular file, but a device, pipe or socket"), "{error}");
+}
+
+#[test]
 fn excludes_win_over_everything() {
     let directory = directory(&["app/a.py", "app/dev.py", "app/sub/dev.py", "app/data/x.sql", "main.py"]);
     for (includes, excludes, expected) in [
