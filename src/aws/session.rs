@@ -45,7 +45,8 @@ impl<'a> AwsSession<'a> {
 
     /// Returns a session with the same credentials in another region.
     pub(crate) fn in_region(&self, region: &str) -> Self {
-        Self { client: AwsClient { region: region.to_owned(), ..self.client.clone() }, ..self.clone() }
+        let client = AwsClient { region: region.to_owned(), ..self.client.clone() };
+        Self { client, credentials: self.credentials.clone() }
     }
 
     /// Returns the endpoint of a service in the region.

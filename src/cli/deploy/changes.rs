@@ -1,8 +1,6 @@
 //! What a deployment would change: the zip that is live beside the one that was built.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::artifact;
@@ -25,28 +23,23 @@ pub(super) struct Comparison<'a> {
 /// Compares zips that are live with those that were built, several at a time. The results have the order of the comparisons;
 /// `None` for images, and for what cannot be read, which is a warning.
 pub(super) fn all(comparisons: &[Option<Comparison>], printer: &Printer) -> Vec<Option<DiffReport>> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let position = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < comparisons.len());
-        let compared = std::iter::from_fn(position).filter_map(|at| Some((at, comparisons[at].as_ref()?.compare()?)));
-        compared.collect::<Vec<_>>()
-    };
-    let compared: BTreeMap<usize, _> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..CONCURRENCY.min(comparisons.len())).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+    let compared = comparisons.chunks(CONCURRENCY).flat_map(|chunk| {
+        thread::scope(|scope| {
+            let running: Vec<_> =
+                chunk.iter().map(|comparison| scope.spawn(|| comparison.as_ref()?.compare())).collect();
+            running.into_iter().map(|comparison| comparison.join().ok().flatten()).collect::<Vec<_>>()
+        })
     });
-    let mut reports: Vec<Option<DiffReport>> = comparisons.iter().map(|_| None).collect();
-    for (at, compared) in compared {
-        match compared {
-            Ok(report) => reports[at] = Some(report),
-            Err(ErrorReport { message, causes, .. }) => {
-                let name = comparisons[at].as_ref().map_or("", |comparison| comparison.name);
-                let reason = [vec![message], causes].concat().join(": ");
-                printer.warning("", &format!("{name}: cannot compare what is built with what is live: {reason}"));
-            }
+    let reports = compared.zip(comparisons).map(|(compared, comparison)| match compared? {
+        Ok(report) => Some(report),
+        Err(ErrorReport { message, causes, .. }) => {
+            let name = comparison.as_ref().map_or("", |comparison| comparison.name);
+            let reason = [vec![message], causes].concat().join(": ");
+            printer.warning("", &format!("{name}: cannot compare what is built with what is live: {reason}"));
+            None
         }
-    }
-    reports
+    });
+    reports.collect()
 }
 
 impl Comparison<'_> {
