@@ -10,7 +10,7 @@ use super::progress::ProgressReporter;
 use super::text_page::{TextPage, count};
 use super::{contents, documents, plan, terraform};
 use crate::options::{LambdaOptions, ProjectConfiguration, SettingsError, TargetKind};
-use crate::pipeline::{self, ProjectCache};
+use crate::pipeline::{self, PlanPurpose, ProjectCache};
 use crate::report::{ArtifactKind, BuildReport, PackageFormat, Reporter};
 use crate::settings::{LambdaSettings, binary_size};
 
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: LambdaArguments, global: &GlobalArguments, printer:
     let (settings, warning) = arguments.settings(global, &projects)?;
     if dry_run {
         warning.iter().for_each(|warning| printer.warning("", warning));
-        return plan::show(&settings, &projects, PlanView::default(), printer);
+        return plan::show(&settings, PlanPurpose::Build, &projects, PlanView::default(), printer);
     }
     let printer = &printer.beside(settings.zips())?;
     let progress = ProgressReporter::new(printer);

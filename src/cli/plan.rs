@@ -12,7 +12,7 @@ use super::progress::ProgressReporter;
 use super::text_page::{TextPage, count};
 use super::{build, contents, image, lambda};
 use crate::options::{ImageOptions, LambdaOptions, ProjectConfiguration, TargetKind};
-use crate::pipeline::{self, ProjectCache};
+use crate::pipeline::{self, PlanPurpose, ProjectCache};
 use crate::report::{ErrorReport, PlanReport};
 use crate::settings::{LambdaSettings, binary_size};
 
@@ -59,8 +59,10 @@ pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &
     };
     match kind {
         TargetKind::Lambda | TargetKind::Layer => {
+            let is_built = project.target.is_some() || options.describes_function();
+            let purpose = if is_built { PlanPurpose::Build } else { PlanPurpose::Selection };
             let settings = lambda::settings(project, kind, &options, global, &projects)?;
-            show(&settings.0, &projects, view, printer)?;
+            show(&settings.0, purpose, &projects, view, printer)?;
         }
         TargetKind::Image => {
             let options = ImageOptions { common: options.common, ..ImageOptions::default() };
@@ -76,11 +78,12 @@ pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &
 /// See [`pipeline::plan_lambda`].
 pub(crate) fn show(
     settings: &LambdaSettings,
+    purpose: PlanPurpose,
     projects: &ProjectCache,
     view: PlanView,
     printer: &Printer,
 ) -> Result<(), CliError> {
-    let report = pipeline::plan_lambda(settings, projects, &ProgressReporter::new(printer))?;
+    let report = pipeline::plan_lambda(settings, purpose, projects, &ProgressReporter::new(printer))?;
     printer.result(&report, |page| planned(&report, view, page))
 }
 
@@ -116,7 +119,8 @@ pub(crate) fn plans(
     }
     let reporter = ProgressReporter::new(printer);
     if targets.is_empty() {
-        let report = pipeline::plan_lambda(&project.settings(&options, global, &projects)?.0, &projects, &reporter)?;
+        let settings = project.settings(&options, global, &projects)?.0;
+        let report = pipeline::plan_lambda(&settings, PlanPurpose::Selection, &projects, &reporter)?;
         return Ok(PlannedTargets { plans: vec![(report.project.clone(), report)], failed: Vec::new() });
     }
     let mut planned = PlannedTargets::default();
@@ -127,7 +131,7 @@ pub(crate) fn plans(
             match kind {
                 TargetKind::Lambda | TargetKind::Layer => {
                     let settings = lambda::settings(project, kind, &options, global, &projects)?.0;
-                    Ok(vec![pipeline::plan_lambda(&settings, &projects, &reporter)?])
+                    Ok(vec![pipeline::plan_lambda(&settings, PlanPurpose::Selection, &projects, &reporter)?])
                 }
                 TargetKind::Image => {
                     let options = ImageOptions { common: options.common.clone(), ..ImageOptions::default() };

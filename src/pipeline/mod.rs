@@ -28,6 +28,8 @@ pub(crate) use error::BuildError;
 pub(crate) use image::apt_lock::{AptUpgrade, LockedPackages, lock as lock_apt};
 pub(crate) use image::pin::pin;
 pub(crate) use image::{image, plan_image};
-pub(crate) use lambda::{FunctionDirectories, UnpackedFunction, lambda, other_service, plan as plan_lambda, unpack};
+pub(crate) use lambda::{
+    FunctionDirectories, PlanPurpose, UnpackedFunction, lambda, other_service, plan as plan_lambda, unpack,
+};
 pub(crate) use session::ProjectCache;
 pub(crate) use targets::{Target, TargetBuildOptions, TargetResult, build_all, check_outputs};

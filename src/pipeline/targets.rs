@@ -36,7 +36,9 @@ impl Target {
     /// See [`plan`](crate::pipeline::plan) and [`plan_image`](crate::pipeline::image::plan_image).
     pub(crate) fn plan(&self, projects: &ProjectCache, reporter: &dyn Reporter) -> Result<TargetPlan, BuildError> {
         Ok(match self {
-            Self::Lambda(settings) => TargetPlan::Lambda(lambda::plan(settings, projects, reporter)?),
+            Self::Lambda(settings) => {
+                TargetPlan::Lambda(lambda::plan(settings, lambda::PlanPurpose::Build, projects, reporter)?)
+            }
             Self::Image(settings) => TargetPlan::Image(image::plan_image(settings, projects, reporter)?),
         })
     }

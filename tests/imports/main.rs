@@ -8,6 +8,7 @@ mod data_file_hints;
 mod data_files;
 mod defects;
 mod functions;
+mod library_needs;
 mod locks;
 mod reach;
 mod roots;

@@ -133,11 +133,15 @@ fn the_handler_is_the_one_that_is_named_like_one() {
             Err(expected) => {
                 let (_, error) = project.ends(1, &arguments);
                 assert!(error.contains(expected), "{name}: {error}");
+                let (_, error) = project.ends(1, &[&arguments[..], &["--dry-run"]].concat());
+                assert!(error.contains(expected), "{name}: {error}");
             }
         }
     }
     project.run(&["lambda", "d.py", "--handler", "d.main"]);
-    project.run(&["plan", "c.py"]);
+    // It may become an image.
+    let (_, warning) = project.ends(0, &["plan", "c.py"]);
+    assert!(warning.starts_with("warning: HERE/c.py defines both `lambda_handler` and `handler`"), "{warning}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::io;
 pub(crate) use super::known_modules::Providers;
 use crate::audit::search::UnfoundModule;
 use crate::hints::{Hints, did_you_mean};
+use crate::name::DistributionName;
 use crate::platform::PythonVersion;
 pub(crate) use crate::syntax::SourceLine;
 
@@ -165,8 +166,10 @@ impl fmt::Display for UnreachedModules {
 pub(crate) struct MissingModule {
     /// The dotted name up to the first component that is missing: `google.cloud.storage` if there is a `google.cloud`.
     pub(crate) module: String,
-    /// The imports of the module; never empty.
+    /// The imports of the module, or of the one that imports it; never empty.
     pub(crate) locations: Vec<SourceLine>,
+    /// The module of a distribution that imports it, if the application does not.
+    pub(crate) importer: Option<Box<LibraryModule>>,
     /// The version of the target.
     pub(crate) python: PythonVersion,
     /// Whether one of the imports is certainly executed.
@@ -178,13 +181,32 @@ pub(crate) struct MissingModule {
     pub(crate) remedies: Vec<String>,
 }
 
+/// A module of a distribution that the application imports, and that cannot be imported.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LibraryModule {
+    /// The dotted name.
+    pub(crate) module: String,
+    /// The import that fails.
+    pub(crate) location: SourceLine,
+    pub(crate) distribution: DistributionName,
+    /// The distribution with its version.
+    pub(crate) version: String,
+}
+
 impl fmt::Display for MissingModule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { module, python, .. } = self;
         let Some((first, others)) = self.locations.split_first() else { return Ok(()) };
-        match &self.hidden {
-            Some(hidden) => write!(formatter, "{first} imports `{module}`, but {hidden}")?,
-            None => {
+        match (&self.hidden, &self.importer) {
+            (Some(hidden), _) => write!(formatter, "{first} imports `{module}`, but {hidden}")?,
+            (None, Some(importer)) => {
+                let LibraryModule { module: imported, location, version, .. } = &**importer;
+                write!(
+                    formatter,
+                    "{first} imports `{imported}`, but {location} of {version} imports `{module}`, which is neither in the artifact nor in Python {python}"
+                )?;
+            }
+            (None, None) => {
                 write!(
                     formatter,
                     "{first} imports `{module}`, which is neither in the artifact nor in Python {python}"

@@ -8,6 +8,7 @@ pub(in crate::audit) mod condition;
 mod extensions;
 mod finding;
 mod known_modules;
+mod library_needs;
 mod reachable;
 mod remedies;
 mod resolve;
@@ -21,7 +22,7 @@ use std::io;
 
 use rayon::prelude::*;
 
-pub(crate) use finding::{ImportFinding, MissingModule, Providers, SourceLine, UnreachedModules};
+pub(crate) use finding::{ImportFinding, LibraryModule, MissingModule, Providers, SourceLine, UnreachedModules};
 use reachable::ModuleReach;
 use resolve::{ModuleResolution, ModuleResolver};
 use source::{Import, ImportCondition, ModuleSource};
@@ -202,13 +203,14 @@ impl<'t> ImportAudit<'_, 't> {
         checker.use_started();
         let unloaded = checker.unloaded(&outcomes, &reach, self.broken_extensions);
         let used = std::mem::take(&mut checker.used);
+        let of_libraries = checker.needs_of_libraries(&outcomes, &reach);
         let (mut findings, mut unreached) = (checker.shadows(&outcomes, &reach), Vec::new());
         for (module, reach) in modules.iter_mut().zip(&reach) {
             if let Some(problem) = module.problem.take() {
                 if *reach == ModuleReach::None { &mut unreached } else { &mut findings }.push(problem);
             }
         }
-        findings.extend(self.findings(&modules, &outcomes, &reach, false));
+        findings.extend(self.findings(&modules, &outcomes, &reach, false).into_iter().chain(of_libraries));
         unreached.extend(self.findings(&modules, &outcomes, &reach, true));
         let imported = findings.iter_mut().chain(&mut unreached).filter_map(|finding| match finding {
             ImportFinding::MissingModule(missing) => Some(missing),

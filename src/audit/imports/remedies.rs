@@ -50,7 +50,7 @@ pub(super) fn missing<'n>(
         let similar = similar(&module, own);
         remedies.extend(similar.first().map(|similar| hints::did_you_mean(similar)));
     }
-    MissingModule { module, locations, python, is_certain, providers, hidden: None, remedies }
+    MissingModule { module, locations, importer: None, python, is_certain, providers, hidden: None, remedies }
 }
 
 /// Finds modules that are missing although there is a file or directory with their name, and replaces their hints.

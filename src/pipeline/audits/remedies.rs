@@ -1,15 +1,15 @@
 //! Suggests what to do about a missing module, as far as the lock and the project's directory tell.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::offers::{self, Offer};
 use super::{Audited, import_names, inclusion};
 use crate::audit::command::servers;
-use crate::audit::imports::{MissingModule, Providers};
+use crate::audit::imports::{LibraryModule, MissingModule, Providers};
 use crate::hints;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
-use crate::lock::{Lock, SelectionRequest};
+use crate::lock::Lock;
 use crate::name::DistributionName;
 
 /// Finds suggestions for modules that are not in the artifact.
@@ -17,14 +17,6 @@ pub(super) struct Remedies<'a> {
     audited: &'a Audited<'a>,
     /// What each flag would select in addition; computed when it is first needed.
     offers: Option<Vec<Offer>>,
-}
-
-/// A flag, and what it would select in addition.
-struct Offer {
-    flag: String,
-    /// What the flag selects, for messages: `extra x` or `group x`.
-    what: String,
-    distributions: BTreeSet<DistributionName>,
 }
 
 impl<'a> Remedies<'a> {
@@ -35,6 +27,10 @@ impl<'a> Remedies<'a> {
 
     /// Adds a suggestion for a missing module.
     pub(super) fn add(&mut self, missing: &mut MissingModule) {
+        if let Some(remedy) = missing.importer.as_ref().and_then(|importer| self.of_extra(importer, missing)) {
+            missing.remedies.insert(0, remedy);
+            return;
+        }
         let in_project = self.in_project(&missing.module).or_else(|| self.elsewhere_in_project(missing));
         if let Some(remedy) = in_project {
             missing.remedies.insert(0, remedy);
@@ -157,7 +153,7 @@ impl<'a> Remedies<'a> {
     /// Suggests the extra or group that the lock has the distribution for.
     fn offered(&mut self, name: &DistributionName) -> Option<String> {
         let audited = self.audited;
-        let offers = self.offers.get_or_insert_with(|| offers(audited));
+        let offers = self.offers.get_or_insert_with(|| offers::offers(audited));
         let offer = offers.iter().find(|offer| offer.distributions.contains(name))?;
         let Offer { flag, what, .. } = offer;
         Some(format!("{name} is only locked for the {what}: move it to the project's dependencies, or pass {flag}"))
@@ -202,6 +198,22 @@ impl<'a> Remedies<'a> {
         required.any(|requirement| DistributionName::of_requirement(requirement).as_ref() == Some(name))
     }
 
+    /// Suggests the extra of an installed distribution that what its module needs is required for.
+    fn of_extra(&self, importer: &LibraryModule, missing: &MissingModule) -> Option<String> {
+        let LibraryModule { distribution, .. } = importer;
+        let mut inventories = self.audited.distributions.iter().map(|distribution| &distribution.wheel.inventory);
+        let requires = &inventories.find(|inventory| inventory.name == *distribution)?.requires;
+        let providers: Vec<DistributionName> =
+            missing.providers.names().iter().filter_map(|name| name.parse().ok()).collect();
+        let (name, extra) = requires.iter().find_map(|requirement| {
+            let name = DistributionName::of_requirement(requirement).filter(|name| providers.contains(name))?;
+            Some((name, extra_of(requirement)?))
+        })?;
+        let requirement = format!("{distribution}[{extra}]");
+        let addition = self.addition(&requirement, &requirement);
+        Some(format!("{distribution} requires {name} only for its extra `{extra}`: {addition}"))
+    }
+
     /// Suggests to add the distribution of a module, without a name: one that is merely guessed may belong to anybody.
     fn add_unknown(&self, module: &str) -> String {
         let place = match &*self.audited.plan.project.lock {
@@ -218,25 +230,26 @@ impl<'a> Remedies<'a> {
 
     /// Suggests how to add a distribution to the lock.
     fn add_it(&self, name: &DistributionName) -> String {
+        format!("if it belongs to the distribution {name}, {}", self.addition("it", name.as_str()))
+    }
+
+    /// Describes how to add a requirement to the lock. `what` is what the message calls it.
+    fn addition(&self, what: &str, requirement: &str) -> String {
         let plan = self.audited.plan;
-        match &*plan.project.lock {
+        let quoted = hints::quoted(requirement);
+        let command = match &*plan.project.lock {
             Lock::Uv(_) => {
                 let script = plan.project.workspace.script().map(|script| hints::quoted(&script.to_string_lossy()));
                 let script = script.map(|script| format!("--script {script} ")).unwrap_or_default();
-                format!("if it belongs to the distribution {name}, add it with `uv add {script}{name}`")
+                format!("uv add {script}{quoted}")
             }
-            Lock::Poetry(_) => format!("if it belongs to the distribution {name}, add it with `poetry add {name}`"),
-            Lock::Pdm(_) => format!("if it belongs to the distribution {name}, add it with `pdm add {name}`"),
-            Lock::Pipfile(_) => {
-                format!("if it belongs to the distribution {name}, add it with `pipenv install {name}`")
-            }
-            Lock::Pylock(_) => {
-                format!("if it belongs to the distribution {name}, add it to the dependencies and lock again")
-            }
-            Lock::Requirements(_) => {
-                format!("if it belongs to the distribution {name}, add it to {}", self.requirements_file())
-            }
-        }
+            Lock::Poetry(_) => format!("poetry add {quoted}"),
+            Lock::Pdm(_) => format!("pdm add {quoted}"),
+            Lock::Pipfile(_) => format!("pipenv install {quoted}"),
+            Lock::Pylock(_) => return format!("add {what} to the dependencies and lock again"),
+            Lock::Requirements(_) => return format!("add {what} to {}", self.requirements_file()),
+        };
+        format!("add {what} with `{command}`")
     }
 }
 
@@ -254,27 +267,13 @@ fn module_file(stem: &Path) -> Option<PathBuf> {
     entries.any(|entry| entry.path().extension().is_some_and(|extension| extension == "py")).then(|| stem.to_owned())
 }
 
-/// Computes what each extra and each group of the lock would select in addition.
-fn offers(audited: &Audited) -> Vec<Offer> {
-    let plan = audited.plan;
-    let (request, directory) = (&audited.settings.request, &plan.project.workspace.current().path);
-    let choices = plan.project.lock.extras_and_groups(request, directory);
-    let extras = choices.extras.iter().map(|extra| {
-        let extras = request.extras.iter().chain([extra]).cloned().collect();
-        (format!("--extra {extra}"), format!("extra `{extra}`"), SelectionRequest { extras, ..request.clone() })
-    });
-    let groups = choices.groups.iter().map(|group| {
-        let groups = request.groups.iter().chain([group]).cloned().collect();
-        (format!("--group {group}"), format!("group `{group}`"), SelectionRequest { groups, ..request.clone() })
-    });
-    let selected: BTreeSet<_> = plan.selected.iter().map(|selected| &selected.name).collect();
-    let offers = extras.chain(groups).filter_map(|(flag, what, request)| {
-        // A flag whose selection fails would not help.
-        let selection = plan.project.lock.select(&request, directory, &plan.target).ok()?;
-        let names = selection.distributions.into_iter().map(|pinned| pinned.name);
-        Some(Offer { flag, what, distributions: names.filter(|name| !selected.contains(name)).collect() })
-    });
-    offers.collect()
+/// Returns the extra in the marker of a requirement, such as `aiohttp>=3.10; extra == "d"`.
+fn extra_of(requirement: &str) -> Option<&str> {
+    let (_, marker) = requirement.split_once(';')?;
+    let (_, compared) = marker.split_once("extra")?;
+    let value = compared.trim_start().strip_prefix("==")?.trim_start();
+    let quote = value.chars().next().filter(|first| matches!(first, '"' | '\''))?;
+    value[1..].split(quote).next()
 }
 
 /// Returns the requirements files in a directory, ordered by name.

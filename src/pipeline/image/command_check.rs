@@ -119,6 +119,7 @@ impl CommandCheck<'_> {
             Some(StartProblem::MissingModule(MissingModule {
                 module: module.clone(),
                 locations: Vec::new(),
+                importer: None,
                 python: self.version,
                 is_certain: named.is_certain,
                 providers: Providers::Known(Vec::new()),

@@ -43,12 +43,23 @@ pub(super) fn targets(settings: &LambdaSettings, project: &LockedProject) -> Res
     Ok(vec![runtime(settings, project, None)?.0.target(settings.architecture)])
 }
 
+/// What a function is planned for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlanPurpose {
+    /// To be built with the same settings: what stops the build is an error.
+    Build,
+    /// To see what the lock has for a runtime, perhaps for a script that becomes an image, and has no handler.
+    Selection,
+}
+
 /// Plans a function. Fetches no wheel and writes nothing.
 ///
 /// # Errors
-/// The project or the lock cannot be read, they do not match, or the lock has nothing compatible with the target.
+/// The project or the lock cannot be read, they do not match, or the lock has nothing compatible with the target. What is
+/// built has no handler.
 pub(crate) fn plan(
     settings: &LambdaSettings,
+    purpose: PlanPurpose,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
 ) -> Result<PlanReport, BuildError> {
@@ -64,9 +75,11 @@ pub(crate) fn plan(
     let layer_plans = layers.iter().map(|layer| layer.plan(&session.cache, false)).collect::<Result<Vec<_>, _>>()?;
     layers::exclude(&mut plan, settings, &layer_plans)?;
     planned::check(&plan, common, &origins.fetch, &finder, &session.cache, reporter)?;
-    // Whoever plans what is to become an image names no handler.
-    if let Some(handler) = handler(settings, &function.project).ok().flatten() {
-        plan.check_planned_handler(&handler, reporter)?;
+    match handler(settings, &function.project) {
+        Ok(Some(handler)) => plan.check_planned_handler(&handler, reporter)?,
+        Ok(None) => {}
+        Err(error) if purpose == PlanPurpose::Selection => reporter.warn(&error.to_string()),
+        Err(error) => return Err(error),
     }
     let written = outputs::outputs(settings, &plan)?;
     let mut outputs: Vec<_> = written.iter().map(|(_, output)| output.path().to_owned()).collect();
