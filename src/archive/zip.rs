@@ -8,11 +8,12 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rayon::prelude::*;
+use sha2::Digest as _;
 
 use super::ArchiveError;
 use super::deflate::{self, Deflated};
@@ -33,7 +34,7 @@ use headers::EntryHeaders;
 const IN_MEMORY: u64 = 512 * 1024;
 
 /// The version of this writer, a part of the key of what is known of a zip: raised when its output changes.
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// The smallest start that is copied from an earlier zip, in bytes: a smaller one is written as fast.
 const SMALLEST_START: u64 = 1 << 20;
@@ -55,28 +56,22 @@ impl<'a> ZipEntries<'a> {
         Self { dependencies, own }
     }
 
-    /// Returns a digest of what decides the bytes of the dependencies, besides the wheels that they are copied from; `None` if
-    /// they are too few to be worth copying from an earlier zip.
-    pub(crate) fn start_key(&self) -> Option<Sha256> {
-        let mut text = format!("zip {FORMAT}\n");
-        let mut length = 0;
+    /// Returns a digest of what decides the start, whether the bytes are here or not. `sources` identifies what the dependencies'
+    /// files follow from, besides their paths and modes. `None` if there are none, or one is a file that may change.
+    pub(crate) fn start_key(&self, sources: &str) -> Option<Sha256> {
+        let mut text = format!("zip {FORMAT}\n{sources}\n");
         for (path, entry) in &self.dependencies {
-            let (sha256, stored) = match entry.content.present() {
-                Ok(PresentContent::Archived { extent, .. }) => (extent.sha256, extent.compressed_size),
-                Ok(PresentContent::Bytes(bytes)) => (Sha256::of(bytes), bytes.len() as u64),
-                // The file may change at any time. Writing the zip reports the error.
-                Ok(PresentContent::File { .. }) | Err(_) => return None,
-            };
-            let mode = entry.access.mode.permissions();
+            if let FileContent::File { .. } = entry.content {
+                return None;
+            }
             // Infallible, into a string.
-            let _ = writeln!(text, "{mode:o} {stored} {} {path}", sha256.hex());
-            length += stored;
+            let _ = writeln!(text, "{:o} {path}", entry.access.mode.permissions());
         }
-        (length >= SMALLEST_START).then(|| Sha256::of(text.as_bytes()))
+        (!self.dependencies.is_empty()).then(|| Sha256::of(text.as_bytes()))
     }
 
     /// Writes the zip, which is at `path` once it is persisted. Advances [`Phase::Write`] by the bytes written. Returns what is
-    /// known of its start, too.
+    /// known of its start, too, if it is worth copying.
     ///
     /// # Errors
     /// The output cannot be written, a file cannot be read, or a file of the project changes meanwhile.
@@ -92,7 +87,8 @@ impl<'a> ZipEntries<'a> {
         let central_directory = writer.central_directory.clone();
         writer.all(&self.own)?;
         let mut finished = writer.end()?;
-        let start = finished.take_mark().map(|state| ZipStart { length, entries, central_directory, state });
+        let mark = finished.take_mark().filter(|_| length >= SMALLEST_START);
+        let start = mark.map(|state| ZipStart { length, entries, central_directory, state });
         Ok((finished, start))
     }
 
@@ -117,6 +113,35 @@ impl<'a> ZipEntries<'a> {
         writer.all(&self.own)?;
         writer.end().map(Some)
     }
+
+    /// Writes the zip as [`write`](Self::write) does, but with the start that `fetch` writes, which returns whether all of it was
+    /// written. Returns `None` if it was not, or is not that of this zip.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub(crate) fn write_onto(
+        &self,
+        start: &ZipStart,
+        fetch: impl FnOnce(&mut dyn Write) -> bool,
+        path: &Path,
+        reporter: &dyn Reporter,
+    ) -> Result<Option<FinishedFile>, ArchiveError> {
+        if start.entries != self.dependencies.len() as u64 {
+            return Ok(None);
+        }
+        let mut writer = ZipWriter::new(OutputFile::create(path, FileFormat::Zip)?, reporter);
+        let mut sink = OutputSink { writer: &mut writer, failure: None };
+        let is_fetched = fetch(&mut sink);
+        if let Some(error) = sink.failure {
+            return Err(error);
+        }
+        if !is_fetched || writer.output.position() != start.length {
+            return Ok(None);
+        }
+        (writer.entries, writer.central_directory) = (start.entries, start.central_directory.clone());
+        writer.all(&self.own)?;
+        writer.end().map(Some)
+    }
 }
 
 /// What is known of the start of a zip, up to the last file of its dependencies.
@@ -130,6 +155,18 @@ pub(crate) struct ZipStart {
     central_directory: Vec<u8>,
     /// The state of the zip's digest after these bytes.
     state: Sha256State,
+}
+
+impl ZipStart {
+    /// Returns the number of bytes.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Returns the digest of the bytes, or `None` if the state is none of a digest.
+    pub(crate) fn sha256(&self) -> Option<Sha256> {
+        Some(Sha256(self.state.hasher()?.finalize().into()))
+    }
 }
 
 /// Writes a tree as a zip whose entries are sorted by path.

@@ -89,7 +89,13 @@ impl RecordKind {
     /// this machine.
     pub(super) fn is_shared(self) -> bool {
         match self {
-            Self::Layer | Self::Needed | Self::Binaries | Self::PackOutline | Self::Built | Self::DataUses => true,
+            Self::Layer
+            | Self::Needed
+            | Self::Binaries
+            | Self::PackOutline
+            | Self::Built
+            | Self::ZipStart
+            | Self::DataUses => true,
             Self::Compressed
             | Self::Base
             | Self::FileSystem
@@ -101,7 +107,6 @@ impl RecordKind {
             | Self::Note
             | Self::LargeFile
             | Self::Release
-            | Self::ZipStart
             | Self::Deb
             | Self::Zip => false,
         }

@@ -8,14 +8,13 @@ use super::plan::PlanView;
 use super::printer::Printer;
 use super::progress::ProgressReporter;
 use super::text_page::{TextPage, count};
-use super::{contents, documents, plan, push, terraform};
+use super::{contents, documents, plan, push, remote_cache, terraform};
 use crate::engine::EngineKind;
 use crate::options::ImageOptions;
 use crate::pipeline::{self, ProjectCache};
 use crate::registry::ImageReference;
 use crate::report::{
-    BaseReport, ImagePlanReport, ImageReport, PlatformReport, RecordUse, RemoteCacheReport, Reporter, StartReport,
-    SystemPackageReport,
+    BaseReport, ImagePlanReport, ImageReport, PlatformReport, Reporter, StartReport, SystemPackageReport,
 };
 use crate::settings::{EngineChoice, ImageSettings, binary_size};
 
@@ -166,9 +165,7 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut TextPage) {
     if let Some(loaded) = &report.loaded {
         page.field("loaded", &format!("{} into {}", loaded.images.join(", "), loaded.engine));
     }
-    if let Some(used) = report.remote_cache.as_ref().and_then(remote_cache) {
-        page.field("shared", &used);
-    }
+    remote_cache::field(report.remote_cache.as_ref(), page);
     if let Some(pushed) = &report.pushed {
         push::fields(pushed, page);
     }
@@ -242,22 +239,4 @@ fn health_check_loss(report: &ImageReport) -> String {
 fn shell_line(arguments: &Option<Vec<String>>) -> String {
     let arguments = arguments.as_deref().unwrap_or_default();
     shlex::try_join(arguments.iter().map(String::as_str)).unwrap_or_else(|_| arguments.join(" "))
-}
-
-/// Describes what the remote cache was good for; `None` if nothing was read or written.
-fn remote_cache(report: &RemoteCacheReport) -> Option<String> {
-    let RemoteCacheReport { place, read, known, fetched, written } = report;
-    let used = match read {
-        RecordUse::Nothing | RecordUse::Missing if !written => return None,
-        RecordUse::Nothing | RecordUse::Missing => None,
-        RecordUse::Verified => Some("the record is right".to_owned()),
-        RecordUse::Earlier | RecordUse::Exact => {
-            let fetched =
-                if *fetched == 0 { "none of them fetched".to_owned() } else { format!("{fetched} of them fetched") };
-            Some(format!("{} known, {fetched}", count(*known as u64, "wheel")))
-        }
-    };
-    let written = written.then(|| "a record written".to_owned());
-    let parts: Vec<String> = used.into_iter().chain(written).collect();
-    Some(format!("{} ({place})", parts.join("; ")))
 }

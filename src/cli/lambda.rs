@@ -8,7 +8,7 @@ use super::plan::PlanView;
 use super::printer::Printer;
 use super::progress::ProgressReporter;
 use super::text_page::{TextPage, count};
-use super::{contents, documents, plan, terraform};
+use super::{contents, documents, plan, remote_cache, terraform};
 use crate::options::{LambdaOptions, ProjectConfiguration, SettingsError, TargetKind};
 use crate::pipeline::{self, PlanPurpose, ProjectCache};
 use crate::report::{ArtifactKind, BuildReport, PackageFormat, Reporter};
@@ -154,6 +154,7 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
         page.field("layer", &format!("{}, {size} unzipped, contains {contains} of this function", layer.name));
     }
     contents::audit(&report.audit, page);
+    remote_cache::field(report.remote_cache.as_ref(), page);
     let limits = &report.limits;
     if let Some(limit) = limits.unzipped_limit {
         let percent = 100.0 * limits.unzipped_size as f64 / limit as f64;

@@ -34,6 +34,7 @@ mod profile_imports;
 mod progress;
 mod push;
 pub mod reference;
+mod remote_cache;
 mod resolve;
 mod run;
 mod run_image;

@@ -4,7 +4,8 @@ use clap::Args;
 
 use crate::options::{
     CommonOptions, DeployOptions, DocumentOptions, ImageOptions, ImagePlatform, ImagePython, InvalidOption,
-    LambdaOptions, LayerOptions, PublishOptions, RegistryAccessOptions, SelectionOptions, TargetKind, python_version,
+    LambdaOptions, LayerOptions, PublishOptions, RegistryAccessOptions, RemoteCacheOptions, SelectionOptions,
+    TargetKind, python_version,
 };
 use crate::platform::{Architecture, PythonVersion};
 use crate::registry::ImageReference;
@@ -26,6 +27,8 @@ pub(crate) struct TargetFlags {
     platform: Vec<ImagePlatform>,
     #[command(flatten)]
     documents: DocumentOptions,
+    #[command(flatten)]
+    shared: RemoteCacheOptions,
     #[command(flatten)]
     registry: RegistryAccessOptions,
     #[command(flatten)]
@@ -67,23 +70,24 @@ impl TargetFlags {
         options.function.zip.runtime = self.runtime.map(|version| format!("python{version}"));
         options.function.zip.arch = self.arch.or_else(|| self.platform.first().map(|ImagePlatform(first)| *first));
         options.package.documents = self.documents.clone();
+        options.shared = self.shared.clone();
         options.deploy = self.deploy.clone();
         options
     }
 
     /// Returns the flags for a layer. What is selected is selected for functions and images.
     pub(crate) fn layer(&self) -> LayerOptions {
-        let LambdaOptions { function, mut common, package, deploy, run: _ } = self.lambda();
+        let LambdaOptions { function, mut common, package, shared, deploy, run: _ } = self.lambda();
         let SelectionOptions { lock, locked, frozen, package: member, .. } = common.selection;
         common.selection = SelectionOptions { lock, locked, frozen, package: member, ..SelectionOptions::default() };
         let publish = PublishOptions { region: deploy.region, s3_bucket: deploy.s3_bucket, layer_name: None };
-        LayerOptions { zip: function.zip, common, package, publish, ..LayerOptions::default() }
+        LayerOptions { zip: function.zip, common, package, shared, publish, ..LayerOptions::default() }
     }
 
     /// Returns the flags for an image.
     pub(crate) fn image(&self) -> ImageOptions {
-        let (common, registry) = (self.common.clone(), self.registry.clone());
-        let mut options = ImageOptions { common, registry, ..ImageOptions::default() };
+        let (common, registry, shared) = (self.common.clone(), self.registry.clone(), self.shared.clone());
+        let mut options = ImageOptions { common, registry, shared, ..ImageOptions::default() };
         options.image.tag.clone_from(&self.tag);
         options.image.python = self.runtime.map(ImagePython::Version);
         options.image.platform = self.arch.map(ImagePlatform).into_iter().chain(self.platform.clone()).collect();

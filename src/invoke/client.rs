@@ -9,7 +9,7 @@ use crate::pipeline::{self, BuildError, FunctionDirectories, ProjectCache};
 use crate::report::Reporter;
 use crate::settings::{
     AuditSettings, ContentSettings, DeploySettings, DocumentSettings, LambdaSettings, LockCheck, ProfileChoice,
-    RequirementsSettings, RunSettings, Settings,
+    RemoteCacheChoice, RequirementsSettings, RunSettings, Settings,
 };
 
 /// A requirements file with the client and what it requires.
@@ -69,6 +69,7 @@ pub(super) fn unpack(
         handler: None,
         exclude_runtime: false,
         allow_oversize: true,
+        remote_cache: RemoteCacheChoice::Off,
         documents: DocumentSettings::default(),
         deploy: DeploySettings::default(),
         run: RunSettings::default(),

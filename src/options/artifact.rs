@@ -57,11 +57,11 @@ pub(crate) struct RegistryAccessOptions {
 impl RegistryAccessOptions {
     /// Turns the options into settings.
     pub(crate) fn settings(self, environment: &Environment) -> RegistrySettings {
+        let of_environment = RegistrySettings::of(environment);
         RegistrySettings {
-            insecure: self.insecure_registry.into_iter().chain(environment.insecure_registries.clone()).collect(),
-            files: environment.registry_files.clone(),
+            insecure: self.insecure_registry.into_iter().chain(of_environment.insecure).collect(),
             create_repositories: self.create_repo,
-            network_timeout: environment.network_timeout,
+            ..of_environment
         }
     }
 }

@@ -15,8 +15,8 @@ use super::values::{
     CommandArguments, CompressionMethod, ImageOutput, ImagePlatform, NameValue, positive_number, profile, table,
 };
 use super::{
-    CommonOptions, DeployOptions, DocumentOptions, InvalidOption, Invocation, RegistryAccessOptions, TargetKind,
-    TargetOptions, rebase_output, rebase_profile, texts,
+    CommonOptions, DeployOptions, DocumentOptions, InvalidOption, Invocation, RegistryAccessOptions,
+    RemoteCacheOptions, TargetKind, TargetOptions, rebase_output, rebase_profile, texts,
 };
 use crate::apt::PackageRequest;
 use crate::debian::PackageName;
@@ -28,7 +28,7 @@ use crate::platform::Architecture;
 use crate::registry::ImageReference;
 use crate::settings::{
     AptSettings, BaseChoice, ContainerSettings, ImageSettings, LambdaSettings, LayerCompression, ProfileChoice,
-    RecordPlace, RecordPolicy, RemoteCacheChoice, Settings,
+    Settings,
 };
 
 /// The default of `max-layers`.
@@ -54,6 +54,9 @@ pub(crate) struct ImageOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) output: OutputOptions,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) shared: RemoteCacheOptions,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) registry: RegistryAccessOptions,
@@ -242,15 +245,6 @@ pub(crate) struct OutputOptions {
     /// Write the image even if it exceeds the size limit of its target
     #[arg(long, hide_short_help = true)]
     pub(crate) allow_oversize: bool,
-    /// Share what is known of wheels with other machines [default: read]
-    ///
-    /// CACHE is `read` or `auto`, which reads from the repository of the image and also writes to it after a push; `verify`,
-    /// which compares it with what is found out here; `off`; or where it also reads and writes without a push: another REPOSITORY, s3://BUCKET/PREFIX, or a directory, which
-    /// begins with `/` or `.`. `read=` or `verify=` before such a place only reads or compares.
-    #[arg(long, value_name = "CACHE", env = "PYBUNDLE_REMOTE_CACHE", hide_short_help = true)]
-    #[serde(with = "texts::one")]
-    #[schemars(with = "Option<String>")]
-    pub(crate) remote_cache: Option<RemoteCacheChoice>,
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) documents: DocumentOptions,
@@ -304,7 +298,7 @@ impl TargetOptions for ImageOptions {
         }
         rebase_profile(&mut self.image.profile, directory);
         self.packages.apt_source.iter_mut().for_each(|source| source.rebase(directory));
-        self.output.remote_cache = self.output.remote_cache.take().map(|cache| cache.in_directory(directory));
+        self.shared.rebase(directory);
         self.common.rebase(directory)
     }
 
@@ -315,7 +309,7 @@ impl TargetOptions for ImageOptions {
         invocation: &Invocation,
     ) -> Result<ImageSettings, InvalidOption> {
         let profile = self.profile();
-        let Self { image, packages, container, common, output, registry, deploy } = self;
+        let Self { image, packages, container, common, output, shared, registry, deploy } = self;
         let health_check = container.health_check()?;
         let mut common = common.settings(profile, extends, invocation)?;
         let words = image.entrypoint.iter().chain(&image.cmd).flat_map(|CommandArguments(arguments)| arguments);
@@ -358,7 +352,7 @@ impl TargetOptions for ImageOptions {
             layers: output.max_layers.unwrap_or(MAX_LAYERS),
             created,
             allow_oversize: output.allow_oversize,
-            remote_cache: output.remote_cache.unwrap_or(RemoteCacheChoice::On(RecordPlace::Own, RecordPolicy::Read)),
+            remote_cache: shared.settings(),
         })
     }
 

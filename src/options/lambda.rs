@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::texts::{self, OneOrMany};
 use super::values::profile;
 use super::{
-    CommonOptions, DeployOptions, DocumentOptions, InvalidOption, Invocation, LayerOptions, RunOptions, TargetKind,
-    TargetOptions,
+    CommonOptions, DeployOptions, DocumentOptions, InvalidOption, Invocation, LayerOptions, RemoteCacheOptions,
+    RunOptions, TargetKind, TargetOptions,
 };
 use crate::audit::handler::Handler;
 use crate::deploy::NamedLayer;
@@ -34,6 +34,9 @@ pub(crate) struct LambdaOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) package: PackageOptions,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) shared: RemoteCacheOptions,
     /// Flags of `pybundle deploy` alone.
     #[arg(skip)]
     #[serde(flatten)]
@@ -131,12 +134,12 @@ impl LambdaOptions {
     /// # Errors
     /// One of them is only for functions.
     pub(crate) fn of_layer(&self, name: &str) -> Result<LayerOptions, InvalidOption> {
-        let Self { function, common, package, deploy: _, run: _ } = self.clone();
+        let Self { function, common, package, shared, deploy: _, run: _ } = self.clone();
         let FunctionOptions { handler, zip, layer, layers: _ } = function;
         match (handler, layer) {
             (Some(_), _) => Err(InvalidOption::OfFunction { flag: "--handler", layer: name.to_owned() }),
             (None, Some(_)) => Err(InvalidOption::OfFunction { flag: "--layer", layer: name.to_owned() }),
-            (None, None) => Ok(LayerOptions { zip, common, package, ..LayerOptions::default() }),
+            (None, None) => Ok(LayerOptions { zip, common, package, shared, ..LayerOptions::default() }),
         }
     }
 }
@@ -146,9 +149,10 @@ impl TargetOptions for LambdaOptions {
     type Settings = LambdaSettings;
 
     fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl> {
-        let Self { function, common, .. } = self;
+        let Self { function, common, shared, .. } = self;
         function.layer.iter_mut().for_each(|output| super::rebase_output(output.path_mut(), directory));
         function.zip.rebase(directory);
+        shared.rebase(directory);
         common.rebase(directory)
     }
 
@@ -159,11 +163,12 @@ impl TargetOptions for LambdaOptions {
         invocation: &Invocation,
     ) -> Result<LambdaSettings, InvalidOption> {
         let profile = self.profile();
-        let Self { function, common, package, deploy, run } = self;
+        let Self { function, common, package, shared, deploy, run } = self;
         let mut common = common.settings(profile, extends, invocation)?;
         common.started.extend(function.handler.iter().map(ToString::to_string));
         Ok(LambdaSettings {
             documents: package.documents.settings(&common.environment)?,
+            remote_cache: shared.settings(),
             common,
             architecture: function.zip.architecture(),
             output: function.zip.output,

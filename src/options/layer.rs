@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lambda::PackageOptions;
 use super::texts::{self, OneOrMany};
-use super::{CommonOptions, InvalidOption, Invocation, TargetKind, TargetOptions, ZipOptions};
+use super::{CommonOptions, InvalidOption, Invocation, RemoteCacheOptions, TargetKind, TargetOptions, ZipOptions};
 use crate::deploy::LayerName;
 use crate::index::InvalidIndexUrl;
 use crate::name::DistributionName;
@@ -27,6 +27,9 @@ pub(crate) struct LayerOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) package: PackageOptions,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) shared: RemoteCacheOptions,
     /// Include only these distributions and what they require [default: all dependencies]
     ///
     /// They can be members of the workspace, and the project itself.
@@ -59,6 +62,7 @@ impl TargetOptions for LayerOptions {
 
     fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl> {
         self.zip.rebase(directory);
+        self.shared.rebase(directory);
         self.common.rebase(directory)
     }
 
@@ -69,7 +73,7 @@ impl TargetOptions for LayerOptions {
         invocation: &Invocation,
     ) -> Result<LambdaSettings, InvalidOption> {
         let profile = self.profile();
-        let Self { zip, common, package, distributions, publish } = self;
+        let Self { zip, common, package, shared, distributions, publish } = self;
         let PublishOptions { layer_name, region, s3_bucket } = publish;
         let mut common = common.settings(profile, extends, invocation)?;
         common.has_application = false;
@@ -78,6 +82,7 @@ impl TargetOptions for LayerOptions {
         common.request.distributions = distributions.into_iter().collect();
         Ok(LambdaSettings {
             documents: package.documents.settings(&common.environment)?,
+            remote_cache: shared.settings(),
             common,
             architecture: zip.architecture(),
             output: zip.output,

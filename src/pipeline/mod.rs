@@ -3,8 +3,8 @@
 //! Each stage sees only those before it, which `tests/architecture.rs` asserts:
 //!
 //! ```text
-//! session ◀── plan ◀── wheels ◀── install ◀── audits ◀── report, documents, planned_outputs, notes ◀──┬── lambda ◀──┬── targets ◀── changed_since
-//!                                                                                                     └── image  ◀──┘
+//! session ◀── plan ◀── wheels ◀── install ◀── audits ◀── report, documents, planned_outputs, notes, remote_cache ◀──┬── lambda ◀──┬── targets ◀── changed_since
+//!                                                                                                                   └── image  ◀──┘
 //! ```
 
 pub(crate) mod apt;
@@ -18,6 +18,7 @@ mod lambda;
 mod notes;
 pub(crate) mod plan;
 mod planned_outputs;
+mod remote_cache;
 mod report;
 pub(crate) mod session;
 mod targets;

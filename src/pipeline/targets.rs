@@ -212,6 +212,7 @@ impl<'a> TargetRun<'a> {
         match (target, &mut artifact) {
             (Target::Lambda(_), BuiltArtifact::Lambda(report)) => {
                 report.artifacts.iter_mut().for_each(|artifact| artifact.unchanged = true);
+                report.remote_cache = None;
                 report.elapsed_seconds = started.elapsed().as_secs_f64();
             }
             (Target::Image(settings), BuiltArtifact::Image(report)) => {

@@ -153,10 +153,11 @@ pub(crate) struct RemoteCacheReport {
 }
 
 /// What was read of a remote cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RecordUse {
     /// Nothing: every wheel is in the local cache, or the settings forbid it.
+    #[default]
     Nothing,
     /// There is no record.
     Missing,

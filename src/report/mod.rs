@@ -418,6 +418,8 @@ pub(crate) struct BuildReport {
     pub(crate) bytecode: Option<BytecodeReport>,
     /// What the audits found.
     pub(crate) audit: AuditReport,
+    /// What the remote cache was good for, if there is one.
+    pub(crate) remote_cache: Option<RemoteCacheReport>,
     /// Everything that was warned of.
     pub(crate) warnings: Vec<String>,
     /// How long it took, in seconds.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{DeploySettings, DocumentSettings, RunSettings, Settings};
+use super::{DeploySettings, DocumentSettings, RemoteCacheChoice, RunSettings, Settings};
 use crate::audit::handler::Handler;
 use crate::deploy::{LayerVersionArn, NamedLayer};
 use crate::lambda::PackageOutput;
@@ -29,6 +29,7 @@ pub(crate) struct LambdaSettings {
     pub(crate) exclude_runtime: bool,
     /// Writes an artifact that exceeds Lambda's limit.
     pub(crate) allow_oversize: bool,
+    pub(crate) remote_cache: RemoteCacheChoice,
     pub(crate) documents: DocumentSettings,
     pub(crate) deploy: DeploySettings,
     pub(crate) run: RunSettings,
@@ -48,14 +49,15 @@ impl LambdaSettings {
             handler,
             exclude_runtime,
             allow_oversize,
+            remote_cache,
             documents,
             deploy: _,
             run: _,
         } = self;
-        let own =
-            (architecture, output, layer, is_layer, named_layers, handler, exclude_runtime, allow_oversize, documents);
+        let written = (output, layer, remote_cache, documents, allow_oversize);
+        let function = (architecture, is_layer, named_layers, handler, exclude_runtime);
         let layers: Vec<String> = layers.iter().map(Self::identity).collect();
-        format!("lambda {} {own:?} {layers:?}", common.identity())
+        format!("lambda {} {written:?} {function:?} {layers:?}", common.identity())
     }
 
     /// Returns whether the function or its layer is written to a directory.

@@ -385,6 +385,18 @@ pub(crate) struct RegistrySettings {
     pub(crate) network_timeout: NetworkTimeout,
 }
 
+impl RegistrySettings {
+    /// Returns what the environment says of registries.
+    pub(crate) fn of(environment: &Environment) -> Self {
+        Self {
+            insecure: environment.insecure_registries.clone(),
+            files: environment.registry_files.clone(),
+            create_repositories: false,
+            network_timeout: environment.network_timeout,
+        }
+    }
+}
+
 /// The settings of `pybundle image`.
 #[derive(Debug, Clone)]
 pub(crate) struct ImageSettings {

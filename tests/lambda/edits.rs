@@ -30,7 +30,7 @@ fn the_application_is_at_the_end_of_the_zip() {
 }
 
 /// Numbers that look random, and are the same in each run (xorshift).
-struct Noise(u64);
+pub struct Noise(pub u64);
 
 impl Noise {
     fn next(&mut self) -> u64 {
@@ -44,7 +44,7 @@ impl Noise {
         self.next() % limit
     }
 
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
+    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
         std::iter::repeat_with(|| self.next() as u8).take(length).collect()
     }
 }

@@ -20,6 +20,7 @@ mod outputs;
 mod planned;
 mod private_index;
 mod provided;
+mod remote_cache;
 mod runtime;
 mod shared;
 #[path = "../support/mod.rs"]

@@ -21,16 +21,12 @@ pub(crate) mod pin;
 mod platform;
 mod referrers;
 pub(crate) mod registry_state;
-mod remote_cache;
 pub(crate) mod report;
 mod script_command;
 mod search_path;
 mod started;
 
-use std::error::Error;
-use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 pub(crate) use chosen::candidates;
@@ -38,13 +34,12 @@ pub(crate) use chosen::candidates;
 use self::chosen::{ImageChoice, choose};
 use crate::digest::Sha256;
 use crate::image::file::ImageFile;
-use crate::image::{BlobError, OciArtifact, OciImage, index, manifest};
+use crate::image::{OciArtifact, OciImage, index, manifest};
 use crate::index::FileFinder;
 use crate::pipeline::image::base::{Bases, FoundBase};
 use crate::pipeline::image::load::LoadDestination;
 use crate::pipeline::image::packages::PackageStage;
 use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
-use crate::pipeline::image::remote_cache::RemoteCache;
 use crate::pipeline::image::report::BuiltImage;
 use crate::pipeline::image::script_command::with_command;
 use crate::pipeline::install::bytecode::Bytecode;
@@ -52,13 +47,13 @@ use crate::pipeline::notes::{BuildSources, BuiltTarget, plan_digest};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan, missing_lock, prepare};
 use crate::pipeline::planned_outputs::{self, PlannedOutput};
+use crate::pipeline::remote_cache::{self, BuiltClosure, RemoteCache, WantedClosure};
 use crate::pipeline::session::{Session, is_streamed, registry, repairing};
 use crate::pipeline::wheels::{completeness, planned};
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Phase, Reporter, RunningPhase, Silent};
 use crate::settings::{ImageSettings, RemoteCacheChoice};
 use crate::temporary::create_below;
-use crate::tree::MisstatedFile;
 
 /// Builds an image, or one for each platform and their index, writes it to files and pushes it.
 ///
@@ -73,7 +68,7 @@ pub(crate) fn image(
 ) -> Result<BuiltTarget<ImageReport>, BuildError> {
     repairing(&settings.common.cache, settings.archives(), reporter, || {
         let built = build(settings, projects, reporter);
-        if !built.as_ref().is_err_and(is_misled) {
+        if !built.as_ref().is_err_and(remote_cache::is_misled) {
             return built;
         }
         if is_streamed(settings.archives()) {
@@ -115,21 +110,26 @@ fn build(
     plans.iter_mut().for_each(|plan| plan.prepared = prepared.clone());
     selecting.finish();
 
-    let remote = RemoteCache::of(settings, &registry, reporter);
+    let tags = if settings.push { &settings.tags[..] } else { &[] };
+    let remote = RemoteCache::new(&settings.remote_cache, common, (tags, Some(&registry)), reporter);
     let bytecode = Bytecode::find(common, chosen.target.python, true, cache)?;
     let closures = chosen.platforms.iter().zip(&plans);
-    let closures: Vec<_> = closures
-        .map(|(platform, plan)| (closure::key(settings, &chosen.target, platform, plan, &bytecode), plan))
-        .collect();
-    let known = closure::known(remote.as_ref(), &closures, cache)?;
+    let closures = closures.map(|(platform, plan)| {
+        let key = closure::key(settings, &chosen.target, platform, plan, &bytecode);
+        WantedClosure { key, plan, is_zipped: false }
+    });
+    let closures: Vec<WantedClosure> = closures.collect();
+    let known = remote_cache::known(remote.as_ref(), &closures, cache)?;
     let shared = cache.sharing(&known.records);
     let found = (&shared, &known.wheels);
-    let wheels = wheels::obtain_unknown(common, &project, &origins.fetch, &plans, found, temporary.path(), reporter)?;
+    let wheels = wheels::obtain(common, &project, &origins.fetch, &plans, found, temporary.path(), reporter)?;
     for (plan, wheels) in plans.iter().zip(&wheels) {
         completeness::check(plan, wheels, common, reporter)?;
     }
     let mut builds: Vec<PlatformBuild> = Vec::new();
-    for ((platform, (closure, plan)), wheels) in chosen.platforms.iter().zip(closures).zip(wheels) {
+    for ((platform, WantedClosure { key: closure, plan, .. }), wheels) in
+        chosen.platforms.iter().zip(closures).zip(wheels)
+    {
         let name = format!("layers-{}", platform.architecture);
         let directory = temporary.path().join(&name);
         create_below(temporary.path(), Path::new(&name)).map_err(BuildError::temporary(&directory))?;
@@ -147,7 +147,8 @@ fn build(
     } else {
         None
     };
-    let remote_cache = closure::share(remote.as_ref(), &builds, &known, shared.noted())?;
+    let closures: Vec<BuiltClosure> = builds.iter().map(PlatformBuild::built_closure).collect();
+    let remote_cache = remote_cache::share(remote.as_ref(), &closures, &known, &shared.noted())?;
     let installed = builds.iter().flat_map(|build| &build.distributions);
     let sources = BuildSources::of(common, &settings.documents, &project, (&plans, &chosen.reason), installed, true);
     let sources = sources.filter(|_| loaded.is_none()).map(|sources| {
@@ -157,23 +158,6 @@ fn build(
     let built = BuiltImage { chosen: &chosen, builds: &builds, artifact: &artifact };
     let report = ImageReport { loaded, remote_cache, ..built.report(written, pushed.as_ref(), started.elapsed()) };
     Ok(BuiltTarget { report, sources })
-}
-
-/// Tells whether a build failed because the remote cache is wrong.
-fn is_misled(error: &BuildError) -> bool {
-    let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source());
-    causes.any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(is_misstated)
-            || matches!(cause.downcast_ref(), Some(BlobError::Damaged { file: None, .. }))
-    })
-}
-
-/// Tells whether an error is, or is about an error that is, that a wheel is not what a record says.
-fn is_misstated(error: &io::Error) -> bool {
-    let Some(inner) = error.get_ref() else { return false };
-    inner.is::<MisstatedFile>()
-        || inner.downcast_ref::<Arc<io::Error>>().is_some_and(|inner| is_misstated(inner))
-        || inner.downcast_ref::<io::Error>().is_some_and(is_misstated)
 }
 
 /// Returns the image, or the index of several with the base's annotations.

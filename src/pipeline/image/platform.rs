@@ -20,6 +20,7 @@ use crate::pipeline::image::layers::{self, ApplicationFiles, LayerPlan};
 use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution, InstalledFiles, Installer};
 use crate::pipeline::plan::Plan;
+use crate::pipeline::remote_cache::BuiltClosure;
 use crate::pipeline::wheels::SelectedWheel;
 use crate::platform::ImageTarget;
 use crate::report::{AuditReport, BytecodeReport, Reporter, RunningPhase};
@@ -55,6 +56,19 @@ pub(crate) struct PlatformBuild<'a> {
     pub closure: ClosureKey,
     /// What was found out about the distributions, for other machines.
     pub records: SharedRecords,
+}
+
+impl PlatformBuild<'_> {
+    /// Returns the closure, for other machines.
+    pub(super) fn built_closure(&self) -> BuiltClosure<'_> {
+        BuiltClosure {
+            key: self.closure,
+            distributions: &self.distributions,
+            records: self.records.clone(),
+            layers: &self.image.layers,
+            starts: None,
+        }
+    }
 }
 
 impl<'a> PlatformBuilder<'a> {

@@ -1,5 +1,6 @@
 //! A function before it is written: its files, which every audit has passed.
 
+use super::closure;
 use super::handler;
 use super::installed::Installation;
 use super::layers::{self, LayerProject};
@@ -10,12 +11,14 @@ use crate::audit::handler::{Handler, ImportRoot};
 use crate::audit::imports::CommandModules;
 use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::cache::Cache;
+use crate::closure::ClosureKey;
 use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, PackageOutput, limits};
 use crate::pipeline::audits::{self, Audited, Deployment};
 use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstalledDistribution, InstalledFiles, data};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan, missing_lock, prepare};
+use crate::pipeline::remote_cache::{KnownClosures, RemoteCache};
 use crate::pipeline::session::Session;
 use crate::pipeline::{BuildError, ProjectCache, documents};
 use crate::platform::LambdaProfile;
@@ -43,11 +46,14 @@ pub(super) struct AssembledFunction<'a> {
     /// The bytecode of the application.
     pub(super) compiled: &'a InstalledFiles,
     pub(super) audit: AuditReport,
+    /// It notes what other machines can use.
     pub(super) cache: &'a Cache,
+    pub(super) closure: ClosureKey,
+    pub(super) known: &'a KnownClosures,
 }
 
 /// Assembles a function, and passes it to `finish`: what it is copied from exists until that returns. `outputs` are the files
-/// that are going to be written, which are not part of the application.
+/// that are going to be written, which are not part of the application. What `remote` knows is not fetched.
 ///
 /// # Errors
 /// Any stage fails, an audit finds an error, or that of `finish`.
@@ -55,6 +61,7 @@ pub(super) fn assemble<T>(
     settings: &LambdaSettings,
     projects: &ProjectCache,
     outputs: impl Fn(&LambdaSettings, &Plan) -> Result<Vec<(ArtifactKind, PackageOutput)>, BuildError>,
+    remote: Option<&RemoteCache>,
     reporter: &dyn Reporter,
     finish: impl FnOnce(&AssembledFunction) -> Result<T, BuildError>,
 ) -> Result<T, BuildError> {
@@ -80,7 +87,11 @@ pub(super) fn assemble<T>(
     plan.exclude_outputs(outputs.iter().flat_map(|(_, output)| documents::paths(output.path())));
     selecting.finish();
     let bytecode = Bytecode::find(common, plan.target.python, false, cache)?;
-    let installation = Installation { cache, temporary, reporter };
+    let closure = closure::key(settings, &function, &plan, &bytecode);
+    let known = remote.map(|remote| closure::known(remote, (closure, &plan), &layers, &layer_plans, cache));
+    let known = known.transpose()?.unwrap_or_default();
+    let cache = &cache.sharing(&known.records);
+    let installation = Installation { cache, known: &known.wheels, temporary, reporter };
     let mut distributions = installation.install(settings, &function, (&plan, &origins.fetch), &bytecode)?;
     let compiled = bytecode.of_application(&plan.application.files)?;
     let application = bytecode::beside(&plan.application.files, &compiled);
@@ -161,6 +172,8 @@ pub(super) fn assemble<T>(
         compiled: &compiled,
         audit,
         cache,
+        closure,
+        known: &known,
     })
 }
 

@@ -10,6 +10,7 @@ use crate::pipeline::BuildError;
 use crate::pipeline::install::bytecode::Bytecode;
 use crate::pipeline::install::{InstalledDistribution, Installer};
 use crate::pipeline::plan::Plan;
+use crate::pipeline::wheels::known::KnownWheels;
 use crate::pipeline::wheels::{self, completeness};
 use crate::report::{Reporter, RunningPhase};
 use crate::settings::LambdaSettings;
@@ -18,6 +19,8 @@ use crate::settings::LambdaSettings;
 #[derive(Clone, Copy)]
 pub(super) struct Installation<'a> {
     pub(super) cache: &'a Cache,
+    /// Their files are obtained when they are first needed.
+    pub(super) known: &'a KnownWheels,
     /// A temporary directory, which the installed files may be in.
     pub(super) temporary: &'a Path,
     pub(super) reporter: &'a dyn Reporter,
@@ -35,14 +38,21 @@ impl Installation<'_> {
         (plan, fetch): (&'p Plan, &DownloadOptions),
         bytecode: &Bytecode,
     ) -> Result<Vec<InstalledDistribution<'p>>, BuildError> {
-        let Self { cache, temporary, reporter } = *self;
+        let Self { cache, known, temporary, reporter } = *self;
         let (common, plans) = (&settings.common, std::slice::from_ref(plan));
-        let mut obtained = wheels::obtain(common, &lambda.project, fetch, plans, cache, temporary, reporter)?;
+        let (project, found) = (&lambda.project, (cache, known));
+        let mut obtained = wheels::obtain(common, project, fetch, plans, found, temporary, reporter)?;
         let wheels = obtained.pop().ok_or(BuildError::Empty)?;
         completeness::check(plan, &wheels, common, reporter)?;
         let (schemes, interpreter) = (schemes(&lambda.profile, settings), &lambda.profile.interpreter);
-        let installer =
-            Installer { settings: &common.contents, schemes, interpreter, cache, bytecode, runs_scripts: false };
+        let installer = Installer {
+            settings: &common.contents,
+            schemes,
+            interpreter,
+            cache,
+            bytecode: &bytecode.in_cache(cache),
+            runs_scripts: false,
+        };
         let installing = RunningPhase::start(reporter, bytecode.phase(), wheels.len() as u64);
         let distributions = installer.install(wheels, plan, reporter)?;
         installing.finish();

@@ -19,7 +19,7 @@ use crate::tree::FileTree;
 
 /// A layer of a function, which is a target of its own. Its own build warns of what there is to warn of.
 pub(super) struct LayerProject<'a> {
-    settings: &'a LambdaSettings,
+    pub(super) settings: &'a LambdaSettings,
     pub(super) lambda: LambdaProject,
     origins: Origins,
 }

@@ -1,6 +1,7 @@
 //! Builds Lambda functions and layers: the zip of a function, and of its layer, or of a layer alone.
 
 mod assembled;
+mod closure;
 mod earlier_zips;
 mod installed;
 mod layers;
@@ -23,17 +24,22 @@ use self::layers::LayerProject;
 use self::project::{LambdaProject, runtime};
 use self::report::BuiltFunction;
 use crate::audit::handler::Handler;
+use crate::cache::SharedRecords;
 use crate::digest::Sha256;
 use crate::pipeline::audits::budget;
 use crate::pipeline::notes::{BuildSources, BuiltTarget, WrittenOutput, plan_digest, with_layer};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan, script};
-use crate::pipeline::session::{Session, repairing};
+use crate::pipeline::remote_cache::{self, BuiltClosure, RemoteCache};
+use crate::pipeline::session::{Session, is_streamed, registry, repairing};
 use crate::pipeline::wheels::planned;
 use crate::pipeline::{BuildError, ProjectCache, documents};
 use crate::platform::TargetPlatform;
-use crate::report::{ArtifactKind, BuildReport, PackageFormat, Phase, PlanReport, Reporter, RunningPhase, Silent};
-use crate::settings::LambdaSettings;
+use crate::registry::Registry;
+use crate::report::{
+    ArtifactKind, BuildReport, PackageFormat, Phase, PlanReport, RecordUse, Reporter, RunningPhase, Silent,
+};
+use crate::settings::{LambdaSettings, RecordPlace, RegistrySettings, RemoteCacheChoice};
 
 /// Returns the target platform of a function.
 ///
@@ -125,7 +131,14 @@ pub(crate) fn lambda(
     projects: &ProjectCache,
     reporter: &dyn Reporter,
 ) -> Result<BuiltTarget<BuildReport>, BuildError> {
-    repairing(&settings.common.cache, settings.zips(), reporter, || build(settings, projects, reporter))
+    repairing(&settings.common.cache, settings.zips(), reporter, || {
+        let built = build(settings, projects, reporter);
+        if !built.as_ref().is_err_and(remote_cache::is_misled) {
+            return built;
+        }
+        reporter.warn("the remote cache misstates a wheel, so nothing of it is used, and the build begins again");
+        build(&LambdaSettings { remote_cache: RemoteCacheChoice::Off, ..settings.clone() }, projects, reporter)
+    })
 }
 
 fn build(
@@ -134,13 +147,20 @@ fn build(
     reporter: &dyn Reporter,
 ) -> Result<BuiltTarget<BuildReport>, BuildError> {
     let started = Instant::now();
-    assembled::assemble(settings, projects, outputs::outputs, reporter, |assembled| {
+    let common = &settings.common;
+    let registry = record_registry(settings, reporter)?;
+    let remote = RemoteCache::new(&settings.remote_cache, common, (&[], registry.as_ref()), reporter);
+    // A directory needs the bytes of all files, and what is streamed cannot begin again.
+    let remote = remote.filter(|_| !settings.writes_directory() && !is_streamed(settings.zips()));
+    let remote = remote.as_ref();
+    assembled::assemble(settings, projects, outputs::outputs, remote, reporter, |assembled| {
         let AssembledFunction { plan, function, installed, distributions, package, outputs, cache, .. } = *assembled;
-        let common = &settings.common;
         if let Some(warning) = function.profile.unreleased() {
             reporter.warn(&warning);
         }
-        let earlier = EarlierZips::new(installed, cache);
+        let (closure, known) = (assembled.closure, assembled.known);
+        let shared = remote.filter(|_| known.used == RecordUse::Exact).map(|remote| (remote, closure));
+        let earlier = EarlierZips::new((installed, &function.profile.interpreter), shared, cache);
         let finished = write::write(package, &plan.project_names(), &earlier, outputs, reporter)?;
         let size = finished.iter().map(|(_, finished)| finished.zip().size).sum();
         budget::check(common.audit.max_size.as_ref(), size, installed)?;
@@ -154,6 +174,14 @@ fn build(
             zips.filter_map(|((_, finished), (_, output))| Some((output.zip()?, finished.zip()))).collect();
         let documents = documents::beside_zip(settings, plan, distributions, &zips, reporter)?;
         let artifacts = write::persist(finished, package, &settings.documents, cache, reporter)?;
+        let built = BuiltClosure {
+            key: closure,
+            distributions: installed,
+            records: cache.noted(),
+            layers: &[],
+            starts: Some(earlier.into_starts()),
+        };
+        let remote_cache = remote_cache::share(remote, &[built], known, &SharedRecords::default())?;
         let sources = BuildSources::of(
             common,
             &settings.documents,
@@ -186,11 +214,25 @@ fn build(
             bytecode: assembled.bytecode.report(installed, assembled.compiled),
             audit: assembled.audit.clone(),
             artifacts,
+            remote_cache,
             documents: documents::persist(documents)?,
             elapsed: started.elapsed(),
         };
         Ok(BuiltTarget { report: built.report(), sources })
     })
+}
+
+/// Returns the client for the repository that records are in, if they are in one.
+///
+/// # Errors
+/// TLS is not to be had.
+fn record_registry<'a>(
+    settings: &LambdaSettings,
+    reporter: &'a dyn Reporter,
+) -> Result<Option<Registry<'a>>, BuildError> {
+    let RemoteCacheChoice::On(RecordPlace::Repository(_), _) = settings.remote_cache else { return Ok(None) };
+    let environment = &settings.common.environment;
+    registry(&RegistrySettings::of(environment), &environment.registry_credentials, reporter).map(Some)
 }
 
 /// Returns the handler that the settings name, or else that of a script.

@@ -19,7 +19,7 @@ use crate::pipeline::report::{self, distributions, excluded, target};
 use crate::platform::LambdaProfile;
 use crate::report::{
     ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DocumentReport, FORMAT_VERSION,
-    LimitsReport, NamedLayerReport, PackageFormat,
+    LimitsReport, NamedLayerReport, PackageFormat, RemoteCacheReport,
 };
 use crate::tree::{FileOrigin, FileTree};
 
@@ -38,6 +38,7 @@ pub(super) struct BuiltFunction<'a> {
     pub bytecode: Option<BytecodeReport>,
     pub audit: AuditReport,
     pub artifacts: Vec<ArtifactReport>,
+    pub remote_cache: Option<RemoteCacheReport>,
     pub documents: Vec<DocumentReport>,
     pub elapsed: Duration,
 }
@@ -80,6 +81,7 @@ impl BuiltFunction<'_> {
             trim: trim_report(self.distributions),
             bytecode: self.bytecode,
             audit: self.audit,
+            remote_cache: self.remote_cache,
             warnings: Vec::new(),
             elapsed_seconds: self.elapsed.as_secs_f64(),
         }

@@ -129,7 +129,7 @@ pub(crate) fn unpack(
     };
     let directories = std::cell::RefCell::new(directories);
     repairing(&settings.common.cache, iter::empty(), reporter, || {
-        assembled::assemble(settings, projects, outputs, reporter, |assembled| {
+        assembled::assemble(settings, projects, outputs, None, reporter, |assembled| {
             service::check_runs(&assembled.function.profile)?;
             write(assembled, with_bytecode, &mut directories.borrow_mut())
         })

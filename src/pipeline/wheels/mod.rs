@@ -44,7 +44,8 @@ enum WheelSource {
     Built(usize),
 }
 
-/// Fetches and builds the wheels of several plans of one project, each of them once.
+/// Fetches and builds the wheels of several plans of one project, each of them once. Those that are known are fetched when their
+/// bytes are first needed.
 ///
 /// Returns the wheels of each plan: first the dependencies in the order of [`Plan::dependencies`], then the local projects
 /// in the order of [`Plan::projects`].
@@ -52,23 +53,6 @@ enum WheelSource {
 /// # Errors
 /// A file cannot be fetched, or a distribution cannot be built, or not for the target.
 pub(super) fn obtain<'a>(
-    settings: &Settings,
-    project: &LockedProject,
-    fetch: &DownloadOptions,
-    plans: &'a [Plan],
-    cache: &Cache,
-    directory: &Path,
-    reporter: &dyn Reporter,
-) -> Result<Vec<Vec<SelectedWheel<'a>>>, BuildError> {
-    let nothing = KnownWheels::default();
-    obtain_unknown(settings, project, fetch, plans, (cache, &nothing), directory, reporter)
-}
-
-/// As [`obtain`], but wheels that are known are fetched when their bytes are first needed.
-///
-/// # Errors
-/// As [`obtain`].
-pub(super) fn obtain_unknown<'a>(
     settings: &Settings,
     project: &LockedProject,
     fetch: &DownloadOptions,

@@ -1,26 +1,28 @@
-//! Records in Amazon S3 or a store with the same API: an object for each, and for each wheel that was built, all under one
-//! prefix. A directory that is copied there has the same names.
+//! Records in Amazon S3 or a store with the same API: an object for each, and for each file that is stored with one, all
+//! under one prefix. A directory that is copied there has the same names.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::io::Write as _;
+use std::io::Write;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::runtime::{Builder, Runtime};
 
-use super::store::{RecordError, RecordStore, StoredRecord};
+use super::store::{LocalFile, RecordError, RecordStore, SharedFile, StoredRecord};
 use crate::aws::{AwsEnvironment, AwsSession, ObjectFile, S3Bucket, S3Error, S3Patience, configured_region};
-use crate::closure::{ClosureRecord, InvalidRecord, KnownWheel, LARGEST_RECORD};
-use crate::digest::{HashingWriter, Sha256};
+use crate::closure::{ClosureRecord, InvalidRecord, LARGEST_RECORD};
+use crate::digest::HashingWriter;
 use crate::image::Layer;
 use crate::settings::BucketPrefix;
-use crate::temporary::TemporaryFile;
-use crate::wheel::Wheel;
 
 /// The region that is asked where the bucket is if none is configured. Stores of others have their buckets there.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// How many bytes of a wheel are read at a time.
+/// How many bytes of a file a request reads.
 const PART: u64 = 8 << 20;
+
+/// How many parts are read at a time, and are in memory.
+const CONCURRENCY: usize = 4;
 
 /// A bucket with records.
 pub(super) struct RecordBucket<'a> {
@@ -71,10 +73,6 @@ impl<'a> RecordBucket<'a> {
             result => Ok(result?),
         }
     }
-
-    fn wheel(&self, digest: Sha256) -> String {
-        self.place.key(&format!("{}.whl", digest.hex()))
-    }
 }
 
 impl RecordStore for RecordBucket<'_> {
@@ -93,24 +91,32 @@ impl RecordStore for RecordBucket<'_> {
         Ok(Some(StoredRecord { record: ClosureRecord::decode(&bytes)?, blobs: BTreeSet::new() }))
     }
 
-    fn read_wheel(&self, _: &str, wheel: &KnownWheel, output: &mut TemporaryFile) -> Result<(), RecordError> {
-        let key = self.wheel(wheel.sha256());
+    fn read_file(&self, _: &str, file: &SharedFile, output: &mut dyn Write) -> Result<(), RecordError> {
+        let key = self.place.key(&file.name());
         let mut copy = HashingWriter::new(output);
-        for start in (0..wheel.size()).step_by(PART as usize) {
-            let range = start..wheel.size().min(start + PART);
-            let part = self.request(async |bucket| bucket.get_range(&key, range.clone()).await)?;
-            let part = part.ok_or(InvalidRecord::Damaged)?;
-            copy.write_all(&part).map_err(|error| RecordError::File((&*key).into(), error))?;
+        let starts: Vec<u64> = (0..file.size).step_by(PART as usize).collect();
+        for starts in starts.chunks(CONCURRENCY) {
+            let parts = self.request(async |bucket| {
+                let parts = starts.iter().map(|start| bucket.get_range(&key, *start..file.size.min(start + PART)));
+                stream::iter(parts).buffered(CONCURRENCY).try_collect::<Vec<_>>().await
+            })?;
+            for part in parts {
+                let part = part.ok_or(InvalidRecord::Damaged)?;
+                copy.write_all(&part).map_err(|error| RecordError::File((&*key).into(), error))?;
+            }
         }
-        if copy.finish().1 == wheel.sha256() { Ok(()) } else { Err(InvalidRecord::Damaged.into()) }
+        if copy.finish().1 == file.sha256 { Ok(()) } else { Err(InvalidRecord::Damaged.into()) }
     }
 
-    fn write(&self, name: &str, record: Vec<u8>, built: &[&Wheel], _: &[Layer]) -> Result<bool, RecordError> {
-        for wheel in built {
-            let unreadable = |error| RecordError::File(wheel.location().to_owned(), error);
-            let (key, path) = (self.wheel(wheel.sha256), wheel.archive().map_err(unreadable)?);
-            let file = ObjectFile::without_checkpoints(&key, &path, wheel.size).map_err(unreadable)?;
-            self.request(async |bucket| bucket.upload(&file, None).await)?;
+    fn write(&self, name: &str, record: Vec<u8>, files: &[LocalFile], _: &[Layer]) -> Result<bool, RecordError> {
+        for LocalFile { file, path } in files {
+            let key = self.place.key(&file.name());
+            let object = ObjectFile::without_checkpoints(&key, path, file.size);
+            let object = object.map_err(|error| RecordError::File(path.clone(), error))?;
+            // What has its digest as its name is what it was.
+            if self.request(async |bucket| bucket.find(&key).await)?.is_none() {
+                self.request(async |bucket| bucket.upload(&object, None).await)?;
+            }
         }
         let key = self.place.key(name);
         self.request(async |bucket| bucket.put(&key, record.clone(), None).await)

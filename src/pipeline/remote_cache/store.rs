@@ -1,16 +1,15 @@
 //! What the places have in common that records are kept in.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::PathBuf;
 
 use crate::aws::{AwsError, S3Error};
 use crate::cache::CacheError;
-use crate::closure::{ClosureRecord, InvalidRecord, KnownWheel, LARGEST_RECORD};
+use crate::closure::{ClosureRecord, InvalidRecord, LARGEST_RECORD};
 use crate::digest::Sha256;
 use crate::image::Layer;
 use crate::registry::RegistryError;
-use crate::temporary::TemporaryFile;
-use crate::wheel::Wheel;
 
 /// A place for records. A name is written once: whoever writes it writes the same.
 pub(super) trait RecordStore {
@@ -23,12 +22,55 @@ pub(super) trait RecordStore {
     /// Returns the record of a name, if there is one.
     fn read(&self, name: &str) -> Result<Option<StoredRecord>, RecordError>;
 
-    /// Writes a wheel into `output` that was built elsewhere and stored with the record of a name, and verifies it.
-    fn read_wheel(&self, name: &str, wheel: &KnownWheel, output: &mut TemporaryFile) -> Result<(), RecordError>;
+    /// Writes a file into `output` that was stored with the record of a name, and verifies it.
+    fn read_file(&self, name: &str, file: &SharedFile, output: &mut dyn Write) -> Result<(), RecordError>;
 
-    /// Stores a record with the wheels that were built, and names the layers that should be kept as long as it. Returns whether
-    /// there was none before, as far as the place tells.
-    fn write(&self, name: &str, record: Vec<u8>, built: &[&Wheel], layers: &[Layer]) -> Result<bool, RecordError>;
+    /// Stores a record with files, and names the layers that should be kept as long as it. Returns whether there was none before,
+    /// as far as the place tells.
+    fn write(&self, name: &str, record: Vec<u8>, files: &[LocalFile], layers: &[Layer]) -> Result<bool, RecordError>;
+}
+
+/// A file that is stored with records, because it would be slow to make again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SharedFile {
+    pub kind: SharedFileKind,
+    pub sha256: Sha256,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// What a file is that is stored with records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SharedFileKind {
+    /// A wheel that was built from source.
+    Wheel,
+    /// What zips begin with that contain the distributions.
+    ZipStart,
+}
+
+impl SharedFile {
+    /// Returns the name in a directory or a bucket.
+    pub(super) fn name(&self) -> String {
+        let extension = match self.kind {
+            SharedFileKind::Wheel => "whl",
+            SharedFileKind::ZipStart => "zip-start",
+        };
+        format!("{}.{extension}", self.sha256.hex())
+    }
+
+    /// Returns the media type in a repository.
+    pub(super) fn media_type(&self) -> &'static str {
+        match self.kind {
+            SharedFileKind::Wheel => "application/vnd.pybundle.wheel.v1+zip",
+            SharedFileKind::ZipStart => "application/vnd.pybundle.zip-start.v1",
+        }
+    }
+}
+
+/// A file to store, which is the beginning of a file on this machine, or all of it.
+pub(super) struct LocalFile {
+    pub file: SharedFile,
+    pub path: PathBuf,
 }
 
 /// A record, and what its place tells besides.

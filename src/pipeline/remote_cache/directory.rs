@@ -1,26 +1,21 @@
-//! Records in a directory: a file for each, and for each wheel that was built.
+//! Records in a directory: a file for each, and for each file that is stored with one.
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::store::{RecordError, RecordStore, StoredRecord};
-use crate::closure::{ClosureRecord, InvalidRecord, KnownWheel, LARGEST_RECORD};
-use crate::digest::{HashingWriter, Sha256};
+use super::store::{LocalFile, RecordError, RecordStore, SharedFile, StoredRecord};
+use crate::closure::{ClosureRecord, InvalidRecord, LARGEST_RECORD};
+use crate::digest::HashingWriter;
 use crate::image::Layer;
 use crate::limited_reader;
 use crate::temporary::TemporaryFile;
-use crate::wheel::Wheel;
 
 /// A directory with records.
 pub(super) struct RecordDirectory(pub PathBuf);
 
 impl RecordDirectory {
-    fn wheel(&self, digest: Sha256) -> PathBuf {
-        self.0.join(format!("{}.whl", digest.hex()))
-    }
-
     /// Writes a file, whole or not at all.
     fn store(&self, path: &Path, content: &mut dyn Read) -> io::Result<()> {
         std::fs::create_dir_all(&self.0)?;
@@ -49,19 +44,18 @@ impl RecordStore for RecordDirectory {
         }
     }
 
-    fn read_wheel(&self, _: &str, wheel: &KnownWheel, output: &mut TemporaryFile) -> Result<(), RecordError> {
-        let path = self.wheel(wheel.sha256());
+    fn read_file(&self, _: &str, file: &SharedFile, output: &mut dyn Write) -> Result<(), RecordError> {
+        let path = self.0.join(file.name());
         let mut copy = HashingWriter::new(output);
-        let copied = File::open(&path).and_then(|wheel_file| io::copy(&mut wheel_file.take(wheel.size()), &mut copy));
+        let copied = File::open(&path).and_then(|stored| io::copy(&mut stored.take(file.size), &mut copy));
         copied.map_err(|error| RecordError::File(path, error))?;
-        if copy.finish().1 == wheel.sha256() { Ok(()) } else { Err(InvalidRecord::Damaged.into()) }
+        if copy.finish().1 == file.sha256 { Ok(()) } else { Err(InvalidRecord::Damaged.into()) }
     }
 
-    fn write(&self, name: &str, record: Vec<u8>, built: &[&Wheel], _: &[Layer]) -> Result<bool, RecordError> {
-        for wheel in built {
-            let path = self.wheel(wheel.sha256);
-            let stored = wheel.archive().and_then(|archive| File::open(&*archive));
-            let stored = stored.and_then(|mut wheel| self.store(&path, &mut wheel));
+    fn write(&self, name: &str, record: Vec<u8>, files: &[LocalFile], _: &[Layer]) -> Result<bool, RecordError> {
+        for LocalFile { file, path: local } in files {
+            let path = self.0.join(file.name());
+            let stored = File::open(local).and_then(|content| self.store(&path, &mut content.take(file.size)));
             stored.map_err(|error| RecordError::File(path, error))?;
         }
         let path = self.0.join(name);

@@ -3,24 +3,21 @@
 //! Its manifest is that of an image, because registries refuse what they do not know (GitLab and Quay), and lists the layers of
 //! the image, so that the registry keeps them as long as the record.
 
+use std::io::Write;
+
 use oci_spec::image::MediaType;
 use serde_json::{Value, json};
 
-use super::store::{RecordError, RecordStore, StoredRecord};
-use crate::closure::{ClosureRecord, InvalidRecord, KnownWheel, LARGEST_RECORD};
+use super::store::{LocalFile, RecordError, RecordStore, SharedFile, StoredRecord};
+use crate::closure::{ClosureRecord, InvalidRecord, LARGEST_RECORD};
 use crate::digest::Sha256;
 use crate::image::manifest::descriptor;
 use crate::image::{Blob, BlobContent, Layer, OciArtifact};
 use crate::registry::{ImageReference, Registry, RemoteManifest};
 use crate::report::Silent;
-use crate::temporary::TemporaryFile;
-use crate::wheel::Wheel;
 
 /// The media type of records.
 const RECORD: &str = "application/vnd.pybundle.closure.v1+zstd";
-
-/// The media type of wheels that were built.
-const WHEEL: &str = "application/vnd.pybundle.wheel.v1+zip";
 
 /// The configuration of an image without a platform.
 const CONFIGURATION: &[u8] = br#"{"architecture":"unknown","os":"unknown","rootfs":{"type":"layers","diff_ids":[]}}"#;
@@ -59,20 +56,19 @@ impl RecordStore for RecordRepository<'_> {
         Ok(Some(StoredRecord { record: ClosureRecord::decode(&bytes)?, blobs }))
     }
 
-    fn read_wheel(&self, name: &str, wheel: &KnownWheel, output: &mut TemporaryFile) -> Result<(), RecordError> {
-        Ok(self.registry.blob(&self.any.with_tag(name), wheel.sha256(), wheel.size(), output, &Silent)?)
+    fn read_file(&self, name: &str, file: &SharedFile, output: &mut dyn Write) -> Result<(), RecordError> {
+        Ok(self.registry.blob(&self.any.with_tag(name), file.sha256, file.size, output, &Silent)?)
     }
 
-    fn write(&self, name: &str, record: Vec<u8>, built: &[&Wheel], layers: &[Layer]) -> Result<bool, RecordError> {
+    fn write(&self, name: &str, record: Vec<u8>, files: &[LocalFile], layers: &[Layer]) -> Result<bool, RecordError> {
         let mut blobs = vec![
             Blob::of_bytes(MediaType::ImageConfig, CONFIGURATION.to_vec()),
             Blob::of_bytes(MediaType::Other(RECORD.to_owned()), record),
         ];
-        for wheel in built {
-            let path = wheel.archive().map_err(|error| RecordError::File(wheel.location().to_owned(), error))?;
+        for LocalFile { file, path } in files {
             let content = BlobContent::File { path: path.as_path().into(), offset: 0 };
-            let media_type = MediaType::Other(WHEEL.to_owned());
-            blobs.push(Blob { media_type, digest: wheel.sha256, size: wheel.size, content });
+            let media_type = MediaType::Other(file.media_type().to_owned());
+            blobs.push(Blob { media_type, digest: file.sha256, size: file.size, content });
         }
         let kept = layers.iter().filter(|_| self.is_own).map(|layer| &layer.blob);
         let manifest = json!({

@@ -1,100 +1,109 @@
-//! The remote cache: records of closures in the image's own repository, in another one, in a bucket, or in a
+//! The remote cache: records of closures in the repository of an image, in another one, in a bucket, or in a
 //! directory.
 //!
 //! Nothing of it fails a build that would succeed without it: what cannot be read or written is a warning.
 
 mod bucket;
+mod closures;
 mod directory;
+mod misled;
 mod repository;
 mod store;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::io::Write;
+
+pub(crate) use closures::{BuiltClosure, KnownClosures, WantedClosure, key, known, share};
+pub(crate) use misled::is_misled;
 
 use self::bucket::RecordBucket;
 use self::directory::RecordDirectory;
 use self::repository::RecordRepository;
-use self::store::{RecordError, RecordStore};
+use self::store::{LocalFile, RecordError, RecordStore, SharedFile, SharedFileKind};
 use crate::cache::Cache;
 use crate::closure::{ClosureKey, ClosureRecord, KnownWheel};
 use crate::digest::Sha256;
-use crate::image::OciImage;
+use crate::image::Layer;
 use crate::image::manifest::CLOSURE;
 use crate::pipeline::BuildError;
 use crate::registry::{ImageReference, Registry};
 use crate::report::{RecordUse, Reporter};
-use crate::settings::{ImageSettings, RecordPlace, RecordPolicy, RemoteCacheChoice};
+use crate::settings::{RecordPlace, RecordPolicy, RemoteCacheChoice, Settings};
 use crate::temporary::TemporaryFile;
-use crate::wheel::Wheel;
 
 /// Reads and writes the records of closures.
-pub(super) struct RemoteCache<'a> {
+pub(crate) struct RemoteCache<'a> {
     store: Box<dyn RecordStore + 'a>,
     policy: RecordPolicy,
     /// Whether they are in the image's own repository, and believed.
     is_own: bool,
     /// The tags that an image is pushed to, one of which may name an earlier one.
     tags: &'a [ImageReference],
-    registry: &'a Registry<'a>,
+    registry: Option<&'a Registry<'a>>,
     reporter: &'a dyn Reporter,
     /// Whether it is not asked any more after an error.
     is_given_up: Cell<bool>,
 }
 
 /// A record that was read, or that there is none.
-pub(super) struct FoundRecord {
+struct FoundRecord {
     /// Its name.
     name: String,
-    pub record: ClosureRecord,
-    pub used: RecordUse,
+    record: ClosureRecord,
+    used: RecordUse,
     /// What the image's repository has.
-    pub blobs: BTreeSet<Sha256>,
+    blobs: BTreeSet<Sha256>,
 }
 
 impl<'a> RemoteCache<'a> {
-    /// Returns the remote cache of an image, if it has one.
-    pub(super) fn of(
-        settings: &'a ImageSettings,
-        registry: &'a Registry<'a>,
+    /// Returns the remote cache that is chosen, if there is one. An image is pushed to `tags`, by `registry`.
+    pub(crate) fn new(
+        choice: &'a RemoteCacheChoice,
+        settings: &'a Settings,
+        (tags, registry): (&'a [ImageReference], Option<&'a Registry<'a>>),
         reporter: &'a dyn Reporter,
     ) -> Option<Self> {
-        let is_pushed = settings.push && !settings.common.fetch.offline;
-        let tags: &[ImageReference] = if is_pushed { &settings.tags } else { &[] };
-        let RemoteCacheChoice::On(place, policy) = &settings.remote_cache else { return None };
+        let is_offline = settings.fetch.offline;
+        let tags = if is_offline { &[] } else { tags };
+        let RemoteCacheChoice::On(place, policy) = choice else { return None };
+        let repository = |any: &ImageReference, is_own| {
+            registry.map(|registry| Box::new(RecordRepository { registry, any: any.clone(), is_own }))
+        };
         let store: Box<dyn RecordStore> = match place {
-            RecordPlace::Own => Box::new(RecordRepository { registry, any: tags.first()?.clone(), is_own: true }),
+            RecordPlace::Own => repository(tags.first()?, true)?,
             RecordPlace::Directory(directory) => Box::new(RecordDirectory(directory.clone())),
-            RecordPlace::Repository(_) | RecordPlace::Bucket(_) if settings.common.fetch.offline => return None,
-            RecordPlace::Repository(any) => Box::new(RecordRepository { registry, any: any.clone(), is_own: false }),
-            RecordPlace::Bucket(place) => Box::new(RecordBucket::new(&settings.common.environment.aws, place)),
+            RecordPlace::Repository(_) | RecordPlace::Bucket(_) if is_offline => return None,
+            RecordPlace::Repository(any) => repository(any, false)?,
+            RecordPlace::Bucket(place) => Box::new(RecordBucket::new(&settings.environment.aws, place)),
         };
         let (policy, is_own) = (*policy, *place == RecordPlace::Own && *policy != RecordPolicy::Verify);
         Some(Self { store, policy, is_own, tags, registry, reporter, is_given_up: Cell::new(false) })
     }
 
     /// Returns the place as the user named it.
-    pub(super) fn location(&self) -> String {
+    fn location(&self) -> String {
         self.store.location()
     }
 
     /// Returns the manifest of the record of a closure if it is in the image's own repository, whose layers it lists.
-    pub(super) fn own_manifest(&self, key: ClosureKey) -> Option<ImageReference> {
+    fn own_manifest(&self, key: ClosureKey) -> Option<ImageReference> {
         self.is_own.then(|| Some(self.tags.first()?.with_tag(&key.record())))?
     }
 
     /// Tells whether records are believed.
-    pub(super) fn is_read(&self) -> bool {
+    fn is_read(&self) -> bool {
         self.policy != RecordPolicy::Verify
     }
 
     /// Tells whether records are written.
-    pub(super) fn is_written(&self) -> bool {
+    fn is_written(&self) -> bool {
         self.policy == RecordPolicy::ReadAndWrite
     }
 
     /// Returns the record of a closure, or else that of the image that one of the tags names now, or an empty one.
-    pub(super) fn read(&self, key: ClosureKey, architecture: &str) -> FoundRecord {
+    fn read(&self, key: ClosureKey, architecture: &str) -> FoundRecord {
         if let Some(found) = self.read_with(|| self.named(key.record(), RecordUse::Exact)).flatten() {
             return found;
         }
@@ -108,29 +117,37 @@ impl<'a> RemoteCache<'a> {
     }
 
     /// Returns the record of a closure itself.
-    pub(super) fn read_exact(&self, key: ClosureKey) -> Option<ClosureRecord> {
+    fn read_exact(&self, key: ClosureKey) -> Option<ClosureRecord> {
         let found = self.read_with(|| self.named(key.record(), RecordUse::Exact));
         found.flatten().map(|found| found.record)
     }
 
     /// Returns a wheel that was built elsewhere.
-    pub(super) fn wheel(&self, found: &FoundRecord, wheel: &KnownWheel, cache: &Cache) -> Option<TemporaryFile> {
+    fn wheel(&self, found: &FoundRecord, wheel: &KnownWheel, cache: &Cache) -> Option<TemporaryFile> {
         self.read_with(|| {
             let mut file = cache.begin_blob()?;
-            self.store.read_wheel(&found.name, wheel, &mut file)?;
+            let stored = SharedFile { kind: SharedFileKind::Wheel, sha256: wheel.sha256(), size: wheel.size() };
+            self.store.read_file(&found.name, &stored, &mut file)?;
             Ok(file)
         })
     }
 
-    /// Writes the record of a closure with the wheels that were built, unless there is one. Returns whether it was written.
+    /// Writes the start of zips with the digest and the size into `output`, which was stored with the record of a closure.
+    /// Returns whether all of it was written.
+    pub(crate) fn zip_start(&self, key: ClosureKey, (sha256, size): (Sha256, u64), output: &mut dyn Write) -> bool {
+        let stored = SharedFile { kind: SharedFileKind::ZipStart, sha256, size };
+        self.read_with(|| self.store.read_file(&key.record(), &stored, output)).is_some()
+    }
+
+    /// Writes the record of a closure with files, unless there is one. Returns whether it was written.
     ///
     /// # Errors
     /// `record` fails.
-    pub(super) fn write(
+    fn write(
         &self,
         key: ClosureKey,
-        image: &OciImage,
-        built: &[&Wheel],
+        layers: &[Layer],
+        files: impl FnOnce() -> Result<Vec<LocalFile>, RecordError>,
         record: impl FnOnce() -> Result<ClosureRecord, BuildError>,
     ) -> Result<bool, BuildError> {
         let name = key.record();
@@ -140,7 +157,7 @@ impl<'a> RemoteCache<'a> {
         let record = record()?;
         let written = self.write_with(|| {
             let encoded = record.encode().map_err(|error| RecordError::File((&*name).into(), error))?;
-            self.store.write(&name, encoded, built, &image.layers)
+            self.store.write(&name, encoded, &files()?, layers)
         });
         Ok(written == Some(true))
     }
@@ -152,8 +169,9 @@ impl<'a> RemoteCache<'a> {
 
     /// Returns the record of the image that a tag names, which was built before the lock changed.
     fn earlier(&self, key: ClosureKey, architecture: &str) -> Result<Option<FoundRecord>, RecordError> {
+        let Some(registry) = self.registry else { return Ok(None) };
         for tag in self.tags {
-            let closure = repository::annotation(self.registry, tag, architecture, CLOSURE)?;
+            let closure = repository::annotation(registry, tag, architecture, CLOSURE)?;
             if let Some(closure) = closure.filter(|closure| ClosureKey::is_closure(closure)) {
                 return self.named(key.record_of(&closure), RecordUse::Earlier);
             }

@@ -1,0 +1,254 @@
+//! The closure of an artifact for one platform: its key, and what its record says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::store::{LocalFile, RecordError, SharedFile, SharedFileKind};
+use super::{FoundRecord, RemoteCache};
+use crate::archive::zip::ZipStart;
+use crate::cache::{Cache, CacheError, RecordKind, SharedRecords};
+use crate::closure::{ClosureKey, ClosureParts, ClosureRecord, KnownWheel};
+use crate::digest::Sha256;
+use crate::image::Layer;
+use crate::lock::SelectedSource;
+use crate::pipeline::BuildError;
+use crate::pipeline::install::bytecode::Bytecode;
+use crate::pipeline::install::{InstalledDistribution, NEEDED_FORMAT, derived, named_data};
+use crate::pipeline::plan::Plan;
+use crate::pipeline::wheels::elf_cache;
+use crate::pipeline::wheels::known::KnownWheels;
+use crate::registry::RepositoryEvidence;
+use crate::report::{RecordUse, RemoteCacheReport};
+use crate::settings::{ContentSettings, Settings};
+use crate::trim::data::DataLibrary;
+use crate::trim::strip;
+use crate::wheel::Wheel;
+use crate::wheel::filename::WheelFilename;
+
+/// The versions of what records contain besides wheels and what artifacts are made of.
+const FORMATS: [u32; 5] = [derived::FORMAT, elf_cache::FORMAT, strip::FORMAT, NEEDED_FORMAT, crate::trim::data::FORMAT];
+
+/// Returns the key of the closure of a plan. `format` is the version of the writer of the artifact, and `artifact` says, in
+/// lines, everything else that decides what the artifact's dependencies become.
+pub(crate) fn key(
+    (format, artifact): (u32, Vec<String>),
+    settings: &Settings,
+    plan: &Plan,
+    bytecode: &Bytecode,
+) -> ClosureKey {
+    let ContentSettings { slim, listed, strip, prefer, excluded_files, .. } = &settings.contents;
+    let mut lines = artifact;
+    lines.push(format!("platform {} {} {}", plan.target.architecture, plan.target.python, plan.target.libc));
+    lines.push(format!("bytecode {:?}", bytecode.key()));
+    lines.push(format!("omitted {slim:?} {strip} {prefer:?} {excluded_files:?}"));
+    lines.push(format!("audited {}", !settings.audit.skip));
+    if slim.iter().any(|rule| DataLibrary::of(*rule).is_some()) {
+        // The names in local projects are not known before these are built: what has other data has another key.
+        lines.push(format!("data {listed:?} {:?}", named_data::application_names(plan)));
+    }
+    let distributions = plan.dependencies().map(|selected| format!("{} {}", selected.name, source(&selected.source)));
+    let formats: Vec<u32> = [format].into_iter().chain(FORMATS).collect();
+    ClosureKey::new(&ClosureParts { formats: &formats, settings: lines, distributions: distributions.collect() })
+}
+
+/// Returns what identifies the file of a distribution.
+fn source(source: &SelectedSource) -> String {
+    match source {
+        SelectedSource::Wheel(wheel, _) => format!("{} {:?}", wheel.filename, wheel.digests),
+        SelectedSource::Sdist(sdist) => {
+            format!("{} {:?} {:?}", sdist.file.filename, sdist.file.digests, sdist.subdirectory)
+        }
+        SelectedSource::Git(git) => format!("commit {} {:?}", git.commit, git.subdirectory),
+        SelectedSource::Directory(_) | SelectedSource::Virtual(_) => "here".to_owned(),
+    }
+}
+
+/// A closure that an artifact is made of.
+pub(crate) struct WantedClosure<'a> {
+    pub key: ClosureKey,
+    pub plan: &'a Plan<'a>,
+    /// Whether all files go into a zip: a record helps only if it has the start of that.
+    pub is_zipped: bool,
+}
+
+/// What the records of the closures of an artifact say.
+#[derive(Default)]
+pub(crate) struct KnownClosures {
+    /// What was read: the least of several platforms.
+    pub used: RecordUse,
+    pub wheels: KnownWheels,
+    pub records: Arc<SharedRecords>,
+    /// What the image's repository has.
+    pub repository: RepositoryEvidence,
+}
+
+/// Reads the records of closures, if a wheel is needed that is not in the cache.
+///
+/// # Errors
+/// The cache cannot be read.
+pub(crate) fn known(
+    remote: Option<&RemoteCache>,
+    wanted: &[WantedClosure],
+    cache: &Cache,
+) -> Result<KnownClosures, BuildError> {
+    let (mut wheels, mut records) = (KnownWheels::default(), SharedRecords::default());
+    let manifests = remote.map(|remote| wanted.iter().filter_map(|closure| remote.own_manifest(closure.key)).collect());
+    let mut repository = RepositoryEvidence { blobs: BTreeSet::new(), manifests: manifests.unwrap_or_default() };
+    let mut used = RecordUse::Nothing;
+    if let Some(remote) = remote.filter(|remote| remote.is_read())
+        && lacks_wheel(wanted, cache)?
+    {
+        used = RecordUse::Exact;
+        for WantedClosure { key, plan, is_zipped } in wanted {
+            let found = remote.read(*key, plan.target.architecture.oci_name());
+            take_in(remote, &found, cache)?;
+            if *is_zipped && found.record.records.of_kind::<ZipStart>(RecordKind::ZipStart).is_empty() {
+                used = RecordUse::Missing;
+                continue;
+            }
+            used = used.min(found.used);
+            wheels.extend(found.record.wheels);
+            records.extend(found.record.records);
+            repository.blobs.extend(found.blobs);
+        }
+    }
+    Ok(KnownClosures { used, wheels, records: Arc::new(records), repository })
+}
+
+/// Puts the wheels into the cache that others have built, so that they need not be built again.
+///
+/// # Errors
+/// The cache cannot be written to.
+fn take_in(remote: &RemoteCache, found: &FoundRecord, cache: &Cache) -> Result<(), BuildError> {
+    for (filename, sha256) in found.record.records.of_kind::<(String, Sha256)>(RecordKind::Built) {
+        let Ok(filename) = filename.parse::<WheelFilename>() else { continue };
+        let wheel = found.record.wheels.iter().find(|wheel| wheel.sha256() == sha256);
+        if let Some(wheel) = wheel
+            && !cache.has_wheel(&sha256.into())?
+            && let Some(file) = remote.wheel(found, wheel, cache)
+        {
+            cache.store((file.as_file(), file.path()), sha256, None, &filename)?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells whether a selected wheel is not in the cache.
+fn lacks_wheel(wanted: &[WantedClosure], cache: &Cache) -> Result<bool, BuildError> {
+    for selected in wanted.iter().flat_map(|closure| closure.plan.dependencies()) {
+        let digests = match &selected.source {
+            SelectedSource::Wheel(wheel, _) => &wheel.digests,
+            // Without its archive, its wheel is not here either.
+            SelectedSource::Sdist(sdist) => &sdist.file.digests,
+            _ => continue,
+        };
+        // A file without a digest is read each time, whatever is known.
+        let is_here = digests.iter().map(|digest| Ok(cache.has_wheel(digest)? || cache.has_blob(digest)?));
+        let is_here: Vec<bool> = is_here.collect::<Result<_, CacheError>>()?;
+        if !is_here.is_empty() && !is_here.contains(&true) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The closure of an artifact that was built.
+pub(crate) struct BuiltClosure<'a> {
+    pub key: ClosureKey,
+    pub distributions: &'a [InstalledDistribution<'a>],
+    /// What was found out about the distributions.
+    pub records: SharedRecords,
+    /// The layers of an image.
+    pub layers: &'a [Layer],
+    /// The starts of zips that are worth sharing, each with a file that begins with it; `None` if no zip was written.
+    pub starts: Option<Vec<(ZipStart, PathBuf)>>,
+}
+
+/// Writes the records of the closures of artifacts that were built, or compares them with those that are there. `built` are the
+/// wheels that were built for them. Returns what the remote cache was good for; `None` if there is none.
+///
+/// # Errors
+/// A wheel cannot be read, or what is there differs.
+pub(crate) fn share(
+    remote: Option<&RemoteCache>,
+    closures: &[BuiltClosure],
+    known: &KnownClosures,
+    built: &SharedRecords,
+) -> Result<Option<RemoteCacheReport>, BuildError> {
+    let Some(remote) = remote else { return Ok(None) };
+    let wheels = closures.iter().flat_map(|closure| closure.distributions);
+    let deferrals: Vec<bool> = wheels.filter_map(|distribution| distribution.wheel.deferral()).collect();
+    let fetched = deferrals.iter().filter(|is_obtained| **is_obtained).count();
+    let (mut read, mut written) = (known.used, false);
+    for closure in closures {
+        let key = closure.key;
+        if !remote.is_read() {
+            read = RecordUse::Missing;
+            if let Some(there) = remote.read_exact(key) {
+                // Not every build gives the same wheel twice.
+                let there = ClosureRecord { records: there.records.without(RecordKind::Built), ..there };
+                if !there.agrees_with(&closure.record(&known.wheels, built)?) {
+                    let (place, name) = (remote.location(), key.record());
+                    return Err(BuildError::MisstatingRecord { place, name });
+                }
+                read = RecordUse::Verified;
+            }
+        }
+        // A record that was read need not be asked for again.
+        if remote.is_written() && known.used != RecordUse::Exact && closure.is_worth_sharing() {
+            let (layers, files) = (closure.layers, || closure.files());
+            written |= remote.write(key, layers, files, || closure.record(&known.wheels, built))?;
+        }
+    }
+    Ok(Some(RemoteCacheReport { place: remote.location(), read, known: deferrals.len(), fetched, written }))
+}
+
+impl BuiltClosure<'_> {
+    /// Tells whether a record helps: of an application alone there is nothing to know, and without its start, a zip needs the
+    /// bytes of all wheels.
+    fn is_worth_sharing(&self) -> bool {
+        let has_start = self.starts.as_ref().is_none_or(|starts| !starts.is_empty());
+        self.distributions
+            .iter()
+            .any(|distribution| is_built(distribution) || (has_start && !distribution.is_local_project()))
+    }
+
+    /// Returns the record of the closure.
+    ///
+    /// # Errors
+    /// A wheel cannot be read.
+    fn record(&self, known: &KnownWheels, built: &SharedRecords) -> Result<ClosureRecord, BuildError> {
+        let wheels = self.distributions.iter().filter(|distribution| !distribution.is_local_project());
+        let mut by_name: BTreeMap<&str, &Wheel> = BTreeMap::new();
+        by_name.extend(wheels.map(|distribution| (distribution.wheel.filename.as_str(), &distribution.wheel)));
+        let wheels = by_name.into_values().map(|wheel| match known.get(wheel.sha256) {
+            Some(known) => Ok(known.clone()),
+            None => KnownWheel::of(wheel).map_err(BuildError::reading(wheel.location())),
+        });
+        let mut records = self.records.clone();
+        records.extend(built.clone());
+        Ok(ClosureRecord { wheels: wheels.collect::<Result<_, _>>()?, records })
+    }
+
+    /// Returns the files that are stored with the record: the wheels that were built from archives or commits, and the starts
+    /// of zips.
+    fn files(&self) -> Result<Vec<LocalFile>, RecordError> {
+        let wheels = self.distributions.iter().filter(|distribution| is_built(distribution));
+        let wheels = wheels.map(|InstalledDistribution { wheel, .. }| {
+            let archive = wheel.archive().map_err(|error| RecordError::File(wheel.location().to_owned(), error))?;
+            let file = SharedFile { kind: SharedFileKind::Wheel, sha256: wheel.sha256, size: wheel.size };
+            Ok(LocalFile { file, path: archive.to_path_buf() })
+        });
+        let starts = self.starts.iter().flatten().filter_map(|(start, path)| {
+            let file = SharedFile { kind: SharedFileKind::ZipStart, sha256: start.sha256()?, size: start.length() };
+            Some(Ok(LocalFile { file, path: path.clone() }))
+        });
+        wheels.chain(starts).collect()
+    }
+}
+
+/// Tells whether a wheel was built from an archive or a commit.
+fn is_built(distribution: &InstalledDistribution) -> bool {
+    matches!(distribution.selected.source, SelectedSource::Sdist(_) | SelectedSource::Git(_))
+}
