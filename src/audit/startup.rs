@@ -142,6 +142,9 @@ impl StartupAudit<'_> {
         if matches!(module, "sitecustomize" | "usercustomize") {
             return Ok(Some(ImplicitCodeKind::Customization));
         }
+        if client::is_from_its_distribution(module, &entry.origin) {
+            return Ok(None);
+        }
         let stops_runtime = client::needs(module, self.python);
         let shadows = self.precedes_standard_library
             && !BUILT_IN_MODULES.contains(&module)

@@ -26,7 +26,7 @@ impl Hints for LockError {
             Self::Syntax { path, .. } | Self::Inconsistent { path, .. } => {
                 vec![format!("regenerate the lock with {}; do not edit it by hand", lock_command(path))]
             }
-            Self::ForeignLock { tool, .. } => vec![tool.hint()],
+            Self::ForeignLock { path, tool } => vec![tool.hint(path)],
             Self::SeveralLocks { .. } => vec!["pass --lock once, or only with requirements files".to_owned()],
             Self::UnsupportedLockVersion { version: None, path } => {
                 vec![format!("regenerate the lock with {} of {} or later", lock_command(path), oldest_tool(path))]

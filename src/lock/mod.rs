@@ -186,9 +186,11 @@ impl Lock {
         })
     }
 
-    /// Returns the error for a lock whose name implies no supported format; `None` if that is not another tool's either.
-    pub(crate) fn foreign(path: &Path) -> Option<LockError> {
-        ForeignTool::of_name(path).map(|tool| LockError::ForeignLock { path: path.to_owned(), tool })
+    /// Returns the error for a lock whose name implies no supported format; `None` if that is not another tool's either. `text` is
+    /// its content.
+    pub(crate) fn foreign(path: &Path, text: impl FnOnce() -> Option<String>) -> Option<LockError> {
+        let tool = ForeignTool::of_name(path).or_else(|| ForeignTool::of_text(&text()?));
+        tool.map(|tool| LockError::ForeignLock { path: path.to_owned(), tool })
     }
 
     /// Returns how to lock for other targets, if the lock is for one machine alone.

@@ -182,6 +182,28 @@ fn an_application_that_replaces_what_the_runtime_needs_is_refused() {
     }
 }
 
+/// The client uses the function's own version of itself and of what it requires.
+#[test]
+fn an_application_with_the_distributions_of_the_client_starts() {
+    let python = newest_python();
+    let project = Project::locked(
+        "[project]\nname = \"app\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"simplejson==4.3.0\"]\n",
+    );
+    let zip = project.path().join("function.zip");
+    let build = ["--handler", "app.handler", "--output", zip.to_str().unwrap()];
+    let module =
+        b"import simplejson\n\ndef handler(event, context):\n    return 'started' if 'task' in simplejson.__file__ else ''\n";
+    project.write("app.py", module);
+    for adds_client in [false, true] {
+        if adds_client {
+            project.uv(&["add", "--quiet", "awslambdaric"]);
+        }
+        let built = lambda(project.path(), &python, &build).output().unwrap();
+        assert!(built.status.success() && built.stderr.is_empty(), "{}", String::from_utf8_lossy(&built.stderr));
+        assert!(starts(&python, &zip), "with the client itself: {adds_client}");
+    }
+}
+
 fn starts(python: &str, zip: &Path) -> bool {
     let mut command = Command::new(repository().join("scripts/lambda-run"));
     command.args(["--python", python, "--handler", "app.handler", "--event", "{}"]).arg(zip);

@@ -4,6 +4,7 @@
 use std::ops::RangeInclusive;
 
 use crate::platform::PythonVersion;
+use crate::tree::FileOrigin;
 
 /// All minor versions of Python 3.
 const ALL: RangeInclusive<u8> = 0..=u8::MAX;
@@ -60,4 +61,19 @@ const MODULES: &[(&str, RangeInclusive<u8>)] = &[
 /// Returns whether the client needs a top-level module in a version of Python.
 pub(super) fn needs(module: &str, python: PythonVersion) -> bool {
     MODULES.iter().any(|(name, versions)| *name == module && versions.contains(&python.minor))
+}
+
+/// The modules of awslambdaric and of what it requires, with their distributions.
+const DISTRIBUTIONS: [(&str, &str); 4] = [
+    ("awslambdaric", "awslambdaric"),
+    ("runtime_client", "awslambdaric"),
+    ("simplejson", "simplejson"),
+    ("snapshot_restore_py", "snapshot-restore-py"),
+];
+
+/// Returns whether a file that is a top-level module comes from the distribution that the client has the module from: a function
+/// may contain its own version of it.
+pub(super) fn is_from_its_distribution(module: &str, origin: &FileOrigin) -> bool {
+    let FileOrigin::Distribution(distribution) = origin else { return false };
+    DISTRIBUTIONS.contains(&(module, distribution.name.as_str()))
 }

@@ -223,7 +223,8 @@ fn parse(
 ) -> Result<Lock, BuildError> {
     let [path] = paths else { return parse_requirements(paths, variable, workspace, text) };
     let Some(format) = LockFormat::of(path) else {
-        return Err(Lock::foreign(path).map_or_else(|| BuildError::UnknownLock(path.to_owned()), BuildError::from));
+        let foreign = Lock::foreign(path, || text(path).ok());
+        return Err(foreign.map_or_else(|| BuildError::UnknownLock(path.to_owned()), BuildError::from));
     };
     Ok(match format {
         LockFormat::Uv => Lock::parse_uv(&content(path, text)?, path)?,

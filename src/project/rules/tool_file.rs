@@ -19,6 +19,7 @@ const NAMES: &[&str] = &[
     "manifest.in",
     "pdm.lock",
     "pdm.toml",
+    "pex.lock",
     "pipfile",
     "pipfile.lock",
     "pixi.lock",
