@@ -12,8 +12,24 @@ use miniz_oxide::deflate::core::{
     CompressorOxide, TDEFLFlush, TDEFLStatus, compress_to_output, create_comp_flags_from_zip_params,
 };
 
-/// The compression level, from 0 to 10. Part of the format: another level gives other bytes.
-const LEVEL: i32 = 6;
+/// How hard the compressor searches. Part of the format: another effort gives other bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeflateEffort {
+    Default,
+    /// For hundreds of megabytes that are not deflated yet: 2.4 times as fast, and 1.7 % larger (the files of ffmpeg and the
+    /// packages that it needs, Debian 12), which is still less than zlib-rs at level 6.
+    Fast,
+}
+
+impl DeflateEffort {
+    /// Returns the compression level, from 0 to 10.
+    fn level(self) -> i32 {
+        match self {
+            Self::Default => 6,
+            Self::Fast => 4,
+        }
+    }
+}
 
 /// A negative window size selects a raw stream without a zlib header.
 const RAW_WINDOW_BITS: i32 = -15;
@@ -70,7 +86,11 @@ pub(crate) struct Deflater {
 
 impl Deflater {
     pub(crate) fn begin() -> Self {
-        let flags = create_comp_flags_from_zip_params(LEVEL, RAW_WINDOW_BITS, 0);
+        Self::begin_with(DeflateEffort::Default)
+    }
+
+    pub(crate) fn begin_with(effort: DeflateEffort) -> Self {
+        let flags = create_comp_flags_from_zip_params(effort.level(), RAW_WINDOW_BITS, 0);
         let compressor = CompressorOxide::new(flags);
         Self { compressor, crc32: crc32fast::Hasher::new(), size: 0, compressed_size: 0 }
     }
@@ -168,6 +188,11 @@ mod tests {
         let mut compressed = Vec::new();
         deflate(&mut sample(100_000).as_slice(), &mut compressed).unwrap();
         assert_eq!(Sha256::of(&compressed).hex(), "5328a83eb901b037e85c0a6126327a9f4f724d4ee837cb46c7fe875cd8f94f03");
+        let mut fast = Vec::new();
+        let mut deflater = Deflater::begin_with(DeflateEffort::Fast);
+        deflater.push(&sample(100_000), &mut fast).unwrap();
+        deflater.finish(&mut fast).unwrap();
+        assert_eq!(Sha256::of(&fast).hex(), "6ddd305dc668c237477ead7e47b470b0bd6af94e90f00f826db10e1d946d5db0");
     }
 
     /// A source may return its bytes in portions of any size.

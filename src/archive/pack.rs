@@ -5,7 +5,7 @@
 
 use std::io::{self, Read, Write};
 
-use super::deflate::Deflater;
+use super::deflate::{DeflateEffort, Deflater};
 use crate::digest::{HashingWriter, Sha256};
 use crate::tree::{Extent, ExtentFormat};
 
@@ -19,13 +19,14 @@ const CHUNK: usize = 64 * 1024;
 /// Writes a pack.
 pub(crate) struct Packer<W: Write> {
     output: HashingWriter<W>,
+    effort: DeflateEffort,
     /// The offset of the next file, in bytes.
     offset: u64,
 }
 
 impl<W: Write> Packer<W> {
-    pub(crate) fn new(output: W) -> Self {
-        Self { output: HashingWriter::new(output), offset: 0 }
+    pub(crate) fn new(output: W, effort: DeflateEffort) -> Self {
+        Self { output: HashingWriter::new(output), effort, offset: 0 }
     }
 
     /// Adds a file, and returns its extent in the pack.
@@ -34,7 +35,7 @@ impl<W: Write> Packer<W> {
     /// Writing fails.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> io::Result<Extent> {
         let mut stream = Vec::new();
-        let mut deflater = Deflater::begin();
+        let mut deflater = Deflater::begin_with(self.effort);
         deflater.push(bytes, &mut stream)?;
         let deflated = deflater.finish_open(&mut stream)?;
         stream.extend_from_slice(&LAST_BLOCK);
@@ -60,7 +61,7 @@ impl<W: Write> Packer<W> {
         let mut chunk = vec![0; CHUNK];
         let mut stream = MeasuredWriter { inner: &mut self.output, size: 0, checksum: 0 };
         let mut sha256 = HashingWriter::new(io::sink());
-        let mut deflater = Deflater::begin();
+        let mut deflater = Deflater::begin_with(self.effort);
         loop {
             let length = source.read(&mut chunk)?;
             if length == 0 {
@@ -120,10 +121,10 @@ mod tests {
     fn every_file_inflates_from_its_extent() {
         let files: Vec<Vec<u8>> =
             [0, 1, 1000, 300_000].map(|length| (0..length).map(|at| (at % 251) as u8).collect()).into();
-        let mut packer = Packer::new(Vec::new());
+        let mut packer = Packer::new(Vec::new(), DeflateEffort::Default);
         let extents: Vec<Extent> = files.iter().map(|bytes| packer.add(bytes).unwrap()).collect();
         let (pack, sha256, size) = packer.finish();
-        let mut packer = Packer::new(Vec::new());
+        let mut packer = Packer::new(Vec::new(), DeflateEffort::Default);
         let read: Vec<Extent> = files.iter().map(|bytes| packer.add_from(&mut bytes.as_slice()).unwrap()).collect();
         assert!(read == extents && packer.finish().0 == pack);
         assert_eq!((sha256, size), (Sha256::of(&pack), pack.len() as u64));

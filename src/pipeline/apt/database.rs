@@ -230,7 +230,7 @@ pub(super) fn conffiles(packed: &PackedPackage) -> Vec<Conffile> {
             }
             let entry = packed.entries.iter().find(|entry| entry.path == path.trim_start_matches('/'))?;
             let PackedKind::File(file) = &entry.kind else { return None };
-            Some((path.to_owned(), hex::encode(file.md5)))
+            Some((path.to_owned(), hex::encode(file.md5?)))
         })
         .collect()
 }
@@ -241,7 +241,7 @@ fn md5sums(packed: &PackedPackage, conffiles: &[Conffile]) -> Vec<u8> {
         return file.bytes.clone();
     }
     let files = packed.entries.iter().filter_map(|entry| match &entry.kind {
-        PackedKind::File(file) => Some((&entry.path, file.md5)),
+        PackedKind::File(file) => Some((&entry.path, file.md5?)),
         _ => None,
     });
     let files = files

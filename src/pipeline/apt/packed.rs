@@ -13,6 +13,7 @@ use md5::Digest as _;
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
 
+use crate::archive::deflate::DeflateEffort;
 use crate::archive::pack::Packer;
 use crate::audit::elf::{self, ElfMachine, ElfRole};
 use crate::cache::{Cache, CacheError, RecordKey, RecordKind};
@@ -23,7 +24,7 @@ use crate::pipeline::apt::layers::FetchedPackage;
 use crate::tree::{Extent, FileAccess};
 
 /// The version of packs and of their records. Raise it whenever either changes.
-const FORMAT: &str = "deb 1";
+const FORMAT: &str = "deb 2";
 
 /// Up to this size a shared library is read from memory, in bytes; a larger one from a temporary file.
 const LARGEST_IN_MEMORY: usize = 8 << 20;
@@ -49,7 +50,8 @@ pub(super) enum PackedKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PackedFile {
     pub extent: Extent,
-    pub md5: [u8; 16],
+    /// Only of what dpkg's database has a digest of that the package does not bring.
+    pub md5: Option<[u8; 16]>,
     /// What the dynamic linker's cache has of it.
     pub library: Option<PackedLibrary>,
 }
@@ -122,8 +124,10 @@ fn pack(
     deb.check(DebIdentity { name, version, architecture })?;
     let blob = cache.begin_blob()?;
     let blob_path = blob.path().to_owned();
-    let mut packer = Packer::new(io::BufWriter::with_capacity(256 * 1024, blob));
+    let mut packer = Packer::new(io::BufWriter::with_capacity(256 * 1024, blob), DeflateEffort::Fast);
     let mut entries = Vec::new();
+    let has_sums = deb.control_files.contains_key("md5sums");
+    let conffiles = deb.control_files.get("conffiles").map(|file| String::from_utf8_lossy(&file.bytes));
     deb.entries::<SystemLayerError>(|DebEntry { path: entry, access, kind }, content| {
         let entry = entry.map_or(String::new(), |entry| entry.as_str().to_owned());
         let kind = match kind {
@@ -131,7 +135,8 @@ fn pack(
             DebEntryKind::Link(target) => PackedKind::Link(target),
             DebEntryKind::HardLink(target) => PackedKind::HardLink(target),
             DebEntryKind::File(_) => {
-                let file = file_entry(&entry, content, &mut packer);
+                let needs_md5 = !has_sums || conffiles.as_ref().is_some_and(|paths| paths.contains(&entry));
+                let file = file_entry(&entry, content, needs_md5, &mut packer);
                 PackedKind::File(Box::new(file.map_err(|failure| failure.of(path, &blob_path))?))
             }
         };
@@ -162,9 +167,14 @@ impl PackFailure {
 }
 
 /// Packs one file. A shared library is read twice, so it is kept meanwhile.
-fn file_entry<W: Write>(path: &str, content: &mut dyn Read, packer: &mut Packer<W>) -> Result<PackedFile, PackFailure> {
+fn file_entry<W: Write>(
+    path: &str,
+    content: &mut dyn Read,
+    needs_md5: bool,
+    packer: &mut Packer<W>,
+) -> Result<PackedFile, PackFailure> {
     if !is_library_name(path) {
-        let mut source = DigestReader::new(content);
+        let mut source = DigestReader::new(content, needs_md5);
         let extent = packer.add_from(&mut source).map_err(|error| source.blame(error))?;
         return Ok(PackedFile { extent, md5: source.md5(), library: None });
     }
@@ -173,7 +183,7 @@ fn file_entry<W: Write>(path: &str, content: &mut dyn Read, packer: &mut Packer<
     kept.seek(SeekFrom::Start(0)).map_err(PackFailure::Output)?;
     let library = library(&mut kept);
     kept.seek(SeekFrom::Start(0)).map_err(PackFailure::Output)?;
-    let mut source = DigestReader::new(&mut kept);
+    let mut source = DigestReader::new(&mut kept, needs_md5);
     let extent = packer.add_from(&mut source).map_err(|error| source.blame(error))?;
     Ok(PackedFile { extent, md5: source.md5(), library })
 }
@@ -190,24 +200,24 @@ fn library(file: &mut (impl Read + Seek)) -> Option<PackedLibrary> {
     is_shared.then_some(PackedLibrary { soname: elf.soname, machine: elf.machine })
 }
 
-/// Computes the MD5 of what is read, and remembers whether reading failed.
+/// Computes the MD5 of what is read if it is needed, and remembers whether reading failed.
 struct DigestReader<'a> {
     inner: &'a mut dyn Read,
-    md5: md5::Md5,
+    md5: Option<md5::Md5>,
     has_failed: bool,
 }
 
 impl<'a> DigestReader<'a> {
-    fn new(inner: &'a mut dyn Read) -> Self {
-        Self { inner, md5: md5::Md5::new(), has_failed: false }
+    fn new(inner: &'a mut dyn Read, needs_md5: bool) -> Self {
+        Self { inner, md5: needs_md5.then(md5::Md5::new), has_failed: false }
     }
 
     fn blame(&self, error: io::Error) -> PackFailure {
         if self.has_failed { PackFailure::Source(error) } else { PackFailure::Output(error) }
     }
 
-    fn md5(self) -> [u8; 16] {
-        self.md5.finalize().into()
+    fn md5(self) -> Option<[u8; 16]> {
+        self.md5.map(|md5| md5.finalize().into())
     }
 }
 
@@ -215,7 +225,9 @@ impl Read for DigestReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer);
         self.has_failed = read.is_err();
-        self.md5.update(&buffer[..read.as_ref().copied().unwrap_or(0)]);
+        if let Some(md5) = &mut self.md5 {
+            md5.update(&buffer[..read.as_ref().copied().unwrap_or(0)]);
+        }
         read
     }
 }

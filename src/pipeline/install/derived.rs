@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::archive::deflate::DeflateEffort;
 use crate::archive::pack::Packer;
 use crate::cache::{Cache, CacheError, RecordKey, RecordKind};
 use crate::digest::Sha256;
@@ -96,7 +97,7 @@ fn made(
 ) -> Result<DerivedFiles, BuildError> {
     let blob = cache.begin_blob()?;
     let staged = blob.path().to_owned();
-    let mut packer = Packer::new(io::BufWriter::new(blob));
+    let mut packer = Packer::new(io::BufWriter::new(blob), DeflateEffort::Default);
     let mut files = Vec::new();
     make(&mut |name, bytes| {
         files.push((name, packer.add(bytes).map_err(CacheError::io("write", &staged))?));
