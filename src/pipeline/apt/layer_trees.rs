@@ -104,7 +104,7 @@ fn origin(package: &FetchedPackage) -> FileOrigin {
 }
 
 /// Returns the digest of everything that decides the bytes of a layer: equal closures give equal layers in any project.
-pub(super) fn key(tree: &LayerTree) -> Sha256 {
+pub(crate) fn key(tree: &LayerTree) -> Sha256 {
     let mut text = format!("system layer {FORMAT}\n");
     for (path, entry) in tree.files.iter() {
         let stored = match &entry.content {

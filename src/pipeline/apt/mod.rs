@@ -16,5 +16,6 @@ mod system_paths;
 mod system_state;
 
 pub(crate) use error::SystemLayerError;
+pub(crate) use layer_trees::key as layer_key;
 pub(crate) use layers::{FetchedPackage, SystemLayer, UpgradedPackage, layers};
 pub(crate) use packages_error::PackagesError;

@@ -10,6 +10,7 @@ use crate::digest::Sha256;
 use crate::image::BasePython;
 use crate::image::partition::{self, SizedDistribution};
 use crate::pipeline::BuildError;
+use crate::pipeline::apt;
 use crate::pipeline::install::{InstalledDistribution, InstalledFiles};
 use crate::platform::{ImageTarget, Scheme};
 use crate::tree::{FileAccess, FileContent, FileOrigin, FileTree, TreeEntry, TreePath};
@@ -62,6 +63,19 @@ pub(super) fn environment(venv: &str, python: &BasePython) -> Result<LayerPlan, 
         tree.links.insert(TreePath::below(venv, &format!("bin/{name}"))?, target.to_owned());
     }
     Ok(LayerPlan { holds: format!("the virtual environment, for {}", python.path), tree, key: None })
+}
+
+/// Returns the layer of the bytecode of a standard library, if there is any.
+///
+/// # Errors
+/// Two files have the same path.
+pub(super) fn standard_library(bytecode: &InstalledFiles) -> Result<Option<LayerPlan>, BuildError> {
+    if bytecode.is_empty() {
+        return Ok(None);
+    }
+    let tree = LayerTree { files: tree(bytecode.iter())?, ..LayerTree::default() };
+    let key = Some(apt::layer_key(&tree));
+    Ok(Some(LayerPlan { holds: "the bytecode of the standard library".to_owned(), tree, key }))
 }
 
 /// Divides distributions among layers: large ones get their own, whose bytes depend only on the wheel, the scheme and

@@ -16,10 +16,12 @@ use crate::pipeline::apt::{self, FetchedPackage, PackagesError};
 use crate::pipeline::image::apt_lock::{sources, with_machine_logins};
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::layer_build::{self, BuiltLayer};
+use crate::pipeline::install::InstalledFiles;
 use crate::pipeline::plan::LockedProject;
 use crate::pipeline::plan::indexes::Origins;
 use crate::sbom::SystemPackageComponent;
 use crate::settings::{AptSettings, ImageSettings};
+use crate::tree::{InvalidPath, TreePath};
 
 /// The packages on the base of one platform.
 pub(crate) struct SystemPackages {
@@ -31,6 +33,8 @@ pub(crate) struct SystemPackages {
     pub packages: Vec<InstalledPackage>,
     /// Lowest first.
     pub layers: Vec<BuiltLayer>,
+    /// The modules of standard libraries, which have no bytecode.
+    modules: InstalledFiles,
     /// The size of their files, uncompressed and in bytes.
     pub size: u64,
 }
@@ -50,6 +54,15 @@ pub(crate) struct InstalledPackage {
 }
 
 impl SystemPackages {
+    /// Returns the modules of a standard library, with paths relative to its directory.
+    pub(super) fn standard_library(&self, directory: &str) -> Result<InstalledFiles, InvalidPath> {
+        let modules = self.modules.iter().filter_map(|(path, entry)| {
+            let path = path.as_str().strip_prefix(directory)?.strip_prefix('/')?;
+            Some((path, entry))
+        });
+        modules.map(|(path, entry)| Ok((TreePath::new(path)?, entry.clone()))).collect()
+    }
+
     /// Returns the packages as SBOMs have them.
     pub(super) fn components(&self) -> Vec<SystemPackageComponent> {
         let components = self.packages.iter().map(|package| {
@@ -120,9 +133,12 @@ pub(super) fn install(
         bases.reporter.warn(&format!("{name} {from} of the base is replaced by {to}"));
     }
     let size = laid.layers.iter().map(|layer| layer.tree.files.size()).sum();
+    let files = laid.layers.iter().flat_map(|layer| layer.tree.files.iter());
+    let modules = files.filter(|(path, _)| is_standard_module(path.as_str()));
+    let modules = modules.map(|(path, entry)| (path.clone(), entry.clone())).collect();
     let layers = layer_build::of_packages(laid.layers, settings.compression, bases.cache)?;
     base.packages = layers.iter().map(|built| (built.layer.clone(), built.holds.clone())).collect();
-    Ok(Some(SystemPackages { lock: path, system: operating_system(&system), packages, layers, size }))
+    Ok(Some(SystemPackages { lock: path, system: operating_system(&system), packages, layers, modules, size }))
 }
 
 impl InstalledPackage {
@@ -133,6 +149,12 @@ impl InstalledPackage {
         let requires = member.depends.iter().map(ToString::to_string).collect();
         Some(Self { locked, uri, requires, is_requested: member.requested, licenses: Vec::new() })
     }
+}
+
+/// Tells whether a file is a module of a standard library: `python3` without a minor version has those of packages.
+fn is_standard_module(path: &str) -> bool {
+    let rest = path.strip_prefix("usr/lib/python").and_then(|rest| rest.split_once('/'));
+    rest.is_some_and(|(version, module)| version.contains('.') && module.ends_with(".py"))
 }
 
 /// Checks that a request is locked, over whatever base.

@@ -99,6 +99,7 @@ impl<'a> PlatformBuilder<'a> {
         let installing = RunningPhase::start(reporter, bytecode.phase(), wheels.len() as u64);
         let distributions = installer.install(wheels, plan, reporter)?;
         let compiled = bytecode.of_application(&plan.application.files)?;
+        let standard_library = self.standard_library(&bytecode)?;
         installing.finish();
         let base_files = BaseFiles::new(self.bases, &platform.base);
         let application = self.application(plan, &compiled, &base_files)?;
@@ -110,7 +111,8 @@ impl<'a> PlatformBuilder<'a> {
             tree.insert(path.clone(), entry.clone())?;
         }
         layers::insert_directories(&mut tree, &application.directories)?;
-        let size = tree.size() + platform.packages.as_ref().map_or(0, |packages| packages.size);
+        let library_size: u64 = standard_library.iter().map(|(_, entry)| entry.content.size()).sum();
+        let size = tree.size() + library_size + platform.packages.as_ref().map_or(0, |packages| packages.size);
         for (path, entry) in users.iter().chain(&environment).flat_map(LayerPlan::entries) {
             tree.insert(path, entry)?;
         }
@@ -133,7 +135,8 @@ impl<'a> PlatformBuilder<'a> {
             budget: self.settings.layers,
             base_layers: platform.base.all_layers().count(),
         };
-        let lowest = users.into_iter().chain(environment).collect();
+        let compiled_library = layers::standard_library(&standard_library)?;
+        let lowest = compiled_library.into_iter().chain(users).chain(environment).collect();
         let layers = order.layers(plan, lowest, &|stage| {
             if std::ptr::eq(stage, *plan) {
                 Ok(application.clone())
@@ -158,7 +161,7 @@ impl<'a> PlatformBuilder<'a> {
             layers,
             configuration,
             uncompressed_size: size,
-            bytecode: bytecode.report(&distributions, &compiled),
+            bytecode: bytecode.report(&distributions, &[compiled, standard_library].concat()),
             distributions,
             audit,
             closure: self.closure,
@@ -186,6 +189,19 @@ impl<'a> PlatformBuilder<'a> {
             own.directories.push((path, *access));
         }
         Ok(own)
+    }
+
+    /// Returns the bytecode of the standard library, with its paths in the image, if packages contain the interpreter: their
+    /// maintainer scripts would compile it.
+    fn standard_library(&self, bytecode: &Bytecode) -> Result<InstalledFiles, BuildError> {
+        let (Some(python), Some(packages)) = (&self.platform.python, &self.platform.packages) else {
+            return Ok(Vec::new());
+        };
+        let prefix = python.home().trim_start_matches('/').trim_end_matches("/bin");
+        let directory = format!("{prefix}/lib/python{}", python.version);
+        let compiled = bytecode.of_standard_library(&packages.standard_library(&directory)?)?;
+        let placed = compiled.into_iter();
+        placed.map(|(path, entry)| Ok((TreePath::below(&directory, path.as_str())?, entry))).collect()
     }
 
     /// Returns how distributions are laid out: dependencies and local projects alike.

@@ -15,7 +15,7 @@ use crate::pipeline::install::{InstalledDistribution, InstalledFiles, derived};
 use crate::platform::PythonVersion;
 use crate::report::{BytecodeReport, Phase};
 use crate::settings::Settings;
-use crate::tree::{FileAccess, FileContent, FileOrigin, TreeEntry, TreePath};
+use crate::tree::{FileAccess, FileContent, TreeEntry, TreePath};
 use crate::wheel::{SchemePart, Wheel};
 
 /// How many sources are compiled in parallel before they are packed in their order: so many are in memory.
@@ -118,12 +118,25 @@ impl<'a> Bytecode<'a> {
     /// # Errors
     /// The interpreter fails, or a file cannot be read.
     pub(crate) fn of_application(&self, files: &[(TreePath, TreeEntry)]) -> Result<InstalledFiles, BuildError> {
+        self.of_files(files, "the application")
+    }
+
+    /// Returns the bytecode of the standard library, whose files have paths relative to its directory, ordered by path.
+    ///
+    /// # Errors
+    /// The interpreter fails, or a file cannot be read.
+    pub(crate) fn of_standard_library(&self, files: &[(TreePath, TreeEntry)]) -> Result<InstalledFiles, BuildError> {
+        self.of_files(files, "the standard library")
+    }
+
+    /// Returns the bytecode of files that are no distribution's. `origin` is what errors call them.
+    fn of_files(&self, files: &[(TreePath, TreeEntry)], origin: &str) -> Result<InstalledFiles, BuildError> {
         let (Some(compiler), Some(key)) = (&self.compiler, self.key()) else { return Ok(Vec::new()) };
         let mut digests = format!("{}\n", key.hex());
-        let (mut sources, mut access) = (BTreeMap::new(), BTreeMap::new());
+        let (mut sources, mut owners) = (BTreeMap::new(), BTreeMap::new());
         for (path, entry) in files {
             if let Some(bytecode_path) = compiler.bytecode_path(path.as_str()) {
-                access.insert(bytecode_path.clone(), entry.access);
+                owners.insert(bytecode_path.clone(), (entry.access, &entry.origin));
                 let sha256 = entry.content.sha256()?;
                 digests.push_str(&format!("{} {path}\n", sha256.hex()));
                 let (path, content) = (path.to_string(), entry.content.clone());
@@ -132,15 +145,15 @@ impl<'a> Bytecode<'a> {
             }
         }
         let sources: Vec<_> = sources.into_iter().collect();
-        // An application is its author's alone: nothing of it is shared.
+        // An application is its author's alone, and a record is of distributions: nothing of it is shared.
         let (cache, key) = (&self.cache.unshared(), Sha256::of(digests.as_bytes()));
-        let packed = packed(cache, compiler, key, sources, "the application".to_owned())?;
+        let packed = packed(cache, compiler, key, sources, origin.to_owned())?;
         let mut files = InstalledFiles::with_capacity(packed.len());
         for (path, content) in packed {
+            let Some((FileAccess { mode, owner }, origin)) = owners.get(&path) else { continue };
             // Who may not read a source must not be able to read its bytecode.
-            let FileAccess { mode, owner } = access.get(&path).copied().unwrap_or(FileAccess::FILE);
-            let access = FileAccess { mode: mode.without_execution(), owner };
-            files.push((TreePath::new(&path)?, TreeEntry { access, content, origin: FileOrigin::Application }));
+            let access = FileAccess { mode: mode.without_execution(), owner: *owner };
+            files.push((TreePath::new(&path)?, TreeEntry { access, content, origin: (*origin).clone() }));
         }
         Ok(files)
     }
