@@ -13,16 +13,20 @@ const UTF8_STRING: u8 = 0x0c;
 /// The version of a certificate, which may be missing.
 const VERSION: u8 = 0xa0;
 
-/// Returns the hash of the subject of the only certificate in a PEM file; `None` if it has none, or several.
-pub fn subject_hash(pem: &str) -> Option<u32> {
+/// Returns the only certificate in a PEM file in DER; `None` if it has none, or several.
+pub fn certificate(pem: &str) -> Option<Vec<u8>> {
     let (before, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
     let (body, after) = rest.split_once("-----END CERTIFICATE-----")?;
     if before.contains("-----BEGIN") || after.contains("-----BEGIN") {
         return None;
     }
     let body: String = body.split_whitespace().collect();
-    let der = STANDARD.decode(body).ok()?;
-    let certificate = Der(&der).next(SEQUENCE)?;
+    STANDARD.decode(body).ok()
+}
+
+/// Returns the hash of the subject of a certificate in DER.
+pub fn subject_hash(der: &[u8]) -> Option<u32> {
+    let certificate = Der(der).next(SEQUENCE)?;
     let mut fields = Der(Der(certificate).next(SEQUENCE)?);
     if fields.0.first() == Some(&VERSION) {
         fields.element()?;

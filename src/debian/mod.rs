@@ -13,6 +13,7 @@ mod copyright;
 pub mod deb;
 mod fingerprint;
 mod installed_paragraph;
+pub mod java_keystore;
 pub mod linker_cache;
 pub mod maintainer_script;
 mod member_stream;

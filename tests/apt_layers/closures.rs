@@ -13,7 +13,8 @@ fn shown(differences: &[(String, String, String)]) -> String {
     differences.iter().map(|(path, real, laid)| format!("{path}\n    apt  {real}\n    here {laid}\n")).collect()
 }
 
-/// Lays the packages of `PACKAGES` over the root of `SUITE`, and shows all differences: `scripts/apt-corpus` runs it.
+/// Lays the packages of `PACKAGES` over the root of `SUITE`, both after the command `BEFORE`, and shows all differences:
+/// `scripts/apt-corpus` runs it.
 #[test]
 #[ignore = "it takes the packages from the environment"]
 fn corpus() {
@@ -22,7 +23,8 @@ fn corpus() {
     let packages: Vec<&str> = packages.split(' ').collect();
     let allowed = std::env::var("ALLOW").unwrap_or_default();
     let allowed: Vec<&str> = allowed.split_whitespace().collect();
-    let installation = Installation::of(&suite, &packages, &allowed);
+    let before = std::env::var("BEFORE").unwrap_or_else(|_| "true".to_owned());
+    let installation = Installation::after(&before, &suite, &packages, &allowed);
     let differences = installation.differences();
     let LaidPackages { effects, unconfigured, upgraded, .. } = &installation.layers;
     println!("{:.2} s, effects {effects:#?}", installation.seconds);

@@ -27,12 +27,18 @@ pub struct Installation {
 impl Installation {
     /// Installs packages with both.
     pub fn of(suite: &str, packages: &[&str], allow_unconfigured: &[&str]) -> Self {
+        Self::after("true", suite, packages, allow_unconfigured)
+    }
+
+    /// As [`Installation::of`], after a command in both roots.
+    pub fn after(command: &str, suite: &str, packages: &[&str], allow_unconfigured: &[&str]) -> Self {
         let (base, archive) = root(suite);
         let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-cache");
         let directory = tempfile::Builder::new().prefix("apt-").tempdir_in(&cache).unwrap();
         let [real, laid, output] = ["real", "laid", "layers"].map(|name| directory.path().join(name));
         for copy in [&real, &laid] {
             run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(&base).arg(copy));
+            chroot(copy, &["sh", "-c", command]);
         }
         fs::create_dir(&output).unwrap();
         let before = fs::read_to_string(real.join("var/log/dpkg.log")).unwrap_or_default().lines().count();

@@ -31,6 +31,9 @@ const LOGS: [&str; 14] = [
 
 /// Returns a file without what differs from day to day, or with the order in which packages are unpacked.
 fn normal(path: &str, bytes: Vec<u8>) -> Vec<u8> {
+    if path == "etc/ssl/certs/java/cacerts" {
+        return keystore_entries(&bytes).unwrap_or(bytes);
+    }
     let Ok(text) = std::str::from_utf8(&bytes) else { return bytes };
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     match path {
@@ -45,6 +48,31 @@ fn normal(path: &str, bytes: Vec<u8>) -> Vec<u8> {
         _ => return bytes,
     }
     lines.join("\n").into_bytes()
+}
+
+/// Returns the entries of a Java keystore, sorted and without their dates: Java writes them in the order of its hashes.
+fn keystore_entries(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut take = |length: usize| -> Option<&[u8]> {
+        let (taken, rest) = bytes.split_at_checked(length)?;
+        bytes = rest;
+        Some(taken)
+    };
+    let number = |bytes: &[u8]| bytes.iter().fold(0_usize, |number, byte| number << 8 | usize::from(*byte));
+    let [magic_and_version, count] = [take(8)?.to_vec(), take(4)?.to_vec()];
+    let mut entries = Vec::new();
+    for _ in 0..number(&count) {
+        let mut entry = take(4)?.to_vec();
+        let alias = number(take(2)?);
+        entry.extend(take(alias)?);
+        take(8)?;
+        let kind = number(take(2)?);
+        entry.extend(take(kind)?);
+        let certificate = number(take(4)?);
+        entry.extend(take(certificate)?);
+        entries.push(entry);
+    }
+    entries.sort();
+    Some([vec![magic_and_version, count], entries].concat().concat())
 }
 
 /// Returns whether only real maintainer scripts make a path, and an image does not need it: what starts services, backups of

@@ -15,7 +15,7 @@ pub(super) struct PackageFact {
     below: DebianVersion,
     /// Whether the literal alternatives of its scripts count, too.
     pub(super) has_alternatives: bool,
-    /// As text, with `{multiarch}`.
+    /// As text, with `{multiarch}` and `{architecture}`.
     effects: Vec<String>,
     omits: Vec<String>,
 }
@@ -66,8 +66,17 @@ fn facts(text: &str) -> Result<BTreeMap<String, Vec<PackageFact>>, String> {
 
 impl PackageFact {
     /// Returns the effects on an architecture. A test parses every one.
-    pub(super) fn effects(&self, multiarch: &str) -> impl Iterator<Item = Effect> {
-        self.effects.iter().filter_map(move |effect| effect.replace("{multiarch}", multiarch).parse().ok())
+    pub(super) fn effects(&self, architecture: &str) -> impl Iterator<Item = Effect> {
+        let effects = self.effects.iter().map(|effect| effect.replace("{multiarch}", multiarch(architecture)));
+        effects.filter_map(move |effect| effect.replace("{architecture}", architecture).parse().ok())
+    }
+}
+
+/// Returns the name of the directory of an architecture's libraries (Debian Policy 9.1.1).
+fn multiarch(architecture: &str) -> &'static str {
+    match architecture {
+        "arm64" => "aarch64-linux-gnu",
+        _ => "x86_64-linux-gnu",
     }
 }
 

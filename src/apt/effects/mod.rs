@@ -61,6 +61,8 @@ pub enum Effect {
     },
     /// Adds a system group unless it exists.
     Group(String),
+    /// Writes the keystore with the CA certificates for Java.
+    JavaKeystore,
     /// Makes a symbolic link unless the path exists.
     Link {
         /// The link.
@@ -136,6 +138,7 @@ impl fmt::Display for Effect {
             Self::Copy { from, to } => words(&["copy", from, to]),
             Self::Directory { path, mode, owner } => words(&["directory", path, &format!("{mode:04o}"), owner]),
             Self::Group(name) => words(&["group", name]),
+            Self::JavaKeystore => words(&["java-keystore"]),
             Self::Link { path, target } => words(&["link", path, target]),
             Self::Mode { path, mode, owner } => words(&["mode", path, &format!("{mode:04o}"), owner]),
             Self::Override { path, mode, owner } => words(&["override", path, &format!("{mode:04o}"), owner]),
@@ -189,6 +192,7 @@ fn parse(text: &str) -> Option<Effect> {
             Effect::Directory { path: owned(path), mode: octal(mode)?, owner: owned(owner) }
         }
         ["group", name] => Effect::Group(owned(name)),
+        ["java-keystore"] => Effect::JavaKeystore,
         ["link", path, target] => Effect::Link { path: owned(path), target: owned(target) },
         ["mode", path, mode, owner] => Effect::Mode { path: owned(path), mode: octal(mode)?, owner: owned(owner) },
         ["override", path, mode, owner] => {
@@ -257,19 +261,11 @@ pub fn effects_of<'a>(
     match version.and_then(|version| fact(name, &version)) {
         Some(fact) => {
             effects.retain(|effect| fact.has_alternatives || !matches!(effect, Effect::Alternative(_)));
-            effects.extend(fact.effects(multiarch(architecture)));
+            effects.extend(fact.effects(architecture));
             Ok(effects)
         }
         None if unknown.is_empty() => Ok(effects),
         None => Err(unknown),
-    }
-}
-
-/// Returns the name of the directory of an architecture's libraries (Debian Policy 9.1.1).
-fn multiarch(architecture: &str) -> &'static str {
-    match architecture {
-        "arm64" => "aarch64-linux-gnu",
-        _ => "x86_64-linux-gnu",
     }
 }
 
@@ -292,6 +288,7 @@ mod tests {
             "copy /usr/share/a /etc/a",
             "directory /var/lib/x 0750 x:x",
             "group crontab",
+            "java-keystore",
             "link /etc/x ../y",
             "mode /var/spool/cron/crontabs 1730 root:crontab",
             "override /usr/bin/crontab 2755 root:crontab",

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::debian::certificate_hash::subject_hash;
+use crate::debian::certificate_hash::{certificate, subject_hash};
+use crate::debian::java_keystore::java_keystore;
 use crate::pipeline::apt::SystemLayerError;
 use crate::pipeline::apt::system_state::SystemState;
 use crate::tree::FileAccess;
@@ -35,25 +36,14 @@ const HEADER: &str = "\
 /// # Errors
 /// A certificate cannot be read.
 pub(super) fn write(state: &mut SystemState) -> Result<(), SystemLayerError> {
-    let mut configuration = state.text(CONFIGURATION)?.unwrap_or_else(|| HEADER.to_owned());
-    let listed: BTreeSet<String> = configuration.lines().map(|line| line.trim_start_matches('!').to_owned()).collect();
-    for name in names(state, AVAILABLE).into_iter().filter(|name| !listed.contains(name)) {
-        configuration.push_str(&format!("{name}\n"));
-    }
+    let configuration = configuration(state)?;
     state.write(CONFIGURATION, FileAccess::FILE, configuration.clone().into_bytes());
-    let enabled = configuration.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '!']));
-    let enabled = enabled.map(|name| format!("{AVAILABLE}{name}"));
-    let local = names(state, LOCAL).into_iter().map(|name| format!("{LOCAL}{name}"));
-    let paths: Vec<String> = enabled.chain(local).collect();
     state.directory(INSTALLED, FileAccess::DIRECTORY);
     let (mut bundle, mut hashes) = (String::new(), BTreeMap::new());
-    for path in paths {
+    for (name, path) in installed(state, &configuration) {
         let Some(text) = state.text(&path)? else { continue };
-        let name = path.rsplit('/').next().unwrap_or(&path);
-        let name = name.strip_suffix(".crt").unwrap_or(name).replace([' ', ','], "_").replace(['(', ')'], "=");
-        let name = format!("{name}.pem");
         state.link(&format!("{INSTALLED}/{name}"), &format!("/{path}"));
-        if let Some(hash) = subject_hash(&text) {
+        if let Some(hash) = certificate(&text).and_then(|certificate| subject_hash(&certificate)) {
             hashes.insert(name, hash);
         }
         bundle.push_str(&text);
@@ -70,6 +60,46 @@ pub(super) fn write(state: &mut SystemState) -> Result<(), SystemLayerError> {
     }
     state.write(&format!("{INSTALLED}/ca-certificates.crt"), FileAccess::FILE, bundle.into_bytes());
     Ok(())
+}
+
+/// Writes the keystore that ca-certificates-java makes of the certificates, for those of the base, too.
+///
+/// # Errors
+/// A certificate cannot be read.
+pub(super) fn write_java_keystore(state: &mut SystemState) -> Result<(), SystemLayerError> {
+    let mut certificates = BTreeMap::new();
+    for (name, path) in installed(state, &configuration(state)?) {
+        if let Some(certificate) = state.text(&path)?.and_then(|text| certificate(&text)) {
+            certificates.insert(format!("debian:{}", name.to_lowercase()), certificate);
+        }
+    }
+    state.directory(&format!("{INSTALLED}/java"), FileAccess::DIRECTORY);
+    state.write(&format!("{INSTALLED}/java/cacerts"), FileAccess::FILE, java_keystore(&certificates));
+    Ok(())
+}
+
+/// Returns the configuration with all certificates that are available.
+fn configuration(state: &SystemState) -> Result<String, SystemLayerError> {
+    let mut configuration = state.text(CONFIGURATION)?.unwrap_or_else(|| HEADER.to_owned());
+    let listed: BTreeSet<String> = configuration.lines().map(|line| line.trim_start_matches('!').to_owned()).collect();
+    for name in names(state, AVAILABLE).into_iter().filter(|name| !listed.contains(name)) {
+        configuration.push_str(&format!("{name}\n"));
+    }
+    Ok(configuration)
+}
+
+/// Returns the certificates that are enabled, in their order: the name that each has in the directory of those that are
+/// installed, and its path.
+fn installed(state: &SystemState, configuration: &str) -> Vec<(String, String)> {
+    let enabled = configuration.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '!']));
+    let enabled = enabled.map(|name| format!("{AVAILABLE}{name}"));
+    let local = names(state, LOCAL).into_iter().map(|name| format!("{LOCAL}{name}"));
+    let named = enabled.chain(local).map(|path| {
+        let name = path.rsplit('/').next().unwrap_or(&path);
+        let name = name.strip_suffix(".crt").unwrap_or(name).replace([' ', ','], "_").replace(['(', ')'], "=");
+        (format!("{name}.pem"), path)
+    });
+    named.collect()
 }
 
 /// Returns the certificates in a directory, of the base and of packages, by their paths below it.

@@ -48,7 +48,7 @@ pub(super) fn of_packages(
 /// A file cannot be read, or an owner does not exist.
 pub(super) fn apply(state: &mut SystemState, effects: &PackageEffects) -> Result<(), SystemLayerError> {
     let mut groups = BTreeMap::new();
-    let (mut has_certificates, mut registries) = (false, Vec::new());
+    let (mut has_certificates, mut has_java, mut registries) = (false, false, Vec::new());
     for effect in effects.iter().flatten().flatten() {
         match effect {
             Effect::Alternative(choice) => add_choice(state, choice, &mut groups)?,
@@ -82,6 +82,7 @@ pub(super) fn apply(state: &mut SystemState, effects: &PackageEffects) -> Result
             Effect::Group(name) => {
                 accounts::add_group(state, name)?;
             }
+            Effect::JavaKeystore => has_java = true,
             Effect::Link { path, target } => {
                 if !state.exists(path) {
                     make_parent(state, path);
@@ -117,7 +118,10 @@ pub(super) fn apply(state: &mut SystemState, effects: &PackageEffects) -> Result
             state.write(path, FileAccess::FILE, text.into_bytes());
         }
     }
-    if has_certificates { certificates::write(state) } else { Ok(()) }
+    if has_certificates {
+        certificates::write(state)?;
+    }
+    if has_java { certificates::write_java_keystore(state) } else { Ok(()) }
 }
 
 /// Returns the lines of a package's files in `/usr/lib/sysusers.d`. One that cannot be read has none: the layer reports it.
