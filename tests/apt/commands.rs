@@ -226,3 +226,43 @@ fn an_archive_of_the_configuration_is_used_with_its_key() {
     assert!(error.contains("has no good signature by a trusted key"), "{error}");
     assert!(!project.lock().exists());
 }
+
+/// Images without dpkg have a file for each package in status.d, which scanners read.
+#[test]
+fn a_base_without_dpkg_keeps_the_form_of_its_database() {
+    let base = bases::distroless();
+    let configuration = CONFIGURATION
+        .replace("oci:base", &base.argument())
+        .replace("\"libxml2\"", "\"libpq5\"")
+        .replace("[\"amd64\", \"arm64\"]", &format!("[\"{}\"]", bases::platform()));
+    let project = Project::new("");
+    let alone = "[project]\nname = \"example\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = []\n";
+    let locked = "version = 1\nrequires-python = \">=3.9\"\n[[package]]\nname = \"example\"\nversion = \"1\"\n\
+                  source = { virtual = \".\" }\n";
+    for (name, text) in [("pyproject.toml", &*format!("{alone}{configuration}")), ("uv.lock", locked), ("app.py", "")] {
+        fs::write(project.path().join(name), text).unwrap();
+    }
+    project.json(&["lock"]);
+    let locked = fs::read_to_string(project.lock()).unwrap();
+    assert!(!locked.contains("name = \"libc6\"") && locked.contains("name = \"libldap"), "{locked}");
+    let image = format!("oci:{}", project.path().join("image").display());
+    let mut build = pybundle(&["image", "--no-compile-bytecode", "-o", &image]);
+    succeed(build.current_dir(project.path()));
+    let json = |arguments: &[&str]| -> Value { serde_json::from_str(&succeed(&mut pybundle(arguments))).unwrap() };
+    let difference = json(&["diff", "--json", &base.argument(), &image]);
+    let paths: Vec<&str> =
+        difference["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
+    for name in ["tini", "libpq5"] {
+        let added = difference["packages"].as_array().unwrap().iter().any(|package| package["name"] == name);
+        assert!(added, "{difference}");
+        for path in [format!("var/lib/dpkg/status.d/{name}"), format!("var/lib/dpkg/status.d/{name}.md5sums")] {
+            assert!(paths.contains(&path.as_str()), "{path}: {paths:?}");
+        }
+    }
+    assert!(
+        !paths.contains(&"var/lib/dpkg/status") && !paths.iter().any(|path| path.contains("dpkg/info")),
+        "{paths:?}"
+    );
+    let packages = |image: &str| json(&["inspect", "--json", image])["packages"].as_array().unwrap().len();
+    assert_eq!(packages(&image), packages(&base.argument()) + difference["packages"].as_array().unwrap().len());
+}
