@@ -282,8 +282,9 @@ pub(super) fn merge(
         records.into_iter().filter(|((path, layer), _)| visible.get(path).is_some_and(|at| files[*at].layer == *layer));
     let mut records = records.map(|((path, _), record)| (path, record)).collect();
     let packages = packages::take(&mut records);
-    let last_of_packages =
-        documents.layers.iter().position(|layer| layer.is_own() && layer.description == manifest::PACKAGE_DATABASE);
+    let of_packages = [manifest::PACKAGE_DATABASE, manifest::STANDARD_LIBRARY];
+    let is_of_packages = |layer: &LayerDescription| layer.is_own() && of_packages.contains(&layer.description.as_str());
+    let last_of_packages = documents.layers.iter().rposition(is_of_packages);
     let (distributions, records) =
         origins::assign(&mut files, records, |file| match documents.layers.get(file.layer) {
             Some(_)

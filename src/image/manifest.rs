@@ -23,6 +23,9 @@ const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 /// The description of the layer with dpkg's database, the last of the layers with operating-system packages.
 pub(crate) const PACKAGE_DATABASE: &str = "the package database";
 
+/// What the layer is called that packages with a Python have above them.
+pub(crate) const STANDARD_LIBRARY: &str = "the bytecode of the standard library";
+
 /// The annotation with the closure of an image: what leads to the record of its distributions, and follows from what decides
 /// its layers.
 pub(crate) const CLOSURE: &str = "dev.pybundle.cache";

@@ -9,6 +9,7 @@ use crate::roots;
 use crate::support::answer::Request;
 use crate::support::command::{pybundle, succeed, tool};
 use crate::support::docker::docker;
+use crate::support::sample::is_every_case;
 use crate::support::uv::Project;
 
 /// Imports what is linked to packages, or opens their libraries by name; reads who is process 1.
@@ -42,6 +43,7 @@ def index():
         "certificates": len(ssl.create_default_context().get_ca_certs()) > 100,
         "zone": str(zoneinfo.ZoneInfo("Europe/Berlin")),
         "shell": os.path.exists("/bin/sh"),
+        "bytecode": os.path.exists(asyncio.__cached__),
     }
 "#;
 
@@ -66,7 +68,9 @@ fn build(project: &Project, name: &str) -> Value {
     succeed(&mut build(&["apt", "lock"]));
     let archive = project.path().join("image.tar");
     let output = format!("docker-archive:{}", archive.display());
-    let report = succeed(&mut build(&["image", "--json", "--no-compile-bytecode", "-t", name, "-o", &output]));
+    // Compiling a standard library takes several seconds.
+    let bytecode = if is_every_case() { "--compile-bytecode" } else { "--no-compile-bytecode" };
+    let report = succeed(&mut build(&["image", "--json", bytecode, "-t", name, "-o", &output]));
     docker().load(&archive);
     serde_json::from_str(&report).unwrap()
 }
@@ -119,8 +123,8 @@ fn wheels_find_the_libraries_of_packages() {
         owners.find(|owner| owner["kind"] == kind).map(|owner| owner["files"].as_u64().unwrap())
     };
     assert!(files("system-packages").is_some_and(|files| files > 500), "{inspected}");
-    // app.py, pyvenv.cfg and three links.
-    assert_eq!(files("application"), Some(5));
+    // app.py, perhaps its bytecode, pyvenv.cfg and three links.
+    assert_eq!(files("application"), Some(5 + u64::from(is_every_case())));
     // The linker's cache is that of ldconfig.
     let script = "cp /etc/ld.so.cache /tmp/ours && ldconfig && cmp /tmp/ours /etc/ld.so.cache && echo same";
     let compared = succeed(&mut docker().run("packages:1", &["--entrypoint=sh", "--user=0"], &["-c", script]));
@@ -146,7 +150,8 @@ fn an_image_without_a_base_serves() {
     let container = docker().container("alone:1", &[], &[]);
     let answer = container.answer(&Request::get("http://127.0.0.1:8000/"));
     let expected = serde_json::json!({
-        "sum": 10, "uid": 65532, "root": "root", "certificates": true, "zone": "Europe/Berlin", "shell": false
+        "sum": 10, "uid": 65532, "root": "root", "certificates": true, "zone": "Europe/Berlin", "shell": false,
+        "bytecode": is_every_case()
     });
     assert_eq!(answer.json(), expected);
     assert_eq!(container.stop(), 0);

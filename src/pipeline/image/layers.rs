@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::archive::layer::LayerTree;
 use crate::digest::Sha256;
 use crate::image::BasePython;
+use crate::image::manifest::STANDARD_LIBRARY;
 use crate::image::partition::{self, SizedDistribution};
 use crate::pipeline::BuildError;
 use crate::pipeline::apt;
@@ -75,7 +76,7 @@ pub(super) fn standard_library(bytecode: &InstalledFiles) -> Result<Option<Layer
     }
     let tree = LayerTree { files: tree(bytecode.iter())?, ..LayerTree::default() };
     let key = Some(apt::layer_key(&tree));
-    Ok(Some(LayerPlan { holds: "the bytecode of the standard library".to_owned(), tree, key }))
+    Ok(Some(LayerPlan { holds: STANDARD_LIBRARY.to_owned(), tree, key }))
 }
 
 /// Divides distributions among layers: large ones get their own, whose bytes depend only on the wheel, the scheme and
