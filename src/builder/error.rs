@@ -1,7 +1,7 @@
 //! Errors of wheel builds.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cache::CacheError;
 use crate::hints::Hints;
@@ -55,9 +55,10 @@ impl Hints for WheelBuildError {
                         .to_owned(),
                 ]
             }
-            Self::Failed { project, .. } if PathBuf::from(project).is_dir() => vec![
+            Self::Failed { project, .. } if Path::new(project).join("pyproject.toml").is_file() => vec![
                 "if the project is not a package, remove `[build-system]` or set `tool.uv.package = false`".to_owned(),
             ],
+            Self::Failed { project, .. } if has_only_setup_cfg(Path::new(project)) => vec![add_setup_py()],
             Self::Cache(error) => error.hints(),
             Self::Failed { .. } | Self::File(..) | Self::Run(..) | Self::NotOneWheel { .. } => Vec::new(),
         }
@@ -67,4 +68,16 @@ impl Hints for WheelBuildError {
 /// Returns whether a build's last lines mention a compiler or a missing header.
 fn mentions_compiler(output: &str) -> bool {
     ["gcc", "cc1", "g++", "clang", "fatal error: ", "cargo"].iter().any(|word| output.contains(word))
+}
+
+/// Returns whether a project has a setup.cfg, but nothing that uv and pip build it by.
+pub(crate) fn has_only_setup_cfg(project: &Path) -> bool {
+    project.join("setup.cfg").is_file()
+        && ["setup.py", "pyproject.toml"].iter().all(|file| !project.join(file).exists())
+}
+
+/// Returns the hint about such a project.
+pub(crate) fn add_setup_py() -> String {
+    "add a setup.py that calls `setuptools.setup()`: uv and pip do not build a project with a setup.cfg alone"
+        .to_owned()
 }

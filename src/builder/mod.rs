@@ -33,6 +33,7 @@ use crate::platform::PythonVersion;
 use crate::redact;
 
 pub use error::WheelBuildError;
+pub(crate) use error::{add_setup_py, has_only_setup_cfg};
 pub use tool::BuildTool;
 pub(crate) use tool::find_uv;
 

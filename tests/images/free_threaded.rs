@@ -43,6 +43,30 @@ fn wheels_for_the_build_of_the_base_are_chosen() {
     }
 }
 
+/// The extension modules of these wheels end in `.cpython-313t-x86_64-linux-gnu.so`, which no standard Python looks at.
+#[test]
+fn modules_of_wheels_for_the_build_are_found() {
+    let project = Project::locked(
+        "[project]\nname = \"app\"\nversion = \"1\"\nrequires-python = \">=3.13\"\ndependencies = [\"markupsafe==3.0.3\"]\n",
+    );
+    project.write("app.py", b"import markupsafe._speedups\n");
+    let base = Tiny::with_files(&["usr/local/bin/python3.13t", "usr/local/bin/python3.14t", "lib/libc.so.6"]);
+    let base = base.architectures(&["amd64"]).write(&project.path().join("base"));
+    let build = |python: &str| {
+        let mut command = pybundle(&["image", "--platform=linux/amd64", "--no-build", "--cmd=python app.py"]);
+        command.args(["--base", &base, "--python", python, "--allow-missing=libc.so.6", "-o"]);
+        command.arg(format!("oci:{}", project.path().join("image").display())).arg(project.path());
+        command
+    };
+    for python in ["3.13t", "3.14t"] {
+        succeed(&mut build(python));
+        let listed =
+            succeed(pybundle(&["inspect", "--json"]).arg(format!("oci:{}", project.path().join("image").display())));
+        let suffix = format!("_speedups.cpython-{}-x86_64-linux-gnu.so", python.replace('.', ""));
+        assert!(listed.contains(&suffix), "{listed}");
+    }
+}
+
 /// The profile lists versions until 3.15.
 #[test]
 fn a_later_python_than_the_profile_lists_is_that_of_the_base() {

@@ -1,6 +1,7 @@
 //! Hints about failed builds.
 
 use super::BuildError;
+use crate::builder;
 use crate::hints::Hints;
 use crate::lock::LockFormat;
 use crate::project::script;
@@ -121,6 +122,9 @@ impl Hints for BuildError {
                     ),
                 };
                 vec![pin, "pass --no-deps to install the requirements as they are".to_owned()]
+            }
+            Self::Unresolvable { path, .. } if path.parent().is_some_and(builder::has_only_setup_cfg) => {
+                vec![builder::add_setup_py()]
             }
             Self::NothingToResolve | Self::RunUv(_) | Self::Unresolvable { .. } => Vec::new(),
             Self::NoUv => hint("install uv: https://docs.astral.sh/uv/getting-started/installation/"),

@@ -236,6 +236,20 @@ fn locks_of_other_tools_are_named() {
     }
 }
 
+#[test]
+fn a_setup_cfg_alone_is_no_project_of_uv() {
+    let setup_cfg = "[metadata]\nname = demo\nversion = 1\n[options]\npy_modules = demo\n";
+    let project = Project::new(&[("setup.cfg", setup_cfg), ("demo.py", "")]);
+    let hint = "hint: add a setup.py that calls `setuptools.setup()`: uv and pip do not build a project with a setup.cfg alone\n";
+    let bundle = || pybundle(&["lambda", "--runtime=python3.12", "-o", "f.zip"]);
+    let said = fail(bundle().current_dir(project.path()));
+    assert!(said.contains(hint) && said.matches("hint: ").count() == 1, "{said}");
+    let said = fail(bundle().arg("--resolve").current_dir(project.path()));
+    assert!(said.contains(hint) && said.matches("hint: ").count() == 1, "{said}");
+    project.write("setup.py", b"import setuptools\nsetuptools.setup()\n");
+    succeed(bundle().current_dir(project.path()));
+}
+
 /// Whose lock another tool has written, or who uses conda, has no use for the advice to run `uv lock`.
 #[test]
 fn a_project_without_a_lock_is_told_how_its_own_tool_makes_one() {
