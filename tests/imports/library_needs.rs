@@ -90,6 +90,11 @@ fn a_module_of_a_distribution_is_an_error_exactly_if_importing_it_fails() {
     project.write("app.py", b"import solid.needs\n");
     project.uv(&["add", "--quiet", "solid[more]"]);
     succeed(&mut lambda(project.path(), "3.12", &["--include", "app.py"]));
+    // Whoever excludes a distribution may have it from somewhere else.
+    let output =
+        lambda(project.path(), "3.12", &["--include", "app.py", "--no-install-package", "helper"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.starts_with("warning: app.py:1 imports `solid.needs`, but "), "{said}");
 }
 
 /// Without uv.lock, the requirements file is where the extra is requested.

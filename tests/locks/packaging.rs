@@ -14,7 +14,11 @@ use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 use pybundle::marker::{ActiveExtras, Marker, Requirement, VersionOrUrl, contains};
 use pybundle::name::{DistributionName, ExtraName};
 use pybundle::platform::{Architecture, CLibrary, CompatibilityTags, MarkerEnvironment};
+use pybundle::wheel::filename::WheelFilename;
 use serde::Deserialize;
+
+use crate::support::uv::Project;
+use crate::support::wheel;
 
 #[derive(Deserialize)]
 struct Cases {
@@ -309,4 +313,41 @@ fn tags_have_the_same_order() {
         count += tags.len();
     }
     assert!(CASES.tags.len() >= 100 && count > 20_000, "only {count} tags");
+}
+
+/// The tags that are new since 2025, and the stable ABI under both of its names (PEP 803), in a flat index.
+#[test]
+fn wheels_with_new_tags_are_those_that_uv_installs() {
+    const TAGS: [&str; 10] = [
+        "cp315-cp315",
+        "cp315-abi3",
+        "cp315-abi3t",
+        "cp315-abi3.abi3t",
+        "cp314-abi3.abi3t",
+        "cp314-abi3t",
+        "cp315-cp315t",
+        "cp314-cp314t",
+        "cp316-abi3",
+        "py315-none",
+    ];
+    let project = Project::new(&[]);
+    let names = TAGS.map(|tag| format!("demo-1.0-{tag}-manylinux_2_17_x86_64.whl"));
+    for (name, tag) in names.iter().zip(TAGS) {
+        project.write(&format!("{tag}/{name}"), &wheel("demo", "1.0"));
+    }
+    let of_3_15 = ["cp315-cp315", "cp315-abi3", "cp315-abi3.abi3t", "cp314-abi3.abi3t", "py315-none"];
+    for (python, expected) in [("3.14", &["cp314-abi3.abi3t"][..]), ("3.15", &of_3_15)] {
+        let libc = CLibrary::Glibc("2.34".parse().unwrap());
+        let tags = CompatibilityTags::new(python.parse().unwrap(), libc, Architecture::X86_64);
+        for (name, tag) in names.iter().zip(TAGS) {
+            let mut arguments =
+                vec!["pip", "install", "--no-config", "--dry-run", "--no-deps", "--no-index", "--target=x"];
+            arguments.extend(["--python-platform=x86_64-manylinux_2_34", "--python-version", python]);
+            arguments.extend(["--find-links", tag, "demo"]);
+            let is_installed = project.try_uv(&arguments).status.success();
+            let wheel: WheelFilename = name.parse().unwrap();
+            assert_eq!(tags.best_match(&wheel).is_some(), is_installed, "{name} for Python {python}");
+            assert_eq!(is_installed, expected.contains(&tag), "{name} for Python {python}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use pybundle::hints::Hints;
 use pybundle::lock::{Freshness, LocalProject, Lock, LockError, SelectionRequest};
 
-use crate::support::case::{local, versions};
+use crate::support::case::{assert_direct, local, versions};
 use crate::support::command::{cache, lock_tool, succeed};
 use crate::support::uv::{Project, targets};
 
@@ -26,10 +26,15 @@ extra = ["mistune"]
 [dependency-groups]
 test = ["iniconfig", { include-group = "more" }]
 more = ["packaging"]
+direct = []
 [tool.pdm]
 distribution = false
 [tool.pdm.dev-dependencies]
 edit = ["-e file:///${PROJECT_ROOT}/edit#egg=edit"]
+"#;
+
+/// A group with a URL, and with a distribution that has no wheel.
+const DIRECT: &str = r#"direct = ["six @ https://files.pythonhosted.org/packages/b7/ce/149a00dd41f10bc29e5921b496af8b574d8413afcd5e30dfa0ed46c2cc5e/six-1.17.0-py2.py3-none-any.whl", "docopt==0.6.2"]
 "#;
 
 /// A local project without dependencies.
@@ -119,12 +124,17 @@ fn request(extras: &[&str], groups: &[&str]) -> SelectionRequest {
 
 #[test]
 fn what_pdm_exports_is_selected() {
-    let project = PdmProject::locked(&["--group", ":all"]);
+    let project = PdmProject::new(&PYPROJECT.replace("direct = []\n", DIRECT));
+    project.pdm(&["lock", "--quiet", "--group", ":all"]);
     project.agrees(&request(&[], &[]), &["--prod"], &["3.10", "3.12"]);
     project.agrees(&request(&["extra"], &[]), &["--prod", "--group", "extra"], &["3.12"]);
     project.agrees(&request(&[], &["test", "edit"]), &["--group", "test", "--group", "edit"], &["3.12"]);
     let only = SelectionRequest { only_groups: request(&[], &["more"]).groups, ..SelectionRequest::default() };
     project.agrees(&only, &["--no-default", "--group", "more"], &["3.12"]);
+    let only = SelectionRequest { only_groups: request(&[], &["direct"]).groups, ..SelectionRequest::default() };
+    for target in targets(&["3.10", "3.13"]) {
+        assert_direct(&project.lock().select(&only, Path::new(""), &target).unwrap());
+    }
     let target = targets(&["3.12"]).remove(0);
     let selection = project.lock().select(&request(&[], &["edit"]), Path::new(""), &target).unwrap();
     assert_eq!(local(&selection), ["edit", "plain"]);
@@ -176,7 +186,7 @@ fn what_is_not_locked_is_refused_with_the_command_that_locks_it() {
     let unknown = project.lock().select(&request(&["other"], &[]), Path::new(""), &target).unwrap_err();
     assert!(unknown.to_string().ends_with("`shop` has no extra `other`"), "{unknown}");
     let unknown = project.lock().select(&request(&[], &["tests"]), Path::new(""), &target).unwrap_err();
-    assert_eq!(unknown.hints(), ["did you mean `test`? The groups are `edit`, `more` and `test`"]);
+    assert_eq!(unknown.hints(), ["did you mean `test`? The groups are `direct`, `edit`, `more` and `test`"]);
 }
 
 /// PDM 2.29 refuses to install on what is not among the targets, and locks no files for it.

@@ -9,7 +9,7 @@ use pybundle::lock::{
 };
 
 use crate::support::artifact::sha256;
-use crate::support::case::{local, versions};
+use crate::support::case::{assert_direct, local, versions};
 use crate::support::command::{cache, lock_tool, pybundle, succeed};
 use crate::support::uv::{Project, targets};
 
@@ -31,6 +31,10 @@ iniconfig = "*"
 
 [docs]
 mistune = "*"
+
+[direct]
+six = { file = "https://files.pythonhosted.org/packages/b7/ce/149a00dd41f10bc29e5921b496af8b574d8413afcd5e30dfa0ed46c2cc5e/six-1.17.0-py2.py3-none-any.whl" }
+docopt = "==0.6.2"
 
 [scripts]
 serve = "python serve.py"
@@ -95,7 +99,7 @@ fn groups(names: &[&str]) -> SelectionRequest {
 fn what_pipenv_exports_is_selected_and_what_it_calls_outdated_is_refused() {
     let project = PipenvProject::new(PIPFILE, "");
     std::fs::remove_file(project.directory.path().join("Pipfile.lock")).unwrap();
-    succeed(&mut project.command(&["lock", "--categories=packages dev-packages docs"]));
+    succeed(&mut project.command(&["lock", "--categories=packages dev-packages docs direct"]));
     let lock = project.lock();
     for (group, categories) in [
         (&[][..], "packages"),
@@ -114,6 +118,9 @@ fn what_pipenv_exports_is_selected_and_what_it_calls_outdated_is_refused() {
             assert_eq!(versions(&selection), expected, "{categories}: {} on {}", target.name, target.architecture);
             assert_eq!(local(&selection), ["edit", "plain"]);
         }
+    }
+    for target in targets(&["3.10", "3.13"]) {
+        assert_direct(&lock.select(&groups(&["direct"]), Path::new(""), &target).unwrap());
     }
     assert_eq!(project.check(), Ok(Freshness::Current));
     assert_equal_to_export(&project);

@@ -108,6 +108,21 @@ pub fn versions(selection: &Selection) -> BTreeMap<String, String> {
     remote.map(|pinned| (pinned.name.to_string(), pinned.version.as_ref().unwrap().to_string())).collect()
 }
 
+/// Asserts that a selection has six 1.17.0 by the URL of its wheel, and docopt 0.6.2 by the digest of its source distribution.
+pub fn assert_direct(selection: &Selection) {
+    let source = |name: &str| {
+        let pinned = selection.distributions.iter().find(|pinned| pinned.name.as_str() == name);
+        format!("{:?}", pinned.unwrap_or_else(|| panic!("{name} is not selected")).source)
+    };
+    assert!(
+        source("six").contains("149a00dd41f10bc29e5921b496af8b574d8413afcd5e30dfa0ed46c2cc5e"),
+        "{}",
+        source("six")
+    );
+    let digest = "49b3a825280bd66b3aa83585ef59c4a8c82f2c8a522dbe754a8bc8d08c85c491";
+    assert!(source("docopt").contains(digest), "{}", source("docopt"));
+}
+
 /// Returns the distributions of a selection with the chosen files.
 pub fn chosen(selection: &Selection, target: &TargetPlatform) -> Result<Vec<SelectedDistribution>, LockError> {
     FileChooser::new(target, &FormatControl::default()).choose(selection.clone())

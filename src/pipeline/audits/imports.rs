@@ -6,7 +6,7 @@ use super::remedies::Remedies;
 use super::{Audited, unused};
 use crate::audit::AuditFinding;
 use crate::audit::command::{StartFinding, StartProblem};
-use crate::audit::imports::{ImportAudit, ImportFinding, OwnModule, UnreachedModules, modules_of};
+use crate::audit::imports::{ImportAudit, ImportFinding, MissingModule, OwnModule, UnreachedModules, modules_of};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::report::AuditReport;
@@ -62,6 +62,9 @@ pub(super) fn audit<'a>(
             && missing.hidden.is_none()
         {
             missing.is_certain &= !audited.has_unknown_layers;
+            if missing.importer.is_some() && is_excluded(audited, missing) {
+                missing.is_certain = false;
+            }
             remedies.add(missing);
         }
     }
@@ -104,6 +107,13 @@ pub(super) fn audit<'a>(
         findings.push(unreached.into());
     }
     Ok(ImportResults { findings, modules: audit.modules, used: audit.used, unloaded: audit.unloaded })
+}
+
+/// Returns whether the user excludes a distribution that may provide a module: then something else may be meant to provide it.
+fn is_excluded(audited: &Audited, missing: &MissingModule) -> bool {
+    let excluded = &audited.settings.request.no_install_packages;
+    let mut providers = missing.providers.names().iter().filter_map(|name| name.parse().ok());
+    providers.any(|name: DistributionName| excluded.contains(&name))
 }
 
 /// Returns whether the base has a module in a directory that Python searches; `None` if that is not known.
