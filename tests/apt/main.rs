@@ -10,6 +10,7 @@ mod archives;
 mod base_image;
 mod closures;
 mod commands;
+mod foreign_layers;
 mod gpg;
 mod signatures;
 mod system_apt;
