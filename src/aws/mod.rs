@@ -51,7 +51,7 @@ mod sts;
 
 pub(crate) use endpoint::{AwsService, EndpointVariant};
 pub(crate) use response::{AwsResponse, ResponseLimit, xml_element};
-pub(crate) use s3::{CopiedStart, ObjectFile, S3Action, S3Bucket, S3Error, S3Patience};
+pub(crate) use s3::{CopiedStart, ObjectFile, PutCondition, S3Action, S3Bucket, S3Error, S3Patience};
 pub(crate) use session::{AwsSession, configured_region};
 pub(crate) use sigv4::sign;
 

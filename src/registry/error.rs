@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use reqwest::StatusCode;
+
 use super::ecr::{EcrError, is_ecr};
 use super::{ImageReference, RequestError};
 use crate::digest::Sha256;
@@ -170,6 +172,18 @@ impl RegistryError {
     /// Adds why the mirrors could not be used that were asked before.
     pub(super) fn after_mirrors(self, failures: Vec<String>) -> Self {
         if failures.is_empty() { self } else { Self::AfterMirrors { failures, source: Box::new(self) } }
+    }
+
+    /// Tells whether a registry does not have a blob that one of its manifests lists, or has other bytes.
+    pub(crate) fn is_lost_blob(&self) -> bool {
+        match self {
+            Self::Failed { action, source, .. } if matches!(**action, RegistryAction::PullBlob { .. }) => {
+                matches!(**source, RequestError::Truncated { .. } | RequestError::Digest { .. })
+                    || source.status() == Some(StatusCode::NOT_FOUND)
+            }
+            Self::AfterMirrors { source, .. } => source.is_lost_blob(),
+            _ => false,
+        }
     }
 
     /// Returns whether the same operation may succeed later.

@@ -169,7 +169,11 @@ impl PushOperation<'_> {
         let mut states = Vec::new();
         let mut done = Vec::new();
         for (at, destination) in destinations.iter().enumerate() {
-            let mut state = remote_state(self.client, self.artifact, &destination.references).await?;
+            let mut state = if self.known.is_damaged {
+                RemoteState::default()
+            } else {
+                remote_state(self.client, self.artifact, &destination.references).await?
+            };
             if at == 0 {
                 self.known.add_to(&mut state, self.client).await?;
             }

@@ -37,6 +37,8 @@ pub(crate) struct RepositoryEvidence {
     pub(crate) blobs: BTreeSet<Sha256>,
     /// Manifests that list blobs which it has, and are read if nothing else is known.
     pub(crate) manifests: Vec<ImageReference>,
+    /// Whether its tags tell nothing: what one of them points to cannot be read in full.
+    pub(crate) is_damaged: bool,
 }
 
 impl RepositoryEvidence {

@@ -112,6 +112,13 @@ fn machines_share_records_through_a_bucket() {
         "{said}"
     );
 
+    // What nobody can read is replaced.
+    send(&moto, "PUT", &target, b"pybundle closure\ngarbage");
+    let (repaired, said) = write(&fleet, "repairer", &moto.url, place);
+    assert_eq!((&repaired["digest"], &repaired["remote_cache"]["written"]), (&cold["digest"], &json!(true)), "{said}");
+    assert!(said.matches("warning:").count() == 1 && said.contains("it is damaged"), "{said}");
+    assert_eq!(write(&fleet, "next", &moto.url, place).0["remote_cache"]["read"], "exact");
+
     let policy = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Deny", "Principal": "*", "Action": "s3:*Object", "Resource": "arn:aws:s3:::fleet/guarded/*" },
     ] });

@@ -88,6 +88,36 @@ impl Fleet {
         WHEELS.iter().map(|(_, wheel)| self.server.requests(&format!("/{wheel}")).len()).sum()
     }
 
+    /// Removes a blob from the registry, as garbage collection does.
+    fn lose_blob(&self, digest: &str) {
+        let storage = self.registry.folder.path().join("storage/docker/registry/v2");
+        fs::remove_dir_all(storage.join("blobs/sha256").join(&digest[..2]).join(digest)).unwrap();
+        fs::remove_dir_all(storage.join("repositories/team/app/_layers/sha256").join(digest)).unwrap();
+    }
+
+    /// Replaces the only record in the registry by what `change` makes of it, and returns its tag.
+    fn replace_record(&self, change: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+        let tag = self.tags().into_iter().find(|tag| tag.starts_with("pybundle-cache-")).unwrap();
+        let at: ImageReference = format!("{}/team/app:{tag}", self.registry.host()).parse().unwrap();
+        let registry = Registry::new(RegistryOptions::new(Keychain::fixed([]))).unwrap();
+        let mut manifest: Value = serde_json::from_slice(&registry.manifest(&at).unwrap().bytes).unwrap();
+        let blob = |descriptor: &Value| {
+            let (digest, size) = (descriptor["digest"].as_str().unwrap(), descriptor["size"].as_u64().unwrap());
+            let mut bytes = Vec::new();
+            registry.blob(&at, digest.parse().unwrap(), size, &mut bytes, &Silent).unwrap();
+            bytes
+        };
+        let config = Blob::of_bytes(MediaType::EmptyJSON, blob(&manifest["config"]));
+        let record = change(&blob(&manifest["layers"][0]));
+        let record = Blob::of_bytes(MediaType::from(manifest["layers"][0]["mediaType"].as_str().unwrap()), record);
+        manifest["layers"][0]["digest"] = json!(record.digest.to_string());
+        manifest["layers"][0]["size"] = json!(record.size);
+        let manifest = Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes());
+        let changed = OciArtifact { manifest, blobs: vec![config, record], children: vec![], referrers: vec![] };
+        registry.push(&changed, &[at], &Silent).unwrap();
+        tag
+    }
+
     fn tags(&self) -> Vec<String> {
         let mut skopeo = Command::new("skopeo");
         skopeo.args(["list-tags", "--tls-verify=false", &format!("docker://{}/team/app", self.registry.host())]);
@@ -216,9 +246,7 @@ fn only_the_wheels_of_a_lost_layer_are_fetched() {
     let layers = first["platforms"][0]["layers"].as_array().unwrap();
     let lost = layers.iter().find(|layer| layer["holds"].as_str().unwrap().starts_with("example-greeting")).unwrap();
     let digest = lost["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
-    let storage = fleet.registry.folder.path().join("storage/docker/registry/v2");
-    fs::remove_dir_all(storage.join("blobs/sha256").join(&digest[..2]).join(digest)).unwrap();
-    fs::remove_dir_all(storage.join("repositories/team/app/_layers/sha256").join(digest)).unwrap();
+    fleet.lose_blob(digest);
 
     fleet.edit(1);
     let cold = fleet.report("cold", "another", &[]);
@@ -310,6 +338,8 @@ fn a_record_that_is_wrong_changes_no_image() {
     ] {
         fs::write(&path, record).unwrap();
         build(said);
+        // Whoever writes records replaces it.
+        assert!(fs::read(&path).unwrap() == intact);
     }
     // A record that is valid in itself, but says that a wheel has another file.
     fs::write(&path, &intact).unwrap();
@@ -339,28 +369,13 @@ fn a_release_refuses_a_record_that_somebody_changed_until_it_is_deleted() {
     let fleet = Fleet::new();
     let verify = ["--remote-cache", "verify"];
     fleet.report("warm", "1", &["--remote-cache", "auto"]);
-    let tag = fleet.tags().into_iter().find(|tag| tag.starts_with("pybundle-cache-")).unwrap();
-    let at: ImageReference = format!("{}/team/app:{tag}", fleet.registry.host()).parse().unwrap();
-    let registry = Registry::new(RegistryOptions::new(Keychain::fixed([]))).unwrap();
-    let mut manifest: Value = serde_json::from_slice(&registry.manifest(&at).unwrap().bytes).unwrap();
-    let blob = |descriptor: &Value| {
-        let (digest, size) = (descriptor["digest"].as_str().unwrap(), descriptor["size"].as_u64().unwrap());
-        let mut bytes = Vec::new();
-        registry.blob(&at, digest.parse().unwrap(), size, &mut bytes, &Silent).unwrap();
-        bytes
-    };
-    let config = Blob::of_bytes(MediaType::EmptyJSON, blob(&manifest["config"]));
-    let mut values = zstd::decode_all(blob(&manifest["layers"][0]).strip_prefix(HEADER).unwrap()).unwrap();
-    let name = b"example_greeting-1.2.0.dist-info/METADATA";
-    let position = values.windows(name.len()).position(|bytes| bytes == name).unwrap();
-    values[position + name.len() - 1] = b'B';
-    let record = [HEADER, &zstd::encode_all(&values[..], 3).unwrap()].concat();
-    let record = Blob::of_bytes(MediaType::from(manifest["layers"][0]["mediaType"].as_str().unwrap()), record);
-    manifest["layers"][0]["digest"] = json!(record.digest.to_string());
-    manifest["layers"][0]["size"] = json!(record.size);
-    let manifest = Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes());
-    let changed = OciArtifact { manifest, blobs: vec![config, record], children: vec![], referrers: vec![] };
-    registry.push(&changed, &[at], &Silent).unwrap();
+    let tag = fleet.replace_record(|record| {
+        let mut values = zstd::decode_all(record.strip_prefix(HEADER).unwrap()).unwrap();
+        let name = b"example_greeting-1.2.0.dist-info/METADATA";
+        let position = values.windows(name.len()).position(|bytes| bytes == name).unwrap();
+        values[position + name.len() - 1] = b'B';
+        [HEADER, &zstd::encode_all(&values[..], 3).unwrap()].concat()
+    });
 
     let said = String::from_utf8(fleet.push("cold", "1", &verify).output().unwrap().stderr).unwrap();
     let hint = "hint: delete it, and find out who wrote it: images that were built from it cannot be trusted\n";
@@ -369,6 +384,38 @@ fn a_release_refuses_a_record_that_somebody_changed_until_it_is_deleted() {
     assert_eq!(fleet.report("cold", "1", &verify)["remote_cache"]["read"], "missing");
     assert_eq!(fleet.report("cold", "1", &["--remote-cache", "auto"])["remote_cache"]["written"], true);
     assert_eq!(fleet.report("cold", "1", &verify)["remote_cache"]["read"], "verified");
+}
+
+/// A record that nobody can read is replaced by whoever writes records, so that the next machine has one.
+#[test]
+fn a_damaged_record_in_a_repository_is_written_again() {
+    let fleet = Fleet::new();
+    let auto = ["--remote-cache", "auto"];
+    fleet.report("warm", "1", &auto);
+    let intact = fleet.tags();
+    let garbage = |_: &[u8]| [HEADER, b"garbage"].concat();
+    fleet.replace_record(garbage);
+    let repaired = |machine: &str, reason: &str| {
+        let output = fleet.push(machine, "1", &auto).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let warning = "warning: the remote cache cannot be read, so nothing of it is used: ";
+        assert!(said.contains(&format!("{warning}{reason}")) && said.matches("warning:").count() == 1, "{said}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["remote_cache"]["written"], true, "{said}");
+        let next = fleet.report(&format!("after-{machine}"), "1", &[]);
+        assert_eq!((&next["remote_cache"]["read"], &next["remote_cache"]["fetched"]), (&json!("exact"), &json!(0)));
+    };
+    repaired("damaged", "it is damaged");
+    assert_eq!(fleet.tags(), intact);
+
+    // The registry has the record's tag, and not the record.
+    let mut digest = String::new();
+    fleet.replace_record(|record| {
+        digest = sha256(record);
+        record.to_vec()
+    });
+    fleet.lose_blob(&digest);
+    repaired("lost", "cannot pull blob");
 }
 
 /// The path of a source distribution.

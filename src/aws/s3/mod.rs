@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, RANGE};
+use reqwest::header::{CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, RANGE};
 use reqwest::{Method, Request, StatusCode};
 use url::Url;
 
@@ -107,6 +107,15 @@ impl S3Patience {
     };
 }
 
+/// When an object is created.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PutCondition<'a> {
+    /// If there is none of its key.
+    IsAbsent,
+    /// If it replaces the one that has an entity tag.
+    Matches(&'a str),
+}
+
 /// How many bytes a request and its response have.
 #[derive(Clone, Copy)]
 struct Transfer {
@@ -158,13 +167,17 @@ impl<'a> S3Bucket<'a> {
         Ok(Some(StoredObject { size, etag, version: header(&VERSION_ID), checkpoints: header(&CHECKPOINTS) }))
     }
 
-    /// Returns the bytes of an object, or `None` if it does not exist or, which S3 does not tell apart without the permission
+    /// Returns the bytes and the entity tag of an object, or `None` if it does not exist or, which S3 does not tell apart without the permission
     /// to list the bucket, access to it is denied.
     ///
     /// # Errors
     /// S3 cannot be reached or refuses, or there are more than `largest` bytes.
-    pub(crate) async fn get(&self, key: &str, largest: u64) -> Result<Option<Vec<u8>>, S3Error> {
-        self.get_with(key, HeaderMap::new(), Transfer { largest, expected: 0 }).await
+    pub(crate) async fn get(&self, key: &str, largest: u64) -> Result<Option<(Vec<u8>, Option<String>)>, S3Error> {
+        let response = self.get_with(key, HeaderMap::new(), Transfer { largest, expected: 0 }).await?;
+        Ok(response.map(|response| {
+            let etag = response.headers.get(ETAG).and_then(|etag| etag.to_str().ok());
+            (response.body, etag.map(str::to_owned))
+        }))
     }
 
     /// Returns a range of the bytes of an object, as [`get`](Self::get) does.
@@ -174,14 +187,15 @@ impl<'a> S3Bucket<'a> {
     pub(crate) async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Option<Vec<u8>>, S3Error> {
         let headers = headers([(RANGE, &*format!("bytes={}-{}", range.start, range.end - 1))]);
         let length = range.end - range.start;
-        self.get_with(key, headers, Transfer { largest: length, expected: length }).await
+        let response = self.get_with(key, headers, Transfer { largest: length, expected: length }).await?;
+        Ok(response.map(|response| response.body))
     }
 
-    async fn get_with(&self, key: &str, headers: HeaderMap, transfer: Transfer) -> Result<Option<Vec<u8>>, S3Error> {
+    async fn get_with(&self, key: &str, headers: HeaderMap, transfer: Transfer) -> Result<Option<AwsResponse>, S3Error> {
         let action = S3Action::GetObject;
         let response = self.send_for((action, transfer), Method::GET, self.url(key), headers, Vec::new()).await?;
         if response.status.is_success() {
-            return Ok(Some(response.body));
+            return Ok(Some(response));
         }
         let text = String::from_utf8_lossy(&response.body);
         let is_absent = match (response.status, xml_element(&text, "Code")) {
@@ -192,13 +206,23 @@ impl<'a> S3Bucket<'a> {
         if is_absent { Ok(None) } else { Err(self.refusal(action, &response)) }
     }
 
-    /// Creates an object, unless it exists. Returns whether it was created.
+    /// Creates an object if a condition holds. Returns whether it was created.
     ///
     /// # Errors
     /// S3 cannot be reached or refuses.
-    pub(crate) async fn put(&self, key: &str, bytes: Vec<u8>, checkpoints: Option<&str>) -> Result<bool, S3Error> {
+    pub(crate) async fn put(
+        &self,
+        key: &str,
+        bytes: Vec<u8>,
+        condition: PutCondition<'_>,
+        checkpoints: Option<&str>,
+    ) -> Result<bool, S3Error> {
         let checksum = encoded_crc32c(crc32c::crc32c(&bytes));
-        let mut headers = headers([(IF_NONE_MATCH, "*"), (CHECKSUM_CRC32C, &checksum)]);
+        let condition = match condition {
+            PutCondition::IsAbsent => (IF_NONE_MATCH, "*"),
+            PutCondition::Matches(etag) => (IF_MATCH, etag),
+        };
+        let mut headers = headers([condition, (CHECKSUM_CRC32C, &checksum)]);
         headers.extend(checkpoint_headers(checkpoints));
         let response = self.send(S3Action::PutObject, Method::PUT, self.url(key), headers, bytes).await?;
         self.created(&response)

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{
     AwsResponse, CHECKSUM_ALGORITHM, CHECKSUM_CRC32C, CHECKSUM_TYPE, COPY_SOURCE, COPY_SOURCE_IF_MATCH,
-    COPY_SOURCE_RANGE, S3Action, S3Bucket, S3Error, SEGMENT, StoredObject, checkpoint_headers, encoded_crc32c,
+    COPY_SOURCE_RANGE, PutCondition, S3Action, S3Bucket, S3Error, SEGMENT, StoredObject, checkpoint_headers, encoded_crc32c,
     encoded_key, headers, xml_element,
 };
 
@@ -34,12 +34,12 @@ pub(crate) struct ObjectFile<'a> {
 }
 
 impl<'a> ObjectFile<'a> {
-    /// Reads the checksum of a file.
+    /// Reads the checksum of the first `size` bytes of a file, which are what is sent.
     ///
     /// # Errors
     /// It cannot be read.
     pub(crate) fn without_checkpoints(key: &'a str, path: &'a Path, size: u64) -> io::Result<Self> {
-        let (mut file, mut buffer, mut crc32c) = (File::open(path)?, vec![0; 1 << 20], 0);
+        let (mut file, mut buffer, mut crc32c) = (File::open(path)?.take(size), vec![0; 1 << 20], 0);
         loop {
             let count = file.read(&mut buffer)?;
             if count == 0 {
@@ -70,8 +70,8 @@ impl S3Bucket<'_> {
     /// The file cannot be read, or S3 cannot be reached or refuses; or the earlier object was replaced.
     pub(crate) async fn upload(&self, file: &ObjectFile<'_>, copied: Option<CopiedStart<'_>>) -> Result<u64, S3Error> {
         if copied.is_none() && file.size <= PART {
-            let bytes = std::fs::read(file.path).map_err(|source| unreadable(file, source))?;
-            self.put(file.key, bytes, file.checkpoints).await?;
+            let bytes = read(file.path, 0, file.size).map_err(|source| unreadable(file, source))?;
+            self.put(file.key, bytes, PutCondition::IsAbsent, file.checkpoints).await?;
             return Ok(file.size);
         }
         let upload = self.begin(file).await?;

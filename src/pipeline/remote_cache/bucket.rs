@@ -2,17 +2,16 @@
 //! under one prefix. A directory that is copied there has the same names.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::runtime::{Builder, Runtime};
 
-use super::store::{LocalFile, RecordError, RecordStore, SharedFile, StoredRecord};
-use crate::aws::{AwsEnvironment, AwsSession, ObjectFile, S3Bucket, S3Error, S3Patience, configured_region};
+use super::store::{LocalFile, NewRecord, RecordError, RecordStore, SharedFile, StoredRecord};
+use crate::aws::{AwsEnvironment, AwsSession, ObjectFile, PutCondition, S3Bucket, S3Error, S3Patience, configured_region};
 use crate::closure::{ClosureRecord, InvalidRecord, LARGEST_RECORD};
 use crate::digest::HashingWriter;
-use crate::image::Layer;
 use crate::settings::BucketPrefix;
 
 /// The region that is asked where the bucket is if none is configured. Stores of others have their buckets there.
@@ -30,6 +29,8 @@ pub(super) struct RecordBucket<'a> {
     place: &'a BucketPrefix,
     /// Opened by the first request: most builds send none.
     opened: RefCell<Option<OpenBucket<'a>>>,
+    /// The entity tags of records that are damaged, by their names.
+    damaged: RefCell<BTreeMap<String, String>>,
 }
 
 struct OpenBucket<'a> {
@@ -55,7 +56,7 @@ impl<'a> OpenBucket<'a> {
 
 impl<'a> RecordBucket<'a> {
     pub(super) fn new(environment: &'a AwsEnvironment, place: &'a BucketPrefix) -> Self {
-        Self { environment, place, opened: RefCell::new(None) }
+        Self { environment, place, opened: RefCell::new(None), damaged: RefCell::default() }
     }
 
     /// Sends requests, to the bucket's own region if they were for another one.
@@ -87,8 +88,12 @@ impl RecordStore for RecordBucket<'_> {
 
     fn read(&self, name: &str) -> Result<Option<StoredRecord>, RecordError> {
         let key = self.place.key(name);
-        let Some(bytes) = self.request(async |bucket| bucket.get(&key, LARGEST_RECORD).await)? else { return Ok(None) };
-        Ok(Some(StoredRecord { record: ClosureRecord::decode(&bytes)?, blobs: BTreeSet::new() }))
+        let stored = self.request(async |bucket| bucket.get(&key, LARGEST_RECORD).await)?;
+        let Some((bytes, etag)) = stored else { return Ok(None) };
+        let record = ClosureRecord::decode(&bytes).inspect_err(|_| {
+            self.damaged.borrow_mut().extend(etag.map(|etag| (name.to_owned(), etag)));
+        })?;
+        Ok(Some(StoredRecord { record, blobs: BTreeSet::new() }))
     }
 
     fn read_file(&self, _: &str, file: &SharedFile, output: &mut dyn Write) -> Result<(), RecordError> {
@@ -108,17 +113,26 @@ impl RecordStore for RecordBucket<'_> {
         if copy.finish().1 == file.sha256 { Ok(()) } else { Err(InvalidRecord::Damaged.into()) }
     }
 
-    fn write(&self, name: &str, record: Vec<u8>, files: &[LocalFile], _: &[Layer]) -> Result<bool, RecordError> {
-        for LocalFile { file, path } in files {
+    fn write(&self, new: &NewRecord) -> Result<bool, RecordError> {
+        let mut is_repaired = false;
+        for LocalFile { file, path } in &new.files {
             let key = self.place.key(&file.name());
             let object = ObjectFile::without_checkpoints(&key, path, file.size);
             let object = object.map_err(|error| RecordError::File(path.clone(), error))?;
             // What has its digest as its name is what it was.
             if self.request(async |bucket| bucket.find(&key).await)?.is_none() {
                 self.request(async |bucket| bucket.upload(&object, None).await)?;
+                is_repaired = new.is_replacing;
             }
         }
-        let key = self.place.key(name);
-        self.request(async |bucket| bucket.put(&key, record.clone(), None).await)
+        let key = self.place.key(new.name);
+        let damaged = self.damaged.borrow();
+        let condition = match damaged.get(new.name) {
+            // Nobody replaces what another machine has repaired meanwhile.
+            Some(etag) => PutCondition::Matches(etag),
+            None => PutCondition::IsAbsent,
+        };
+        let is_written = self.request(async |bucket| bucket.put(&key, new.encoded.clone(), condition, None).await)?;
+        Ok(is_written || is_repaired)
     }
 }

@@ -1,6 +1,6 @@
 //! The closure of an artifact for one platform: its key, and what its record says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -94,7 +94,7 @@ pub(crate) fn known(
 ) -> Result<KnownClosures, BuildError> {
     let (mut wheels, mut records) = (KnownWheels::default(), SharedRecords::default());
     let manifests = remote.map(|remote| wanted.iter().filter_map(|closure| remote.own_manifest(closure.key)).collect());
-    let mut repository = RepositoryEvidence { blobs: BTreeSet::new(), manifests: manifests.unwrap_or_default() };
+    let mut repository = RepositoryEvidence { manifests: manifests.unwrap_or_default(), ..RepositoryEvidence::default() };
     let mut used = RecordUse::Nothing;
     if let Some(remote) = remote.filter(|remote| remote.is_read())
         && lacks_wheel(wanted, cache)?
@@ -196,7 +196,8 @@ pub(crate) fn share(
             }
         }
         // A record that was read need not be asked for again.
-        if remote.is_written() && known.used != RecordUse::Exact && closure.is_worth_sharing() {
+        let is_wanted = known.used != RecordUse::Exact || remote.is_damaged(key);
+        if remote.is_written() && is_wanted && closure.is_worth_sharing() {
             let (layers, files) = (closure.layers, || closure.files());
             written |= remote.write(key, layers, files, || closure.record(&known.wheels, built))?;
         }

@@ -5,10 +5,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::store::{LocalFile, RecordError, RecordStore, SharedFile, StoredRecord};
+use super::store::{LocalFile, NewRecord, RecordError, RecordStore, SharedFile, StoredRecord};
 use crate::closure::{ClosureRecord, InvalidRecord, LARGEST_RECORD};
 use crate::digest::HashingWriter;
-use crate::image::Layer;
 use crate::limited_reader;
 use crate::temporary::TemporaryFile;
 
@@ -52,14 +51,14 @@ impl RecordStore for RecordDirectory {
         if copy.finish().1 == file.sha256 { Ok(()) } else { Err(InvalidRecord::Damaged.into()) }
     }
 
-    fn write(&self, name: &str, record: Vec<u8>, files: &[LocalFile], _: &[Layer]) -> Result<bool, RecordError> {
-        for LocalFile { file, path: local } in files {
+    fn write(&self, new: &NewRecord) -> Result<bool, RecordError> {
+        for LocalFile { file, path: local } in &new.files {
             let path = self.0.join(file.name());
             let stored = File::open(local).and_then(|content| self.store(&path, &mut content.take(file.size)));
             stored.map_err(|error| RecordError::File(path, error))?;
         }
-        let path = self.0.join(name);
-        self.store(&path, &mut &*record).map_err(|error| RecordError::File(path, error))?;
+        let path = self.0.join(new.name);
+        self.store(&path, &mut &*new.encoded).map_err(|error| RecordError::File(path, error))?;
         Ok(true)
     }
 }

@@ -10,7 +10,7 @@ mod misled;
 mod repository;
 mod store;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write;
@@ -21,7 +21,7 @@ pub(crate) use misled::is_misled;
 use self::bucket::RecordBucket;
 use self::directory::RecordDirectory;
 use self::repository::RecordRepository;
-use self::store::{LocalFile, RecordError, RecordStore, SharedFile, SharedFileKind};
+use self::store::{LocalFile, NewRecord, RecordError, RecordStore, SharedFile, SharedFileKind};
 use crate::cache::Cache;
 use crate::closure::{ClosureKey, ClosureRecord, KnownWheel};
 use crate::digest::Sha256;
@@ -45,6 +45,8 @@ pub(crate) struct RemoteCache<'a> {
     reporter: &'a dyn Reporter,
     /// Whether it is not asked any more after an error.
     is_given_up: Cell<bool>,
+    /// The names of records that are damaged.
+    damaged: RefCell<BTreeSet<String>>,
 }
 
 /// A record that was read, or that there is none.
@@ -79,7 +81,8 @@ impl<'a> RemoteCache<'a> {
             RecordPlace::Bucket(place) => Box::new(RecordBucket::new(&settings.environment.aws, place)),
         };
         let (policy, is_own) = (*policy, *place == RecordPlace::Own && *policy != RecordPolicy::Verify);
-        Some(Self { store, policy, is_own, tags, registry, reporter, is_given_up: Cell::new(false) })
+        let (is_given_up, damaged) = (Cell::new(false), RefCell::default());
+        Some(Self { store, policy, is_own, tags, registry, reporter, is_given_up, damaged })
     }
 
     /// Returns the place as the user named it.
@@ -100,6 +103,11 @@ impl<'a> RemoteCache<'a> {
     /// Tells whether records are written.
     fn is_written(&self) -> bool {
         self.policy == RecordPolicy::ReadAndWrite
+    }
+
+    /// Tells whether the record of a closure, or a file that was stored with it, was found to be damaged.
+    fn is_damaged(&self, key: ClosureKey) -> bool {
+        self.damaged.borrow().contains(&key.record())
     }
 
     /// Returns the record of a closure, or else that of the image that one of the tags names now, or an empty one.
@@ -127,7 +135,7 @@ impl<'a> RemoteCache<'a> {
         self.read_with(|| {
             let mut file = cache.begin_blob()?;
             let stored = SharedFile { kind: SharedFileKind::Wheel, sha256: wheel.sha256(), size: wheel.size() };
-            self.store.read_file(&found.name, &stored, &mut file)?;
+            self.noting(&found.name, self.store.read_file(&found.name, &stored, &mut file))?;
             Ok(file)
         })
     }
@@ -136,10 +144,11 @@ impl<'a> RemoteCache<'a> {
     /// Returns whether all of it was written.
     pub(crate) fn zip_start(&self, key: ClosureKey, (sha256, size): (Sha256, u64), output: &mut dyn Write) -> bool {
         let stored = SharedFile { kind: SharedFileKind::ZipStart, sha256, size };
-        self.read_with(|| self.store.read_file(&key.record(), &stored, output)).is_some()
+        let name = key.record();
+        self.read_with(|| self.noting(&name, self.store.read_file(&name, &stored, output))).is_some()
     }
 
-    /// Writes the record of a closure with files, unless there is one. Returns whether it was written.
+    /// Writes the record of a closure with files, unless there is one that is not damaged. Returns whether it was written.
     ///
     /// # Errors
     /// `record` fails.
@@ -151,19 +160,20 @@ impl<'a> RemoteCache<'a> {
         record: impl FnOnce() -> Result<ClosureRecord, BuildError>,
     ) -> Result<bool, BuildError> {
         let name = key.record();
-        if self.write_with(|| self.store.has(&name)) != Some(false) {
+        let is_replacing = self.is_damaged(key);
+        if !is_replacing && self.write_with(|| self.store.has(&name)) != Some(false) {
             return Ok(false);
         }
         let record = record()?;
         let written = self.write_with(|| {
             let encoded = record.encode().map_err(|error| RecordError::File((&*name).into(), error))?;
-            self.store.write(&name, encoded, &files()?, layers)
+            self.store.write(&NewRecord { name: &name, encoded, files: files()?, layers, is_replacing })
         });
         Ok(written == Some(true))
     }
 
     fn named(&self, name: String, used: RecordUse) -> Result<Option<FoundRecord>, RecordError> {
-        let stored = self.store.read(&name)?;
+        let stored = self.noting(&name, self.store.read(&name))?;
         Ok(stored.map(|stored| FoundRecord { name, record: stored.record, used, blobs: stored.blobs }))
     }
 
@@ -177,6 +187,14 @@ impl<'a> RemoteCache<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// Remembers that the record of a name is damaged, if an error says so.
+    fn noting<T>(&self, name: &str, result: Result<T, RecordError>) -> Result<T, RecordError> {
+        if result.as_ref().is_err_and(RecordError::is_damage) {
+            self.damaged.borrow_mut().insert(name.to_owned());
+        }
+        result
     }
 
     fn read_with<T>(&self, read: impl FnOnce() -> Result<T, RecordError>) -> Option<T> {

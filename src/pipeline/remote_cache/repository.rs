@@ -8,12 +8,12 @@ use std::io::Write;
 use oci_spec::image::MediaType;
 use serde_json::{Value, json};
 
-use super::store::{LocalFile, RecordError, RecordStore, SharedFile, StoredRecord};
+use super::store::{LocalFile, NewRecord, RecordError, RecordStore, SharedFile, StoredRecord};
 use crate::closure::{ClosureRecord, InvalidRecord, LARGEST_RECORD};
 use crate::digest::Sha256;
 use crate::image::manifest::descriptor;
-use crate::image::{Blob, BlobContent, Layer, OciArtifact};
-use crate::registry::{ImageReference, Registry, RemoteManifest};
+use crate::image::{Blob, BlobContent, OciArtifact};
+use crate::registry::{ImageReference, Registry, RemoteManifest, RepositoryEvidence};
 use crate::report::Silent;
 
 /// The media type of records.
@@ -60,17 +60,17 @@ impl RecordStore for RecordRepository<'_> {
         Ok(self.registry.blob(&self.any.with_tag(name), file.sha256, file.size, output, &Silent)?)
     }
 
-    fn write(&self, name: &str, record: Vec<u8>, files: &[LocalFile], layers: &[Layer]) -> Result<bool, RecordError> {
+    fn write(&self, new: &NewRecord) -> Result<bool, RecordError> {
         let mut blobs = vec![
             Blob::of_bytes(MediaType::ImageConfig, CONFIGURATION.to_vec()),
-            Blob::of_bytes(MediaType::Other(RECORD.to_owned()), record),
+            Blob::of_bytes(MediaType::Other(RECORD.to_owned()), new.encoded.clone()),
         ];
-        for LocalFile { file, path } in files {
+        for LocalFile { file, path } in &new.files {
             let content = BlobContent::File { path: path.as_path().into(), offset: 0 };
             let media_type = MediaType::Other(file.media_type().to_owned());
             blobs.push(Blob { media_type, digest: file.sha256, size: file.size, content });
         }
-        let kept = layers.iter().filter(|_| self.is_own).map(|layer| &layer.blob);
+        let kept = new.layers.iter().filter(|_| self.is_own).map(|layer| &layer.blob);
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MediaType::ImageManifest,
@@ -79,7 +79,8 @@ impl RecordStore for RecordRepository<'_> {
         });
         let manifest = Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes());
         let artifact = OciArtifact { manifest, blobs, children: Vec::new(), referrers: Vec::new() };
-        self.registry.push(&artifact, &[self.any.with_tag(name)], &Silent)?;
+        let known = RepositoryEvidence { is_damaged: new.is_replacing, ..RepositoryEvidence::default() };
+        self.registry.push_known(&artifact, &[self.any.with_tag(new.name)], &known, &Silent)?;
         Ok(true)
     }
 }

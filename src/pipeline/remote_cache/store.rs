@@ -1,7 +1,7 @@
 //! What the places have in common that records are kept in.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::aws::{AwsError, S3Error};
@@ -25,9 +25,23 @@ pub(super) trait RecordStore {
     /// Writes a file into `output` that was stored with the record of a name, and verifies it.
     fn read_file(&self, name: &str, file: &SharedFile, output: &mut dyn Write) -> Result<(), RecordError>;
 
-    /// Stores a record with files, and names the layers that should be kept as long as it. Returns whether there was none before,
+    /// Stores a record with its files, and names the layers that should be kept as long as it. Returns whether there was none before,
     /// as far as the place tells.
-    fn write(&self, name: &str, record: Vec<u8>, files: &[LocalFile], layers: &[Layer]) -> Result<bool, RecordError>;
+    ///
+    /// A record that [is damaged](RecordError::is_damage), or one of whose files is, is replaced.
+    fn write(&self, new: &NewRecord) -> Result<bool, RecordError>;
+}
+
+/// A record to store.
+pub(super) struct NewRecord<'a> {
+    pub name: &'a str,
+    pub encoded: Vec<u8>,
+    /// What is stored with it.
+    pub files: Vec<LocalFile>,
+    /// The layers of the image.
+    pub layers: &'a [Layer],
+    /// Whether what has the name was read, and is damaged.
+    pub is_replacing: bool,
 }
 
 /// A file that is stored with records, because it would be slow to make again.
@@ -92,18 +106,28 @@ pub(super) enum RecordError {
     #[error("no AWS credentials in the environment, the profiles, or the metadata of a container or EC2 instance")]
     NoCredentials,
     #[error("cannot start to send requests")]
-    Start(#[source] std::io::Error),
+    Start(#[source] io::Error),
     #[error(transparent)]
     Invalid(#[from] InvalidRecord),
     #[error(transparent)]
     Cache(#[from] CacheError),
     #[error("cannot access {}", .0.display())]
-    File(PathBuf, #[source] std::io::Error),
+    File(PathBuf, #[source] io::Error),
     #[error("it has more than {LARGEST_RECORD} bytes")]
     Size,
 }
 
 impl RecordError {
+    /// Tells whether what was read is not what was once written, so that it helps nobody until it is written again.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Invalid(_) | Self::Size => true,
+            Self::Registry(error) => error.is_lost_blob(),
+            Self::File(_, error) => error.kind() == io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+
     /// Tells whether the next request would fail in the same way, and perhaps take as long.
     pub(super) fn is_lasting(&self) -> bool {
         matches!(self, Self::Bucket(_) | Self::Credentials(_) | Self::NoCredentials | Self::Start(_))
