@@ -23,7 +23,7 @@ mod tests;
 
 pub use access::{FileAccess, FileMode, FileOwner, InvalidMode, InvalidOwner};
 pub use deferred::DeferredContent;
-pub(crate) use deferred::{KnownContent, MisstatedFile, SourceMarkers};
+pub(crate) use deferred::{KnownContent, MisstatedFile, NeededModule, SourceFacts, SourceMarkers};
 pub use origin::{Distribution, FileOrigin, SystemPackage};
 pub use path::{InvalidPath, TreePath};
 
@@ -171,13 +171,24 @@ impl FileContent {
     /// As [`read`](Self::read), unless the answer is known without reading the file.
     pub(crate) fn contains_any(&self, texts: &[&str], limit: u64) -> io::Result<bool> {
         if let Self::Deferred(deferred) = self
-            && let KnownContent::Markers(markers) = deferred.known()
-            && let Some(contains) = markers.contain_any(texts)
+            && let KnownContent::Source(facts) = deferred.known()
+            && let Some(contains) = facts.markers.contain_any(texts)
         {
             return Ok(contains);
         }
         let bytes = self.read(limit)?;
         Ok(texts.iter().any(|text| memchr::memmem::find(&bytes, text.as_bytes()).is_some()))
+    }
+
+    /// Returns the top-level modules that a Python source certainly imports, if they are known without reading it.
+    pub(crate) fn known_needs(&self) -> Option<&[NeededModule]> {
+        match self {
+            Self::Deferred(deferred) => match deferred.known() {
+                KnownContent::Source(facts) => Some(&facts.needs),
+                KnownContent::Size | KnownContent::Bytes(_) => None,
+            },
+            _ => None,
+        }
     }
 
     /// Returns the uncompressed bytes.
@@ -212,7 +223,7 @@ impl FileContent {
             }
             Self::Deferred(deferred) => match deferred.known() {
                 KnownContent::Bytes(bytes) => Box::new(&bytes[..]),
-                KnownContent::Size | KnownContent::Markers(_) => deferred.content()?.reader()?,
+                KnownContent::Size | KnownContent::Source(_) => deferred.content()?.reader()?,
             },
         })
     }

@@ -53,7 +53,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &["hints", "interpreter"]),
     ("builder", &["archive", "cache", "hints", "interpreter", "redact", "platform"]),
     ("bytecode", &["hints", "interpreter"]),
-    ("closure", &["bytecode", "cache", "digest", "tree", "wheel", "wheel::filename"]),
+    ("closure", &["audit", "bytecode", "cache", "digest", "platform", "tree", "wheel", "wheel::filename"]),
     ("project", &["archive", "limited_reader", "hints", "constraint", "name", "platform", "redact", "syntax", "tree"]),
     ("lock", &["hints", "constraint", "digest", "marker", "name", "redact", "sdist", "platform", "wheel::filename"]),
     (

@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::imports::needed_modules;
 use crate::cache::SharedRecords;
 use crate::digest::Sha256;
-use crate::tree::{KnownContent, SourceMarkers};
+use crate::platform::PythonVersion;
+use crate::tree::{KnownContent, SourceFacts, SourceMarkers};
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{DeferredWheel, KnownFiles, SchemePart, Wheel, WheelBytes, WheelInventory};
 
@@ -52,8 +55,8 @@ pub(crate) struct KnownWheel {
     metadata: Vec<u8>,
     /// The small files that are read, by position.
     texts: BTreeMap<usize, Vec<u8>>,
-    /// For every Python source that is small enough, in their order, which markers it contains.
-    markers: Vec<SourceMarkers>,
+    /// What audits ask of every Python source that is small enough, in their order.
+    sources: Vec<SourceFacts>,
 }
 
 /// The record of a closure is not what it should be.
@@ -104,18 +107,21 @@ impl ClosureRecord {
 }
 
 impl KnownWheel {
-    /// Returns what is known of a wheel that is here.
+    /// Returns what is known of a wheel that is here, for a version of Python.
     ///
     /// # Errors
     /// It cannot be read.
-    pub(crate) fn of(wheel: &Wheel) -> io::Result<Self> {
+    pub(crate) fn of(wheel: &Wheel, python: PythonVersion) -> io::Result<Self> {
         let inventory = wheel.inventory.clone();
-        let (mut texts, mut markers) = (BTreeMap::new(), Vec::new());
+        let searched: Vec<usize> =
+            (0..inventory.files.len()).filter(|position| is_searched(&inventory, *position)).collect();
+        let sources = searched.into_par_iter().map(|position| {
+            let source = wheel.content(position).read(LARGEST_SOURCE)?;
+            Ok(facts(&inventory.files[position].path, &source, python))
+        });
+        let sources = sources.collect::<io::Result<_>>()?;
+        let mut texts = BTreeMap::new();
         for (position, file) in inventory.files.iter().enumerate() {
-            if is_searched(&inventory, position) {
-                let source = wheel.content(position).read(LARGEST_SOURCE)?;
-                markers.push(SourceMarkers::of(&source));
-            }
             if file.size <= LARGEST_KNOWN && is_read(&inventory, position) {
                 texts.insert(position, wheel.content(position).read(LARGEST_KNOWN)?);
             }
@@ -127,7 +133,7 @@ impl KnownWheel {
             metadata: wheel.metadata()?,
             inventory,
             texts,
-            markers,
+            sources,
         })
     }
 
@@ -162,8 +168,8 @@ impl KnownWheel {
 
     fn files(&self) -> KnownFiles {
         let sources = (0..self.inventory.files.len()).filter(|position| is_searched(&self.inventory, *position));
-        let markers = sources.zip(&self.markers).map(|(position, markers)| (position, KnownContent::Markers(*markers)));
-        let mut contents: BTreeMap<usize, KnownContent> = markers.collect();
+        let facts = sources.zip(&self.sources).map(|(position, facts)| (position, KnownContent::Source(facts.clone())));
+        let mut contents: BTreeMap<usize, KnownContent> = facts.collect();
         contents.extend(
             self.texts.iter().map(|(position, text)| (*position, KnownContent::Bytes(text.clone().into_boxed_slice()))),
         );
@@ -172,16 +178,25 @@ impl KnownWheel {
 
     /// Returns whether the parts agree with one another.
     fn is_coherent(&self) -> bool {
-        let Self { inventory, texts, markers, .. } = self;
+        let Self { inventory, texts, sources: facts, .. } = self;
         let sources = (0..inventory.files.len()).filter(|position| is_searched(inventory, *position)).count();
-        markers.len() == sources
+        facts.len() == sources
             && texts.iter().all(|(position, text)| {
                 inventory.files.get(*position).is_some_and(|file| file.size == text.len() as u64)
             })
     }
 }
 
-/// Tells whether markers are recorded for a file.
+/// Returns what audits ask of a source.
+fn facts(path: &str, source: &[u8], python: PythonVersion) -> SourceFacts {
+    let needs = needed_modules(source, python);
+    // The package of a module exists if the module does, so that it is never missing.
+    let own = path.split('/').next().unwrap_or(path);
+    let needs = needs.into_iter().filter(|need| *need.name != *own.strip_suffix(".py").unwrap_or(own)).collect();
+    SourceFacts { markers: SourceMarkers::of(source), needs }
+}
+
+/// Tells whether facts are recorded for a file.
 fn is_searched(inventory: &WheelInventory, position: usize) -> bool {
     let file = &inventory.files[position];
     file.part == SchemePart::Library && file.path.ends_with(".py") && file.size <= LARGEST_SOURCE

@@ -22,8 +22,8 @@ pub struct DeferredContent {
 pub(crate) enum KnownContent {
     /// The size alone.
     Size,
-    /// For a Python source, which of the texts it contains that audits search for.
-    Markers(SourceMarkers),
+    /// What audits ask of a Python source.
+    Source(SourceFacts),
     /// All bytes.
     Bytes(Box<[u8]>),
 }
@@ -72,6 +72,22 @@ impl fmt::Debug for DeferredContent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it is not what the remote cache says of it")]
 pub(crate) struct MisstatedFile;
+
+/// What audits ask of a Python source, so that they need not read it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct SourceFacts {
+    pub(crate) markers: SourceMarkers,
+    /// In the order of the source.
+    pub(crate) needs: Vec<NeededModule>,
+}
+
+/// A top-level module that a Python source certainly imports.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct NeededModule {
+    pub(crate) name: Box<str>,
+    /// The line of the first such import, from 1.
+    pub(crate) line: usize,
+}
 
 /// Which of the [texts](Self::TEXTS) that audits search for a Python source contains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

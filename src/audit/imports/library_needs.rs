@@ -12,10 +12,11 @@ use rayon::prelude::*;
 use super::finding::{ImportFinding, LibraryModule, SourceLine};
 use super::reachable::{self, ModuleReach};
 use super::resolve::ModuleResolution;
-use super::source::{Import, ImportCondition, ModuleSource};
+use super::source::{ImportCondition, ModuleSource};
 use super::{ImportChecker, ImportOutcome, READ_LIMIT, applicable, known_modules, remedies, top};
 use crate::audit::search::ModuleFile;
-use crate::tree::FileOrigin;
+use crate::platform::PythonVersion;
+use crate::tree::{FileOrigin, NeededModule};
 
 /// A module of a distribution that the application imports.
 struct ImportedModule<'a> {
@@ -36,7 +37,7 @@ impl<'a> ImportChecker<'a> {
         reach: &[ModuleReach],
     ) -> Vec<ImportFinding> {
         let imported = self.imported_modules(outcomes, reach);
-        let needs: Vec<Vec<Import>> = imported.par_iter().map(|module| self.certain_imports(&module.file)).collect();
+        let needs: Vec<_> = imported.par_iter().map(|module| self.needs(&module.file)).collect();
         let own: HashSet<&str> = outcomes
             .iter()
             .flatten()
@@ -47,22 +48,21 @@ impl<'a> ImportChecker<'a> {
             .collect();
         let mut missing = BTreeMap::new();
         for (module, needs) in imported.into_iter().zip(needs) {
-            let first = needs.into_iter().find(|need| self.is_missing(&need.module));
-            let is_new =
-                |need: &Import| !own.contains(top(&need.module)) && !is_vendored(&module.file, top(&need.module));
+            let first = needs.iter().find(|need| self.is_missing(&need.name));
+            let is_new = |need: &&NeededModule| !own.contains(&*need.name) && !is_vendored(&module.file, &need.name);
             if let Some(need) = first.filter(is_new) {
-                missing.entry(top(&need.module).to_owned()).or_insert((module, need));
+                missing.entry(need.name.to_string()).or_insert((module, need.line));
             }
         }
         let searches_elsewhere = self.modules.iter().any(|module| module.source.searches_elsewhere);
-        let findings = missing.into_iter().filter_map(|(name, (module, need))| {
+        let findings = missing.into_iter().filter_map(|(name, (module, line))| {
             let ImportedModule { name: importer, file, locations, is_certain } = module;
             let FileOrigin::Distribution(distribution) = &file.entry.origin else { return None };
             let is_certain = is_certain && !searches_elsewhere;
             let mut missing = remedies::missing(self.imports, std::iter::empty(), name, locations, is_certain);
             missing.importer = Some(Box::new(LibraryModule {
                 module: importer,
-                location: SourceLine { path: file.path.to_owned(), line: need.line },
+                location: SourceLine { path: file.path.to_owned(), line },
                 distribution: distribution.name.clone(),
                 version: distribution.to_string(),
             }));
@@ -124,32 +124,44 @@ impl<'a> ImportChecker<'a> {
         executed
     }
 
-    /// Returns the absolute imports that a module always executes; none if it may make modules itself, or find them elsewhere.
-    fn certain_imports(&self, file: &ModuleFile) -> Vec<Import> {
-        let Ok(bytes) = file.entry.content.read(READ_LIMIT) else { return Vec::new() };
-        let text = String::from_utf8_lossy(&bytes);
-        if ["sys.modules", "meta_path"].iter().any(|makes_modules| text.contains(makes_modules)) {
-            return Vec::new();
+    /// Returns the top-level modules that a module of a distribution certainly imports, from its record if there is one.
+    fn needs(&self, file: &ModuleFile) -> Vec<NeededModule> {
+        if let Some(known) = file.entry.content.known_needs() {
+            return known.to_vec();
         }
-        let Ok(source) = ModuleSource::read(&bytes, self.imports.python) else { return Vec::new() };
-        if source.searches_elsewhere || !source.search_directories.is_empty() {
-            return Vec::new();
-        }
-        let imports = source.imports.into_iter();
-        let is_certain = |import: &Import| import.when == ImportCondition::Always && import.fallback_for.is_empty();
-        imports.filter(|import| import.level == 0 && is_certain(import)).collect()
+        let source = file.entry.content.read(READ_LIMIT);
+        source.map(|source| needed_modules(&source, self.imports.python)).unwrap_or_default()
     }
 
-    /// Returns whether nothing has the top-level module of a name.
+    /// Returns whether nothing has a top-level module.
     fn is_missing(&mut self, module: &str) -> bool {
-        let is_missing =
-            matches!(self.resolver.resolve(top(module)), ModuleResolution::Missing { depth: 0, foreign: None });
+        let is_missing = matches!(self.resolver.resolve(module), ModuleResolution::Missing { depth: 0, foreign: None });
         // Distributions of a shared package may be part of the runtime.
         is_missing
             && !known_modules::is_of_another_platform(module)
-            && !known_modules::is_shared(top(module))
-            && !self.imports.is_allowed(top(module))
+            && !known_modules::is_shared(module)
+            && !self.imports.is_allowed(module)
     }
+}
+
+/// Returns the top-level modules of the absolute imports that a module always executes; none if it may make modules itself, or
+/// find them elsewhere.
+pub(crate) fn needed_modules(source: &[u8], python: PythonVersion) -> Vec<NeededModule> {
+    let makes_modules = |text: &str| memchr::memmem::find(source, text.as_bytes()).is_some();
+    if ["sys.modules", "meta_path"].into_iter().any(makes_modules) {
+        return Vec::new();
+    }
+    let source = ModuleSource::read(source, python).ok();
+    let source = source.filter(|source| !source.searches_elsewhere && source.search_directories.is_empty());
+    let mut needed: Vec<NeededModule> = Vec::new();
+    for import in source.into_iter().flat_map(|source| source.imports) {
+        let is_certain = import.when == ImportCondition::Always && import.fallback_for.is_empty();
+        let name = top(&import.module);
+        if import.level == 0 && is_certain && !needed.iter().any(|needed| *needed.name == *name) {
+            needed.push(NeededModule { name: name.into(), line: import.line });
+        }
+    }
+    needed
 }
 
 /// Returns whether the distribution of a file contains a module of a name in some directory.

@@ -23,6 +23,7 @@ use std::io;
 use rayon::prelude::*;
 
 pub(crate) use finding::{ImportFinding, LibraryModule, MissingModule, Providers, SourceLine, UnreachedModules};
+pub(crate) use library_needs::needed_modules;
 use reachable::ModuleReach;
 use resolve::{ModuleResolution, ModuleResolver};
 use source::{Import, ImportCondition, ModuleSource};

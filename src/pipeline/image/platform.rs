@@ -63,6 +63,7 @@ impl PlatformBuild<'_> {
     pub(super) fn built_closure(&self) -> BuiltClosure<'_> {
         BuiltClosure {
             key: self.closure,
+            python: self.plan.target.python,
             distributions: &self.distributions,
             records: self.records.clone(),
             layers: &self.image.layers,

@@ -175,6 +175,7 @@ fn build(
         let documents = documents::beside_zip(settings, plan, distributions, &zips, reporter)?;
         let artifacts = write::persist(finished, package, &settings.documents, cache, reporter)?;
         let built = BuiltClosure {
+            python: plan.target.python,
             key: closure,
             distributions: installed,
             records: cache.noted(),

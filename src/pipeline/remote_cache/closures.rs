@@ -19,6 +19,7 @@ use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::elf_cache;
 use crate::pipeline::wheels::known::KnownWheels;
 use crate::registry::RepositoryEvidence;
+use crate::platform::PythonVersion;
 use crate::report::{RecordUse, RemoteCacheReport};
 use crate::settings::{ContentSettings, Settings};
 use crate::trim::data::DataLibrary;
@@ -156,6 +157,7 @@ fn lacks_wheel(wanted: &[WantedClosure], cache: &Cache) -> Result<bool, BuildErr
 /// The closure of an artifact that was built.
 pub(crate) struct BuiltClosure<'a> {
     pub key: ClosureKey,
+    pub python: PythonVersion,
     pub distributions: &'a [InstalledDistribution<'a>],
     /// What was found out about the distributions.
     pub records: SharedRecords,
@@ -225,7 +227,7 @@ impl BuiltClosure<'_> {
         by_name.extend(wheels.map(|distribution| (distribution.wheel.filename.as_str(), &distribution.wheel)));
         let wheels = by_name.into_values().map(|wheel| match known.get(wheel.sha256) {
             Some(known) => Ok(known.clone()),
-            None => KnownWheel::of(wheel).map_err(BuildError::reading(wheel.location())),
+            None => KnownWheel::of(wheel, self.python).map_err(BuildError::reading(wheel.location())),
         });
         let mut records = self.records.clone();
         records.extend(built.clone());
