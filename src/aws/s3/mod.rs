@@ -191,7 +191,12 @@ impl<'a> S3Bucket<'a> {
         Ok(response.map(|response| response.body))
     }
 
-    async fn get_with(&self, key: &str, headers: HeaderMap, transfer: Transfer) -> Result<Option<AwsResponse>, S3Error> {
+    async fn get_with(
+        &self,
+        key: &str,
+        headers: HeaderMap,
+        transfer: Transfer,
+    ) -> Result<Option<AwsResponse>, S3Error> {
         let action = S3Action::GetObject;
         let response = self.send_for((action, transfer), Method::GET, self.url(key), headers, Vec::new()).await?;
         if response.status.is_success() {

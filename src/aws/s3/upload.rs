@@ -12,8 +12,8 @@ use url::Url;
 
 use super::{
     AwsResponse, CHECKSUM_ALGORITHM, CHECKSUM_CRC32C, CHECKSUM_TYPE, COPY_SOURCE, COPY_SOURCE_IF_MATCH,
-    COPY_SOURCE_RANGE, PutCondition, S3Action, S3Bucket, S3Error, SEGMENT, StoredObject, checkpoint_headers, encoded_crc32c,
-    encoded_key, headers, xml_element,
+    COPY_SOURCE_RANGE, PutCondition, S3Action, S3Bucket, S3Error, SEGMENT, StoredObject, checkpoint_headers,
+    encoded_crc32c, encoded_key, headers, xml_element,
 };
 
 /// The size of the parts that are sent, in bytes. A smaller file is sent as a whole.

@@ -9,7 +9,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::runtime::{Builder, Runtime};
 
 use super::store::{LocalFile, NewRecord, RecordError, RecordStore, SharedFile, StoredRecord};
-use crate::aws::{AwsEnvironment, AwsSession, ObjectFile, PutCondition, S3Bucket, S3Error, S3Patience, configured_region};
+use crate::aws::{
+    AwsEnvironment, AwsSession, ObjectFile, PutCondition, S3Bucket, S3Error, S3Patience, configured_region,
+};
 use crate::closure::{ClosureRecord, InvalidRecord, LARGEST_RECORD};
 use crate::digest::HashingWriter;
 use crate::settings::BucketPrefix;

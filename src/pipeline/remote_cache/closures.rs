@@ -18,8 +18,8 @@ use crate::pipeline::install::{InstalledDistribution, NEEDED_FORMAT, derived, na
 use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::elf_cache;
 use crate::pipeline::wheels::known::KnownWheels;
-use crate::registry::RepositoryEvidence;
 use crate::platform::PythonVersion;
+use crate::registry::RepositoryEvidence;
 use crate::report::{RecordUse, RemoteCacheReport};
 use crate::settings::{ContentSettings, Settings};
 use crate::trim::data::DataLibrary;
@@ -95,7 +95,8 @@ pub(crate) fn known(
 ) -> Result<KnownClosures, BuildError> {
     let (mut wheels, mut records) = (KnownWheels::default(), SharedRecords::default());
     let manifests = remote.map(|remote| wanted.iter().filter_map(|closure| remote.own_manifest(closure.key)).collect());
-    let mut repository = RepositoryEvidence { manifests: manifests.unwrap_or_default(), ..RepositoryEvidence::default() };
+    let mut repository =
+        RepositoryEvidence { manifests: manifests.unwrap_or_default(), ..RepositoryEvidence::default() };
     let mut used = RecordUse::Nothing;
     if let Some(remote) = remote.filter(|remote| remote.is_read())
         && lacks_wheel(wanted, cache)?
