@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::imports::needed_modules;
+use crate::audit::imports::library_needs::needed_modules;
 use crate::cache::SharedRecords;
 use crate::digest::Sha256;
 use crate::platform::PythonVersion;

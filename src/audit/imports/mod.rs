@@ -8,7 +8,7 @@ pub(in crate::audit) mod condition;
 mod extensions;
 mod finding;
 mod known_modules;
-mod library_needs;
+pub(crate) mod library_needs;
 mod reachable;
 mod remedies;
 mod resolve;
@@ -23,7 +23,6 @@ use std::io;
 use rayon::prelude::*;
 
 pub(crate) use finding::{ImportFinding, LibraryModule, MissingModule, Providers, SourceLine, UnreachedModules};
-pub(crate) use library_needs::needed_modules;
 use reachable::ModuleReach;
 use resolve::{ModuleResolution, ModuleResolver};
 use source::{Import, ImportCondition, ModuleSource};
