@@ -31,6 +31,12 @@ impl SharedRecords {
         self
     }
 
+    /// Removes the records of all other kinds.
+    pub(crate) fn only(mut self, kind: RecordKind) -> Self {
+        self.0.retain(|(other, _), _| *other == kind);
+        self
+    }
+
     /// Tells whether no record differs from the one with the same key in `other`.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
         self.0.iter().all(|(key, value)| other.0.get(key).is_none_or(|known| known == value))

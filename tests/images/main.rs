@@ -43,3 +43,4 @@ mod refusals;
 mod remote_cache;
 mod tiny;
 mod workshop;
+mod zip_records;

@@ -15,7 +15,7 @@ use crate::wire::Message;
 const SECRET: &str = "wJalrXUtnFEMI-not-shown";
 
 /// Sends a request that moto takes for a signed one, and returns the answer.
-fn send(moto: &Moto, method: &str, target: &str, body: &[u8]) -> Message {
+pub fn send(moto: &Moto, method: &str, target: &str, body: &[u8]) -> Message {
     let host = moto.url.strip_prefix("http://").unwrap();
     let request = Message { start: format!("{method} {target} HTTP/1.1"), ..Message::default() };
     let signed = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
@@ -28,14 +28,14 @@ fn send(moto: &Moto, method: &str, target: &str, body: &[u8]) -> Message {
 }
 
 /// Returns the keys of all objects.
-fn keys(moto: &Moto) -> Vec<String> {
+pub fn keys(moto: &Moto) -> Vec<String> {
     let listed = String::from_utf8(send(moto, "GET", "/fleet?list-type=2", b"").body).unwrap();
     let keys = listed.split("<Key>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned());
     keys.collect()
 }
 
 /// Gives a command credentials and an endpoint, and asserts that it shows no secret.
-fn ended(command: &mut Command, endpoint: &str, place: &str) -> (Value, String) {
+pub fn ended(command: &mut Command, endpoint: &str, place: &str) -> (Value, String) {
     let (is_successful, out, errors) = run(command, endpoint, place);
     assert!(is_successful, "{out}{errors}");
     (serde_json::from_str(&out).unwrap(), errors)

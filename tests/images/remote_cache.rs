@@ -97,7 +97,7 @@ impl Fleet {
 
     /// Replaces the only record in the registry by what `change` makes of it, and returns its tag.
     fn replace_record(&self, change: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
-        let tag = self.tags().into_iter().find(|tag| tag.starts_with("pybundle-cache-")).unwrap();
+        let tag = self.tags("team/app").into_iter().find(|tag| tag.starts_with("pybundle-cache-")).unwrap();
         let at: ImageReference = format!("{}/team/app:{tag}", self.registry.host()).parse().unwrap();
         let registry = Registry::new(RegistryOptions::new(Keychain::fixed([]))).unwrap();
         let mut manifest: Value = serde_json::from_slice(&registry.manifest(&at).unwrap().bytes).unwrap();
@@ -118,9 +118,14 @@ impl Fleet {
         tag
     }
 
-    fn tags(&self) -> Vec<String> {
+    /// Returns the name of a repository of the registry.
+    pub fn repository(&self, name: &str) -> String {
+        format!("{}/{name}", self.registry.host())
+    }
+
+    pub fn tags(&self, repository: &str) -> Vec<String> {
         let mut skopeo = Command::new("skopeo");
-        skopeo.args(["list-tags", "--tls-verify=false", &format!("docker://{}/team/app", self.registry.host())]);
+        skopeo.args(["list-tags", "--tls-verify=false", &format!("docker://{}", self.repository(repository))]);
         let listed: Value = serde_json::from_str(&succeed(&mut skopeo)).unwrap();
         listed["Tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap().to_owned()).collect()
     }
@@ -235,8 +240,8 @@ fn records_are_written_only_where_that_is_asked_for() {
         let reported = &built["remote_cache"];
         assert_eq!(reported["written"].as_bool().unwrap_or(false), written, "{cache}: {reported}");
     }
-    let records = fleet.tags().iter().filter(|tag| tag.starts_with("pybundle-cache-")).count();
-    assert_eq!(records, 1, "{:?}", fleet.tags());
+    let records = fleet.tags("team/app").iter().filter(|tag| tag.starts_with("pybundle-cache-")).count();
+    assert_eq!(records, 1, "{:?}", fleet.tags("team/app"));
 }
 
 #[test]
@@ -392,7 +397,7 @@ fn a_damaged_record_in_a_repository_is_written_again() {
     let fleet = Fleet::new();
     let auto = ["--remote-cache", "auto"];
     fleet.report("warm", "1", &auto);
-    let intact = fleet.tags();
+    let intact = fleet.tags("team/app");
     let garbage = |_: &[u8]| [HEADER, b"garbage"].concat();
     fleet.replace_record(garbage);
     let repaired = |machine: &str, reason: &str| {
@@ -406,7 +411,7 @@ fn a_damaged_record_in_a_repository_is_written_again() {
         assert_eq!((&next["remote_cache"]["read"], &next["remote_cache"]["fetched"]), (&json!("exact"), &json!(0)));
     };
     repaired("damaged", "it is damaged");
-    assert_eq!(fleet.tags(), intact);
+    assert_eq!(fleet.tags("team/app"), intact);
 
     // The registry has the record's tag, and not the record.
     let mut digest = String::new();

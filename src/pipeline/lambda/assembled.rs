@@ -152,6 +152,9 @@ pub(super) fn assemble<T>(
         cache,
     };
     let audit = audits::audit(&audited, Vec::new(), reporter)?;
+    for InstalledDistribution { wheel, .. } in &distributions {
+        wheel.check_obtained().map_err(BuildError::reading(wheel.location()))?;
+    }
     if !settings.allow_oversize {
         let limits = (&*profile.service, profile.limits);
         limits::check(&package, &layer_sizes, limits, &profile.runtime_distributions)?;

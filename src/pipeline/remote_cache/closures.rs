@@ -107,6 +107,7 @@ pub(crate) fn known(
             take_in(remote, &found, cache)?;
             if *is_zipped && found.record.records.of_kind::<ZipStart>(RecordKind::ZipStart).is_empty() {
                 used = RecordUse::Missing;
+                records.extend(found.record.records.only(RecordKind::Built));
                 continue;
             }
             used = used.min(found.used);
