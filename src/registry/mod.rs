@@ -26,7 +26,7 @@ pub use error::{RegistryAction, RegistryError};
 pub use mirrors::RegistryFiles;
 pub use push::{BlobCount, PushSummary, RepositoryPush};
 pub use reference::{ImageReference, InvalidReference, ReferenceProblem};
-pub(crate) use remote_state::RepositoryEvidence;
+pub(crate) use remote_state::{MountSource, RepositoryEvidence};
 pub use request_error::{Identity, RequestError, ServerErrors};
 
 mod attach;

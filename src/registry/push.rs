@@ -19,7 +19,7 @@ use super::client::{RegistryClient, RepositoryName};
 use super::manifest_put::ManifestPut;
 use super::payload::BlobSource;
 use super::remote_state::{RemoteState, RepositoryEvidence, remote_state};
-use super::upload::{BlobCheck, BlobPlacement, BlobUpload, SMALL};
+use super::upload::{BlobCheck, BlobMount, BlobPlacement, BlobUpload, SMALL};
 use super::{ImageReference, RegistryAction, RegistryError, ecr, pull};
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent, OciArtifact};
@@ -257,7 +257,7 @@ impl PushOperation<'_> {
             let upload = BlobUpload {
                 source: BlobSource::new(self.client, blob, self.reporter),
                 repository: destination.repository,
-                from: mount_source(blob, destination.repository, source.filter(|_| evidence != BlobEvidence::None)),
+                from: self.mount_source(blob, destination.repository, source, evidence),
                 check: match evidence {
                     BlobEvidence::None => BlobCheck::Never,
                     BlobEvidence::TaggedManifest if !is_worth_asking(blob) => BlobCheck::Again,
@@ -300,6 +300,31 @@ impl PushOperation<'_> {
         Ok(())
     }
 
+    /// Returns another repository of the registry that the blob may be mounted from, of which `earlier` has all blobs.
+    fn mount_source<'a>(
+        &'a self,
+        blob: &'a Blob,
+        to: RepositoryName<'_>,
+        earlier: Option<RepositoryName<'a>>,
+        evidence: BlobEvidence,
+    ) -> Option<BlobMount<'a>> {
+        let is_other = |from: &RepositoryName| from.registry == to.registry && from.name != to.name;
+        let own = match &blob.content {
+            BlobContent::Registry { repository } => Some(RepositoryName::of(repository)).filter(is_other),
+            _ => None,
+        };
+        let certain = own.or(earlier.filter(|_| evidence != BlobEvidence::None));
+        if let Some(RepositoryName { name: from, .. }) = certain {
+            return Some(BlobMount { from, is_certain: true });
+        }
+        let mounts = self.known.mounts.as_ref().filter(|_| evidence != BlobEvidence::None)?;
+        let is_certain = mounts.blobs.contains(&blob.digest);
+        let from = RepositoryName::of(&mounts.repository);
+        // To ask for a mount costs no request: a registry that has no such blob begins the upload.
+        let is_tried = is_other(&from) && (is_certain || blob.size > SMALL);
+        is_tried.then_some(BlobMount { from: from.name, is_certain })
+    }
+
     /// Points a reference to the manifest. While the registry misses blobs, the contents are pushed again, and less is
     /// believed.
     async fn tag(
@@ -340,16 +365,6 @@ impl PushOperation<'_> {
             }
         }
     }
-}
-
-/// Returns the name of another repository of the registry that has the blob.
-fn mount_source<'a>(blob: &'a Blob, to: RepositoryName<'_>, earlier: Option<RepositoryName<'a>>) -> Option<&'a str> {
-    let own = match &blob.content {
-        BlobContent::Registry { repository } => Some(RepositoryName::of(repository)),
-        _ => None,
-    };
-    let own = own.filter(|own| own.registry == to.registry && own.name != to.name);
-    own.or(earlier).map(|repository| repository.name)
 }
 
 /// Adds the operation to an error, and reports a missing repository as such.

@@ -39,6 +39,17 @@ pub(crate) struct RepositoryEvidence {
     pub(crate) manifests: Vec<ImageReference>,
     /// Whether its tags tell nothing: what one of them points to cannot be read in full.
     pub(crate) is_damaged: bool,
+    /// Where blobs may be mounted from that it does not have.
+    pub(crate) mounts: Option<MountSource>,
+}
+
+/// A repository that blobs may be mounted from.
+#[derive(Debug)]
+pub(crate) struct MountSource {
+    /// Its name, with its registry.
+    pub(crate) repository: String,
+    /// Blobs that it has, as far as that is known.
+    pub(crate) blobs: BTreeSet<Sha256>,
 }
 
 impl RepositoryEvidence {

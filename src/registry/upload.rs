@@ -45,9 +45,17 @@ pub(super) enum BlobPlacement {
 pub(super) struct BlobUpload<'a> {
     pub source: BlobSource<'a>,
     pub repository: RepositoryName<'a>,
-    /// Another repository of the registry, to mount the blob from.
-    pub from: Option<&'a str>,
+    pub from: Option<BlobMount<'a>>,
     pub check: BlobCheck,
+}
+
+/// Another repository of the registry, to mount a blob from.
+#[derive(Clone, Copy)]
+pub(super) struct BlobMount<'a> {
+    /// Its name.
+    pub from: &'a str,
+    /// Whether it has the blob, so that a registry that does not mount it mounts nothing.
+    pub is_certain: bool,
 }
 
 /// Whether to ask the registry for a blob before it is uploaded.
@@ -123,12 +131,12 @@ impl BlobUpload<'_> {
 
     async fn once(&self, is_again: bool, reached: &Cell<UploadStep>) -> Result<BlobPlacement, RequestError> {
         let (mut session, mut is_mounted) = (None, false);
-        if let Some(from) = self.from {
+        if let Some(BlobMount { from, is_certain }) = self.from {
             match self.mount(from).await? {
                 Some(response) if response.status() == StatusCode::CREATED => is_mounted = true,
                 Some(response) => {
                     let host = self.source.client.host(self.repository.registry);
-                    host.refused_mount.store(true, Ordering::Relaxed);
+                    host.refused_mount.fetch_or(is_certain, Ordering::Relaxed);
                     session = UploadSession::new(&response).ok();
                 }
                 None => {}

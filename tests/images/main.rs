@@ -41,6 +41,7 @@ mod read_only_cache;
 mod record_bucket;
 mod refusals;
 mod remote_cache;
+mod shared_repository;
 mod tiny;
 mod workshop;
 mod zip_records;

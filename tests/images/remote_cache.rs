@@ -33,7 +33,7 @@ const WHEELS: [(&str, &str); 4] = [
 pub struct Fleet {
     pub workshop: Workshop,
     pub server: Server,
-    registry: DockerRegistry,
+    pub registry: DockerRegistry,
 }
 
 impl Fleet {
@@ -88,10 +88,16 @@ impl Fleet {
         WHEELS.iter().map(|(_, wheel)| self.server.requests(&format!("/{wheel}")).len()).sum()
     }
 
+    /// Removes the bytes of a blob from the registry.
+    pub fn lose_bytes(&self, digest: &str) {
+        let blobs = self.registry.folder.path().join("storage/docker/registry/v2/blobs/sha256");
+        fs::remove_dir_all(blobs.join(&digest[..2]).join(digest)).unwrap();
+    }
+
     /// Removes a blob from the registry, as garbage collection does.
     fn lose_blob(&self, digest: &str) {
+        self.lose_bytes(digest);
         let storage = self.registry.folder.path().join("storage/docker/registry/v2");
-        fs::remove_dir_all(storage.join("blobs/sha256").join(&digest[..2]).join(digest)).unwrap();
         fs::remove_dir_all(storage.join("repositories/team/app/_layers/sha256").join(digest)).unwrap();
     }
 

@@ -1,6 +1,6 @@
 //! The closure of an artifact for one platform: its key, and what its record says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::elf_cache;
 use crate::pipeline::wheels::known::KnownWheels;
 use crate::platform::PythonVersion;
-use crate::registry::RepositoryEvidence;
+use crate::registry::{MountSource, RepositoryEvidence};
 use crate::report::{RecordUse, RemoteCacheReport};
 use crate::settings::{ContentSettings, Settings};
 use crate::trim::data::DataLibrary;
@@ -95,6 +95,8 @@ pub(crate) fn known(
 ) -> Result<KnownClosures, BuildError> {
     let (mut wheels, mut records) = (KnownWheels::default(), SharedRecords::default());
     let manifests = remote.map(|remote| wanted.iter().filter_map(|closure| remote.own_manifest(closure.key)).collect());
+    let mounts = remote.and_then(|remote| remote.mounts.as_ref());
+    let mut mounts = mounts.map(|any| MountSource { repository: any.repository_name(), blobs: BTreeSet::new() });
     let mut repository =
         RepositoryEvidence { manifests: manifests.unwrap_or_default(), ..RepositoryEvidence::default() };
     let mut used = RecordUse::Nothing;
@@ -113,9 +115,14 @@ pub(crate) fn known(
             used = used.min(found.used);
             wheels.extend(found.record.wheels);
             records.extend(found.record.records);
-            repository.blobs.extend(found.blobs);
+            match &mut mounts {
+                Some(mounts) => mounts.blobs.extend(found.blobs),
+                None if remote.is_own => repository.blobs.extend(found.blobs),
+                None => {}
+            }
         }
     }
+    repository.mounts = mounts;
     Ok(KnownClosures { used, wheels, records: Arc::new(records), repository })
 }
 
@@ -202,7 +209,7 @@ pub(crate) fn share(
         // A record that was read need not be asked for again.
         let is_wanted = known.used != RecordUse::Exact || remote.is_damaged(key);
         if remote.is_written() && is_wanted && closure.is_worth_sharing() {
-            let (layers, files) = (closure.layers, || closure.files());
+            let (layers, files) = ((closure.layers, closure.shared_layers()), || closure.files());
             written |= remote.write(key, layers, files, || closure.record(&known.wheels, built))?;
         }
     }
@@ -217,6 +224,12 @@ impl BuiltClosure<'_> {
         self.distributions
             .iter()
             .any(|distribution| is_built(distribution) || (has_start && !distribution.is_local_project()))
+    }
+
+    /// Returns the digests of the layers that contain nothing but distributions.
+    fn shared_layers(&self) -> BTreeSet<Sha256> {
+        let layers = self.records.of_kind::<(Sha256, Sha256, u64)>(RecordKind::Layer);
+        layers.into_iter().map(|(digest, _, _)| digest).collect()
     }
 
     /// Returns the record of the closure.

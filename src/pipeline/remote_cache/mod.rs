@@ -39,6 +39,8 @@ pub(crate) struct RemoteCache<'a> {
     policy: RecordPolicy,
     /// Whether they are in the image's own repository, and believed.
     is_own: bool,
+    /// The repository that other images share layers in.
+    mounts: Option<ImageReference>,
     /// The tags that an image is pushed to, one of which may name an earlier one.
     tags: &'a [ImageReference],
     registry: Option<&'a Registry<'a>>,
@@ -55,7 +57,7 @@ struct FoundRecord {
     name: String,
     record: ClosureRecord,
     used: RecordUse,
-    /// What the image's repository has.
+    /// What the repository of the record has.
     blobs: BTreeSet<Sha256>,
 }
 
@@ -71,7 +73,8 @@ impl<'a> RemoteCache<'a> {
         let tags = if is_offline { &[] } else { tags };
         let RemoteCacheChoice::On(place, policy) = choice else { return None };
         let repository = |any: &ImageReference, is_own| {
-            registry.map(|registry| Box::new(RecordRepository { registry, any: any.clone(), is_own }))
+            let image = tags.first().filter(|tag| tag.registry() == any.registry()).cloned();
+            registry.map(|registry| Box::new(RecordRepository { registry, any: any.clone(), is_own, image }))
         };
         let store: Box<dyn RecordStore> = match place {
             RecordPlace::Own => repository(tags.first()?, true)?,
@@ -81,8 +84,12 @@ impl<'a> RemoteCache<'a> {
             RecordPlace::Bucket(place) => Box::new(RecordBucket::new(&settings.environment.aws, place)),
         };
         let (policy, is_own) = (*policy, *place == RecordPlace::Own && *policy != RecordPolicy::Verify);
+        let mounts = match place {
+            RecordPlace::Repository(any) if policy != RecordPolicy::Verify => Some(any.clone()),
+            _ => None,
+        };
         let (is_given_up, damaged) = (Cell::new(false), RefCell::default());
-        Some(Self { store, policy, is_own, tags, registry, reporter, is_given_up, damaged })
+        Some(Self { store, policy, is_own, mounts, tags, registry, reporter, is_given_up, damaged })
     }
 
     /// Returns the place as the user named it.
@@ -155,7 +162,7 @@ impl<'a> RemoteCache<'a> {
     fn write(
         &self,
         key: ClosureKey,
-        layers: &[Layer],
+        (layers, shared): (&[Layer], BTreeSet<Sha256>),
         files: impl FnOnce() -> Result<Vec<LocalFile>, RecordError>,
         record: impl FnOnce() -> Result<ClosureRecord, BuildError>,
     ) -> Result<bool, BuildError> {
@@ -167,7 +174,7 @@ impl<'a> RemoteCache<'a> {
         let record = record()?;
         let written = self.write_with(|| {
             let encoded = record.encode().map_err(|error| RecordError::File((&*name).into(), error))?;
-            self.store.write(&NewRecord { name: &name, encoded, files: files()?, layers, is_replacing })
+            self.store.write(&NewRecord { name: &name, encoded, files: files()?, layers, shared, is_replacing })
         });
         Ok(written == Some(true))
     }

@@ -1,7 +1,8 @@
 //! Records in a repository: an artifact for each, under a tag.
 //!
 //! Its manifest is that of an image, because registries refuse what they do not know (GitLab and Quay), and lists the layers of
-//! the image, so that the registry keeps them as long as the record.
+//! the image, so that the registry keeps them as long as the record. In another repository than the image's, only the layers of
+//! distributions are kept, from where images of other services mount them.
 
 use std::io::Write;
 
@@ -13,7 +14,7 @@ use crate::closure::{ClosureRecord, InvalidRecord, LARGEST_RECORD};
 use crate::digest::Sha256;
 use crate::image::manifest::descriptor;
 use crate::image::{Blob, BlobContent, OciArtifact};
-use crate::registry::{ImageReference, Registry, RemoteManifest, RepositoryEvidence};
+use crate::registry::{ImageReference, MountSource, Registry, RemoteManifest, RepositoryEvidence};
 use crate::report::Silent;
 
 /// The media type of records.
@@ -29,6 +30,8 @@ pub(super) struct RecordRepository<'a> {
     pub any: ImageReference,
     /// Whether it is the image's own, which has the layers.
     pub is_own: bool,
+    /// The image that is pushed, if that is to the same registry.
+    pub image: Option<ImageReference>,
 }
 
 impl RecordStore for RecordRepository<'_> {
@@ -52,7 +55,7 @@ impl RecordStore for RecordRepository<'_> {
         }
         let mut bytes = Vec::new();
         self.registry.blob(&reference, *digest, *size, &mut bytes, &Silent)?;
-        let blobs = layers.iter().filter(|_| self.is_own).map(|(_, digest, _)| *digest).collect();
+        let blobs = layers.iter().map(|(_, digest, _)| *digest).collect();
         Ok(Some(StoredRecord { record: ClosureRecord::decode(&bytes)?, blobs }))
     }
 
@@ -70,16 +73,26 @@ impl RecordStore for RecordRepository<'_> {
             let media_type = MediaType::Other(file.media_type().to_owned());
             blobs.push(Blob { media_type, digest: file.sha256, size: file.size, content });
         }
-        let kept = new.layers.iter().filter(|_| self.is_own).map(|layer| &layer.blob);
+        let layers = new.layers.iter().map(|layer| &layer.blob);
+        let (kept, mounts) = match &self.image {
+            _ if self.is_own => (layers.cloned().collect(), None),
+            // Other images mount them from here.
+            Some(image) => {
+                let shared: Vec<Blob> = layers.filter(|blob| new.shared.contains(&blob.digest)).cloned().collect();
+                blobs.extend(shared);
+                (Vec::new(), Some(MountSource { repository: image.repository_name(), blobs: new.shared.clone() }))
+            }
+            None => (Vec::new(), None),
+        };
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MediaType::ImageManifest,
             "config": descriptor(&blobs[0]),
-            "layers": blobs[1..].iter().chain(kept).map(descriptor).collect::<Vec<_>>(),
+            "layers": blobs[1..].iter().chain(&kept).map(descriptor).collect::<Vec<_>>(),
         });
         let manifest = Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes());
         let artifact = OciArtifact { manifest, blobs, children: Vec::new(), referrers: Vec::new() };
-        let known = RepositoryEvidence { is_damaged: new.is_replacing, ..RepositoryEvidence::default() };
+        let known = RepositoryEvidence { is_damaged: new.is_replacing, mounts, ..RepositoryEvidence::default() };
         self.registry.push_known(&artifact, &[self.any.with_tag(new.name)], &known, &Silent)?;
         Ok(true)
     }

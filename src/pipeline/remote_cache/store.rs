@@ -40,6 +40,8 @@ pub(super) struct NewRecord<'a> {
     pub files: Vec<LocalFile>,
     /// The layers of the image.
     pub layers: &'a [Layer],
+    /// Which of them other images have that are made of the same distributions.
+    pub shared: BTreeSet<Sha256>,
     /// Whether what has the name was read, and is damaged.
     pub is_replacing: bool,
 }
@@ -90,7 +92,7 @@ pub(super) struct LocalFile {
 /// A record, and what its place tells besides.
 pub(super) struct StoredRecord {
     pub record: ClosureRecord,
-    /// The blobs that the image's repository has.
+    /// The blobs that the repository of the record has.
     pub blobs: BTreeSet<Sha256>,
 }
 
