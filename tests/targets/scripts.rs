@@ -148,7 +148,8 @@ fn the_handler_is_the_one_that_is_named_like_one() {
 fn a_script_is_a_target() {
     let configuration = "[tool.pybundle]\nslim = true\n\n[tool.pybundle.target.nightly]\nkind = \"lambda\"\n\
         script = \"jobs/nightly.py\"\n\n[tool.pybundle.target.data]\nextends = \"nightly\"\ninclude = [\"jobs/data.json\"]\n\n\
-        [tool.pybundle.target.image]\nkind = \"image\"\nscript = \"jobs/nightly.py\"\nbase = \"oci:base\"\n";
+        [tool.pybundle.target.image]\nkind = \"image\"\nscript = \"jobs/nightly.py\"\nbase = \"oci:base\"\n\n\
+        [tool.pybundle.target.layer]\nkind = \"layer\"\nscript = \"jobs/nightly.py\"\n";
     let project = scripts(configuration);
     lock(&project);
     Tiny::python().write(&project.0.path().join("base"));
@@ -164,6 +165,12 @@ fn a_script_is_a_target() {
     project.run(&["build", "--offline"]);
     assert_eq!(application(&project, "dist/nightly.zip"), BUNDLED);
     assert!(application(&project, "dist/data.zip").contains(&"data.json".to_owned()));
+    // A layer has the dependencies of the script, but not the script, and thus no handler.
+    let layer = application(&project, "dist/layer.zip");
+    assert!(
+        layer.iter().any(|path| path.ends_with("/alpha.py")) && !layer.iter().any(|path| path.contains("nightly")),
+        "{layer:?}"
+    );
     let image = project.json(&["image", "image", "--offline", "-o", "oci:dist/image"]);
     assert_eq!(image["start"]["command"], json!(["python", "nightly.py"]), "{image}");
     // The script's own table lies between the target's and the project's.
@@ -177,7 +184,7 @@ fn a_script_is_a_target() {
     project.run(&["build", "--offline"]);
     let built = project.json(&["build", "--offline"]);
     let statuses: Vec<_> = built["targets"].as_array().unwrap().iter().map(|target| target["status"].clone()).collect();
-    assert_eq!(statuses, ["unchanged"; 3], "{built}");
+    assert_eq!(statuses, ["unchanged"; 4], "{built}");
 
     let changed = || {
         let listed = project.json(&["build", "--list", "--changed-since", "HEAD"]);

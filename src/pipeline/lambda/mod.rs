@@ -236,11 +236,14 @@ fn record_registry<'a>(
     registry(&RegistrySettings::of(environment), &environment.registry_credentials, reporter).map(Some)
 }
 
-/// Returns the handler that the settings name, or else that of a script.
+/// Returns the handler that the settings name, or else that of a script; `None` for a layer, which contains no script.
 ///
 /// # Errors
 /// The script does not tell which of its functions is the handler.
 fn handler(settings: &LambdaSettings, project: &LockedProject) -> Result<Option<Handler>, BuildError> {
+    if settings.is_layer {
+        return Ok(None);
+    }
     let of_script = || project.workspace.script().map(script::handler).transpose();
     settings.handler.clone().map_or_else(of_script, |handler| Ok(Some(handler)))
 }
