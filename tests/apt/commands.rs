@@ -267,4 +267,19 @@ fn a_base_without_dpkg_keeps_the_form_of_its_database() {
     let names: Vec<&str> =
         inspected["packages"].as_array().unwrap().iter().map(|package| package["name"].as_str().unwrap()).collect();
     assert!(["netbase", "tini"].iter().all(|name| names.contains(name)), "of the base, and above it: {names:?}");
+
+    // The lock is for this request, this base and these sources.
+    let refused = |arguments: &[&str], expected: &str| {
+        let mut build = pybundle(&[&["image", "-o", &image], arguments].concat());
+        let error = fail(build.current_dir(project.path()));
+        assert!(error.contains(&format!("apt.lock is not up to date: {expected}")), "{error}");
+        assert!(error.contains("hint: run `pybundle apt lock`, and commit apt.lock"), "{error}");
+    };
+    let requested = "`curl` is requested and not locked, `libpq5` is locked and not requested";
+    refused(&["--apt", "curl", "--apt", "tini"], requested);
+    refused(&["--base", &bases::slim().argument()], "sha256:");
+    let source = "[[tool.pybundle.apt-source]]\nuris = \"http://example.org/debian\"\nsuites = \"stable\"\ncomponents = \"main\"\n";
+    let changed = format!("{alone}{configuration}\n{source}");
+    fs::write(project.path().join("pyproject.toml"), changed).unwrap();
+    refused(&[], "`http://example.org/debian stable main` is a source of packages now");
 }

@@ -167,19 +167,23 @@ impl AptLock {
         self.releases.iter().find(|release| release.label() == package.release)
     }
 
-    /// Returns the closure for a request over a base with this status on an architecture.
+    /// Returns the closure for a request over a base with this status on an architecture: that from these sources, or else from
+    /// others.
     pub fn closure(
         &self,
         requested: &[PackageRequest],
         architecture: &DebianArchitecture,
         status_sha256: Option<Sha256>,
+        sources: &[String],
     ) -> Option<(&LockedClosure, &ArchitectureClosure)> {
         let mut sorted = requested.to_vec();
         sorted.sort();
         sorted.dedup();
-        self.closures.iter().filter(|closure| closure.requested == sorted).find_map(|closure| {
+        let of_request = self.closures.iter().filter(|closure| closure.requested == sorted);
+        let mut found = of_request.filter_map(|closure| {
             let packages = closure.architectures.get(architecture)?;
             (packages.status_sha256 == status_sha256).then_some((closure, packages))
-        })
+        });
+        found.clone().find(|(closure, _)| closure.sources == sources).or_else(|| found.next())
     }
 }

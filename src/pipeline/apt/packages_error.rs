@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::apt::archive::AptArchiveError;
 use crate::apt::packages::InvalidPackageIndex;
 use crate::apt::resolve::ResolveError;
-use crate::apt::{InvalidKeyringFile, PackageRequest, UnsupportedDistribution};
+use crate::apt::{InvalidKeyringFile, UnsupportedDistribution};
 use crate::debian::{InvalidDpkgStatus, PackageName};
 use crate::hints::{Hints, did_you_mean};
 
@@ -14,10 +14,8 @@ use crate::hints::{Hints, did_you_mean};
 pub(crate) enum PackagesError {
     #[error("{} does not exist, but the image contains packages of the operating system", .0.display())]
     NoLock(PathBuf),
-    #[error("{} has no packages for {} over this base", .path.display(), list(.requested))]
-    NotLocked { path: PathBuf, requested: Vec<PackageRequest> },
-    #[error("{} is for another version of the base: it locks {} over a base with other packages", .path.display(), list(.requested))]
-    OtherBase { path: PathBuf, requested: Vec<PackageRequest> },
+    #[error("{} is not up to date: {}", .path.display(), .changes.join(", "))]
+    Outdated { path: PathBuf, changes: Vec<String> },
     #[error("packages cannot be put on {base}: it has no database of dpkg, as Debian's and Ubuntu's images have")]
     NoDatabase { base: String },
     #[error("no image requests packages of the operating system")]
@@ -41,7 +39,7 @@ pub(crate) enum PackagesError {
 impl Hints for PackagesError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NoLock(_) | Self::NotLocked { .. } | Self::OtherBase { .. } => {
+            Self::NoLock(_) | Self::Outdated { .. } => {
                 vec!["run `pybundle apt lock`, and commit apt.lock".to_owned()]
             }
             Self::NothingToLock => {
@@ -61,8 +59,4 @@ impl Hints for PackagesError {
             }
         }
     }
-}
-
-fn list(requested: &[PackageRequest]) -> String {
-    requested.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -1,19 +1,19 @@
 //! Puts the operating-system packages that apt.lock names on a base.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use crate::apt::AptSource;
 use crate::apt::archive::Archives;
 use crate::apt::lock::{APT_LOCK, AptLock, ClosureMember, LockedPackage};
-use crate::apt::{AptSource, PackageRequest};
 use crate::debian::{DebianArchitecture, InvalidDebianArchitecture, os_release};
 use crate::digest::Sha256;
 use crate::image::system::BaseSystem;
 use crate::image::{Base, python};
 use crate::pipeline::BuildError;
 use crate::pipeline::apt::{self, FetchedPackage, PackagesError};
-use crate::pipeline::image::apt_lock::{sources, with_machine_logins};
+use crate::pipeline::image::apt_lock::{LockQuery, sources, with_machine_logins};
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::layer_build::{self, BuiltLayer};
 use crate::pipeline::install::InstalledFiles;
@@ -110,19 +110,17 @@ pub(super) fn install(
     let path = lock_path(project);
     let lock = AptLock::read(&path)?.ok_or_else(|| PackagesError::NoLock(path.clone()))?;
     let architecture = debian_architecture(base)?;
+    let query = LockQuery { lock: &lock, path: &path, requested, architecture: &architecture };
     if stage == PackageStage::Planned && python::from_config(base).is_some() {
-        check_requested(&lock, &path, requested, &architecture)?;
+        query.check_requested()?;
         return Ok(None);
     }
     let system = bases.system(base)?;
     let database = database_digest(base, &system)?;
-    let Some((_, closure)) = lock.closure(requested, &architecture, database) else {
-        check_requested(&lock, &path, requested, &architecture)?;
-        return Err(PackagesError::OtherBase { path, requested: requested.clone() }.into());
-    };
+    let sources = sources(&system, base.layers.is_empty(), &architecture, settings)?;
+    let closure = query.closure(base, database, &sources)?;
     let packages = closure.members.iter().filter_map(|member| InstalledPackage::of(&lock, member, &architecture));
     let mut packages: Vec<InstalledPackage> = packages.collect();
-    let sources = sources(&system, base.layers.is_empty(), &architecture, settings)?;
     let fetched = fetch(&packages, &lock, &sources, (settings, project), bases)?;
     let unconfigured = unconfigured.iter().map(ToString::to_string).collect();
     let mut laid = apt::layers(&fetched, &system, &unconfigured, bases.cache)?;
@@ -155,20 +153,6 @@ impl InstalledPackage {
 fn is_standard_module(path: &str) -> bool {
     let rest = path.strip_prefix("usr/lib/python").and_then(|rest| rest.split_once('/'));
     rest.is_some_and(|(version, module)| version.contains('.') && module.ends_with(".py"))
-}
-
-/// Checks that a request is locked, over whatever base.
-fn check_requested(
-    lock: &AptLock,
-    path: &Path,
-    requested: &[PackageRequest],
-    architecture: &DebianArchitecture,
-) -> Result<(), PackagesError> {
-    let mut closures = lock.closures.iter().filter(|closure| closure.requested == requested);
-    if closures.any(|closure| closure.architectures.contains_key(architecture)) {
-        return Ok(());
-    }
-    Err(PackagesError::NotLocked { path: path.to_owned(), requested: requested.to_vec() })
 }
 
 /// Returns the operating system of a base and its version; an empty base becomes Debian.

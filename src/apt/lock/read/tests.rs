@@ -83,13 +83,13 @@ fn closures_and_their_packages_are_found() {
     let amd64 = "amd64".parse().unwrap();
     let requested: Vec<PackageRequest> = ["tini=0.19.0-1", "libpq5"].map(|text| text.parse().unwrap()).to_vec();
     let status = Some(Sha256([0x33; 32]));
-    let (_, closure) = lock.closure(&requested, &amd64, status).unwrap();
+    let (_, closure) = lock.closure(&requested, &amd64, status, &[]).unwrap();
     assert_eq!(lock.package(&closure.members[1], &amd64).unwrap().size, 192_268);
     assert_eq!(lock.release(&lock.packages[0]).unwrap().suite, "bookworm");
     assert_eq!(lock.packages[0].source_version, lock.packages[0].version);
-    assert!(lock.closure(&requested[..1], &amd64, status).is_none());
-    assert!(lock.closure(&requested, &"arm64".parse().unwrap(), status).is_none());
-    assert!(lock.closure(&requested, &amd64, None).is_none());
+    assert!(lock.closure(&requested[..1], &amd64, status, &[]).is_none());
+    assert!(lock.closure(&requested, &"arm64".parse().unwrap(), status, &[]).is_none());
+    assert!(lock.closure(&requested, &amd64, None, &[]).is_none());
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl<'a> ClosureLocker<'a> {
     /// Returns what the old lock has for the same base, request and sources.
     fn kept(&self, base: &LockableBase, sources: &[String]) -> Option<ClosureParts> {
         let requested = &self.settings.apt.requested;
-        let (locked, closure) = self.old.closure(requested, &base.architecture, base.status_sha256)?;
+        let (locked, closure) = self.old.closure(requested, &base.architecture, base.status_sha256, sources)?;
         if *self.upgrade != AptUpgrade::Nothing || locked.sources != sources {
             return None;
         }

@@ -3,6 +3,7 @@
 mod bases;
 mod changes;
 mod closures;
+mod freshness;
 mod locked;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use self::bases::LockableBase;
 pub(super) use self::bases::sources;
 use self::closures::ClosureLocker;
+pub(super) use self::freshness::LockQuery;
 pub(crate) use self::locked::LockedPackages;
 use crate::apt::archive::Archives;
 use crate::apt::lock::AptLock;
