@@ -9,4 +9,4 @@ mod key;
 mod record;
 
 pub(crate) use key::{ClosureKey, ClosureParts};
-pub(crate) use record::{ClosureRecord, InvalidRecord, KnownWheel, LARGEST_RECORD};
+pub(crate) use record::{ClosureRecord, InvalidRecord, KnownWheel, LARGEST_RECORD, SharedLayer};

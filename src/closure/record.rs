@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -13,9 +14,9 @@ use crate::audit::imports::library_needs::needed_modules;
 use crate::cache::SharedRecords;
 use crate::digest::Sha256;
 use crate::platform::PythonVersion;
-use crate::tree::{KnownContent, SourceFacts, SourceMarkers};
+use crate::tree::{Extent, KnownContent, SourceFacts, SourceMarkers};
 use crate::wheel::filename::WheelFilename;
-use crate::wheel::{DeferredWheel, KnownFiles, SchemePart, Wheel, WheelBytes, WheelInventory};
+use crate::wheel::{DeferredWheel, KnownFiles, SchemePart, Wheel, WheelBytes, WheelInventory, WheelReading};
 
 /// The first line.
 const HEADER: &[u8] = b"pybundle closure\n";
@@ -42,6 +43,18 @@ pub(crate) struct ClosureRecord {
     pub(crate) wheels: Vec<KnownWheel>,
     /// What else was found out about them and their layers.
     pub(crate) records: SharedRecords,
+    /// The layers that several of them share.
+    pub(crate) layers: Vec<SharedLayer>,
+}
+
+/// A layer that several distributions share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SharedLayer {
+    pub(crate) digest: Sha256,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// The digests of their wheels.
+    pub(crate) wheels: Vec<Sha256>,
 }
 
 /// What is known of a wheel.
@@ -140,6 +153,17 @@ impl KnownWheel {
     /// Returns the digest of the wheel's file.
     pub(crate) fn sha256(&self) -> Sha256 {
         self.sha256
+    }
+
+    /// Returns what the wheel contains.
+    pub(crate) fn inventory(&self) -> &WheelInventory {
+        &self.inventory
+    }
+
+    /// Returns the wheel, of whose file a file on this machine has all contents.
+    pub(crate) fn here(&self, filename: &WheelFilename, path: PathBuf, extents: Vec<Extent>) -> Wheel {
+        let reading = WheelReading { inventory: self.inventory.clone(), extents };
+        Wheel::here(path, filename, (self.sha256, self.size), reading)
     }
 
     /// Returns the size of the wheel's file in bytes.

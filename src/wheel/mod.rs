@@ -23,6 +23,7 @@ mod local;
 pub(crate) mod metadata;
 pub(crate) mod record;
 mod source;
+mod spliced;
 mod violation;
 
 pub(crate) use bytes::{DeferredWheel, KnownFiles};
@@ -35,4 +36,5 @@ pub use install::{InstallChanges, install};
 pub(crate) use inventory::survey;
 pub use inventory::{SchemePart, WheelFile, WheelInventory, WheelReading, read};
 pub(crate) use metadata::{WheelRequirements, requirements};
+pub(crate) use spliced::SplicedLayer;
 pub use violation::{BrokenRule, WheelViolation};

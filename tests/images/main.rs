@@ -29,6 +29,7 @@ mod free_threaded;
 mod full_disk;
 mod interruption;
 mod layers;
+mod lock_updates;
 mod mirrors;
 mod musl;
 mod outputs;

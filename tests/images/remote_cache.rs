@@ -73,12 +73,12 @@ impl Fleet {
     }
 
     /// Builds, and returns the report.
-    fn report(&self, machine: &str, tag: &str, arguments: &[&str]) -> Value {
+    pub fn report(&self, machine: &str, tag: &str, arguments: &[&str]) -> Value {
         report(&mut self.push(machine, tag, arguments))
     }
 
     /// Returns the digest of the image that a machine builds which has everything and asks no remote cache.
-    fn expected(&self, arguments: &[&str]) -> Value {
+    pub fn expected(&self, arguments: &[&str]) -> Value {
         let alone = [arguments, &["--remote-cache", "off"]].concat();
         self.workshop.report(&[&alone[..], &["--output", "oci:expected"]].concat())["digest"].clone()
     }
@@ -95,7 +95,7 @@ impl Fleet {
     }
 
     /// Removes a blob from the registry, as garbage collection does.
-    fn lose_blob(&self, digest: &str) {
+    pub fn lose_blob(&self, digest: &str) {
         self.lose_bytes(digest);
         let storage = self.registry.folder.path().join("storage/docker/registry/v2");
         fs::remove_dir_all(storage.join("repositories/team/app/_layers/sha256").join(digest)).unwrap();

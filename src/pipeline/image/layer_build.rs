@@ -29,6 +29,13 @@ pub(crate) struct BuiltLayer {
     pub was_known: bool,
 }
 
+impl BuiltLayer {
+    /// Returns the digest and size of the layer, and what it contains.
+    pub(super) fn held(&self) -> (Sha256, u64, &str) {
+        (self.layer.blob.digest, self.layer.blob.size, &self.holds)
+    }
+}
+
 /// Builds layers in parallel; the result is in the order of the plans. Layers that cannot be spliced from wheels are
 /// written into `directory`.
 ///

@@ -67,6 +67,7 @@ impl PlatformBuild<'_> {
             distributions: &self.distributions,
             records: self.records.clone(),
             layers: &self.image.layers,
+            holds: self.layers.iter().map(BuiltLayer::held).collect(),
             starts: None,
         }
     }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::store::{LocalFile, RecordError, SharedFile, SharedFileKind};
-use super::{FoundRecord, RemoteCache};
+use super::{FoundRecord, RemoteCache, earlier_layers};
 use crate::archive::zip::ZipStart;
 use crate::cache::{Cache, CacheError, RecordKind, SharedRecords};
-use crate::closure::{ClosureKey, ClosureParts, ClosureRecord, KnownWheel};
+use crate::closure::{ClosureKey, ClosureParts, ClosureRecord, KnownWheel, SharedLayer};
 use crate::digest::Sha256;
 use crate::image::Layer;
 use crate::lock::SelectedSource;
@@ -22,6 +22,7 @@ use crate::platform::PythonVersion;
 use crate::registry::{MountSource, RepositoryEvidence};
 use crate::report::{RecordUse, RemoteCacheReport};
 use crate::settings::{ContentSettings, Settings};
+use crate::temporary::TemporaryFile;
 use crate::trim::data::DataLibrary;
 use crate::trim::strip;
 use crate::wheel::Wheel;
@@ -82,6 +83,8 @@ pub(crate) struct KnownClosures {
     pub records: Arc<SharedRecords>,
     /// What the image's repository has.
     pub repository: RepositoryEvidence,
+    /// The files with what was taken from the layers of the previous image.
+    _taken: Vec<TemporaryFile>,
 }
 
 /// Reads the records of closures, if a wheel is needed that is not in the cache.
@@ -93,7 +96,7 @@ pub(crate) fn known(
     wanted: &[WantedClosure],
     cache: &Cache,
 ) -> Result<KnownClosures, BuildError> {
-    let (mut wheels, mut records) = (KnownWheels::default(), SharedRecords::default());
+    let (mut wheels, mut records, mut taken) = (KnownWheels::default(), SharedRecords::default(), Vec::new());
     let manifests = remote.map(|remote| wanted.iter().filter_map(|closure| remote.own_manifest(closure.key)).collect());
     let mounts = remote.and_then(|remote| remote.mounts.as_ref());
     let mut mounts = mounts.map(|any| MountSource { repository: any.repository_name(), blobs: BTreeSet::new() });
@@ -113,6 +116,9 @@ pub(crate) fn known(
                 continue;
             }
             used = used.min(found.used);
+            if found.used == RecordUse::Earlier && !is_zipped {
+                taken.extend(earlier_layers::take(remote, &found.record, plan, cache, &mut wheels)?);
+            }
             wheels.extend(found.record.wheels);
             records.extend(found.record.records);
             match &mut mounts {
@@ -123,7 +129,7 @@ pub(crate) fn known(
         }
     }
     repository.mounts = mounts;
-    Ok(KnownClosures { used, wheels, records: Arc::new(records), repository })
+    Ok(KnownClosures { used, wheels, records: Arc::new(records), repository, _taken: taken })
 }
 
 /// Puts the wheels into the cache that others have built, so that they need not be built again.
@@ -172,6 +178,8 @@ pub(crate) struct BuiltClosure<'a> {
     pub records: SharedRecords,
     /// The layers of an image.
     pub layers: &'a [Layer],
+    /// The digest and size of each layer above the base's, and what it holds.
+    pub holds: Vec<(Sha256, u64, &'a str)>,
     /// The starts of zips that are worth sharing, each with a file that begins with it; `None` if no zip was written.
     pub starts: Option<Vec<(ZipStart, PathBuf)>>,
 }
@@ -189,7 +197,11 @@ pub(crate) fn share(
 ) -> Result<Option<RemoteCacheReport>, BuildError> {
     let Some(remote) = remote else { return Ok(None) };
     let wheels = closures.iter().flat_map(|closure| closure.distributions);
-    let deferrals: Vec<bool> = wheels.filter_map(|distribution| distribution.wheel.deferral()).collect();
+    let deferrals = wheels.filter_map(|InstalledDistribution { wheel, .. }| {
+        // What a layer had was not fetched.
+        wheel.deferral().map(|is_obtained| is_obtained && !known.wheels.is_taken(wheel.sha256))
+    });
+    let deferrals: Vec<bool> = deferrals.collect();
     let fetched = deferrals.iter().filter(|is_obtained| **is_obtained).count();
     let (mut read, mut written) = (known.used, false);
     for closure in closures {
@@ -246,7 +258,21 @@ impl BuiltClosure<'_> {
         });
         let mut records = self.records.clone();
         records.extend(built.clone());
-        Ok(ClosureRecord { wheels: wheels.collect::<Result<_, _>>()?, records })
+        Ok(ClosureRecord { wheels: wheels.collect::<Result<_, _>>()?, records, layers: self.layers_of_several() })
+    }
+
+    /// Returns the layers that several distributions share.
+    fn layers_of_several(&self) -> Vec<SharedLayer> {
+        let shared = self.shared_layers();
+        let titles = self.distributions.iter().map(|InstalledDistribution { wheel, .. }| {
+            (format!("{} {}", wheel.inventory.name, wheel.inventory.version), wheel.sha256)
+        });
+        let titles: BTreeMap<String, Sha256> = titles.collect();
+        let layers = self.holds.iter().filter(|(digest, ..)| shared.contains(digest)).map(|(digest, size, holds)| {
+            let wheels = holds.split(", ").filter_map(|title| titles.get(title).copied()).collect();
+            SharedLayer { digest: *digest, size: *size, wheels }
+        });
+        layers.filter(|layer| layer.wheels.len() > 1).collect()
     }
 
     /// Returns the files that are stored with the record: the wheels that were built from archives or commits, and the starts

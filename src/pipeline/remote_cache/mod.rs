@@ -6,6 +6,7 @@
 mod bucket;
 mod closures;
 mod directory;
+mod earlier_layers;
 mod misled;
 mod repository;
 mod store;
@@ -29,7 +30,7 @@ use crate::image::Layer;
 use crate::image::manifest::CLOSURE;
 use crate::pipeline::BuildError;
 use crate::registry::{ImageReference, Registry};
-use crate::report::{RecordUse, Reporter};
+use crate::report::{RecordUse, Reporter, Silent};
 use crate::settings::{RecordPlace, RecordPolicy, RemoteCacheChoice, Settings};
 use crate::temporary::TemporaryFile;
 
@@ -145,6 +146,13 @@ impl<'a> RemoteCache<'a> {
             self.noting(&found.name, self.store.read_file(&found.name, &stored, &mut file))?;
             Ok(file)
         })
+    }
+
+    /// Returns a layer of the image that a tag names, if it can be had.
+    fn layer(&self, digest: Sha256, size: u64) -> Option<Vec<u8>> {
+        let (registry, tag, mut bytes) = (self.registry?, self.tags.first()?, Vec::new());
+        registry.blob(tag, digest, size, &mut bytes, &Silent).ok()?;
+        Some(bytes)
     }
 
     /// Writes the start of zips with the digest and the size into `output`, which was stored with the record of a closure.

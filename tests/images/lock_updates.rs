@@ -1,0 +1,50 @@
+//! Locks in which one distribution changes: what a machine fetches that has nothing but the record of the previous image.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::http::Answer;
+use crate::remote_cache::Fleet;
+use crate::support::artifact::sha256;
+use crate::support::wheel_with;
+
+#[test]
+fn only_the_wheel_that_changed_is_fetched() {
+    let fleet = Fleet::new();
+    let shown = |report: &Value| -> Vec<String> {
+        let layers = report["platforms"][0]["layers"].as_array().unwrap().iter();
+        layers.map(|layer| layer["holds"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = fleet.report("warm", "1", &["--remote-cache", "auto"]);
+    fleet.report("warm", "2", &["--remote-cache", "auto"]);
+    assert!(shown(&first).contains(&"example-greeting 1.2.0, example-tally 2.0.0".to_owned()), "{first}");
+
+    // A new version of one of two that share a layer.
+    let code = b"def greet(name, language):\n    return f'Hello, {name}!'\n";
+    let wheel = wheel_with("example_greeting", "1.3.0", &[("example_greeting/__init__.py", code)]);
+    let path = "/example_greeting-1.3.0-py3-none-any.whl";
+    fleet.server.answer(path, [Answer::file(&wheel)]);
+    let lock = fs::read_to_string(fleet.workshop.path("project/requirements.txt")).unwrap();
+    let others = lock.lines().filter(|line| !line.starts_with("example-greeting")).map(|line| format!("{line}\n"));
+    let line = format!("example-greeting @ {} --hash=sha256:{}\n", fleet.server.url(path), sha256(&wheel));
+    fleet.workshop.write("requirements.txt", others.chain([line]).collect::<String>());
+    let expected = fleet.expected(&[]);
+
+    let sent = || (fleet.sent(), fleet.server.requests(path).len());
+    let (wheels, new) = sent();
+    let cold = fleet.report("cold", "1", &[]);
+    assert!(shown(&cold).contains(&"example-greeting 1.3.0, example-tally 2.0.0".to_owned()), "{cold}");
+    assert_eq!((&cold["digest"], &cold["remote_cache"]["read"]), (&expected, &json!("earlier")));
+    assert_eq!((sent(), &cold["remote_cache"]["fetched"]), ((wheels, new + 1), &json!(0)), "{cold}");
+    // That layer and the configuration.
+    assert_eq!(cold["pushed"]["tags"][0]["uploaded"], 2, "{cold}");
+
+    // The registry has lost the layer that the other one would be taken from.
+    let layers = first["platforms"][0]["layers"].as_array().unwrap();
+    let shared = layers.iter().find(|layer| layer["holds"] == "example-greeting 1.2.0, example-tally 2.0.0").unwrap();
+    fleet.lose_blob(shared["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap());
+    let colder = fleet.report("colder", "2", &[]);
+    assert_eq!((&colder["digest"], &colder["remote_cache"]["read"]), (&expected, &json!("earlier")));
+    assert_eq!((sent(), &colder["remote_cache"]["fetched"]), ((wheels + 1, new + 2), &json!(1)), "{colder}");
+}
