@@ -12,7 +12,7 @@ pub(super) fn field(report: Option<&RemoteCacheReport>, page: &mut TextPage) {
 
 /// Describes what the remote cache was good for; `None` if nothing was read or written.
 fn described(report: &RemoteCacheReport) -> Option<String> {
-    let RemoteCacheReport { place, read, known, fetched, written } = report;
+    let RemoteCacheReport { place, read, known, fetched, written, sampled } = report;
     let used = match read {
         RecordUse::Nothing | RecordUse::Missing if !written => return None,
         RecordUse::Nothing | RecordUse::Missing => None,
@@ -24,6 +24,7 @@ fn described(report: &RemoteCacheReport) -> Option<String> {
         }
     };
     let written = written.then(|| "a record written".to_owned());
-    let parts: Vec<String> = used.into_iter().chain(written).collect();
+    let sampled = sampled.as_ref().map(|sampled| format!("{sampled} compared"));
+    let parts: Vec<String> = used.into_iter().chain(sampled).chain(written).collect();
     Some(format!("{} ({place})", parts.join("; ")))
 }

@@ -17,9 +17,9 @@ pub(crate) struct RemoteCacheOptions {
     /// Share what is known of wheels with other machines [default: read]
     ///
     /// CACHE is where it is read and written: a REPOSITORY, s3://BUCKET/PREFIX, or a directory, which begins with `/` or `.`.
-    /// `read=` or `verify=` before it only reads, or compares with what is found out here. For images, it may also be `read`,
-    /// `auto` or `verify` alone: that is the repository of the image itself, to which `auto` writes after a push. `off` is
-    /// none.
+    /// `read=` or `verify=` before it only reads, or compares with what is found out here; `sample=` reads, and then compares
+    /// one layer or wheel, chosen at random. For images, it may also be `read`, `auto`, `sample` or `verify` alone: that is the
+    /// repository of the image itself, to which `auto` writes after a push. `off` is none.
     #[arg(long, value_name = "CACHE", env = "PYBUNDLE_REMOTE_CACHE", hide_short_help = true)]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]

@@ -150,6 +150,8 @@ pub(crate) struct RemoteCacheReport {
     pub(crate) fetched: usize,
     /// Whether a record was written.
     pub(crate) written: bool,
+    /// What was fetched and compared with the record after the artifact was complete, for `--remote-cache sample`.
+    pub(crate) sampled: Option<String>,
 }
 
 /// What was read of a remote cache.

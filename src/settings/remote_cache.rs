@@ -28,6 +28,8 @@ pub(crate) enum RecordPlace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RecordPolicy {
     Read,
+    /// As [`Read`](Self::Read), and something of what was read is compared with what is found out here.
+    Sample,
     ReadAndWrite,
     /// Nothing is believed: what records say is compared with what is found out here.
     Verify,
@@ -99,9 +101,11 @@ impl FromStr for RemoteCacheChoice {
             "off" => Self::Off,
             "auto" => Self::On(RecordPlace::Own, RecordPolicy::ReadAndWrite),
             "read" => Self::On(RecordPlace::Own, RecordPolicy::Read),
+            "sample" => Self::On(RecordPlace::Own, RecordPolicy::Sample),
             "verify" => Self::On(RecordPlace::Own, RecordPolicy::Verify),
             _ => match text.split_once('=') {
                 Some(("read", place)) => Self::On(place.parse()?, RecordPolicy::Read),
+                Some(("sample", place)) => Self::On(place.parse()?, RecordPolicy::Sample),
                 Some(("verify", place)) => Self::On(place.parse()?, RecordPolicy::Verify),
                 _ => Self::On(text.parse()?, RecordPolicy::ReadAndWrite),
             },
@@ -137,6 +141,7 @@ impl fmt::Display for RemoteCacheChoice {
         };
         let policy = match policy {
             RecordPolicy::Read => "read",
+            RecordPolicy::Sample => "sample",
             RecordPolicy::ReadAndWrite if *place == RecordPlace::Own => "auto",
             RecordPolicy::ReadAndWrite => "",
             RecordPolicy::Verify => "verify",
@@ -193,10 +198,12 @@ mod tests {
             "off",
             "auto",
             "read",
+            "sample",
             "verify",
             "registry.example.com/team/app",
             "read=registry.example.com:5000/team/app",
             "verify=s3://records/app",
+            "sample=s3://records/app",
             "read=./shared",
             "/a=b",
         ] {

@@ -103,6 +103,17 @@ impl Wheel {
         }
     }
 
+    /// Returns the wheel with its bytes, which are obtained if they are not on this machine.
+    ///
+    /// # Errors
+    /// They cannot be obtained, or are not those of what is known of the wheel.
+    pub(crate) fn present(&self) -> io::Result<Self> {
+        match &self.bytes {
+            WheelBytes::Here { .. } => Ok(self.clone()),
+            WheelBytes::Deferred(deferred) => Ok(Self::clone(&*deferred.wheel()?)),
+        }
+    }
+
     /// Returns a path that names the wheel in messages.
     pub(crate) fn location(&self) -> &Path {
         match &self.bytes {

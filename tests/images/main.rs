@@ -42,6 +42,7 @@ mod read_only_cache;
 mod record_bucket;
 mod refusals;
 mod remote_cache;
+mod samples;
 mod shared_repository;
 mod tiny;
 mod workshop;

@@ -19,7 +19,7 @@ use crate::support::wheel_with;
 use crate::workshop::Workshop;
 
 /// The first line of a record.
-const HEADER: &[u8] = b"pybundle closure\n";
+pub const HEADER: &[u8] = b"pybundle closure\n";
 
 /// The wheels of the example's folder index that any platform can use, each with its distribution.
 const WHEELS: [(&str, &str); 4] = [
@@ -49,7 +49,7 @@ impl Fleet {
     }
 
     /// Locks the first wheels.
-    fn require(&self, count: usize) {
+    pub fn require(&self, count: usize) {
         let lines = WHEELS[..count].iter().map(|(name, wheel)| {
             let digest = sha256(&example_wheel(wheel));
             format!("{name} @ {} --hash=sha256:{digest}\n", self.server.url(&format!("/{wheel}")))
@@ -102,7 +102,7 @@ impl Fleet {
     }
 
     /// Replaces the only record in the registry by what `change` makes of it, and returns its tag.
-    fn replace_record(&self, change: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+    pub fn replace_record(&self, change: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
         let tag = self.tags("team/app").into_iter().find(|tag| tag.starts_with("pybundle-cache-")).unwrap();
         let at: ImageReference = format!("{}/team/app:{tag}", self.registry.host()).parse().unwrap();
         let registry = Registry::new(RegistryOptions::new(Keychain::fixed([]))).unwrap();

@@ -149,6 +149,9 @@ fn a_release_compares_what_the_remote_cache_says_of_a_zip() {
     let fleet = Fleet::new();
     assert_eq!(fleet.builds("warm", "verify=./shared", &[]).0["remote_cache"]["read"], "missing");
     fleet.builds("warm", "./shared", &[]);
+    let (sampled, said) = fleet.builds("sampling", "sample=./shared", &[]);
+    let sampled = sampled["remote_cache"]["sampled"].as_str().unwrap_or_else(|| panic!("{said}"));
+    assert!(["large 1.0", "small 1.0"].contains(&sampled), "{sampled}");
     let (verified, _) = fleet.builds("cold", "verify=./shared", &[]);
     assert_eq!(
         (&verified["remote_cache"]["read"], &verified["remote_cache"]["known"]),

@@ -133,8 +133,8 @@ pub(crate) enum BuildError {
     DebianArchitecture(#[from] InvalidDebianArchitecture),
     #[error(transparent)]
     Base(#[from] BaseError),
-    #[error("the record {name} in {place} says of wheels or layers what is not so")]
-    MisstatingRecord { place: String, name: String },
+    #[error("the record {name} in {place} says of {what} what is not so")]
+    MisstatingRecord { place: String, name: String, what: String },
     #[error("cannot read the files of operating-system packages")]
     Packages(#[source] std::io::Error),
     #[error("base image {0} has too many files to search")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::store::{LocalFile, RecordError, SharedFile, SharedFileKind};
-use super::{FoundRecord, RemoteCache, earlier_layers};
+use super::{FoundRecord, RemoteCache, earlier_layers, sampling};
 use crate::archive::zip::ZipStart;
 use crate::cache::{Cache, CacheError, RecordKind, SharedRecords};
 use crate::closure::{ClosureKey, ClosureParts, ClosureRecord, KnownWheel, SharedLayer};
@@ -212,8 +212,7 @@ pub(crate) fn share(
                 // Not every build gives the same wheel twice.
                 let there = ClosureRecord { records: there.records.without(RecordKind::Built), ..there };
                 if !there.agrees_with(&closure.record(&known.wheels, built)?) {
-                    let (place, name) = (remote.location(), key.record());
-                    return Err(BuildError::MisstatingRecord { place, name });
+                    return Err(remote.misstating(key, "wheels or layers"));
                 }
                 read = RecordUse::Verified;
             }
@@ -225,7 +224,9 @@ pub(crate) fn share(
             written |= remote.write(key, layers, files, || closure.record(&known.wheels, built))?;
         }
     }
-    Ok(Some(RemoteCacheReport { place: remote.location(), read, known: deferrals.len(), fetched, written }))
+    let sampled = if remote.is_sampled() { sampling::check(remote, closures, &known.wheels)? } else { None };
+    let (place, known) = (remote.location(), deferrals.len());
+    Ok(Some(RemoteCacheReport { place, read, known, fetched, written, sampled }))
 }
 
 impl BuiltClosure<'_> {

@@ -18,7 +18,7 @@ pub(crate) fn is_misled(error: &BuildError) -> bool {
 }
 
 /// Tells whether an error is, or is about an error that is, that a wheel is not what a record says.
-fn is_misstated(error: &io::Error) -> bool {
+pub(super) fn is_misstated(error: &io::Error) -> bool {
     let Some(inner) = error.get_ref() else { return false };
     inner.is::<MisstatedFile>()
         || inner.downcast_ref::<Arc<io::Error>>().is_some_and(|inner| is_misstated(inner))

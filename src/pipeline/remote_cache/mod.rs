@@ -9,6 +9,7 @@ mod directory;
 mod earlier_layers;
 mod misled;
 mod repository;
+mod sampling;
 mod store;
 
 use std::cell::{Cell, RefCell};
@@ -73,6 +74,7 @@ impl<'a> RemoteCache<'a> {
         let is_offline = settings.fetch.offline;
         let tags = if is_offline { &[] } else { tags };
         let RemoteCacheChoice::On(place, policy) = choice else { return None };
+        let policy = if is_offline && *policy == RecordPolicy::Sample { RecordPolicy::Read } else { *policy };
         let repository = |any: &ImageReference, is_own| {
             let image = tags.first().filter(|tag| tag.registry() == any.registry()).cloned();
             registry.map(|registry| Box::new(RecordRepository { registry, any: any.clone(), is_own, image }))
@@ -84,7 +86,7 @@ impl<'a> RemoteCache<'a> {
             RecordPlace::Repository(any) => repository(any, false)?,
             RecordPlace::Bucket(place) => Box::new(RecordBucket::new(&settings.environment.aws, place)),
         };
-        let (policy, is_own) = (*policy, *place == RecordPlace::Own && *policy != RecordPolicy::Verify);
+        let is_own = *place == RecordPlace::Own && policy != RecordPolicy::Verify;
         let mounts = match place {
             RecordPlace::Repository(any) if policy != RecordPolicy::Verify => Some(any.clone()),
             _ => None,
@@ -106,6 +108,11 @@ impl<'a> RemoteCache<'a> {
     /// Tells whether records are believed.
     fn is_read(&self) -> bool {
         self.policy != RecordPolicy::Verify
+    }
+
+    /// Tells whether something that was read is found out again.
+    fn is_sampled(&self) -> bool {
+        self.policy == RecordPolicy::Sample
     }
 
     /// Tells whether records are written.
