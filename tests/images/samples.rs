@@ -35,5 +35,5 @@ fn one_layer_is_made_again_after_the_push_and_compared() {
     );
     assert!(output.status.code() == Some(1) && said.ends_with(&error), "{said}");
     // The image was complete before.
-    assert!(fleet.tags().contains(&"2".to_owned()), "{:?}", fleet.tags());
+    assert!(fleet.tags("team/app").contains(&"2".to_owned()), "{:?}", fleet.tags("team/app"));
 }

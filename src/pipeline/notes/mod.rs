@@ -34,7 +34,7 @@ use crate::settings::CacheChoice;
 
 /// The version of notes: raised when what they contain changes, or when a build of the same version of pybundle would make
 /// something else of the same inputs.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// The version of pybundle.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
