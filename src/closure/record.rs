@@ -3,7 +3,7 @@
 //! A line with the format, then a zstd frame with the values in the [postcard](https://postcard.jamesmunns.com/wire-format)
 //! format. The name of a record contains the versions of everything in it, so the values have none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::PathBuf;
 
@@ -14,9 +14,11 @@ use crate::audit::imports::library_needs::needed_modules;
 use crate::cache::SharedRecords;
 use crate::digest::Sha256;
 use crate::platform::PythonVersion;
-use crate::tree::{Extent, KnownContent, SourceFacts, SourceMarkers};
+use crate::tree::{Extent, ExtentFormat, FileContent, KnownContent, SourceFacts, SourceMarkers};
 use crate::wheel::filename::WheelFilename;
-use crate::wheel::{DeferredWheel, KnownFiles, SchemePart, Wheel, WheelBytes, WheelInventory, WheelReading};
+use crate::wheel::{
+    DeferredWheel, KnownFiles, SchemePart, SplicedLayer, Wheel, WheelBytes, WheelInventory, WheelReading,
+};
 
 /// The first line.
 const HEADER: &[u8] = b"pybundle closure\n";
@@ -68,6 +70,8 @@ pub(crate) struct KnownWheel {
     metadata: Vec<u8>,
     /// The small files that are read, by position.
     texts: BTreeMap<usize, Vec<u8>>,
+    /// The positions of files that are not compressed in the wheel.
+    stored: BTreeSet<usize>,
     /// What audits ask of every Python source that is small enough, in their order.
     sources: Vec<SourceFacts>,
 }
@@ -133,8 +137,13 @@ impl KnownWheel {
             Ok(facts(&inventory.files[position].path, &source, python))
         });
         let sources = sources.collect::<io::Result<_>>()?;
-        let mut texts = BTreeMap::new();
+        let (mut texts, mut stored) = (BTreeMap::new(), BTreeSet::new());
         for (position, file) in inventory.files.iter().enumerate() {
+            if let FileContent::Archived { extent: Extent { format: ExtentFormat::Stored, .. }, .. } =
+                wheel.content(position)
+            {
+                stored.insert(position);
+            }
             if file.size <= LARGEST_KNOWN && is_read(&inventory, position) {
                 texts.insert(position, wheel.content(position).read(LARGEST_KNOWN)?);
             }
@@ -146,6 +155,7 @@ impl KnownWheel {
             metadata: wheel.metadata()?,
             inventory,
             texts,
+            stored,
             sources,
         })
     }
@@ -155,9 +165,18 @@ impl KnownWheel {
         self.sha256
     }
 
-    /// Returns what the wheel contains.
-    pub(crate) fn inventory(&self) -> &WheelInventory {
-        &self.inventory
+    /// Writes the contents of the wheel's files to `output`, which has `offset` bytes, and returns where they are; `None` if a
+    /// layer does not have all of them unchanged.
+    ///
+    /// # Errors
+    /// `output` fails.
+    pub(crate) fn take_from(
+        &self,
+        layer: &SplicedLayer,
+        offset: u64,
+        output: &mut dyn io::Write,
+    ) -> io::Result<Option<Vec<Extent>>> {
+        layer.take(&self.inventory, &self.stored, offset, output)
     }
 
     /// Returns the wheel, of whose file a file on this machine has all contents.

@@ -4,7 +4,7 @@
 //! A deflate stream in a layer is what it is in the wheel, except for the `BFINAL` bit of its last block. Where it begins and
 //! ends follows from the ends of blocks, and from where the tar archive has the file's content.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::ops::Range;
 
@@ -66,13 +66,14 @@ impl SplicedLayer {
     }
 
     /// Writes the contents of a wheel's files to `output` as they are in the wheel, and returns where they are if `output`
-    /// had `offset` bytes; `None` if the layer does not have all of them unchanged.
+    /// has `offset` bytes; `stored` are the positions of those that are not compressed there. `None` if the layer does not have all of them unchanged.
     ///
     /// # Errors
     /// `output` fails.
     pub(crate) fn take(
         &self,
         inventory: &WheelInventory,
+        stored: &BTreeSet<usize>,
         mut offset: u64,
         output: &mut dyn Write,
     ) -> io::Result<Option<Vec<Extent>>> {
@@ -81,12 +82,12 @@ impl SplicedLayer {
             return Ok(None);
         };
         let mut extents = Vec::with_capacity(inventory.files.len());
-        for file in &inventory.files {
+        for (position, file) in inventory.files.iter().enumerate() {
             // Other parts are elsewhere, and scripts are rewritten.
             let is_library = file.part == SchemePart::Library && file.script.is_none();
             let content = self.files.get(&format!("{site_packages}/{}", file.path)).filter(|_| is_library);
             let Some(content) = content.filter(|content| content.len() as u64 == file.size) else { return Ok(None) };
-            let Some((bytes, format)) = self.entry(content) else { return Ok(None) };
+            let Some((bytes, format)) = self.entry(content, stored.contains(&position)) else { return Ok(None) };
             let content = &self.tar[content.clone()];
             output.write_all(&bytes)?;
             extents.push(Extent {
@@ -103,11 +104,11 @@ impl SplicedLayer {
         Ok(Some(extents))
     }
 
-    /// Returns the bytes of an entry of a wheel whose content is in a range of the tar archive; `None` if they may have been
-    /// one of two things.
-    fn entry(&self, content: &Range<usize>) -> Option<(Vec<u8>, ExtentFormat)> {
-        if content.is_empty() {
-            return Some((Vec::new(), ExtentFormat::Stored));
+    /// Returns the bytes of an entry of a wheel whose content is in a range of the tar archive; `None` if it is not where it
+    /// should be. Blocks do not tell whether they were an entry that is not compressed.
+    fn entry(&self, content: &Range<usize>, is_stored: bool) -> Option<(Vec<u8>, ExtentFormat)> {
+        if content.is_empty() || is_stored {
+            return Some((self.tar[content.clone()].to_vec(), ExtentFormat::Stored));
         }
         // The block with the header ends where the content begins.
         let header = self.ends.iter().position(|(_, position)| *position == content.start)?;
@@ -117,16 +118,12 @@ impl SplicedLayer {
         if position != content.end {
             return None;
         }
-        let is_stored = self.is_stored(bit)?;
         let (start, first) = match bit % 8 {
-            // A stream, or an entry that was not compressed, in blocks that look the same.
-            0 if is_stored => return None,
             0 => (bit / 8, header),
-            _ if !is_stored => return None,
-            // Blocks that are not empty are an entry that was not compressed; an empty one fills the byte up before a stream.
+            // An empty stored block fills the byte up before a stream.
             _ => match self.ends.get(header + 1)? {
                 (bit, position) if *position == content.start => (bit / 8, header + 1),
-                _ => return Some((self.tar[content.clone()].to_vec(), ExtentFormat::Stored)),
+                _ => return None,
             },
         };
         let last = next.checked_sub(2).filter(|last| *last >= first)?;
@@ -140,11 +137,5 @@ impl SplicedLayer {
             *byte &= (1 << (end % 8)) - 1;
         }
         Some((bytes, ExtentFormat::Deflated { final_block, end }))
-    }
-
-    /// Tells whether the block at a bit is a stored one (RFC 1951, section 3.2.3).
-    fn is_stored(&self, bit: u64) -> Option<bool> {
-        let is_set = |bit: u64| Some(self.deflated.get(usize::try_from(bit / 8).ok()?)? >> (bit % 8) & 1 == 1);
-        Some(!is_set(bit + 1)? && !is_set(bit + 2)?)
     }
 }

@@ -16,10 +16,10 @@ use crate::temporary::TemporaryFile;
 use crate::wheel::SplicedLayer;
 
 /// The largest layer that is taken apart, in bytes: it is held in memory.
-const LARGEST: u64 = 8 << 20;
+const LARGEST: u64 = 12 << 20;
 
 /// The largest layer that is taken apart, in bytes, uncompressed.
-const LARGEST_INFLATED: usize = 48 << 20;
+const LARGEST_INFLATED: usize = 56 << 20;
 
 /// How many bytes a request is worth.
 const REQUEST: u64 = 64 << 10;
@@ -58,7 +58,8 @@ pub(super) fn take(
             }
         }
         let bytes: u64 = needed.iter().map(|wheel| wheel.size() + REQUEST).sum();
-        if needed.is_empty() || *size > bytes {
+        // With bytecode, a layer has about twice the bytes of its wheels.
+        if needed.is_empty() || *size > 2 * bytes {
             continue;
         }
         let Some(layer) = remote.layer(*digest, *size) else { continue };
@@ -70,7 +71,7 @@ pub(super) fn take(
         for wheel in needed {
             let path = output.path().to_owned();
             let mut contents = Vec::new();
-            let extents = layer.take(wheel.inventory(), length, &mut contents).ok().flatten();
+            let extents = wheel.take_from(&layer, length, &mut contents).ok().flatten();
             if let Some(extents) = extents {
                 output.write_all(&contents).map_err(CacheError::io("write", &path))?;
                 length += contents.len() as u64;
