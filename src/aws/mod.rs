@@ -52,6 +52,7 @@ mod sts;
 pub(crate) use endpoint::{AwsService, EndpointVariant};
 pub(crate) use response::{AwsResponse, ResponseLimit, xml_element};
 pub(crate) use s3::{CopiedStart, ObjectFile, PutCondition, S3Action, S3Bucket, S3Error, S3Patience};
+use session::LoadedCredentials;
 pub(crate) use session::{AwsSession, configured_region};
 pub(crate) use sigv4::sign;
 
@@ -76,6 +77,7 @@ const RETRY: RetryPolicy =
 pub(crate) struct AwsEnvironment {
     variables: BTreeMap<String, String>,
     home: Option<PathBuf>,
+    loaded: LoadedCredentials,
 }
 
 impl fmt::Debug for AwsEnvironment {
@@ -89,7 +91,7 @@ impl AwsEnvironment {
     pub(crate) fn new(variables: &BTreeMap<String, String>, home: Option<&Path>) -> Self {
         let variables = variables.iter().filter(|(name, _)| name.starts_with("AWS_"));
         let variables = variables.map(|(name, value)| (name.clone(), value.clone()));
-        Self { variables: variables.collect(), home: home.map(Path::to_owned) }
+        Self { variables: variables.collect(), home: home.map(Path::to_owned), loaded: LoadedCredentials::default() }
     }
 
     fn variable(&self, name: &str) -> Option<&str> {

@@ -1,7 +1,12 @@
 //! Signed requests with the same credentials.
 
+use std::cmp::Ordering;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use reqwest::Request;
+use tokio::sync::Mutex;
 use url::Url;
 
 use super::config::SharedConfig;
@@ -21,6 +26,33 @@ pub(crate) async fn configured_region(environment: &AwsEnvironment) -> Result<Op
     Ok(config.profile(environment.profile()).and_then(|profile| profile.get("region").cloned()))
 }
 
+/// How long credentials are shared that were loaded once. Sources return temporary ones at least five minutes before they expire.
+const SHARED_FOR: Duration = Duration::from_secs(240);
+
+/// The credentials that were loaded in an environment, with the time; its clones share them. They are no part of what it is.
+#[derive(Clone, Default)]
+pub(super) struct LoadedCredentials(Arc<Mutex<Option<(Instant, Option<AwsCredentials>)>>>);
+
+impl PartialEq for LoadedCredentials {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for LoadedCredentials {}
+
+impl PartialOrd for LoadedCredentials {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for LoadedCredentials {
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
+    }
+}
+
 /// Credentials that were loaded, to sign requests in one region.
 #[derive(Clone)]
 pub(crate) struct AwsSession<'a> {
@@ -37,6 +69,22 @@ impl<'a> AwsSession<'a> {
         let client = AwsClient::new(environment, region);
         let credentials = client.credentials().await?;
         Ok(credentials.map(|credentials| Self { client, credentials }))
+    }
+
+    /// As [`open`](Self::open), but the credentials are loaded once for all clones of the environment: many targets would ask the
+    /// same source at the same time, which may limit how often it answers.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) async fn open_shared(environment: &'a AwsEnvironment, region: &str) -> Result<Option<Self>, AwsError> {
+        let client = AwsClient::new(environment, region);
+        let mut loaded = environment.loaded.0.lock().await;
+        let known = loaded.take().filter(|(at, _)| at.elapsed() < SHARED_FOR);
+        let (_, credentials) = match known {
+            Some(known) => loaded.insert(known),
+            None => loaded.insert((Instant::now(), client.credentials().await?)),
+        };
+        Ok(credentials.clone().map(|credentials| Self { client, credentials }))
     }
 
     pub(crate) fn region(&self) -> &str {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::http::{Answer, Server};
 use crate::moto::Moto;
 use crate::remote_cache::{Fleet, SDIST, require_source, rewrite_record};
+use crate::support::command::pybundle;
 use crate::wire::Message;
 
 /// The secret of the credentials, which nothing shows.
@@ -141,6 +142,30 @@ fn machines_share_records_through_a_bucket() {
     let (cold, said) = write(&fleet, "receiver", &moto.url, "s3://fleet");
     assert_eq!((&cold["digest"], &cold["remote_cache"]["read"]), (&built["digest"], &json!("exact")), "{said}");
     assert_eq!(fleet.server.requests(SDIST).len(), sent);
+}
+
+#[test]
+fn targets_of_a_run_share_credentials() {
+    let (fleet, source) = (Fleet::new(), Server::start());
+    let credentials = format!(
+        r#"{{"AccessKeyId": "x", "SecretAccessKey": "{SECRET}", "Token": "t", "Expiration": "2099-01-01T00:00:00Z"}}"#
+    );
+    source.answer("/get", [Answer::file(credentials.as_bytes())]);
+    let target = |name: &str| {
+        format!("[tool.pybundle.target.{name}]\nkind = \"image\"\nbase = \"oci:../base\"\noutput = \"oci:{name}\"\n")
+    };
+    let project = "[project]\nname = \"app\"\nversion = \"1\"\ndynamic = [\"dependencies\"]\n\n[tool.pybundle]\n\
+        lock = \"requirements.txt\"\ncompile-bytecode = false\n\n";
+    fleet.workshop.write("pyproject.toml", [project, &target("one"), &target("two"), &target("three")].concat());
+    let mut command = pybundle(&["build", "--json", "--project", "project", "--remote-cache", "read=s3://fleet/app"]);
+    command.current_dir(fleet.workshop.path("")).env("PYBUNDLE_CACHE_DIR", fleet.workshop.path("machine"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        command.env_remove(name);
+    }
+    command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", source.url("/get")).env("AWS_ENDPOINT_URL_S3", source.url("/s3"));
+    let output = command.env("AWS_CONFIG_FILE", "none").env("AWS_SHARED_CREDENTIALS_FILE", "none").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(source.requests("/get").len(), 1, "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Whoever asks in the wrong region is told the right one.

@@ -47,7 +47,7 @@ impl<'a> OpenBucket<'a> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(RecordError::Start)?;
         let bucket = runtime.block_on(async {
             let region = configured_region(environment).await?;
-            let session = AwsSession::open(environment, region.as_deref().unwrap_or(DEFAULT_REGION)).await?;
+            let session = AwsSession::open_shared(environment, region.as_deref().unwrap_or(DEFAULT_REGION)).await?;
             Ok::<_, RecordError>(
                 S3Bucket::new(session.ok_or(RecordError::NoCredentials)?, bucket, S3Patience::SHORT).await?,
             )
