@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use md5::Digest as _;
 use serde::{Deserialize, Serialize};
-use tempfile::SpooledTempFile;
 
 use crate::archive::deflate::DeflateEffort;
 use crate::archive::pack::Packer;
@@ -27,7 +26,7 @@ use crate::tree::{Extent, FileAccess};
 const FORMAT: &str = "deb 2";
 
 /// Up to this size a shared library is read from memory, in bytes; a larger one from a temporary file.
-const LARGEST_IN_MEMORY: usize = 8 << 20;
+const LARGEST_IN_MEMORY: u64 = 8 << 20;
 
 /// An entry of a package. Paths are relative to the root, and not resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,9 +133,9 @@ fn pack(
             DebEntryKind::Directory => PackedKind::Directory,
             DebEntryKind::Link(target) => PackedKind::Link(target),
             DebEntryKind::HardLink(target) => PackedKind::HardLink(target),
-            DebEntryKind::File(_) => {
+            DebEntryKind::File(size) => {
                 let needs_md5 = !has_sums || conffiles.as_ref().is_some_and(|paths| paths.contains(&entry));
-                let file = file_entry(&entry, content, needs_md5, &mut packer);
+                let file = file_entry((&entry, size), content, needs_md5, &mut packer);
                 PackedKind::File(Box::new(file.map_err(|failure| failure.of(path, &blob_path))?))
             }
         };
@@ -168,22 +167,36 @@ impl PackFailure {
 
 /// Packs one file. A shared library is read twice, so it is kept meanwhile.
 fn file_entry<W: Write>(
-    path: &str,
+    (path, size): (&str, u64),
     content: &mut dyn Read,
     needs_md5: bool,
     packer: &mut Packer<W>,
 ) -> Result<PackedFile, PackFailure> {
     if !is_library_name(path) {
-        let mut source = DigestReader::new(content, needs_md5);
-        let extent = packer.add_from(&mut source).map_err(|error| source.blame(error))?;
-        return Ok(PackedFile { extent, md5: source.md5(), library: None });
+        return pack_file(content, needs_md5, None, packer);
     }
-    let mut kept = SpooledTempFile::new(LARGEST_IN_MEMORY);
+    if size <= LARGEST_IN_MEMORY {
+        // With room for all of it at once: growing would need three times the memory for a moment.
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        content.read_to_end(&mut bytes).map_err(PackFailure::Source)?;
+        let library = library(&mut io::Cursor::new(&bytes));
+        return pack_file(&mut bytes.as_slice(), needs_md5, library, packer);
+    }
+    let mut kept = tempfile::tempfile().map_err(PackFailure::Output)?;
     io::copy(content, &mut kept).map_err(PackFailure::Source)?;
     kept.seek(SeekFrom::Start(0)).map_err(PackFailure::Output)?;
     let library = library(&mut kept);
     kept.seek(SeekFrom::Start(0)).map_err(PackFailure::Output)?;
-    let mut source = DigestReader::new(&mut kept, needs_md5);
+    pack_file(&mut kept, needs_md5, library, packer)
+}
+
+fn pack_file<W: Write>(
+    content: &mut dyn Read,
+    needs_md5: bool,
+    library: Option<PackedLibrary>,
+    packer: &mut Packer<W>,
+) -> Result<PackedFile, PackFailure> {
+    let mut source = DigestReader::new(content, needs_md5);
     let extent = packer.add_from(&mut source).map_err(|error| source.blame(error))?;
     Ok(PackedFile { extent, md5: source.md5(), library })
 }
