@@ -6,8 +6,10 @@
 
 use super::alternatives::{AlternativeChoice, AlternativeSlave};
 
-/// The tools of debhelper whose blocks change nothing that an image needs: services, caches, menus, old versions.
-const HARMLESS_TOOLS: [&str; 16] = [
+/// The tools of debhelper whose blocks change nothing that an image needs, but for what is read of them: services, caches,
+/// menus, old versions, and profiles for the kernel of the host.
+const HARMLESS_TOOLS: [&str; 17] = [
+    "dh_apparmor",
     "dh_icons",
     "dh_installalternatives",
     "dh_installdeb",
@@ -22,18 +24,23 @@ const HARMLESS_TOOLS: [&str; 16] = [
     "dh_installxfonts",
     "dh_makeshlibs",
     "dh_python3",
-    "dh_ucf",
+    UCF,
     "installdeb-hunspell",
 ];
 
 /// The tool whose block adds the users and groups of the package's files in `/usr/lib/sysusers.d`.
 const SYSUSERS: &str = "dh_installsysusers";
 
+/// The tool whose block copies configuration files, and keeps what the administrator has changed.
+const UCF: &str = "dh_ucf";
+
 /// What a script does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScriptReading {
     /// The alternatives that it installs.
     pub alternatives: Vec<AlternativeChoice>,
+    /// The configuration files that it copies with ucf: from where, and to where.
+    pub copies: Vec<(String, String)>,
     /// Whether it adds the users and groups of the package's files in `/usr/lib/sysusers.d`.
     pub adds_sysusers: bool,
     /// The lines that are not understood.
@@ -45,12 +52,14 @@ pub fn read_script(text: &str) -> ScriptReading {
     let mut reading = ScriptReading::default();
     let mut variables: Vec<(String, Vec<String>)> = Vec::new();
     let mut block: Option<bool> = None;
+    let mut is_ucf = false;
     for line in logical_lines(text) {
         let line = line.trim();
         if let Some(tool) = line.strip_prefix("# Automatically added by ") {
             let tool = tool.split(['/', ' ']).next().unwrap_or_default();
             block = Some(HARMLESS_TOOLS.contains(&tool));
             reading.adds_sysusers |= tool == SYSUSERS;
+            is_ucf = tool == UCF;
         } else if line.starts_with("# End automatically added section") {
             block = None;
         } else if line.starts_with('#') || line.is_empty() {
@@ -61,6 +70,11 @@ pub fn read_script(text: &str) -> ScriptReading {
         } else if line.contains("update-alternatives") {
             match choices(line, &variables) {
                 Some(choices) => reading.alternatives.extend(choices),
+                None => reading.unknown.push(line.to_owned()),
+            }
+        } else if is_ucf && block.is_some() && line.starts_with("ucf ") {
+            match ucf_copy(line) {
+                Some(copy) => reading.copies.push(copy),
                 None => reading.unknown.push(line.to_owned()),
             }
         } else if block != Some(true) && !is_frame(line) {
@@ -137,6 +151,18 @@ fn is_frame(line: &str) -> bool {
     WHOLE.contains(&line) || is_case || is_test || is_pattern || is_message
 }
 
+/// Returns from where and to where a line copies a configuration file; `None` if it is not literal.
+fn ucf_copy(line: &str) -> Option<(String, String)> {
+    if line.contains(['$', '`', '|', '&', '>', '<', ';']) {
+        return None;
+    }
+    let words = shlex::split(line)?;
+    match words.iter().skip(1).filter(|word| !word.starts_with('-')).collect::<Vec<_>>().as_slice() {
+        [from, to] => Some(((*from).clone(), (*to).clone())),
+        _ => None,
+    }
+}
+
 /// Returns the choices that a line installs, for each value of the loops around it; nothing if it removes some. `None` if
 /// it is not literal.
 fn choices(line: &str, variables: &[(String, Vec<String>)]) -> Option<Vec<AlternativeChoice>> {
@@ -207,6 +233,20 @@ mod tests {
         );
         let names: Vec<&str> = reading.alternatives.iter().map(|choice| choice.path.as_str()).collect();
         assert_eq!((names, reading.unknown.len()), (vec!["/usr/bin/compare-im6", "/usr/bin/convert-im6"], 0));
+    }
+
+    #[test]
+    fn configuration_files_are_copied() {
+        let block = |line: &str| {
+            format!(
+                "# Automatically added by dh_ucf/13.11.4\nif [ \"$1\" = \"configure\" ]; then\n\t{line}\n\tucfr --force a /etc/x\nfi\n\
+                 # End automatically added section\n"
+            )
+        };
+        let reading = read_script(&block("ucf --three-way \"/usr/share/a/x\" \"/etc/x\""));
+        let expected = [("/usr/share/a/x".to_owned(), "/etc/x".to_owned())];
+        assert_eq!((reading.copies.as_slice(), reading.unknown.len()), (&expected[..], 0));
+        assert_eq!(read_script(&block("ucf \"$1\" /etc/x")).unknown, ["ucf \"$1\" /etc/x"]);
     }
 
     #[test]

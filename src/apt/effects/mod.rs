@@ -249,6 +249,7 @@ pub fn effects_of<'a>(
     for script in SCRIPTS.iter().filter_map(|script| control_files(script)) {
         let reading = read_script(&String::from_utf8_lossy(&script.bytes));
         effects.extend(reading.alternatives.into_iter().map(Effect::Alternative));
+        effects.extend(reading.copies.into_iter().map(|(from, to)| Effect::Copy { from, to }));
         unknown.extend(reading.unknown);
         adds_sysusers |= reading.adds_sysusers;
     }
