@@ -279,6 +279,9 @@ fn a_base_without_dpkg_keeps_the_form_of_its_database() {
     refused(&["--apt", "curl", "--apt", "tini"], requested);
     refused(&["--base", &bases::slim().argument()], "sha256:");
     let source = "[[tool.pybundle.apt-source]]\nuris = \"http://example.org/debian\"\nsuites = \"stable\"\ncomponents = \"main\"\n";
+    let mut build = pybundle(&["image", "-o", &image, "--base", &bases::lambda().argument()]);
+    let error = fail(build.current_dir(project.path()));
+    assert!(error.contains("the base is Amazon Linux, which has no dpkg: expected Debian or Ubuntu"), "{error}");
     let changed = format!("{alone}{configuration}\n{source}");
     fs::write(project.path().join("pyproject.toml"), changed).unwrap();
     refused(&[], "`http://example.org/debian stable main` is a source of packages now");

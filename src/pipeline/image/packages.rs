@@ -116,8 +116,9 @@ pub(super) fn install(
         return Ok(None);
     }
     let system = bases.system(base)?;
-    let database = database_digest(base, &system)?;
+    // Says of what system the base is if it is none of Debian.
     let sources = sources(&system, base.layers.is_empty(), &architecture, settings)?;
+    let database = database_digest(base, &system)?;
     let closure = query.closure(base, database, &sources)?;
     let packages = closure.members.iter().filter_map(|member| InstalledPackage::of(&lock, member, &architecture));
     let mut packages: Vec<InstalledPackage> = packages.collect();
