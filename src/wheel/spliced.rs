@@ -16,6 +16,9 @@ use crate::tree::{Extent, ExtentFormat};
 /// The header of a gzip member without optional fields (RFC 1952, section 2.3).
 const HEADER: usize = 10;
 
+/// The most blocks: a layer may consist of empty ones.
+const MOST_BLOCKS: usize = 1 << 20;
+
 /// How much is inflated at a time, in bytes.
 const PORTION: usize = 256 << 10;
 
@@ -31,7 +34,7 @@ pub(crate) struct SplicedLayer {
 }
 
 impl SplicedLayer {
-    /// Reads a layer; `None` if it is not one, or has more than `largest` uncompressed bytes.
+    /// Reads a layer; `None` if it is not one, or has more than `largest` uncompressed bytes or very many blocks.
     pub(crate) fn read(mut gzip: Vec<u8>, largest: usize) -> Option<Self> {
         if gzip.len() < HEADER || gzip[..4] != [0x1f, 0x8b, 8, 0] {
             return None;
@@ -43,7 +46,7 @@ impl SplicedLayer {
             let step = inflater.step(&deflated[position..], &mut buffer).ok()?;
             tar.extend_from_slice(&buffer[..step.produced]);
             position += step.consumed;
-            if tar.len() > largest {
+            if tar.len() > largest || ends.len() > MOST_BLOCKS {
                 return None;
             }
             match step.stop {
