@@ -26,7 +26,7 @@ use crate::tree::{Extent, FileAccess};
 const FORMAT: &str = "deb 2";
 
 /// Up to this size a shared library is read from memory, in bytes; a larger one from a temporary file.
-const LARGEST_IN_MEMORY: u64 = 8 << 20;
+const LARGEST_IN_MEMORY: u64 = 2 << 20;
 
 /// An entry of a package. Paths are relative to the root, and not resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
