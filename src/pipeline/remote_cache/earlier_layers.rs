@@ -19,7 +19,7 @@ use crate::wheel::SplicedLayer;
 const LARGEST: u64 = 12 << 20;
 
 /// The largest layer that is taken apart, in bytes, uncompressed.
-const LARGEST_INFLATED: usize = 56 << 20;
+const LARGEST_INFLATED: u64 = 128 << 20;
 
 /// How many bytes a request is worth.
 const REQUEST: u64 = 64 << 10;
