@@ -8,7 +8,7 @@ use crate::tree::SourceMarkers;
 use crate::wheel::WheelInventory;
 
 /// The version of [`ClosureRecord`](super::ClosureRecord) itself.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// Everything that decides the layers of the distributions of an image, and what its audits need to know of them.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::imports::is_standard;
 use crate::audit::imports::library_needs::needed_modules;
 use crate::cache::SharedRecords;
 use crate::digest::Sha256;
@@ -233,10 +234,12 @@ impl KnownWheel {
 /// Returns what audits ask of a source.
 fn facts(path: &str, source: &[u8], python: PythonVersion) -> SourceFacts {
     let needs = needed_modules(source, python);
-    // The package of a module exists if the module does, so that it is never missing.
     let own = path.split('/').next().unwrap_or(path);
-    let needs = needs.into_iter().filter(|need| *need.name != *own.strip_suffix(".py").unwrap_or(own)).collect();
-    SourceFacts { markers: SourceMarkers::of(source), needs }
+    let own = own.strip_suffix(".py").unwrap_or(own);
+    // The package of a module exists if the module does, and the standard library of this version does, too: nothing asks
+    // whether they are missing.
+    let needs = needs.into_iter().filter(|need| *need.name != *own && !is_standard(&need.name, python));
+    SourceFacts { markers: SourceMarkers::of(source), needs: needs.collect() }
 }
 
 /// Tells whether facts are recorded for a file.
