@@ -63,3 +63,22 @@ fn only_the_wheel_that_changed_is_fetched() {
     assert_eq!((&colder["digest"], &colder["remote_cache"]["read"]), (&expected, &json!("earlier")));
     assert_eq!((sent(), &colder["remote_cache"]["fetched"]), ((wheels + 1, new + 2), &json!(2)), "{colder}");
 }
+
+/// What a module of a distribution imports is in the record, and missing on each machine alike.
+#[test]
+fn audits_of_distributions_need_no_wheel() {
+    let (fleet, path) = (Fleet::new(), "/needy-1.0-py3-none-any.whl");
+    let wheel = wheel_with("needy", "1.0", &[("needy.py", b"import json\nimport nothere\n")]);
+    fleet.server.answer(path, [Answer::file(&wheel)]);
+    let line = format!("needy @ {} --hash=sha256:{}\n", fleet.server.url(path), sha256(&wheel));
+    fleet.workshop.write("requirements.txt", line);
+    fleet.workshop.write("app.py", "VALUE = 1\n");
+    fleet.report("warm", "1", &["--remote-cache", "auto"]);
+    fleet.workshop.write("app.py", "import needy\n");
+    let [warm, cold] = ["warm", "cold"].map(|machine| {
+        let output = fleet.push(machine, "2", &[]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    });
+    assert!(warm.1.contains("imports `nothere`"), "{}", warm.1);
+    assert_eq!((warm, fleet.server.requests(path).len()), (cold, 1));
+}
