@@ -29,9 +29,15 @@ pub(crate) async fn configured_region(environment: &AwsEnvironment) -> Result<Op
 /// How long credentials are shared that were loaded once. Sources return temporary ones at least five minutes before they expire.
 const SHARED_FOR: Duration = Duration::from_secs(240);
 
-/// The credentials that were loaded in an environment, with the time; its clones share them. They are no part of what it is.
+/// The credentials that were loaded in an environment; its clones share them. They are no part of what it is.
 #[derive(Clone, Default)]
-pub(super) struct LoadedCredentials(Arc<Mutex<Option<(Instant, Option<AwsCredentials>)>>>);
+pub(super) struct LoadedCredentials(Arc<Mutex<Option<TimedCredentials>>>);
+
+/// What the sources of credentials gave at a time.
+struct TimedCredentials {
+    at: Instant,
+    credentials: Option<AwsCredentials>,
+}
 
 impl PartialEq for LoadedCredentials {
     fn eq(&self, _: &Self) -> bool {
@@ -79,12 +85,12 @@ impl<'a> AwsSession<'a> {
     pub(crate) async fn open_shared(environment: &'a AwsEnvironment, region: &str) -> Result<Option<Self>, AwsError> {
         let client = AwsClient::new(environment, region);
         let mut loaded = environment.loaded.0.lock().await;
-        let known = loaded.take().filter(|(at, _)| at.elapsed() < SHARED_FOR);
-        let (_, credentials) = match known {
+        let known = loaded.take().filter(|known| known.at.elapsed() < SHARED_FOR);
+        let loaded = match known {
             Some(known) => loaded.insert(known),
-            None => loaded.insert((Instant::now(), client.credentials().await?)),
+            None => loaded.insert(TimedCredentials { at: Instant::now(), credentials: client.credentials().await? }),
         };
-        Ok(credentials.clone().map(|credentials| Self { client, credentials }))
+        Ok(loaded.credentials.clone().map(|credentials| Self { client, credentials }))
     }
 
     pub(crate) fn region(&self) -> &str {
