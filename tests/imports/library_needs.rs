@@ -5,8 +5,11 @@ use super::support::uv::Project;
 use super::support::wheel_with;
 use super::{exception, lambda, unpack};
 
-/// The modules of the distribution `solid`, and the module that is missing for each of them; `None` if it can be imported.
-const MODULES: [(&str, &str, Option<(&str, &str)>); 8] = [
+/// The import of a module that is missing: its line, and the module.
+type MissingImport = (&'static str, &'static str);
+
+/// The modules of the distribution `solid` with their sources, and what is missing for each; `None` if it can be imported.
+const MODULES: [(&str, &str, Option<MissingImport>); 8] = [
     ("needs", "import os\nimport helper.deep\n", Some(("2", "helper"))),
     (
         "raises",
