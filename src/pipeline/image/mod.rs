@@ -113,9 +113,8 @@ fn build(
     let tags = if settings.push { &settings.tags[..] } else { &[] };
     let remote = RemoteCache::new(&settings.remote_cache, common, (tags, Some(&registry)), reporter);
     let bytecode = Bytecode::find(common, chosen.target.python, true, cache)?;
-    let closures = chosen.platforms.iter().zip(&plans);
-    let closures = closures.map(|(platform, plan)| {
-        let key = closure::key(settings, &chosen.target, platform, plan, &bytecode);
+    let closures = plans.iter().map(|plan| {
+        let key = closure::key(settings, &chosen.target, plan, &bytecode);
         WantedClosure { key, plan, is_zipped: false }
     });
     let closures: Vec<WantedClosure> = closures.collect();

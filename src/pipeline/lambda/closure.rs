@@ -8,20 +8,16 @@ use crate::closure::ClosureKey;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::bytecode::Bytecode;
 use crate::pipeline::plan::Plan;
-use crate::pipeline::remote_cache::{self, KnownClosures, RemoteCache, WantedClosure};
-use crate::platform::Scheme;
+use crate::pipeline::remote_cache::{self, ArtifactForm, KnownClosures, RemoteCache, WantedClosure};
 use crate::settings::LambdaSettings;
 
 /// Returns the key of the closure of a plan.
 pub(super) fn key(settings: &LambdaSettings, lambda: &LambdaProject, plan: &Plan, bytecode: &Bytecode) -> ClosureKey {
-    let Scheme { site_packages, scripts, headers, data } =
-        super::package::schemes(&lambda.profile, settings).dependencies;
+    let scheme = super::package::schemes(&lambda.profile, settings).dependencies;
     let kind = if settings.is_layer || settings.layer.is_some() { "layer" } else { "function" };
-    let lines = vec![
-        format!("zip {kind} {}", lambda.profile.service),
-        format!("paths {site_packages} {scripts} {headers} {data} {}", lambda.profile.interpreter),
-    ];
-    remote_cache::key((zip::FORMAT, lines), &settings.common, plan, bytecode)
+    let form = format!("zip {kind} {}", lambda.profile.service);
+    let artifact = ArtifactForm { format: zip::FORMAT, scheme, interpreter: &lambda.profile.interpreter, form };
+    remote_cache::key(artifact, &settings.common, plan, bytecode)
 }
 
 /// Reads what is known of a function, whose key is given, and of its layers. Those are only checked, so they need no bytes.

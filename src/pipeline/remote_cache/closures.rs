@@ -18,7 +18,7 @@ use crate::pipeline::install::{InstalledDistribution, NEEDED_FORMAT, derived, na
 use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::elf_cache;
 use crate::pipeline::wheels::known::KnownWheels;
-use crate::platform::PythonVersion;
+use crate::platform::{PythonVersion, Scheme};
 use crate::registry::{MountSource, RepositoryEvidence};
 use crate::report::{RecordUse, RemoteCacheReport};
 use crate::settings::{ContentSettings, Settings};
@@ -31,20 +31,30 @@ use crate::wheel::filename::WheelFilename;
 /// The versions of what records contain besides wheels and what artifacts are made of.
 const FORMATS: [u32; 5] = [derived::FORMAT, elf_cache::FORMAT, strip::FORMAT, NEEDED_FORMAT, crate::trim::data::FORMAT];
 
-/// Returns the key of the closure of a plan. `format` is the version of the writer of the artifact, and `artifact` says, in
-/// lines, everything else that decides what the artifact's dependencies become.
-pub(crate) fn key(
-    (format, artifact): (u32, Vec<String>),
-    settings: &Settings,
-    plan: &Plan,
-    bytecode: &Bytecode,
-) -> ClosureKey {
+/// What an artifact makes of its dependencies.
+pub(crate) struct ArtifactForm<'a> {
+    /// The version of what writes it.
+    pub format: u32,
+    pub scheme: &'a Scheme,
+    /// The path of the target's interpreter.
+    pub interpreter: &'a str,
+    /// Everything else that decides it, as a line of text.
+    pub form: String,
+}
+
+/// Returns the key of the closure of a plan. Images state it, so that their digests depend on its text.
+pub(crate) fn key(artifact: ArtifactForm, settings: &Settings, plan: &Plan, bytecode: &Bytecode) -> ClosureKey {
     let ContentSettings { slim, listed, strip, prefer, excluded_files, .. } = &settings.contents;
-    let mut lines = artifact;
-    lines.push(format!("platform {} {} {}", plan.target.architecture, plan.target.python, plan.target.libc));
-    lines.push(format!("bytecode {:?}", bytecode.key()));
-    lines.push(format!("omitted {slim:?} {strip} {prefer:?} {excluded_files:?}"));
-    lines.push(format!("audited {}", !settings.audit.skip));
+    let ArtifactForm { format, scheme, interpreter, form } = artifact;
+    let Scheme { site_packages, scripts, headers, data } = scheme;
+    let mut lines = vec![
+        format!("platform {} {} {}", plan.target.architecture, plan.target.python, plan.target.libc),
+        format!("paths {site_packages} {scripts} {headers} {data} {interpreter}"),
+        format!("bytecode {:?}", bytecode.key()),
+        format!("omitted {slim:?} {strip} {prefer:?} {excluded_files:?}"),
+        form,
+        format!("audited {}", !settings.audit.skip),
+    ];
     if slim.iter().any(|rule| DataLibrary::of(*rule).is_some()) {
         // The names in local projects are not known before these are built: what has other data has another key.
         lines.push(format!("data {listed:?} {:?}", named_data::application_names(plan)));

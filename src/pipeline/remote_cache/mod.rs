@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write;
 
-pub(crate) use closures::{BuiltClosure, KnownClosures, WantedClosure, key, known, share};
+pub(crate) use closures::{ArtifactForm, BuiltClosure, KnownClosures, WantedClosure, key, known, share};
 pub(crate) use misled::is_misled;
 
 use self::bucket::RecordBucket;
