@@ -368,8 +368,11 @@ fn failures_show_the_last_lines_and_no_secret() {
     assert!(matches!(&error, WheelBuildError::Failed { status, .. } if status.starts_with("exit status")), "{message}");
     assert!(message.contains("see https://****@host/x") && !message.contains("hunter2"), "{message}");
     assert!(message.lines().count() < 60 && message.contains("build --wheel"), "{message}");
-    assert!(error.hints()[0].contains("tool.uv.package = false"));
     assert_eq!(listing(folder.path()).len(), 2, "only the project is there");
+    // Without pyproject.toml, there is nothing to change in it.
+    assert_eq!(error.hints(), [""; 0]);
+    write(&[("pyproject.toml", "")], &project, 0o644, 0);
+    assert!(error.hints()[0].contains("tool.uv.package = false"));
 }
 
 /// A private index is passed to the tool only.
