@@ -7,6 +7,7 @@ mod bucket;
 mod closures;
 mod directory;
 mod earlier_layers;
+mod key;
 mod misled;
 mod repository;
 mod sampling;
@@ -17,7 +18,8 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write;
 
-pub(crate) use closures::{ArtifactForm, BuiltClosure, KnownClosures, WantedClosure, key, known, share};
+pub(crate) use closures::{BuiltClosure, KnownClosures, WantedClosure, known, share};
+pub(crate) use key::{ArtifactForm, key};
 pub(crate) use misled::is_misled;
 
 use self::bucket::RecordBucket;
