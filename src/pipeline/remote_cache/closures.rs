@@ -1,4 +1,4 @@
-//! The closure of an artifact for one platform: its key, and what its record says.
+//! The closure of an artifact for one platform: what its record says, and what a build adds to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
