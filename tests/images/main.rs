@@ -21,6 +21,7 @@ mod wire;
 
 mod bases;
 mod built;
+mod changed_records;
 mod configuration;
 mod determinism;
 mod files;

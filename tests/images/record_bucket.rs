@@ -6,9 +6,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::changed_records::{name_another_file, rewrite_record};
 use crate::http::{Answer, Server};
 use crate::moto::Moto;
-use crate::remote_cache::{Fleet, SDIST, require_source, rewrite_record};
+use crate::remote_cache::{Fleet, SDIST, require_source};
 use crate::support::command::pybundle;
 use crate::wire::Message;
 
@@ -94,11 +95,7 @@ fn machines_share_records_through_a_bucket() {
     fs::create_dir(&lies).unwrap();
     let target = format!("/fleet/{record}");
     fs::write(lies.join("record"), send(&moto, "GET", &target, b"").body).unwrap();
-    rewrite_record(&lies, |values| {
-        let name = b"example_greeting-1.2.0.dist-info/METADATA";
-        let at = values.windows(name.len()).position(|bytes| bytes == name).unwrap();
-        values[at + name.len() - 1] = b'B';
-    });
+    rewrite_record(&lies, name_another_file);
     send(&moto, "PUT", &target, &fs::read(lies.join("record")).unwrap());
     let (misled, said) = write(&fleet, "misled", &moto.url, place);
     assert_eq!(misled["digest"], cold["digest"]);

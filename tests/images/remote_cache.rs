@@ -11,15 +11,13 @@ use pybundle::registry::{ImageReference, Registry, RegistryOptions};
 use pybundle::report::Silent;
 use serde_json::{Value, json};
 
+use crate::changed_records::{HEADER, name_another_file, rewrite_record, with_another_file};
 use crate::http::{Answer, Server};
 use crate::registries::DockerRegistry;
 use crate::support::artifact::sha256;
 use crate::support::command::{repository, succeed};
 use crate::support::wheel_with;
 use crate::workshop::Workshop;
-
-/// The first line of a record.
-pub const HEADER: &[u8] = b"pybundle closure\n";
 
 /// The wheels of the example's folder index that any platform can use, each with its distribution.
 const WHEELS: [(&str, &str); 4] = [
@@ -311,15 +309,6 @@ fn a_directory_is_a_remote_cache_too_also_for_files() {
     assert_eq!(cold["remote_cache"]["fetched"], cold["remote_cache"]["known"]);
 }
 
-/// Changes the values of the only record in a directory.
-pub fn rewrite_record(directory: &Path, change: impl FnOnce(&mut Vec<u8>)) {
-    let path = fs::read_dir(directory).unwrap().next().unwrap().unwrap().path();
-    let record = fs::read(&path).unwrap();
-    let mut values = zstd::decode_all(record.strip_prefix(HEADER).unwrap()).unwrap();
-    change(&mut values);
-    fs::write(&path, [HEADER, &zstd::encode_all(&values[..], 3).unwrap()].concat()).unwrap();
-}
-
 #[test]
 fn a_record_that_is_wrong_changes_no_image() {
     let fleet = Fleet::new();
@@ -354,11 +343,7 @@ fn a_record_that_is_wrong_changes_no_image() {
     }
     // A record that is valid in itself, but says that a wheel has another file.
     fs::write(&path, &intact).unwrap();
-    rewrite_record(&shared, |values| {
-        let name = b"example_greeting-1.2.0.dist-info/METADATA";
-        let at = values.windows(name.len()).position(|bytes| bytes == name).unwrap();
-        values[at + name.len() - 1] = b'B';
-    });
+    rewrite_record(&shared, name_another_file);
     build("the remote cache misstates a wheel or a layer, so nothing of it is used, and the build begins again");
 }
 
@@ -380,13 +365,7 @@ fn a_release_refuses_a_record_that_somebody_changed_until_it_is_deleted() {
     let fleet = Fleet::new();
     let verify = ["--remote-cache", "verify"];
     fleet.report("warm", "1", &["--remote-cache", "auto"]);
-    let tag = fleet.replace_record(|record| {
-        let mut values = zstd::decode_all(record.strip_prefix(HEADER).unwrap()).unwrap();
-        let name = b"example_greeting-1.2.0.dist-info/METADATA";
-        let position = values.windows(name.len()).position(|bytes| bytes == name).unwrap();
-        values[position + name.len() - 1] = b'B';
-        [HEADER, &zstd::encode_all(&values[..], 3).unwrap()].concat()
-    });
+    let tag = fleet.replace_record(with_another_file);
 
     let said = String::from_utf8(fleet.push("cold", "1", &verify).output().unwrap().stderr).unwrap();
     let hint = "hint: delete it, and find out who wrote it: images that were built from it cannot be trusted\n";

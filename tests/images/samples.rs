@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::remote_cache::{Fleet, HEADER};
+use crate::changed_records::with_another_file;
+use crate::remote_cache::Fleet;
 
 #[test]
 fn one_layer_is_made_again_after_the_push_and_compared() {
@@ -19,13 +20,7 @@ fn one_layer_is_made_again_after_the_push_and_compared() {
     // Of what is here, nothing was believed.
     assert_eq!(fleet.report("cold", "1", &sample)["remote_cache"]["sampled"], Value::Null);
 
-    let tag = fleet.replace_record(|record| {
-        let mut values = zstd::decode_all(record.strip_prefix(HEADER).unwrap()).unwrap();
-        let name = b"example_greeting-1.2.0.dist-info/METADATA";
-        let position = values.windows(name.len()).position(|bytes| bytes == name).unwrap();
-        values[position + name.len() - 1] = b'B';
-        [HEADER, &zstd::encode_all(&values[..], 3).unwrap()].concat()
-    });
+    let tag = fleet.replace_record(with_another_file);
     let output = fleet.push("misled", "2", &sample).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let error = format!(
