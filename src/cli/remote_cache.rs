@@ -3,20 +3,20 @@
 use super::text_page::{TextPage, count};
 use crate::report::{RecordUse, RemoteCacheReport};
 
-/// Adds what the remote cache was good for, if it was.
+/// Adds the line about the remote cache if anything was read from it or written to it.
 pub(super) fn field(report: Option<&RemoteCacheReport>, page: &mut TextPage) {
     if let Some(used) = report.and_then(described) {
         page.field("shared", &used);
     }
 }
 
-/// Describes what the remote cache was good for; `None` if nothing was read or written.
+/// Describes what was read and written; `None` if nothing was.
 fn described(report: &RemoteCacheReport) -> Option<String> {
     let RemoteCacheReport { place, read, known, fetched, written, sampled } = report;
     let used = match read {
         RecordUse::Nothing | RecordUse::Missing if !written => return None,
         RecordUse::Nothing | RecordUse::Missing => None,
-        RecordUse::Verified => Some("the record is right".to_owned()),
+        RecordUse::Verified => Some("the record is correct".to_owned()),
         RecordUse::Earlier | RecordUse::Exact => {
             let fetched =
                 if *fetched == 0 { "none of them fetched".to_owned() } else { format!("{fetched} of them fetched") };

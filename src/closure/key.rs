@@ -61,7 +61,7 @@ impl ClosureKey {
 }
 
 impl Display for ClosureKey {
-    /// Writes the closure, in whatever form its record is.
+    /// Writes the closure. The text does not depend on the version of its record.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.closure.hex()[..32])
     }

@@ -80,11 +80,11 @@ pub(crate) struct KnownWheel {
 /// The record of a closure is not what it should be.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidRecord {
-    #[error("it is not a record of pybundle")]
+    #[error("the record is not one of pybundle")]
     Header,
-    #[error("it has more than {LARGEST_INFLATED} bytes")]
+    #[error("the record has more than {LARGEST_INFLATED} bytes uncompressed")]
     TooLarge,
-    #[error("it is damaged")]
+    #[error("the record is damaged")]
     Damaged,
 }
 
@@ -125,7 +125,7 @@ impl ClosureRecord {
 }
 
 impl KnownWheel {
-    /// Returns what is known of a wheel that is here, for a version of Python.
+    /// Returns what is known of a wheel in the cache, for a version of Python.
     ///
     /// # Errors
     /// It cannot be read.
@@ -276,11 +276,11 @@ mod tests {
         assert!(ClosureRecord::decode(&record).unwrap().wheels.is_empty());
         let frame = |values: &[u8]| [HEADER, &zstd::encode_all(values, 1).unwrap()].concat();
         for (bytes, reason) in [
-            (b"pybundle closure".to_vec(), "it is not a record of pybundle"),
-            (HEADER.to_vec(), "it is damaged"),
-            (record[..record.len() - 1].to_vec(), "it is damaged"),
+            (b"pybundle closure".to_vec(), "the record is not one of pybundle"),
+            (HEADER.to_vec(), "the record is damaged"),
+            (record[..record.len() - 1].to_vec(), "the record is damaged"),
             // A number of wheels that no memory holds, and none of them.
-            (frame(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]), "it is damaged"),
+            (frame(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]), "the record is damaged"),
         ] {
             assert_eq!(ClosureRecord::decode(&bytes).unwrap_err().to_string(), reason, "{bytes:?}");
         }
@@ -288,6 +288,6 @@ mod tests {
         let mut encoder = zstd::stream::Encoder::new(HEADER.to_vec(), 1).unwrap();
         io::copy(&mut io::repeat(0).take(LARGEST_INFLATED + 1), &mut encoder).unwrap();
         let error = ClosureRecord::decode(&encoder.finish().unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), format!("it has more than {LARGEST_INFLATED} bytes"));
+        assert_eq!(error.to_string(), format!("the record has more than {LARGEST_INFLATED} bytes uncompressed"));
     }
 }

@@ -80,7 +80,7 @@ pub(crate) fn repairing<'a, T>(
         reporter.warn(&format!("{} was damaged: the next build makes or fetches it again", path.display()));
         return result;
     }
-    reporter.warn(&format!("{} was damaged: it is not used, and the build begins again", path.display()));
+    reporter.warn(&format!("{} was damaged: building again without it", path.display()));
     build()
 }
 

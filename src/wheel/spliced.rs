@@ -1,8 +1,8 @@
-//! Takes wheels apart from a layer that was spliced from their deflate streams, so that another layer is spliced from them as
-//! if the wheels themselves were here.
+//! Takes wheels from a layer that was spliced from their deflate streams, so that another layer can be spliced from them
+//! without the wheels' files.
 //!
-//! A deflate stream in a layer is what it is in the wheel, except for the `BFINAL` bit of its last block. Where it begins and
-//! ends follows from the ends of blocks, and from where the tar archive has the file's content.
+//! A deflate stream in a layer has the bytes that it has in the wheel, except for the `BFINAL` bit of its last block. Where it
+//! begins and ends follows from the ends of blocks, and from where the tar archive has the file's content.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};

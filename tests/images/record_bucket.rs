@@ -67,7 +67,7 @@ fn machines_share_records_through_a_bucket() {
     let place = "s3://fleet/team/app";
     // One warning, and the image.
     let (alone, said) = write(&fleet, "alone", &moto.url, place);
-    let missing = "warning: the remote cache cannot be read, so nothing of it is used: S3 did not carry out GetObject in \
+    let missing = "warning: cannot read the remote cache, so this build does not use it: S3 did not carry out GetObject in \
         bucket fleet: Amazon S3 returned 404 Not Found: NoSuchBucket: The specified bucket does not exist\n";
     assert_eq!((said.matches("warning:").count(), &alone["remote_cache"]["written"]), (1, &json!(false)), "{said}");
     assert!(said.contains(missing), "{said}");
@@ -99,14 +99,13 @@ fn machines_share_records_through_a_bucket() {
     send(&moto, "PUT", &target, &fs::read(lies.join("record")).unwrap());
     let (misled, said) = write(&fleet, "misled", &moto.url, place);
     assert_eq!(misled["digest"], cold["digest"]);
-    assert!(said.contains("the remote cache misstates a wheel or a layer, so nothing of it is used"), "{said}");
+    assert!(said.contains("the remote cache is wrong about a wheel or a layer: building again without it"), "{said}");
 
     let mut release = fleet.workshop.command(&["--output", "oci:out"]);
     let (is_successful, _, said) = run(&mut release, &moto.url, &format!("verify={place}"));
     let name = record.rsplit('/').next().unwrap();
     assert!(
-        !is_successful
-            && said.contains(&format!("the record {name} in {place} says of wheels or layers what is not so")),
+        !is_successful && said.contains(&format!("the record {name} in {place} is wrong about wheels or layers")),
         "{said}"
     );
 
@@ -114,7 +113,7 @@ fn machines_share_records_through_a_bucket() {
     send(&moto, "PUT", &target, b"pybundle closure\ngarbage");
     let (repaired, said) = write(&fleet, "repairer", &moto.url, place);
     assert_eq!((&repaired["digest"], &repaired["remote_cache"]["written"]), (&cold["digest"], &json!(true)), "{said}");
-    assert!(said.matches("warning:").count() == 1 && said.contains("it is damaged"), "{said}");
+    assert!(said.matches("warning:").count() == 1 && said.contains("the record is damaged"), "{said}");
     assert_eq!(write(&fleet, "next", &moto.url, place).0["remote_cache"]["read"], "exact");
 
     let policy = json!({ "Version": "2012-10-17", "Statement": [
@@ -123,7 +122,7 @@ fn machines_share_records_through_a_bucket() {
     send(&moto, "PUT", "/fleet?policy", policy.to_string().as_bytes());
     let (built, said) = write(&fleet, "reader", &moto.url, "s3://fleet/guarded");
     assert_eq!((&built["digest"], &built["remote_cache"]["written"]), (&cold["digest"], &json!(false)));
-    let denied = "warning: the remote cache cannot be written to, so other machines do not benefit from this build: S3 did \
+    let denied = "warning: cannot write to the remote cache, so other machines do not benefit from this build: S3 did \
         not carry out PutObject in bucket fleet: Amazon S3 returned 403 Forbidden: no reason given\n";
     assert_eq!(said.matches("warning:").count(), 1, "{said}");
     assert!(said.contains(denied), "{said}");

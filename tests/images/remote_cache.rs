@@ -331,10 +331,13 @@ fn a_record_that_is_wrong_changes_no_image() {
     for (record, said) in [
         (
             &b"not a record"[..],
-            "the remote cache cannot be read, so nothing of it is used: it is not a record of pybundle",
+            "cannot read the remote cache, so this build does not use it: the record is not one of pybundle",
         ),
-        (&intact[..intact.len() / 2], "the remote cache cannot be read, so nothing of it is used: it is damaged"),
-        (HEADER, "the remote cache cannot be read, so nothing of it is used: it is damaged"),
+        (
+            &intact[..intact.len() / 2],
+            "cannot read the remote cache, so this build does not use it: the record is damaged",
+        ),
+        (HEADER, "cannot read the remote cache, so this build does not use it: the record is damaged"),
     ] {
         fs::write(&path, record).unwrap();
         build(said);
@@ -344,7 +347,7 @@ fn a_record_that_is_wrong_changes_no_image() {
     // A record that is valid in itself, but says that a wheel has another file.
     fs::write(&path, &intact).unwrap();
     rewrite_record(&shared, name_another_file);
-    build("the remote cache misstates a wheel or a layer, so nothing of it is used, and the build begins again");
+    build("the remote cache is wrong about a wheel or a layer: building again without it");
 }
 
 #[test]
@@ -368,7 +371,7 @@ fn a_release_refuses_a_record_that_somebody_changed_until_it_is_deleted() {
     let tag = fleet.replace_record(with_another_file);
 
     let said = String::from_utf8(fleet.push("cold", "1", &verify).output().unwrap().stderr).unwrap();
-    let hint = "hint: delete it, and find out who wrote it: images that were built from it cannot be trusted\n";
+    let hint = "hint: delete it, and find out who wrote it: do not trust artifacts that were built from it\n";
     assert!(said.contains(&tag) && said.ends_with(hint), "{said}");
     fleet.registry.remove_tag("team/app", &tag);
     assert_eq!(fleet.report("cold", "1", &verify)["remote_cache"]["read"], "missing");
@@ -388,14 +391,14 @@ fn a_damaged_record_in_a_repository_is_written_again() {
     let repaired = |machine: &str, reason: &str| {
         let output = fleet.push(machine, "1", &auto).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
-        let warning = "warning: the remote cache cannot be read, so nothing of it is used: ";
+        let warning = "warning: cannot read the remote cache, so this build does not use it: ";
         assert!(said.contains(&format!("{warning}{reason}")) && said.matches("warning:").count() == 1, "{said}");
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(report["remote_cache"]["written"], true, "{said}");
         let next = fleet.report(&format!("after-{machine}"), "1", &[]);
         assert_eq!((&next["remote_cache"]["read"], &next["remote_cache"]["fetched"]), (&json!("exact"), &json!(0)));
     };
-    repaired("damaged", "it is damaged");
+    repaired("damaged", "the record is damaged");
     assert_eq!(fleet.tags("team/app"), intact);
 
     // The registry has the record's tag, and not the record.

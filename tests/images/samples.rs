@@ -24,8 +24,8 @@ fn one_layer_is_made_again_after_the_push_and_compared() {
     let output = fleet.push("misled", "2", &sample).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let error = format!(
-        "error: the record {tag} in {}/team/app says of example-greeting 1.2.0 what is not so\nhint: delete it, and find out who \
-         wrote it: images that were built from it cannot be trusted\n",
+        "error: the record {tag} in {}/team/app is wrong about example-greeting 1.2.0\nhint: delete it, and find out who wrote \
+         it: do not trust artifacts that were built from it\n",
         fleet.registry.host()
     );
     assert!(output.status.code() == Some(1) && said.ends_with(&error), "{said}");

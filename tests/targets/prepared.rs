@@ -86,7 +86,7 @@ fn a_command_that_cannot_prepare_stops_the_build() {
             "[\"no-such-program --all\"]",
             &[],
             "error: cannot start `no-such-program --all`, a command of `prepare`\n  because: No such file or directory (os error 2)\n\
-             hint: install the program, or name it by its path from the project's directory\n",
+             hint: install the command, or name it by its path from the project's directory\n",
         ),
         (
             "[[\"python3\", \"collect.py\", \"red\"]]",

@@ -45,7 +45,7 @@ impl Hints for BuildError {
                 hint("omit --no-build, or remove `prepare` from pyproject.toml and run its commands first")
             }
             Self::StartPrepare { .. } => {
-                hint("install the program, or name it by its path from the project's directory")
+                hint("install the command, or name it by its path from the project's directory")
             }
             Self::Prepare { .. } => hint("run the command in the project's directory to see everything that it prints"),
             Self::Oversize(error) => error.hints(),
@@ -59,7 +59,7 @@ impl Hints for BuildError {
             Self::Base(error) => error.hints(),
             Self::User(error) => error.hints(),
             Self::MisstatingRecord { .. } => {
-                hint("delete it, and find out who wrote it: images that were built from it cannot be trusted")
+                hint("delete it, and find out who wrote it: do not trust artifacts that were built from it")
             }
             Self::LargeBase(_) => {
                 hint("choose a smaller base image, or omit --add-user and includes with an absolute destination")

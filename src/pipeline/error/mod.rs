@@ -133,9 +133,9 @@ pub(crate) enum BuildError {
     DebianArchitecture(#[from] InvalidDebianArchitecture),
     #[error(transparent)]
     Base(#[from] BaseError),
-    #[error("the record {name} in {place} says of {what} what is not so")]
+    #[error("the record {name} in {place} is wrong about {what}")]
     MisstatingRecord { place: String, name: String, what: String },
-    #[error("cannot read the files of operating-system packages")]
+    #[error("cannot read the files of system packages")]
     Packages(#[source] std::io::Error),
     #[error("base image {0} has too many files to search")]
     LargeBase(Sha256),

@@ -72,12 +72,10 @@ pub(crate) fn image(
             return built;
         }
         if is_streamed(settings.archives()) {
-            reporter.warn("the remote cache misstates a wheel or a layer: pass --remote-cache off to build without it");
+            reporter.warn("the remote cache is wrong about a wheel or a layer: build without it: --remote-cache off");
             return built;
         }
-        reporter.warn(
-            "the remote cache misstates a wheel or a layer, so nothing of it is used, and the build begins again",
-        );
+        reporter.warn("the remote cache is wrong about a wheel or a layer: building again without it");
         let settings = ImageSettings { remote_cache: RemoteCacheChoice::Off, ..settings.clone() };
         build(&settings, projects, reporter)
     })

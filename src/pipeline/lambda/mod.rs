@@ -136,7 +136,7 @@ pub(crate) fn lambda(
         if !built.as_ref().is_err_and(remote_cache::is_misled) {
             return built;
         }
-        reporter.warn("the remote cache misstates a wheel, so nothing of it is used, and the build begins again");
+        reporter.warn("the remote cache is wrong about a wheel: building again without it");
         build(&LambdaSettings { remote_cache: RemoteCacheChoice::Off, ..settings.clone() }, projects, reporter)
     })
 }

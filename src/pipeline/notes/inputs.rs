@@ -222,7 +222,7 @@ fn add_application(
     Ok(())
 }
 
-/// Returns whether files of this kind come and go without anything to do with the project: caches and what builds write.
+/// Returns whether files of this kind change without a change of the project: caches and what builds write.
 fn is_of_tools(rule: ExclusionRule) -> bool {
     matches!(rule, ExclusionRule::BuildOutput | ExclusionRule::Cache | ExclusionRule::Environment)
 }

@@ -112,7 +112,7 @@ fn lacks_wheel(wanted: &[WantedClosure], cache: &Cache) -> Result<bool, BuildErr
     for selected in wanted.iter().flat_map(|closure| closure.plan.dependencies()) {
         let digests = match &selected.source {
             SelectedSource::Wheel(wheel, _) => &wheel.digests,
-            // Without its archive, its wheel is not here either.
+            // Without its archive, the cache does not have its wheel either.
             SelectedSource::Sdist(sdist) => &sdist.file.digests,
             _ => continue,
         };

@@ -21,7 +21,7 @@ const LARGEST: u64 = 12 << 20;
 /// The largest layer that is taken apart, in bytes, uncompressed.
 const LARGEST_INFLATED: u64 = 128 << 20;
 
-/// How many bytes a request is worth.
+/// How many bytes take about as long to fetch as a request.
 const REQUEST: u64 = 64 << 10;
 
 /// Takes what a plan selects from the layers that the record of the previous image lists, as far as these layers change and

@@ -222,11 +222,11 @@ impl<'a> RemoteCache<'a> {
     }
 
     fn read_with<T>(&self, read: impl FnOnce() -> Result<T, RecordError>) -> Option<T> {
-        self.tolerated("the remote cache cannot be read, so nothing of it is used", read)
+        self.tolerated("cannot read the remote cache, so this build does not use it", read)
     }
 
     fn write_with<T>(&self, write: impl FnOnce() -> Result<T, RecordError>) -> Option<T> {
-        self.tolerated("the remote cache cannot be written to, so other machines do not benefit from this build", write)
+        self.tolerated("cannot write to the remote cache, so other machines do not benefit from this build", write)
     }
 
     /// Turns an error into a warning, once if it lasts.

@@ -47,7 +47,7 @@ pub(super) fn check(
     match sample.is_right(known) {
         Ok(true) => Ok(Some(sample.holds.clone())),
         Err(error) if !is_misstated(&error) => {
-            remote.reporter.warn(&format!("what the remote cache says of {} cannot be checked: {error}", sample.holds));
+            remote.reporter.warn(&format!("cannot check what the remote cache says of {}: {error}", sample.holds));
             Ok(None)
         }
         Ok(false) | Err(_) => Err(remote.misstating(sample.closure.key, &sample.holds)),
@@ -74,7 +74,7 @@ fn samples<'a>(closure: &'a BuiltClosure<'a>) -> Vec<Sample<'a>> {
 }
 
 impl Sample<'_> {
-    /// Tells whether nothing of it is here, and it can be fetched.
+    /// Tells whether none of its wheels was fetched, and all of them are small enough for that.
     fn is_affordable(&self, known: &KnownWheels) -> bool {
         let size: u64 = self.wheels.iter().map(|wheel| wheel.size).sum();
         let is_known = |wheel: &&Wheel| wheel.deferral() == Some(false) && known.get(wheel.sha256).is_some();
@@ -98,7 +98,7 @@ impl Sample<'_> {
 }
 
 impl RemoteCache<'_> {
-    /// Returns the error that a record says of something what is not so.
+    /// Returns the error that a record is wrong about something.
     pub(super) fn misstating(&self, key: ClosureKey, what: &str) -> BuildError {
         BuildError::MisstatingRecord { place: self.location(), name: key.record(), what: what.to_owned() }
     }

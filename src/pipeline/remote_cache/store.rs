@@ -11,7 +11,7 @@ use crate::digest::Sha256;
 use crate::image::Layer;
 use crate::registry::RegistryError;
 
-/// A place for records. A name is written once: whoever writes it writes the same.
+/// A place for records. A name is written once, since every machine writes the same record under it.
 pub(super) trait RecordStore {
     /// Returns the place as the user named it.
     fn location(&self) -> String;
@@ -115,7 +115,7 @@ pub(super) enum RecordError {
     Cache(#[from] CacheError),
     #[error("cannot access {}", .0.display())]
     File(PathBuf, #[source] io::Error),
-    #[error("it has more than {LARGEST_RECORD} bytes")]
+    #[error("the record has more than {LARGEST_RECORD} bytes")]
     Size,
 }
 
