@@ -88,7 +88,7 @@ fn what_a_base_loses_is_kept_or_named() {
     assert_eq!(image.env("PYTHONPATH").as_deref(), Some("/app:/opt/shared"));
     assert_eq!(workshop.build(&["--env=PYTHONPATH=/mine"]).env("PYTHONPATH").as_deref(), Some("/mine"));
     let warning =
-        "the entrypoint of the base, `/entry.sh serve`, does not run: to keep it, pass --entrypoint '/entry.sh serve'";
+        "the entrypoint of the base, `/entry.sh serve`, is not used: to keep it, pass --entrypoint '/entry.sh serve'";
     assert!(warned(&[])["warnings"].to_string().contains(warning), "{}", warned(&[])["warnings"]);
     let mine = warned(&["--env=PYTHONPATH=/mine"])["warnings"].to_string();
     let (_, flag) =

@@ -52,7 +52,7 @@ impl ImageAudit<'_> {
         let handler = command::handler(settings, target)?;
         if let Some(entrypoint) = command::dropped_entrypoint(settings, target, self.base) {
             reporter.warn(&format!(
-                "the entrypoint of the base, `{entrypoint}`, does not run: to keep it, pass --entrypoint {}",
+                "the entrypoint of the base, `{entrypoint}`, is not used: to keep it, pass --entrypoint {}",
                 quoted(&entrypoint)
             ));
         }
