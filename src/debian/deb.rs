@@ -386,7 +386,7 @@ fn read_control(file: &File, member: &ArMember) -> Result<(String, BTreeMap<Stri
             continue;
         }
         if !entry.header().entry_type().is_file() || path.as_str().contains('/') {
-            return Err(refuse("a control archive has files alone".to_owned()));
+            return Err(refuse("a control archive may only contain files".to_owned()));
         }
         let mode = FileMode::from(entry.header().mode().map_err(DebErrorKind::Read)?);
         let mut bytes = Vec::new();

@@ -11,7 +11,7 @@ use super::texts::OneOrManyStrings;
 use crate::debian::Fingerprint;
 use crate::settings::{AptSourceSettings, SigningKeys};
 
-/// An archive of packages, which takes the place of the distribution's own if it has the same suite.
+/// An archive of packages, which replaces the distribution's own if it has the same suite.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct AptSourceOptions {
@@ -27,12 +27,12 @@ pub(crate) struct AptSourceOptions {
     #[serde(with = "one_or_many")]
     #[schemars(with = "OneOrManyStrings")]
     components: Vec<String>,
-    /// The file of the keys of which one must have signed the release, or their fingerprints [default: the keys of the base's
+    /// A file with keys, or their fingerprints, one of which must have signed the release [default: the keys of the base's
     /// distribution].
     #[serde(with = "one_or_many")]
     #[schemars(with = "OneOrManyStrings")]
     signed_by: Vec<String>,
-    /// Where earlier states of the archive are, below a time such as `20261121T090000Z`.
+    /// The URL of the archive's snapshots, each in a directory that is named by its time, such as `20261121T090000Z`.
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshot: Option<String>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct AptSourceOptions {
 /// An archive that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidAptSource {
-    #[error("an apt-source has no {0}")]
+    #[error("an entry of `apt-source` has no `{0}`")]
     Missing(&'static str),
     #[error("`{}` is not the URI of an archive of packages: {reason}", .text.escape_debug())]
     Uri { text: String, reason: String },
@@ -143,9 +143,9 @@ mod tests {
     #[test]
     fn incomplete_archives_are_refused() {
         for (toml, reason) in [
-            ("", "has no uris"),
-            ("uris = \"https://h/\"", "has no suites"),
-            ("uris = \"https://h/\"\nsuites = \"bookworm\"", "has no components"),
+            ("", "has no `uris`"),
+            ("uris = \"https://h/\"", "has no `suites`"),
+            ("uris = \"https://h/\"\nsuites = \"bookworm\"", "has no `components`"),
             ("uris = \"ftp://h/\"\nsuites = \"./\"", "`ftp` is not http or https"),
             ("uris = \"h\"\nsuites = \"./\"", "is not the URI of an archive"),
             ("urls = \"https://h/\"", "unknown field `urls`"),

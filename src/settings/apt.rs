@@ -1,4 +1,4 @@
-//! The packages of the operating system.
+//! The system packages.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use url::Url;
 use crate::apt::PackageRequest;
 use crate::debian::{Fingerprint, PackageName};
 
-/// The packages of the operating system that an image contains above its base.
+/// The system packages that an image contains above its base.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AptSettings {
     /// Sorted, each once.

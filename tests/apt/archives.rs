@@ -165,7 +165,7 @@ fn releases_are_verified_before_anything_is_used() {
     archive.suite = "testing";
     archive.publish();
     let (error, hints) = archive.error(archive.source());
-    assert!(error.ends_with("stable` is that of another suite: testing, x"), "{error}");
+    assert!(error.ends_with("stable` is for another suite: testing, x"), "{error}");
     assert_eq!(hints, ["set `suites` of the source to `testing`"]);
     archive.suite = "stable";
 
@@ -190,7 +190,7 @@ fn releases_are_verified_before_anything_is_used() {
     archive.valid_until = None;
     archive.publish();
     let (error, hints) = archive.error(archive.source());
-    assert!(error.contains(", but an earlier run saw the later one of "), "{error}");
+    assert!(error.contains(", but an earlier run has seen that of "), "{error}");
     assert_eq!(hints, ["try again later: the mirror is being updated, or serves an old state"]);
 
     // Without a network, the newest one that was seen is used.
@@ -350,7 +350,7 @@ fn what_cannot_be_resolved_is_an_error_with_a_hint() {
             &["nonsense"],
             "",
             "no archive of the base's release has the package `nonsense`",
-            Some("search for what contains a file with `pybundle apt search-file nonsense`"),
+            Some("to find the package with a library or a command, run `pybundle apt search-file nonsense`"),
         ),
         (&["tini=1"], "", "no archive has version 1 of `tini`: available are 2", Some("request `tini=2`")),
         (

@@ -151,7 +151,12 @@ fn what_cannot_be_locked_writes_nothing() {
     }
     let project = Project::new(&CONFIGURATION.replace("apt = [\"tini\", \"libxml2\"]\n", ""));
     let error = fail(&mut project.command(&["lock"]));
-    assert!(error.contains("no image requests packages of the operating system\nhint: request some in [tool.pybundle], for instance apt = [\"libpq5\"]"), "{error}");
+    assert!(
+        error.contains(
+            "no image requests system packages\nhint: request some in [tool.pybundle], for instance apt = [\"libpq5\"]"
+        ),
+        "{error}"
+    );
     let error = fail(&mut project.command(&["list"]));
     assert!(error.contains("apt.lock does not exist"), "{error}");
 

@@ -96,8 +96,8 @@ fn scripts_that_are_not_known_are_refused_by_name() {
     };
     assert_eq!(
         lay(&[]).err().unwrap(),
-        "cannot install demo (`adduser --system demo`): its maintainer scripts are not known, and nothing of the image is \
-         run\nhint: install demo without configuring it: --apt-allow-unconfigured demo"
+        "cannot install demo (`adduser --system demo`): pybundle runs no maintainer scripts, and does not know what its \
+         scripts do\nhint: install demo without configuring it: --apt-allow-unconfigured demo"
     );
     assert_eq!(lay(&["demo"]).unwrap().unconfigured, ["demo"]);
 }

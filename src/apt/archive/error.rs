@@ -62,7 +62,7 @@ pub enum AptArchiveError {
         until: Timestamp,
     },
     /// A release is from the future.
-    #[error("the release `{release}` has the date {date}, which is in the future")]
+    #[error("the release `{release}` is dated {date}, which is in the future")]
     Future {
         /// The URI and the suite.
         release: String,
@@ -70,7 +70,7 @@ pub enum AptArchiveError {
         date: Timestamp,
     },
     /// A later release was seen before.
-    #[error("the release `{release}` has the date {date}, but an earlier run saw the later one of {seen}")]
+    #[error("the release `{release}` is dated {date}, but an earlier run has seen that of {seen}")]
     Older {
         /// The URI and the suite.
         release: String,
@@ -80,7 +80,7 @@ pub enum AptArchiveError {
         seen: Timestamp,
     },
     /// A release is that of another suite.
-    #[error("the release `{release}` is that of another suite: {}", .names.join(", "))]
+    #[error("the release `{release}` is for another suite: {}", .names.join(", "))]
     OtherSuite {
         /// The URI and the suite.
         release: String,

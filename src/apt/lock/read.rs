@@ -154,7 +154,7 @@ impl AptLock {
         let mut labels = HashSet::new();
         for release in &self.releases {
             if !labels.insert(release.label()) {
-                return Err(format!("the release `{}` is there twice", release.label()));
+                return Err(format!("the release `{}` is listed twice", release.label()));
             }
             if release.signed_by.is_empty() {
                 return Err(format!("the release `{}` is not signed", release.label()));
@@ -176,7 +176,7 @@ impl AptLock {
                         || other.architecture.is_all()
                         || package.architecture.is_all())
             }) {
-                return Err(format!("`{label}` is there twice"));
+                return Err(format!("`{label}` is listed twice"));
             }
             same_name.push(package);
         }

@@ -102,7 +102,7 @@ impl Hints for ResolveError {
         match self {
             Self::Unknown { nearest: Some(nearest), .. } => vec![did_you_mean(nearest)],
             Self::Unknown { name, .. } => {
-                vec![format!("search for what contains a file with `pybundle apt search-file {name}`")]
+                vec![format!("to find the package with a library or a command, run `pybundle apt search-file {name}`")]
             }
             Self::UnknownVersion { request, available } => {
                 let latest = available.first().map(|latest| format!("request `{}={latest}`", request.name));

@@ -190,7 +190,7 @@ fn other_files_are_refused() {
         (ar(&[v.clone(), c.clone(), d.clone(), ("more", vec![])]), "it has an unknown member `more`"),
         (ar(&[v.clone(), two, d.clone()]), "it has more than one paragraph"),
         (ar(&[v.clone(), empty, d.clone()]), "its control file is malformed: it is missing"),
-        (ar(&[v.clone(), deep, d.clone()]), "a control archive has files alone"),
+        (ar(&[v.clone(), deep, d.clone()]), "a control archive may only contain files"),
         (ar(&[v.clone(), broken, d]), "its content cannot be read"),
         (ar(&[v, ("control.tar.lz", vec![]), ("data.tar.lz", vec![])]), "`control.tar.lz` has an unknown compression"),
     ];

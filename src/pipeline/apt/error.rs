@@ -67,6 +67,6 @@ impl Hints for SystemLayerError {
 fn unknown(packages: &[(String, String)]) -> String {
     let listed = packages.iter().map(|(name, line)| format!("{name} (`{}`)", line.escape_debug()));
     let listed = listed.collect::<Vec<_>>().join(", ");
-    let scripts = if packages.len() == 1 { "its maintainer scripts are" } else { "their maintainer scripts are" };
-    format!("cannot install {listed}: {scripts} not known, and nothing of the image is run")
+    let whose = if packages.len() == 1 { "its" } else { "their" };
+    format!("cannot install {listed}: pybundle runs no maintainer scripts, and does not know what {whose} scripts do")
 }

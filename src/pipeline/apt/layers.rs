@@ -61,7 +61,7 @@ pub(crate) struct UpgradedPackage {
     pub to: String,
 }
 
-/// The layers of a closure, lowest first, and what is to say about them.
+/// The layers of a closure, lowest first, and what reports say about them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SystemLayers {
     pub layers: Vec<SystemLayer>,

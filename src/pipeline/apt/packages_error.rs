@@ -12,13 +12,13 @@ use crate::hints::{Hints, did_you_mean};
 /// Why the packages of apt.lock cannot be put on a base.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PackagesError {
-    #[error("{} does not exist, but the image contains packages of the operating system", .0.display())]
+    #[error("{} does not exist, but the image contains system packages", .0.display())]
     NoLock(PathBuf),
     #[error("{} is not up to date: {}", .path.display(), .changes.join(", "))]
     Outdated { path: PathBuf, changes: Vec<String> },
-    #[error("packages cannot be put on {base}: it has no database of dpkg, as Debian's and Ubuntu's images have")]
+    #[error("cannot add system packages to {base}: it has no dpkg database, unlike images of Debian and Ubuntu")]
     NoDatabase { base: String },
-    #[error("no image requests packages of the operating system")]
+    #[error("no image requests system packages")]
     NothingToLock,
     #[error("{} has no package `{name}`", .path.display())]
     NotInLock { path: PathBuf, name: PackageName, nearest: Option<String> },

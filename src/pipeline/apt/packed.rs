@@ -49,7 +49,7 @@ pub(super) enum PackedKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PackedFile {
     pub extent: Extent,
-    /// Only of what dpkg's database has a digest of that the package does not bring.
+    /// The digest for dpkg's database, if the package does not contain it.
     pub md5: Option<[u8; 16]>,
     /// What the dynamic linker's cache has of it.
     pub library: Option<PackedLibrary>,

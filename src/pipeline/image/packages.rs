@@ -1,4 +1,4 @@
-//! Puts the operating-system packages that apt.lock names on a base.
+//! Adds the system packages that apt.lock names to a base.
 
 use std::path::PathBuf;
 

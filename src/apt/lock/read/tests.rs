@@ -111,7 +111,7 @@ fn invalid_locks_are_errors() {
             "version = \"15.21\", r",
             "a closure has `libpq5 15.21` for amd64, which is missing",
         ),
-        ("architecture = \"arm64\"\nsource", "architecture = \"amd64\"\nsource", "is there twice"),
+        ("architecture = \"arm64\"\nsource", "architecture = \"amd64\"\nsource", "is listed twice"),
         (
             "architecture = \"arm64\"\nstatus",
             "architecture = \"amd64\"\nstatus",

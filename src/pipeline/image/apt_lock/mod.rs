@@ -1,4 +1,4 @@
-//! Locks operating-system packages: for each target and platform, what its request installs over its base.
+//! Locks system packages: for each target and platform, what its request installs over its base.
 
 mod bases;
 mod changes;
