@@ -1,4 +1,4 @@
-//! Credentials that the surroundings provide: those of a container in ECS or EKS, and those of an EC2 instance.
+//! Credentials from metadata services: those of a container in ECS or EKS, and those of an EC2 instance.
 //!
 //! Protocols: [container credential provider](https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html)
 //! and [IMDS credential provider](https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html).

@@ -11,8 +11,8 @@
 //! 4. the credentials endpoint of a container, in ECS and in EKS Pod Identity;
 //! 5. the metadata of an EC2 instance, version 2.
 //!
-//! As in AWS's SDKs a source that is configured and fails ends the search: to go on as somebody else would end in a
-//! refusal that says less.
+//! As in AWS's SDKs, a source that is configured and fails ends the search: another source would be another identity, whose
+//! missing permissions say less about the cause.
 //!
 //! AWS's SDK for Rust would do the same with 46 more crates (aws-config 1.13, aws-sdk-ecr 1.138). `reqsign-aws-core` 3.2 is no
 //! substitute: its chain ignores `role_arn`, `credential_source` and `sso_session` in profiles, splits

@@ -71,7 +71,7 @@ pub(crate) enum InvalidDeployment {
     NoFunctions,
     #[error("--function names one function, but {} targets are deployed: {}", .0.len(), .0.join(", "))]
     FunctionOfSeveral(Vec<String>),
-    #[error("the image of target `{0}` has no tag, under which Lambda would find it")]
+    #[error("the image of target `{0}` has no tag, so Lambda cannot pull it")]
     NoTag(String),
     #[error("target `{0}` is an image for several platforms: a function has one architecture")]
     SeveralPlatforms(String),
@@ -79,7 +79,7 @@ pub(crate) enum InvalidDeployment {
     OtherService { target: String, service: String },
     #[error("target `{0}` is written to standard output, which cannot be deployed")]
     StandardOutput(String),
-    #[error("target `{0}` is written to a directory, and a zip is deployed")]
+    #[error("target `{0}` is written to a directory, but only zips and images can be deployed")]
     Directory(String),
 }
 

@@ -39,7 +39,7 @@ const SEARCHED_PAGES: usize = 20;
 /// The unreserved characters of RFC 3986: the colons of an ARN are encoded, as by AWS's SDKs.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A function, or a version of it. What Lambda leaves out is `None`, and unknown values of states are as if they were good.
+/// A function, or a version of it. What Lambda omits is `None`, and unknown states count as good ones.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct FunctionConfiguration {

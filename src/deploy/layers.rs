@@ -85,7 +85,7 @@ fn layer_of(version: &str) -> &str {
     version.rsplit_once(':').map_or(version, |(layer, _)| layer)
 }
 
-/// Returns the ARN of a layer in the account and region of a function; `None` if Lambda left the function's ARN out.
+/// Returns the ARN of a layer in the account and region of a function; `None` if Lambda omitted the function's ARN.
 pub(super) fn arn_beside(function_arn: &str, layer: &LayerName) -> Option<String> {
     let (account, _) = function_arn.split_once(":function:")?;
     Some(format!("{account}:layer:{layer}"))

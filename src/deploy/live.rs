@@ -45,15 +45,15 @@ pub(crate) enum LiveZipError {
     Start(#[from] DeployError),
     #[error("the download failed")]
     Transport(#[source] reqwest::Error),
-    #[error("the download was answered with status {0}")]
+    #[error("the server returned status {0}")]
     Refused(reqwest::StatusCode),
-    #[error("the download stands still")]
+    #[error("the download made no progress for {} seconds", SILENCE_TIMEOUT.as_secs())]
     Silent,
-    #[error("it is larger than Lambda's limit")]
+    #[error("the zip is larger than Lambda's limit")]
     TooLarge,
-    #[error("it does not have the digest that Lambda states")]
+    #[error("the zip does not have the digest that Lambda reports")]
     OtherDigest,
-    #[error("it cannot be written to a temporary file")]
+    #[error("cannot write the zip to a temporary file")]
     Write(#[source] io::Error),
 }
 

@@ -39,7 +39,7 @@ pub(crate) enum InvokeError {
     Container(ExitStatus),
     #[error("the event has {0} bytes, but Lambda accepts at most {LARGEST_EVENT}")]
     LargeEvent(usize),
-    #[error("cannot ask {} for its properties", .0.display())]
+    #[error("cannot determine the version and paths of the interpreter {}", .0.display())]
     Python(PathBuf),
     #[error("the event{} is not valid JSON", .origin.as_ref().map_or_else(String::new, |origin| format!(" in {}", origin.display())))]
     Event { origin: Option<PathBuf>, source: serde_json::Error },
@@ -70,7 +70,7 @@ impl Hints for InvokeError {
                 vec!["name it with --handler MODULE.FUNCTION, or with the key `handler` of the target".to_owned()]
             }
             Self::OtherMachine { machine: Some(machine), .. } => {
-                vec![format!("run it as built for this machine with --arch {machine}")]
+                vec![format!("build it for this machine with --arch {machine}")]
             }
             Self::NoPython { version, other } => {
                 let install = format!(

@@ -71,7 +71,7 @@ impl Sandbox {
             Ok(output) => {
                 let said = String::from_utf8_lossy(&output.stderr);
                 let said = said.lines().next().unwrap_or_default().trim_start_matches("bwrap: ").to_owned();
-                Err(format!("bubblewrap does not work here: {said}"))
+                Err(format!("bubblewrap does not work on this machine: {said}"))
             }
             Err(error) => Err(format!("bubblewrap cannot be started: {error}")),
         }

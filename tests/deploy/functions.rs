@@ -209,7 +209,6 @@ fn a_dry_run_tells_that_it_cannot_compare() {
     let (cloud, project) = (Cloud::start(), example());
     let planned = run(&project, &cloud, &["deploy", "--dry-run"]);
     assert_eq!((planned.status, &planned.target()["changes"]), (Some(0), &json!(null)), "{planned:?}");
-    let expected =
-        "warning: api: cannot compare what is built with what is live: the download was answered with status 403";
+    let expected = "warning: api: cannot compare what is built with what is live: the server returned status 403";
     assert!(planned.err.contains(expected), "{planned:?}");
 }

@@ -172,7 +172,10 @@ fn targets_without_a_function_are_not_deployed() {
     }
     project.0.write("pyproject.toml", format!("{}output = \"dir:api\"\n", project.0.read("pyproject.toml")).as_bytes());
     let ended = run(&project, &cloud, &["deploy", "none", "--function=shop"]);
-    assert!(ended.err.contains("target `none` is written to a directory, and a zip is deployed"), "{ended:?}");
+    assert!(
+        ended.err.contains("target `none` is written to a directory, but only zips and images can be deployed"),
+        "{ended:?}"
+    );
     assert!(ended.err.contains("hint: set `output` of the target to a file, or omit it"), "{ended:?}");
     let profile = "profile = \"azure-python3.12\"";
     let project = TestProject::example(&TARGET.replace("runtime = \"python3.12\"", profile));

@@ -93,7 +93,7 @@ fn what_cannot_run_is_refused() {
     let err = fail(&mut run(project.path(), &["--arch", other]));
     let expected = format!(
         "error: cannot run the function: it is built for Linux on {other}, but this machine is {0}\n\
-         hint: run it as built for this machine with --arch {0}\n",
+         hint: build it for this machine with --arch {0}\n",
         architecture()
     );
     assert_eq!(err, expected);
