@@ -47,7 +47,7 @@ impl Hints for WheelBuildError {
                 vec![format!("install Python with `uv python install {version}` or your package manager")]
             }
             Self::Failed { command, .. } if command.contains("--offline") => {
-                vec!["run once without --offline, so that uv can cache the build back end".to_owned()]
+                vec!["run once without --offline, so that uv can cache the build backend".to_owned()]
             }
             Self::Failed { output, .. } if mentions_compiler(output) => {
                 vec![

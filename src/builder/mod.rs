@@ -1,8 +1,8 @@
-//! Builds projects into wheels with their own build back end.
+//! Builds projects into wheels with their own build backend.
 //!
 //! Specification: [PEP 517](https://peps.python.org/pep-0517/), by way of uv, `build` or pip, which isolate the build.
 //!
-//! A project is built in place, since its back end may read files outside of its directory: git tags for a dynamic
+//! A project is built in place, since its backend may read files outside of its directory: git tags for a dynamic
 //! version, the workspace's readme, a neighbouring package. uv_build, hatchling, flit and poetry-core write nothing
 //! there. setuptools would write `build` and `*.egg-info`, and bundle files that an earlier build left in them; it is
 //! redirected to a temporary directory (`DIST_EXTRA_CONFIG`, supported since setuptools 65.6). The umask does not matter:
@@ -50,7 +50,7 @@ pub struct WheelBuilder {
     pub tool: BuildTool,
     /// The name and version of the tool.
     pub version: String,
-    /// The interpreter that runs the back end, of the requested version if that is installed.
+    /// The interpreter that runs the backend, of the requested version if that is installed.
     pub python: PythonInterpreter,
     /// The value of `PATH`, where the compilers are.
     pub search_path: Option<OsString>,

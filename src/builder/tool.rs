@@ -1,4 +1,4 @@
-//! The tools that run build back ends, and finding one.
+//! The tools that run build backends, and finding one.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::interpreter::{self, InterpreterLocations, PythonInterpreter};
 use crate::platform::PythonVersion;
 
-/// A tool that runs a project's build back end.
+/// A tool that runs a project's build backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuildTool {
     /// `uv build`.

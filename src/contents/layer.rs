@@ -395,7 +395,7 @@ fn whiteout(path: &str) -> Option<LayerMemberKind> {
     }
 }
 
-/// Normalises the path of a member, relative to the root.
+/// Normalizes the path of a member, relative to the root.
 fn relative(path: &[u8]) -> String {
     relative_link(&text(path))
 }

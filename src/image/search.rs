@@ -390,7 +390,7 @@ fn interpreter(path: &str) -> Option<(&str, PythonVersion)> {
     (is_bin && name.trim_end_matches('t').len() <= "python3.NN".len()).then_some((directory, version))
 }
 
-/// Normalises the path of an entry, relative to the root. Returns `None` if it is the root, leaves it or is not UTF-8.
+/// Normalizes the path of an entry, relative to the root. Returns `None` if it is the root, leaves it or is not UTF-8.
 fn relative(path: &[u8]) -> Option<String> {
     let parts = std::str::from_utf8(path).ok()?.split('/').filter(|part| !matches!(*part, "" | "."));
     let parts: Vec<_> = parts.collect();

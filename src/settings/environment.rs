@@ -55,7 +55,7 @@ impl Variables {
 }
 
 /// The prefixes of variables that no process inherits from pybundle: credentials of registries and indexes, which build
-/// back ends and git would pass on to code of others. uv gets back those of its own indexes.
+/// backends and git would pass on to code of others. uv gets back those of its own indexes.
 const WITHHELD: [&str; 8] = [
     credentials::VARIABLE_PREFIX,
     credentials::AUTH_CONFIG,

@@ -233,7 +233,7 @@ impl WheelErrorKind {
         StrictArchiveError { entry: Some(entry.into()), kind: self }
     }
 
-    /// Returns whether an incomplete or corrupted download explains the error better than a build back end's mistake.
+    /// Returns whether an incomplete or corrupted download explains the error better than a build backend's mistake.
     fn is_damage(&self) -> bool {
         matches!(
             self,

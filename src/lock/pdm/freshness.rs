@@ -35,7 +35,7 @@ impl PdmLock {
         }
         let Some(locked) = &self.metadata.content_hash else {
             return match self.metadata.lock_inputs {
-                Some(_) => Ok(unknown("the lock has lock_inputs in place of a hash".to_owned())),
+                Some(_) => Ok(unknown("the lock has lock_inputs instead of a hash".to_owned())),
                 None => Err(self.outdated("the lock has no content_hash")),
             };
         };

@@ -1,7 +1,7 @@
 //! pdm.lock, versions 4.3 to 4.5 of the format.
 //!
 //! The format has no specification; PDM's
-//! [documentation](https://pdm-project.org/en/latest/usage/lockfile/) describes its purpose, and PDM's behaviour is the
+//! [documentation](https://pdm-project.org/en/latest/usage/lockfile/) describes its purpose, and PDM's behavior is the
 //! reference. `document` has the lock's keys, `project` the project's declarations, `select` the selection, `traversal` the
 //! walk along the dependencies, `files` the sources of the distributions, and `freshness` the comparison with pyproject.toml.
 //!

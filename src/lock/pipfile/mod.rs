@@ -1,7 +1,7 @@
 //! Pipfile.lock, version 6 of the format.
 //!
 //! The format has no specification; pipenv's
-//! [documentation](https://pipenv.pypa.io/en/latest/pipfile.html) describes its purpose, and pipenv's behaviour is the
+//! [documentation](https://pipenv.pypa.io/en/latest/pipfile.html) describes its purpose, and pipenv's behavior is the
 //! reference. `document` has the lock's keys, `select` the selection, and `freshness` the comparison with the Pipfile.
 //!
 //! A lock lists the digests of its distributions' files, but not their names and URLs, which are looked up on an index; and it

@@ -2,7 +2,7 @@
 //!
 //! The format has no specification; Poetry's
 //! [documentation](https://python-poetry.org/docs/basic-usage/#committing-your-poetrylock-file-to-version-control)
-//! describes its purpose, and Poetry's behaviour is the reference. `document` has the lock's keys, `requirement` the
+//! describes its purpose, and Poetry's behavior is the reference. `document` has the lock's keys, `requirement` the
 //! dependencies, `pyproject` the project's declarations, `select` the selection, `resolver` the traversal of dependencies,
 //! `files` the sources of the distributions, and `freshness` the comparison with pyproject.toml.
 //!

@@ -1,7 +1,7 @@
 //! uv.lock, version 1, with revisions 0 to 5.
 //!
 //! The format has no specification; uv's [documentation](https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile)
-//! describes its purpose, and uv's behaviour is the reference.
+//! describes its purpose, and uv's behavior is the reference.
 //! `document` has the lock's keys, `graph` the distributions with their edges, `roots` the requested projects, extras and
 //! groups, `select` the traversal, `conflicts` the conflicting extras, `files` the sources, and `freshness` the comparison
 //! with pyproject.toml.

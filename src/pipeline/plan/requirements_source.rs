@@ -33,7 +33,7 @@ impl RequirementsSource {
         let table = project.pyproject.table();
         let is_poetry = table.get("tool").is_some_and(|tool| tool.get("poetry").is_some());
         let is_pdm = table.get("tool").is_some_and(|tool| tool.get("pdm").is_some());
-        // A pyproject.toml without `[project]` may only choose the build back end of a setup.py.
+        // A pyproject.toml without `[project]` may only choose the build backend of a setup.py.
         let is_standard = table.contains_key("project");
         // pixi also takes distributions from `[project]`, which uv locks.
         let has_dependencies = table.get("project").is_some_and(|project| project.get("dependencies").is_some());

@@ -1,6 +1,6 @@
 //! What a wheel that is built from a directory depends on.
 //!
-//! A back end may read anything. The common ones make the wheel out of the files in the directory and nothing else, if
+//! A backend may read anything. The common ones make the wheel out of the files in the directory and nothing else, if
 //! the project neither derives its version nor runs code of its own: then these files decide. Of any other project, the
 //! whole repository with its commit and tags counts as well, and the environment variables. In doubt a wheel is built: an
 //! unnecessary build takes a second, an outdated wheel takes an afternoon to find.
@@ -21,7 +21,7 @@ use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::pipeline::wheels::static_project;
 use crate::settings::Variables;
 
-/// Directories of tools, which no back end reads.
+/// Directories of tools, which no backend reads.
 const TOOL_DIRECTORIES: [&str; 14] = [
     ".git",
     ".hg",
@@ -112,7 +112,7 @@ fn is_of_session(name: &str) -> bool {
 }
 
 /// Returns `[tool.uv]` and the `uv.toml` of the directories above, one of which may be the workspace of the project: they
-/// decide which back end is installed.
+/// decide which backend is installed.
 fn settings_of_uv(directory: &Path) -> io::Result<String> {
     let mut settings = String::new();
     for above in directory.ancestors().skip(1) {
@@ -130,7 +130,7 @@ fn settings_of_uv(directory: &Path) -> io::Result<String> {
     Ok(settings)
 }
 
-/// The files that a back end may read.
+/// The files that a backend may read.
 struct Files {
     /// Relative to the directory, with where each is.
     paths: Vec<(String, PathBuf)>,

@@ -1,7 +1,7 @@
 //! Built wheels, written again so that their bytes depend on the content alone.
 //!
 //! What differs between two builds of one source is not in the files: their order, times, modes and compression, which
-//! follow the back end, the umask and Python's zlib. In WHEEL, back ends record their own version, which is no property of
+//! follow the backend, the umask and Python's zlib. In WHEEL, backends record their own version, which is no property of
 //! the distribution: uv_build's follows uv's.
 
 use std::fs::File;
@@ -19,7 +19,7 @@ use crate::tree::{FileAccess, FileContent, FileOrigin, FileTree, TreeEntry, Tree
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, SchemePart, WheelFile, WheelInventory, WheelReading, record};
 
-/// Larger files are copied as the back end compressed them, since they would have to be held in memory.
+/// Larger files are copied as the backend compressed them, since they would have to be held in memory.
 const LARGEST_COMPRESSED: u64 = 64 << 20;
 
 /// Reads a built wheel strictly, and writes one with the same files to another path. Returns the files that contain one of

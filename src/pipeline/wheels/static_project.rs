@@ -7,7 +7,7 @@ use toml::Value;
 
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 
-/// The back ends that run no code of a project unless it asks for it, with their tables in `[tool]`, and what their
+/// The backends that run no code of a project unless it asks for it, with their tables in `[tool]`, and what their
 /// distributions are called.
 const BACK_ENDS: [(&str, &str, &[&str]); 6] = [
     ("hatchling.build", "hatch", &["hatchling"]),
@@ -18,16 +18,16 @@ const BACK_ENDS: [(&str, &str, &[&str]); 6] = [
     ("setuptools.build_meta", "setuptools", &["setuptools", "wheel"]),
 ];
 
-/// Files that make a back end run code of the project, or that declare more than pyproject.toml does.
+/// Files that make a backend run code of the project, or that declare more than pyproject.toml does.
 const SCRIPTS: [&str; 4] = ["setup.py", "setup.cfg", "hatch_build.py", "pdm_build.py"];
 
-/// Keys in a back end's table that make it run code, or compile.
+/// Keys in a backend's table that make it run code, or compile.
 const CODE_KEYS: [&str; 8] =
     ["build", "hooks", "custom-hook", "run-setuptools", "ext-modules", "cmdclass", "version", "dynamic"];
 
 /// What a project declares about its build.
 pub(super) struct DeclaredBuild {
-    /// Whether the wheel depends on nothing but the files in the directory and on the back end.
+    /// Whether the wheel depends on nothing but the files in the directory and on the backend.
     pub(super) is_static: bool,
     /// Whether a file that is named is not below the directory.
     pub(super) leaves_directory: bool,
@@ -74,7 +74,7 @@ pub(super) fn declared(directory: &Path) -> Option<DeclaredBuild> {
 }
 
 impl DeclaredBuild {
-    /// Tells whether the back end or a requirement of it is a project on this machine, whose files would count as well.
+    /// Tells whether the backend or a requirement of it is a project on this machine, whose files would count as well.
     pub(super) fn has_local_requirements(&self, directory: &Path) -> bool {
         self.requires.iter().any(|requirement| requirement.contains('@')) || {
             let names: Vec<String> = self.requires.iter().map(|requirement| name(requirement)).collect();
@@ -128,7 +128,7 @@ fn is_static(document: &Value, requires: &[String]) -> bool {
         && !runs_code(tool, table)
 }
 
-/// Tells whether a back end's table makes it run code of the project or of a plugin.
+/// Tells whether a backend's table makes it run code of the project or of a plugin.
 fn runs_code(tool: &str, table: Option<&Value>) -> bool {
     let Some(table) = table.and_then(Value::as_table) else { return false };
     table.iter().any(|(key, value)| match (tool, key.as_str()) {
