@@ -143,7 +143,7 @@ pub(crate) enum EntryOrigin {
     Distribution(usize),
     /// The application: no RECORD lists the file, and it is not in the base.
     Application,
-    /// The operating-system packages that were put on the base.
+    /// The system packages that were put on the base.
     SystemPackages,
     Base,
 }

@@ -1,4 +1,4 @@
-//! The packages of the operating system in an image, as dpkg's database lists them.
+//! The system packages in an image, as dpkg's database lists them.
 
 use std::collections::BTreeMap;
 

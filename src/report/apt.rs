@@ -10,23 +10,23 @@ use super::format_version;
 /// What `pybundle apt lock` and `pybundle apt outdated` report.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct AptLockReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The lock.
     pub(crate) file: PathBuf,
     /// Whether the lock was written; `false` if it was up to date, or nothing is written.
     pub(crate) written: bool,
-    /// What is installed over which base.
+    /// What is added to each base.
     pub(crate) closures: Vec<AptClosureReport>,
-    /// What differs from the lock before.
+    /// What differs from the earlier lock.
     pub(crate) changes: Vec<AptChangeReport>,
 }
 
-/// What a request installs over a base on an architecture.
+/// What a request adds to a base on an architecture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct AptClosureReport {
-    /// The base; `null` if there is none.
+    /// The base; `null` without a base.
     pub(crate) base: Option<String>,
     /// The requested packages.
     pub(crate) requested: Vec<String>,
@@ -38,29 +38,29 @@ pub(crate) struct AptClosureReport {
     pub(crate) size: u64,
     /// The packages of the base that are upgraded.
     pub(crate) upgraded: Vec<String>,
-    /// Whether the packages are those of the lock before, without looking for others.
+    /// Whether the earlier lock was kept without resolving.
     pub(crate) kept: bool,
 }
 
-/// A package that another lock has in another version, or not at all.
+/// A package that was added, removed or updated.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub(crate) struct AptChangeReport {
     /// The package.
     pub(crate) name: String,
     /// Debian's name of the architecture.
     pub(crate) architecture: String,
-    /// The version before; `null` if it is new.
+    /// The earlier version; `null` if it is new.
     pub(crate) from: Option<String>,
-    /// The version now; `null` if it is no longer needed.
+    /// The new version; `null` if it is no longer needed.
     pub(crate) to: Option<String>,
-    /// Whether the version now is a security update.
+    /// Whether the new version is a security update.
     pub(crate) security: bool,
 }
 
 /// What `pybundle apt list` reports.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct AptListReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The lock.
@@ -97,7 +97,7 @@ pub(crate) struct AptPackageReport {
 /// What `pybundle apt why` reports.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct AptWhyReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The package.
@@ -109,12 +109,12 @@ pub(crate) struct AptWhyReport {
 /// What `pybundle apt search-file` reports.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct AptFileReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
-    /// The library or the program.
+    /// The library or the command.
     pub(crate) file: String,
-    /// The package that has it, in each release that has one.
+    /// The package that contains it, in each release that has one.
     pub(crate) packages: Vec<AptProviderReport>,
 }
 

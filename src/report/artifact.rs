@@ -10,10 +10,10 @@ use super::format_version;
 /// What `pybundle inspect` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct InspectReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
-    /// The artifact as it was named.
+    /// The artifact, as the command line names it.
     pub(crate) name: String,
     /// What it is.
     pub(crate) kind: ContentsKind,
@@ -32,15 +32,15 @@ pub(crate) struct InspectReport {
     pub(crate) image: Option<ContainerReport>,
     /// The layers of an image, the lowest first; empty for zips.
     pub(crate) layers: Vec<StackedLayerReport>,
-    /// The packages of the operating system, ordered by name: those of the base, and those above it.
+    /// The system packages, ordered by name: those of the base, and those above it.
     pub(crate) packages: Vec<FoundPackageReport>,
-    /// What is in it, the largest first.
+    /// What it contains, the largest first.
     pub(crate) contents: Vec<OwnerReport>,
-    /// Its files, the largest first: all that were asked for.
+    /// Its files, the largest first: as many as were requested.
     pub(crate) largest: Vec<FileReport>,
 }
 
-/// A package of the operating system in an image.
+/// A system package in an image.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct FoundPackageReport {
     /// The name.
@@ -76,7 +76,7 @@ pub(crate) struct ContainerReport {
     pub(crate) user: String,
     /// The working directory.
     pub(crate) workdir: String,
-    /// The environment, each of the form `NAME=value`.
+    /// The environment, each as `NAME=value`.
     pub(crate) env: Vec<String>,
     /// The ports.
     pub(crate) ports: Vec<String>,
@@ -86,16 +86,16 @@ pub(crate) struct ContainerReport {
     pub(crate) annotations: BTreeMap<String, String>,
 }
 
-/// Whose a layer of an image is.
+/// What a layer of an image belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "LayerPart")]
 pub(crate) enum LayerOriginReport {
-    /// The base's.
+    /// A layer of the base.
     Base,
-    /// What was laid over the base.
+    /// A layer above the base.
     Own,
-    /// The history does not tell.
+    /// Unknown: the history does not say.
     Unknown,
 }
 
@@ -106,9 +106,9 @@ pub(crate) struct StackedLayerReport {
     pub(crate) digest: String,
     /// Its size as it is stored, in bytes.
     pub(crate) size: u64,
-    /// Whose it is.
+    /// What it belongs to.
     pub(crate) part: LayerOriginReport,
-    /// What is in it, as the history says.
+    /// What it contains, according to the history.
     pub(crate) holds: String,
 }
 
@@ -120,7 +120,7 @@ pub(crate) enum OwnerKind {
     Distribution,
     /// The application.
     Application,
-    /// The operating-system packages that were put on the base.
+    /// The system packages that were added to the base.
     SystemPackages,
     /// The base of an image.
     Base,
@@ -160,7 +160,7 @@ pub(crate) struct FileReport {
     pub(crate) compressed_size: u64,
     /// The permissions, in octal digits.
     pub(crate) mode: String,
-    /// Whose it is in an image, `UID:GID`; absent for zips.
+    /// Its owner in an image, `UID:GID`; absent for zips.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<String>,
     /// The digest of its bytes; of a link that of what it points at.
@@ -175,7 +175,7 @@ pub(crate) struct FileReport {
     pub(crate) owner: String,
 }
 
-/// How equal two artifacts are.
+/// Whether two artifacts are identical, equal or different.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "Verdict")]
@@ -191,12 +191,12 @@ pub(crate) enum DiffVerdict {
 /// What `pybundle diff` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct DiffReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
-    /// How equal they are.
+    /// Whether they are identical, equal or different.
     pub(crate) verdict: DiffVerdict,
-    /// Why artifacts of equal contents are other bytes.
+    /// Why artifacts with equal contents have different bytes.
     pub(crate) reasons: Vec<&'static str>,
     /// The first artifact.
     pub(crate) before: ComparedReport,
@@ -204,7 +204,7 @@ pub(crate) struct DiffReport {
     pub(crate) after: ComparedReport,
     /// The distributions of which only one artifact has some version, ordered by name.
     pub(crate) distributions: Vec<ChangedDistributionReport>,
-    /// The packages of the operating system of which only one image has some version, ordered by name.
+    /// The system packages of which only one image has some version, ordered by name.
     pub(crate) packages: Vec<ChangedPackageReport>,
     /// The files that differ, ordered by path.
     pub(crate) files: Vec<ChangedFileReport>,
@@ -216,7 +216,7 @@ pub(crate) struct DiffReport {
 /// An artifact that was compared.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ComparedReport {
-    /// The artifact as it was named.
+    /// The artifact, as the command line names it.
     pub(crate) name: String,
     /// What it is.
     pub(crate) kind: ContentsKind,
@@ -230,14 +230,14 @@ pub(crate) struct ComparedReport {
     pub(crate) files: usize,
 }
 
-/// A package of the operating system that differs.
+/// A system package that differs.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ChangedPackageReport {
     /// The name.
     pub(crate) name: String,
-    /// The version in the first image; none if it is not there.
+    /// The version in the first image; `null` if it is missing there.
     pub(crate) before: Option<String>,
-    /// The version in the second image; none if it is not there.
+    /// The version in the second image; `null` if it is missing there.
     pub(crate) after: Option<String>,
 }
 
@@ -246,9 +246,9 @@ pub(crate) struct ChangedPackageReport {
 pub(crate) struct ChangedDistributionReport {
     /// The normalized name.
     pub(crate) name: String,
-    /// The version in the first artifact; none if it is not there.
+    /// The version in the first artifact; `null` if it is missing there.
     pub(crate) before: Option<String>,
-    /// The version in the second artifact; none if it is not there.
+    /// The version in the second artifact; `null` if it is missing there.
     pub(crate) after: Option<String>,
     /// The size of its files in the first artifact, in bytes.
     pub(crate) size_before: u64,
@@ -264,22 +264,22 @@ pub(crate) enum FileChange {
     Added,
     /// Only the first artifact has it.
     Removed,
-    /// Its bytes are others.
+    /// Its content differs.
     Content,
-    /// Its permissions are others.
+    /// Its permissions differ.
     Mode,
-    /// Its owner is another.
+    /// Its owner differs.
     Owner,
-    /// Its bytes and its permissions are others.
+    /// Its content and its permissions differ.
     #[serde(rename = "content and mode")]
     ContentAndMode,
-    /// Its bytes and its owner are others.
+    /// Its content and its owner differ.
     #[serde(rename = "content and owner")]
     ContentAndOwner,
-    /// Its permissions and its owner are others.
+    /// Its permissions and its owner differ.
     #[serde(rename = "mode and owner")]
     ModeAndOwner,
-    /// All of these are others.
+    /// Its content, its permissions and its owner differ.
     #[serde(rename = "content, mode and owner")]
     Everything,
 }
@@ -300,7 +300,7 @@ impl FileChange {
         }
     }
 
-    /// Returns whether the owner is another.
+    /// Returns whether the owner differs.
     pub(crate) fn is_of_owner(self) -> bool {
         matches!(self, Self::Owner | Self::ContentAndOwner | Self::ModeAndOwner | Self::Everything)
     }
@@ -311,7 +311,7 @@ impl FileChange {
 pub(crate) struct ChangedFileReport {
     /// The path.
     pub(crate) path: String,
-    /// The distribution that it belongs to, in the second artifact if it is there; none for the application and the base.
+    /// The distribution that it belongs to, in the second artifact if it is there; `null` for the application and the base.
     pub(crate) distribution: Option<String>,
     /// What happened to it.
     pub(crate) change: FileChange,
@@ -323,10 +323,10 @@ pub(crate) struct ChangedFileReport {
     pub(crate) mode_before: Option<String>,
     /// Its permissions in the second artifact, in octal digits.
     pub(crate) mode_after: Option<String>,
-    /// Whose it is in the first artifact, `UID:GID`; absent if that is the same in both.
+    /// Its owner in the first artifact, `UID:GID`; absent if that is the same in both.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) owner_before: Option<String>,
-    /// Whose it is in the second artifact, `UID:GID`; absent if that is the same in both.
+    /// Its owner in the second artifact, `UID:GID`; absent if that is the same in both.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) owner_after: Option<String>,
 }
@@ -336,9 +336,9 @@ pub(crate) struct ChangedFileReport {
 pub(crate) struct ChangedPropertyReport {
     /// The name.
     pub(crate) name: String,
-    /// The value in the first artifact; none if it is not there.
+    /// The value in the first artifact; `null` if it is missing there.
     pub(crate) before: Option<String>,
-    /// The value in the second artifact; none if it is not there.
+    /// The value in the second artifact; `null` if it is missing there.
     pub(crate) after: Option<String>,
 }
 
@@ -355,20 +355,20 @@ pub(crate) enum VerifiedKind {
 /// What `pybundle verify` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct VerifyReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
-    /// The artifact as it was named.
+    /// The artifact, as the command line names it.
     pub(crate) name: String,
     /// What it is.
     pub(crate) kind: VerifiedKind,
     /// Its digest, if it could be read.
     pub(crate) digest: Option<String>,
-    /// Whether everything is as it should be.
+    /// Whether no problem was found.
     pub(crate) passed: bool,
     /// What was checked, in its order.
     pub(crate) checks: Vec<CheckReport>,
-    /// What a rebuild differs in, if there was one and it does.
+    /// How a rebuild differs; absent if it does not, or nothing was rebuilt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) difference: Option<DiffReport>,
 }
@@ -378,16 +378,16 @@ pub(crate) struct VerifyReport {
 pub(crate) struct CheckReport {
     /// What was checked, for instance `RECORD`.
     pub(crate) name: String,
-    /// What it covers, for people.
+    /// What it covers, as text.
     pub(crate) covers: String,
-    /// What is wrong; empty if nothing is.
+    /// The problems that were found.
     pub(crate) findings: Vec<FindingReport>,
 }
 
-/// Something that is wrong.
+/// A problem.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct FindingReport {
-    /// Where: a file, a layer or a document; none for the artifact as a whole.
+    /// Where: a file, a layer or a document; `null` for the artifact as a whole.
     pub(crate) place: Option<String>,
     /// What is wrong.
     pub(crate) message: String,

@@ -8,7 +8,7 @@ use super::{DiffReport, ErrorReport, format_version};
 /// What `pybundle deploy` reports.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DeployReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The targets, ordered by their projects and names.
@@ -20,32 +20,32 @@ pub(crate) struct DeployReport {
     pub(crate) elapsed_seconds: f64,
 }
 
-/// What came of a target.
+/// The result for a target.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DeployedReport {
     /// The target's name; in a workspace after its project's and a slash.
     pub(crate) name: String,
     /// The name or the ARN of the function.
     pub(crate) function: String,
-    /// The alias; none if `$LATEST` is live.
+    /// The alias; `null` if `$LATEST` is live.
     pub(crate) alias: Option<String>,
-    /// The function's region; none if it is unknown.
+    /// The function's region; `null` if it is unknown.
     pub(crate) region: Option<String>,
-    /// What came of it.
+    /// The result.
     #[serde(flatten)]
     pub(crate) outcome: DeployOutcome,
 }
 
-/// What came of a layer. Its version is that of the layer.
+/// The result for a layer, whose versions are those of the layer.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct DeployedLayerReport {
     /// The target's name; in a workspace after its project's and a slash.
     pub(crate) name: String,
     /// The name of the layer.
     pub(crate) layer: String,
-    /// The layer's region; none if it is unknown.
+    /// The layer's region; `null` if it is unknown.
     pub(crate) region: Option<String>,
-    /// What came of it.
+    /// The result.
     #[serde(flatten)]
     pub(crate) outcome: DeployOutcome,
 }
@@ -55,15 +55,15 @@ pub(crate) struct DeployedLayerReport {
 pub(crate) struct FunctionLayerReport {
     /// The ARN of the layer, without a version.
     pub(crate) layer: String,
-    /// What becomes of it.
+    /// What happens to it.
     pub(crate) change: FunctionLayerChange,
-    /// The version that the function then has; none if the layer is removed, or the version is not published yet.
+    /// The version that the function then has; `null` if the layer is removed, or the version is not published yet.
     pub(crate) version: Option<u64>,
-    /// The version that it had before; none if the layer is added.
+    /// The version that it had before; `null` if the layer is added.
     pub(crate) previous_version: Option<u64>,
 }
 
-/// What becomes of a layer of a function.
+/// What happens to a layer of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum FunctionLayerChange {
@@ -73,11 +73,11 @@ pub(crate) enum FunctionLayerChange {
     Updated,
     /// The project publishes it, and the function does not name it any more.
     Removed,
-    /// The version stays, as those do that others gave the function.
+    /// The version stays, like layers that others added to the function.
     Kept,
 }
 
-/// What came of a target.
+/// The result for a target.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 pub(crate) enum DeployOutcome {
@@ -87,11 +87,11 @@ pub(crate) enum DeployOutcome {
         version: Option<String>,
         /// The version that it pointed to before.
         previous_version: Option<String>,
-        /// The digest of the code, as Lambda states it.
+        /// The digest of the code, as Lambda reports it.
         code_sha256: String,
         /// How many bytes of the zip were sent.
         uploaded_bytes: u64,
-        /// What became of the function's layers: those that it has in their order, and then those that were removed.
+        /// What happened to the function's layers: those that it has in their order, and then those that were removed.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         layers: Vec<FunctionLayerReport>,
     },
@@ -115,10 +115,10 @@ pub(crate) enum DeployOutcome {
         version: Option<String>,
         /// The digest of the code that would be deployed.
         code_sha256: String,
-        /// What would become of the function's layers.
+        /// What would happen to the function's layers.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         layers: Vec<FunctionLayerReport>,
-        /// How the zip that is live differs from it; none for images, and if the live one cannot be read.
+        /// How the zip that is live differs from it; `null` for images, and if the live one cannot be read.
         changes: Option<Box<DiffReport>>,
     },
     /// It was not deployed, because another target cannot be built or deployed.

@@ -1,4 +1,4 @@
-//! What a failure is reported as.
+//! The report of a failure.
 
 use std::error::Error;
 
@@ -26,7 +26,7 @@ const STAGES_OF_REQUESTS: [&str; 8] = [
 pub(crate) struct ErrorReport {
     /// What failed, and where.
     pub(crate) message: String,
-    /// Why, the nearest cause first; without what the line before says already.
+    /// The causes, the nearest first; each without what the one before says already.
     pub(crate) causes: Vec<String>,
     /// What to do about it.
     pub(crate) hints: Vec<String>,
@@ -35,7 +35,7 @@ pub(crate) struct ErrorReport {
 /// What is printed with `--json` if a command fails.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct FailureReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// Why it failed.

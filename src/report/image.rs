@@ -13,15 +13,15 @@ use super::{
 /// The base of an image.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct BaseReport {
-    /// As it was named: a reference, or a file.
+    /// The reference or the file, as the configuration names it.
     pub(crate) name: String,
     /// The digest of what the name stands for: an image index or an image manifest.
     pub(crate) digest: Option<String>,
-    /// Whether the name will stand for the same image tomorrow.
+    /// Whether the name has a digest, so that it always means the same image.
     pub(crate) pinned: bool,
 }
 
-/// A layer that was laid over the base.
+/// A layer above the base.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LayerReport {
     /// The digest of the layer as it is stored and sent.
@@ -30,7 +30,7 @@ pub(crate) struct LayerReport {
     pub(crate) diff_id: String,
     /// Its size as it is stored and sent, in bytes.
     pub(crate) size: u64,
-    /// What is in it.
+    /// What it contains.
     pub(crate) holds: String,
     /// Whether its digests were known from an earlier build.
     pub(crate) known: bool,
@@ -49,15 +49,15 @@ pub(crate) struct PlatformReport {
     pub(crate) interpreter: Option<String>,
     /// The size of all layers, the base's too, as they are stored and sent, in bytes.
     pub(crate) size: u64,
-    /// The size of what was laid over the base, uncompressed, in bytes.
+    /// The size of the layers above the base, uncompressed, in bytes.
     pub(crate) uncompressed_size: u64,
     /// The number of the base's layers.
     pub(crate) base_layers: usize,
-    /// What was laid over the base, the lowest first.
+    /// The layers above the base, the lowest first.
     pub(crate) layers: Vec<LayerReport>,
-    /// The operating-system packages that were put on the base, in the order in which dpkg configures them.
+    /// The system packages that were added to the base, in the order in which dpkg configures them.
     pub(crate) packages: Vec<SystemPackageReport>,
-    /// What was left out of the distributions.
+    /// What was omitted from the distributions.
     pub(crate) trim: TrimReport,
     /// The bytecode, unless nothing was to be compiled.
     pub(crate) bytecode: Option<BytecodeReport>,
@@ -67,7 +67,7 @@ pub(crate) struct PlatformReport {
     pub(crate) distributions: Vec<DistributionReport>,
 }
 
-/// An operating-system package that was put on the base.
+/// A system package that was added to the base.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SystemPackageReport {
     pub(crate) name: String,
@@ -95,7 +95,7 @@ pub(crate) struct StartReport {
     pub(crate) health_check: Option<Vec<String>>,
 }
 
-/// What came of loading an image into a container engine.
+/// The result of loading an image into a container engine.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LoadReport {
     /// The engine: `docker` or `podman`.
@@ -104,7 +104,7 @@ pub(crate) struct LoadReport {
     pub(crate) images: Vec<String>,
 }
 
-/// What came of pushing to one name.
+/// The result of a push to one name.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PushReport {
     /// The name as it was given.
@@ -117,7 +117,7 @@ pub(crate) struct PushReport {
     pub(crate) uploaded_bytes: u64,
     /// How many blobs were mounted from another repository.
     pub(crate) mounted: usize,
-    /// How many blobs were there.
+    /// How many blobs the registry already had.
     pub(crate) existing: usize,
     /// The digests of the manifests of documents that are attached there.
     pub(crate) attached: Vec<String>,
@@ -126,7 +126,7 @@ pub(crate) struct PushReport {
 /// What `pybundle push` reports, and `pybundle image` of its push.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PushedReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The digest of what was pushed.
@@ -137,7 +137,7 @@ pub(crate) struct PushedReport {
     pub(crate) requests: u64,
 }
 
-/// What the remote cache was good for.
+/// What a build read from the remote cache and wrote to it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RemoteCacheReport {
     /// The repository, the prefix in a bucket, or the directory.
@@ -154,7 +154,7 @@ pub(crate) struct RemoteCacheReport {
     pub(crate) sampled: Option<String>,
 }
 
-/// What was read of a remote cache.
+/// Which record was read from the remote cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RecordUse {
@@ -174,7 +174,7 @@ pub(crate) enum RecordUse {
 /// What `pybundle image` reports.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ImageReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The root project's name.
@@ -193,7 +193,7 @@ pub(crate) struct ImageReport {
     pub(crate) media_type: String,
     /// The images, in the order of the index.
     pub(crate) platforms: Vec<PlatformReport>,
-    /// The selected distributions that are left out.
+    /// The selected distributions that are excluded.
     pub(crate) excluded: Vec<ExcludedReport>,
     /// The application.
     pub(crate) application: ApplicationReport,
@@ -209,9 +209,9 @@ pub(crate) struct ImageReport {
     pub(crate) loaded: Option<LoadReport>,
     /// What was pushed.
     pub(crate) pushed: Option<PushedReport>,
-    /// What the remote cache was good for, if there is one.
+    /// What the build read from the remote cache and wrote to it; `null` without one.
     pub(crate) remote_cache: Option<RemoteCacheReport>,
-    /// Everything that was warned of.
+    /// The warnings.
     pub(crate) warnings: Vec<String>,
     /// How long it took, in seconds.
     pub(crate) elapsed_seconds: f64,
@@ -220,7 +220,7 @@ pub(crate) struct ImageReport {
 /// What `pybundle image --dry-run` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ImagePlanReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The profile, for instance `service`.
@@ -240,12 +240,12 @@ pub(crate) struct ImagePlanReport {
 /// What `pybundle image --pin` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct PinReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
-    /// The base as it was named.
+    /// The base, as the configuration named it.
     pub(crate) name: String,
-    /// The base with its digest, as it is named now.
+    /// The base with its digest, as the configuration names it now.
     pub(crate) pinned: String,
     /// The file that names it.
     pub(crate) file: PathBuf,

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What setting up a project tells.
+/// What `pybundle init` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct InitReport {
     /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
     #[schemars(schema_with = "super::format_version")]
     pub(crate) format: u32,
-    /// Whether nothing was written, because it was only asked what would be.
+    /// Whether nothing was written, as with `--dry-run`.
     pub(crate) dry_run: bool,
-    /// The projects that were looked at.
+    /// The projects that were examined.
     pub(crate) projects: Vec<InitProjectReport>,
     /// The files that were written, or would be.
     pub(crate) files: Vec<InitFileReport>,
@@ -25,12 +25,12 @@ pub(crate) struct InitReport {
     pub(crate) next: Vec<String>,
 }
 
-/// A project that was looked at.
+/// A project that was examined.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct InitProjectReport {
-    /// Its folder.
+    /// Its directory.
     pub(crate) folder: PathBuf,
-    /// Its name, or else its folder's.
+    /// Its name, or else that of its directory.
     pub(crate) name: String,
     /// Whether it is a package.
     pub(crate) package: bool,
@@ -40,20 +40,20 @@ pub(crate) struct InitProjectReport {
     pub(crate) python_reason: String,
     /// Its lock.
     pub(crate) lock: Option<PathBuf>,
-    /// What it can be started by, the likeliest of each kind first.
+    /// What can be started in it, the likeliest of each kind first.
     pub(crate) found: Vec<InitFoundReport>,
     /// The targets that its configuration has now.
     pub(crate) targets: Vec<InitTargetReport>,
-    /// What else there is to know.
+    /// Further notes.
     pub(crate) notes: Vec<String>,
 }
 
-/// Something that a project can be started by.
+/// Something that can be started in a project.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct InitFoundReport {
     /// `handler`, `application`, `program` or `tests`.
     pub(crate) kind: &'static str,
-    /// Its name: `module.function`, `module:application`, a command, or a folder.
+    /// Its name: `module.function`, `module:application`, a command, or a directory.
     pub(crate) name: String,
     /// Why it is taken for that.
     pub(crate) reason: String,

@@ -1,4 +1,4 @@
-//! What a build tells: progress and warnings while it works, and a report when it is done.
+//! What a build reports: progress and warnings while it runs, and a report when it is done.
 
 mod apt;
 mod artifact;
@@ -91,7 +91,7 @@ pub(crate) struct DistributionReport {
     pub(crate) name: String,
     /// The version; a local project that has not been built yet may have none.
     pub(crate) version: Option<String>,
-    /// The wheel's file name; none for a local project that has not been built yet.
+    /// The wheel's file name; `null` for a local project that has not been built yet.
     pub(crate) wheel: Option<String>,
     /// The compatibility tag by which the wheel fits the target.
     pub(crate) tag: Option<String>,
@@ -103,7 +103,7 @@ pub(crate) struct DistributionReport {
     pub(crate) unzipped_size: Option<u64>,
     /// Where it comes from: an address without credentials, or a path.
     pub(crate) source: String,
-    /// Who asks for it.
+    /// What requires it.
     pub(crate) required_by: Vec<String>,
     /// Which zip it goes into, `function` or `layer`; absent for images.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,14 +124,14 @@ pub enum ArtifactKind {
     Layer,
 }
 
-/// A distribution that is selected, but left out.
+/// A distribution that is selected, but excluded.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ExcludedReport {
     /// The normalized name.
     pub(crate) name: String,
     /// The locked version.
     pub(crate) version: Option<String>,
-    /// Why it is left out.
+    /// Why it is excluded.
     pub(crate) reason: String,
     /// The layer that contains it, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,7 +150,7 @@ pub(crate) struct NamedLayerReport {
 /// What `pybundle plan` and `--dry-run` report.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct PlanReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The root project's name.
@@ -161,20 +161,20 @@ pub(crate) struct PlanReport {
     pub(crate) lock: Option<PathBuf>,
     /// The distributions, ordered by name.
     pub(crate) distributions: Vec<DistributionReport>,
-    /// The selected distributions that are left out.
+    /// The selected distributions that are excluded.
     pub(crate) excluded: Vec<ExcludedReport>,
-    /// What is taken as the application, when it is not a package.
+    /// The files and directories of the application, if it is not a package.
     pub(crate) application: Vec<String>,
     /// The files and directories of the project that are excluded from the application.
     pub(crate) omitted: Vec<OmittedReport>,
     /// The files that would be written.
     pub(crate) outputs: Vec<PathBuf>,
-    /// What the lock requires under a condition, or of distributions that are not selected: only `why` shows it.
+    /// The requirements with a condition, or of distributions that are not selected; only `why` shows them.
     #[serde(skip)]
     pub(crate) requirements: Vec<RequirementReport>,
 }
 
-/// That a distribution is required, always or under a condition.
+/// A requirement, with or without a condition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub(crate) struct RequirementReport {
     /// The normalized name of the required distribution.
@@ -183,11 +183,11 @@ pub(crate) struct RequirementReport {
     pub(crate) required_by: String,
     /// The environment marker, or another condition of the lock.
     pub(crate) condition: Option<String>,
-    /// Whether it holds for the target.
+    /// Whether it applies to the target.
     pub(crate) applies: bool,
 }
 
-/// In what form a function or a layer is.
+/// The format of a function or a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PackageFormat {
@@ -202,7 +202,7 @@ pub(crate) enum PackageFormat {
 pub(crate) struct ArtifactReport {
     /// What it is.
     pub(crate) kind: ArtifactKind,
-    /// In what form it is.
+    /// Its format.
     pub(crate) format: PackageFormat,
     /// Where it is.
     pub(crate) path: PathBuf,
@@ -224,9 +224,9 @@ pub(crate) struct ArtifactReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum DocumentKind {
-    /// A bill of materials in CycloneDX's form.
+    /// An SBOM in CycloneDX format.
     Cyclonedx,
-    /// A bill of materials in SPDX's form.
+    /// An SBOM in SPDX format.
     Spdx,
     /// What it was built from, as SLSA provenance.
     Provenance,
@@ -257,9 +257,9 @@ pub(crate) struct DocumentReport {
 pub(crate) struct LimitsReport {
     /// The size of function and layer together, uncompressed, in bytes.
     pub(crate) unzipped_size: u64,
-    /// The largest size that the target takes, in bytes; always there for Lambda.
+    /// The largest size that the target takes, in bytes; always present for Lambda.
     pub(crate) unzipped_limit: Option<u64>,
-    /// The largest zip that can be uploaded directly, in bytes; always there for Lambda.
+    /// The largest zip that can be uploaded directly, in bytes; always present for Lambda.
     pub(crate) direct_upload_limit: Option<u64>,
 }
 
@@ -296,8 +296,8 @@ pub(crate) struct OmittedReport {
 pub(crate) struct BytecodeReport {
     /// The minor version of CPython that it is for, for instance `3.12`.
     pub(crate) version: String,
-    /// The full version of the CPython that compiled it, for instance `3.12.8`; none if none of the target's version is
-    /// on this machine, so that there is no bytecode.
+    /// The full version of the CPython that compiled it, for instance `3.12.8`; `null` if this machine has none of the
+    /// target's version, so that nothing was compiled.
     pub(crate) python: Option<String>,
     /// Where that CPython is.
     pub(crate) interpreter: Option<PathBuf>,
@@ -307,7 +307,7 @@ pub(crate) struct BytecodeReport {
     pub(crate) size: u64,
 }
 
-/// What the audits found that is no reason to fail or to warn.
+/// What the audits found besides errors.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct AuditReport {
     /// What may fail at run time.
@@ -316,7 +316,8 @@ pub(crate) struct AuditReport {
     pub(crate) unreached: Vec<String>,
     /// The distributions that nothing in the artifact imports or requires, as far as its sources tell.
     pub(crate) unused: Vec<String>,
-    /// The files whose code Python may run although nothing imports them by name, or in place of the standard library's.
+    /// The files whose code Python may run although nothing imports them by name, or instead of a module of the
+    /// standard library.
     pub(crate) implicit_code: Vec<ImplicitCodeReport>,
 }
 
@@ -326,7 +327,7 @@ pub(crate) struct AuditReport {
 pub(crate) struct ImplicitCodeReport {
     /// The path in the artifact; of bytecode that in the wheel.
     pub(crate) path: String,
-    /// The distribution with its version; none for the application.
+    /// The distribution with its version; `null` for the application.
     pub(crate) distribution: Option<String>,
     /// What it is: `pth`, a file with lines that are executed at startup; `start`, a file of entry points that are called at
     /// startup; `customization`, a module that is imported at startup; `shadow`, a module that precedes one of the standard
@@ -334,13 +335,13 @@ pub(crate) struct ImplicitCodeReport {
     pub(crate) kind: String,
 }
 
-/// How much less there is than in the wheels.
+/// How much was omitted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Saved")]
 pub(crate) struct Savings {
-    /// The number of files that it is about.
+    /// The number of files that were omitted or stripped.
     pub(crate) files: usize,
-    /// How many bytes there are less, uncompressed.
+    /// How much smaller the artifact is, uncompressed, in bytes.
     pub(crate) bytes: u64,
 }
 
@@ -352,7 +353,7 @@ impl Savings {
     }
 }
 
-/// What a rule of `--slim` left out of the distributions.
+/// What a rule of `--slim` omitted from the distributions.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SlimmedReport {
     /// The rule's name.
@@ -362,33 +363,33 @@ pub(crate) struct SlimmedReport {
     pub(crate) saved: Savings,
 }
 
-/// Data of a library that a rule of `--slim` kept.
+/// Data of a library that a rule of `--slim` kept, such as the models of a service.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct KeptDataReport {
     /// The rule's name.
     pub(crate) rule: String,
     /// A service, an API or a language.
     pub(crate) name: String,
-    /// The first line of the code that names it, as `PATH:LINE`, or who else needs it.
+    /// The first line of the code that names it, as `PATH:LINE`, or what else needs it.
     pub(crate) reason: String,
 }
 
-/// What is not in the artifact of the distributions' files.
+/// What the artifact omits from the distributions' files.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TrimReport {
-    /// What was left out, by the rules that found something.
+    /// What was omitted, for each rule that matched something.
     pub(crate) slimmed: Vec<SlimmedReport>,
     /// The data that rules about data kept.
     #[serde(default)]
     pub(crate) kept: Vec<KeptDataReport>,
-    /// What was dropped from compiled files that are in the artifact.
+    /// What was stripped from compiled files.
     pub(crate) stripped: Savings,
 }
 
 /// What `pybundle lambda` reports.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct BuildReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The root project's name.
@@ -403,7 +404,7 @@ pub(crate) struct BuildReport {
     pub(crate) limits: LimitsReport,
     /// The distributions, ordered by name.
     pub(crate) distributions: Vec<DistributionReport>,
-    /// The selected distributions that are left out.
+    /// The selected distributions that are excluded.
     pub(crate) excluded: Vec<ExcludedReport>,
     /// The layers that the function runs with, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -412,15 +413,15 @@ pub(crate) struct BuildReport {
     pub(crate) application: ApplicationReport,
     /// The handler that was found, if one was named.
     pub(crate) handler: Option<String>,
-    /// What was left out of the distributions.
+    /// What was omitted from the distributions.
     pub(crate) trim: TrimReport,
     /// The bytecode, unless nothing was to be compiled.
     pub(crate) bytecode: Option<BytecodeReport>,
     /// What the audits found.
     pub(crate) audit: AuditReport,
-    /// What the remote cache was good for, if there is one.
+    /// What the build read from the remote cache and wrote to it; `null` without one.
     pub(crate) remote_cache: Option<RemoteCacheReport>,
-    /// Everything that was warned of.
+    /// The warnings.
     pub(crate) warnings: Vec<String>,
     /// How long it took, in seconds.
     pub(crate) elapsed_seconds: f64,

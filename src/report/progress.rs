@@ -1,4 +1,4 @@
-//! What a build tells while it works.
+//! What a build reports while it runs.
 
 use std::fmt;
 use std::time::Instant;
@@ -12,9 +12,9 @@ pub enum Phase {
     Fetch,
     /// Local projects and source distributions are built into wheels; counted in wheels.
     Build,
-    /// Wheels are laid out, and their files omitted or stripped; counted in distributions.
+    /// Wheels are installed into the tree, and their files omitted or stripped; counted in distributions.
     Install,
-    /// Wheels are laid out, and their sources compiled; counted in distributions.
+    /// Wheels are installed into the tree, and their sources compiled; counted in distributions.
     Bytecode,
     /// The artifact is audited; not counted.
     Audit,
@@ -22,13 +22,13 @@ pub enum Phase {
     Layers,
     /// The artifact is written; counted in bytes.
     Write,
-    /// Blobs are sent to a registry; counted in bytes. What is there already counts as sent.
+    /// Blobs are sent to a registry; counted in bytes. Blobs that the registry has count as sent.
     Push,
     /// Blobs come from a registry; counted in bytes.
     Pull,
 }
 
-/// Something that the work is busy with, and that takes long enough to be named.
+/// A step that takes long enough to be named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
     /// What is done.
@@ -42,7 +42,7 @@ pub struct Task {
 pub enum TaskKind {
     /// Builds a wheel.
     Build,
-    /// Runs a command of another program.
+    /// Runs another command.
     Run,
     /// Fetches from a repository.
     Fetch,
@@ -141,7 +141,7 @@ impl Drop for RunningTask<'_> {
     }
 }
 
-/// Says nothing to anyone.
+/// Reports nothing.
 pub struct Silent;
 
 impl Reporter for Silent {

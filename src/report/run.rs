@@ -8,7 +8,7 @@ use super::format_version;
 /// What `pybundle run` reports about a function.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RunReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The name of the function: that in Lambda, or else that of the target or the project.
@@ -21,25 +21,25 @@ pub(crate) struct RunReport {
     pub(crate) differences: Vec<String>,
     /// The ID of the request, as the function sees it.
     pub(crate) request_id: String,
-    /// What came of it.
+    /// The result.
     #[serde(flatten)]
     pub(crate) outcome: RunOutcome,
-    /// How long the initialization took, in seconds; none if it failed.
+    /// How long the initialization took, in seconds; `null` if it failed.
     pub(crate) initialization_seconds: Option<f64>,
-    /// How long the invocation took, in seconds; none if there was none.
+    /// How long the invocation took, in seconds; `null` if there was none.
     pub(crate) duration_seconds: Option<f64>,
-    /// With `--watch`, how long after the edit it ended, in seconds; none for the first run.
+    /// With `--watch`, how long after the edit it ended, in seconds; absent for the first run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) edit_seconds: Option<f64>,
-    /// The largest memory of one of its processes, in bytes; none if the system does not tell.
+    /// The largest memory of one of its processes, in bytes; `null` if the system does not report it.
     pub(crate) peak_memory: Option<u64>,
     /// What the function printed.
     pub(crate) log: String,
-    /// What was warned of.
+    /// The warnings.
     pub(crate) warnings: Vec<String>,
 }
 
-/// What came of an invocation.
+/// The result of an invocation.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 pub(crate) enum RunOutcome {
@@ -70,7 +70,7 @@ pub(crate) struct FunctionErrorReport {
 /// What `pybundle run --profile-imports` reports about the start of a function.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ImportProfileReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The name of the function: that in Lambda, or else that of the target or the project.
@@ -86,27 +86,27 @@ pub(crate) struct ImportProfileReport {
     pub(crate) outcome: StartOutcome,
     /// How many starts all times are medians of.
     pub(crate) starts: usize,
-    /// How long the initialization takes, in seconds, while CPython measures the imports; none if it failed.
+    /// How long the initialization takes, in seconds, while CPython measures the imports; `null` if it failed.
     pub(crate) initialization_seconds: Option<f64>,
     /// How long the imports of the handler's module take, in seconds. The rest is the interpreter and the client.
     pub(crate) import_seconds: f64,
     /// The modules, by their own time, the largest first.
     pub(crate) modules: Vec<ModuleTimeReport>,
-    /// What was measured to be faster, or is smaller.
+    /// What makes the start faster, as measured, or the artifact smaller.
     pub(crate) remedies: Vec<StartRemedyReport>,
     /// What the function printed at its first start.
     pub(crate) log: String,
-    /// What was warned of.
+    /// The warnings.
     pub(crate) warnings: Vec<String>,
 }
 
-/// What came of the starts of a function.
+/// The result of the starts of a function.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 pub(crate) enum StartOutcome {
-    /// The function asked for an event.
+    /// The function requested an event.
     Initialized,
-    /// The function failed before. The modules are those that it has imported by then.
+    /// The function failed before. The modules are those that it had imported by then.
     Failed {
         /// Why.
         error: FunctionErrorReport,
@@ -122,7 +122,7 @@ pub(crate) struct ModuleTimeReport {
     pub(crate) self_seconds: f64,
     /// The time in seconds with what it imports, unless another module has imported that before.
     pub(crate) cumulative_seconds: f64,
-    /// The module that imports it first; none for the handler's.
+    /// The module that imports it first; `null` for the handler's.
     pub(crate) imported_by: Option<String>,
     /// What it belongs to.
     pub(crate) owner: ModuleOwner,

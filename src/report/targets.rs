@@ -1,4 +1,4 @@
-//! What commands report that are about several targets, or about what is configured.
+//! The reports of commands on several targets, or on the configuration.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use super::{
 /// What `pybundle build` reports.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TargetsReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The targets, ordered by their projects and names.
@@ -23,16 +23,16 @@ pub(crate) struct TargetsReport {
     pub(crate) elapsed_seconds: f64,
 }
 
-/// What came of a target.
+/// The result for a target.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct BuiltReport {
     /// The target's name; in a workspace after its project's and a slash.
     pub(crate) name: String,
-    /// The folder of its project.
+    /// The directory of its project.
     pub(crate) project: PathBuf,
     /// What it is built into: `lambda`, `layer` or `image`.
     pub(crate) kind: String,
-    /// What came of it.
+    /// The result.
     #[serde(flatten)]
     pub(crate) outcome: TargetOutcome,
 }
@@ -49,7 +49,7 @@ pub(crate) struct ResolvedReport {
     pub(crate) text: String,
 }
 
-/// What came of a target.
+/// The result for a target.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub(crate) enum TargetOutcome {
@@ -60,11 +60,11 @@ pub(crate) enum TargetOutcome {
         /// What would be built.
         plan: Box<TargetPlan>,
     },
-    /// It was not built, because nothing of it changed.
+    /// It was not built, because nothing changed.
     Unchanged {
         /// Why that is known.
         reason: String,
-        /// What it was built into before; absent with `--changed-since`, which does not look.
+        /// What it was built into before; absent with `--changed-since`, which does not read it.
         #[serde(flatten)]
         artifact: Option<Box<BuiltArtifact>>,
     },
@@ -109,7 +109,7 @@ pub(crate) enum TargetPlan {
 /// What `pybundle build --list` reports.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct TargetListReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The targets, ordered by their projects and names.
@@ -123,7 +123,7 @@ pub(crate) struct ListedReport {
     pub(crate) name: String,
     /// The target's name in its project.
     pub(crate) target: String,
-    /// The folder of its project.
+    /// The directory of its project.
     pub(crate) project: PathBuf,
     /// What it is built into: `lambda`, `layer` or `image`.
     pub(crate) kind: String,
@@ -136,7 +136,7 @@ pub(crate) struct ListedReport {
 /// What `pybundle why` reports.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct WhyReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The normalized name of the distribution.
@@ -170,35 +170,35 @@ pub(crate) struct WhyTargetReport {
 /// What `pybundle config show` reports.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ConfigurationReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The project's pyproject.toml.
     pub(crate) path: PathBuf,
-    /// What is in force for each target; for a project without targets, for each kind.
+    /// The configuration of each target; for a project without targets, of each kind.
     pub(crate) targets: Vec<InForceReport>,
 }
 
-/// What is in force for a target.
+/// The configuration of a target.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct InForceReport {
-    /// The target's name; none for what holds without a target.
+    /// The target's name; `null` for the configuration without a target.
     pub(crate) name: Option<String>,
     /// What it is built into: `lambda`, `layer` or `image`.
     pub(crate) kind: String,
     /// The targets that it extends, the nearest first.
     pub(crate) extends: Vec<String>,
-    /// The values that are stated, by their keys; with `--defaults` also the others, whose source is `default`.
+    /// The values that are set, by their keys; with `--defaults` also the others, whose source is `default`.
     pub(crate) values: Vec<ValueReport>,
 }
 
-/// A value that is stated somewhere.
+/// A value that is set.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ValueReport {
     /// The key.
     pub(crate) key: String,
     /// The value, without secrets.
     pub(crate) value: serde_json::Value,
-    /// Where it is stated, the nearest last.
+    /// Where it is set; the last of several takes precedence.
     pub(crate) sources: Vec<String>,
 }

@@ -10,17 +10,17 @@ use super::format_version;
 /// What `pybundle cache dir` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct CacheFolderReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
-    /// The cache's folder.
+    /// The cache directory.
     pub(crate) dir: PathBuf,
 }
 
 /// What `pybundle cache size` reports, and `prune` and `clean` of what they removed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct CacheSizeReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The number of files.
@@ -32,7 +32,7 @@ pub(crate) struct CacheSizeReport {
 /// What `pybundle profile list` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ProfileListReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The built-in profiles.
@@ -42,7 +42,7 @@ pub(crate) struct ProfileListReport {
 /// What `pybundle profile show` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ProfileReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The profile.
@@ -77,7 +77,7 @@ pub(crate) struct LambdaProfileReport {
     pub(crate) interpreter: String,
     /// The limits.
     pub(crate) limits: ProfileLimits,
-    /// The distributions that the runtime brings.
+    /// The distributions that the runtime provides.
     pub(crate) runtime_distributions: Vec<String>,
 }
 
@@ -108,7 +108,7 @@ pub(crate) struct ImageProfileReport {
 /// What `pybundle schema` reports without a name.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SchemaListReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The schemas.
@@ -127,7 +127,7 @@ pub(crate) struct SchemaDescription {
 /// What `pybundle completions` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct CompletionsReport {
-    /// The version of the document's form.
+    /// The version of the document's format.
     #[schemars(schema_with = "format_version")]
     pub(crate) format: u32,
     /// The shell, for instance `bash`.

@@ -77,7 +77,7 @@ pub(crate) struct SbomContents {
     pub(crate) base: Option<BaseImage>,
     /// The installed distributions except the project, ordered by name.
     pub(crate) components: Vec<SbomComponent>,
-    /// The operating-system packages that were put on the base, in the order in which they are configured.
+    /// The system packages that were put on the base, in the order in which they are configured.
     pub(crate) packages: Vec<SystemPackageComponent>,
     /// The value of `SOURCE_DATE_EPOCH`, the only source of a creation time.
     pub(crate) created: Option<Timestamp>,

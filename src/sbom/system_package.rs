@@ -1,4 +1,4 @@
-//! The packages of the operating system that were put on a base.
+//! The system packages that were put on a base.
 
 use super::origin;
 use crate::digest::Sha256;

@@ -237,7 +237,7 @@ fn users_need_no_translation() {
     for source in Source::below("src").iter().filter(|source| !source.is_test()) {
         let end = source.text.find("#[cfg(test)]\nmod tests {").unwrap_or(source.text.len());
         let code = &source.text[..end];
-        let shown = matches!(source.room().as_str(), "cli" | "options");
+        let shown = matches!(source.room().as_str(), "cli" | "options" | "report");
         let help = if shown { doc_comments(code) } else { Vec::new() };
         // A single word is a key or a name.
         let messages = strings(code).into_iter().filter(|(_, text)| text.contains(' '));
