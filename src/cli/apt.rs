@@ -1,4 +1,4 @@
-//! `pybundle apt`: locks packages of the operating system, and shows what is locked.
+//! `pybundle apt`: locks system packages, and shows what is locked.
 
 use std::collections::BTreeSet;
 
@@ -28,9 +28,9 @@ pub(crate) struct AptArguments {
 enum AptCommand {
     /// Write apt.lock: what each image requests and what that depends on
     ///
-    /// The packages are resolved over the base of each image, for each platform, as `apt-get install --no-install-recommends`
-    /// would. Nothing is installed or run, and neither apt nor dpkg is needed. What is locked stays as it is while the base,
-    /// the request and the sources are the same.
+    /// For each image and platform, the packages are those that `apt-get install --no-install-recommends` would install on the
+    /// base. Nothing is installed or run, and neither apt nor dpkg is needed. Versions that are locked already are kept while the
+    /// archives have them, unless --upgrade is given.
     Lock(Box<LockArguments>),
     /// List the packages in apt.lock
     List(Box<LockedArguments>),
@@ -42,12 +42,12 @@ enum AptCommand {
         #[command(flatten)]
         project: Box<LockedArguments>,
     },
-    /// Show which package of Debian contains a library or a program
+    /// Show which package of Debian contains a library or a command
     ///
-    /// Shared libraries are searched by the names that files are linked to, such as libGL.so.1, and programs by their names on
-    /// PATH, in Debian 12 and 13.
+    /// A library is named as files are linked to it, such as libGL.so.1, and a command as it is called. The packages are those
+    /// of Debian 12 and 13.
     SearchFile {
-        /// Library or program
+        /// Library or command
         #[arg(value_name = "FILE")]
         file: String,
     },
@@ -156,7 +156,7 @@ impl LockedArguments {
     }
 }
 
-/// A file that the tables of Debian's files do not have.
+/// A file that is not in the tables of Debian's files.
 #[derive(Debug, thiserror::Error)]
 #[error("neither Debian 12 nor Debian 13 has a package with `{}` in a directory of libraries or on PATH", .0.escape_debug())]
 pub(crate) struct UnknownFile(String);

@@ -150,13 +150,16 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             example("Build and deploy every target that has a function", "pybundle deploy"),
             example("Show what would be deployed", "pybundle deploy --dry-run"),
-            example("Point the alias to the version before", "pybundle deploy api --rollback"),
+            example("Point the alias to the previous version", "pybundle deploy api --rollback"),
         ],
     ),
     (
         "resolve",
         &[
-            example("Build and push the images that a manifest names, and print it", "pybundle resolve k8s.yaml"),
+            example(
+                "Build and push the images that a manifest names, and print it with their digests",
+                "pybundle resolve k8s.yaml",
+            ),
             example("The same for what `helm template` prints", "pybundle resolve -"),
         ],
     ),
@@ -165,8 +168,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             example("Call the handler with an empty event", "pybundle run --handler app.handler"),
             example("Call it with an event from a file", "pybundle run --handler app.handler --event event.json"),
-            example("Run the image of a target by Docker or podman", "pybundle run web"),
-            example("Show what the imports of a target cost at its start", "pybundle run api --profile-imports"),
+            example("Run the image of a target with Docker or podman", "pybundle run web"),
+            example("Show how long the imports of a target take when it starts", "pybundle run api --profile-imports"),
         ],
     ),
     ("push", &[example("Push an archive under a name", "pybundle push dist/shop.tar ghcr.io/acme/shop:1.0")]),

@@ -30,7 +30,8 @@ pub(crate) struct ImageArguments {
     options: ImageOptions,
     /// Load the image into Docker or podman
     ///
-    /// Without ENGINE, that is the one that is installed. Of several platforms, the engine's own is loaded.
+    /// Without ENGINE, it is loaded into Docker if that is installed, and otherwise into podman. Of several platforms, that of
+    /// the engine is loaded.
     #[arg(long, value_enum, value_name = "ENGINE", num_args = 0..=1, help_heading = "Output", require_equals = true, default_missing_value = "any")]
     load: Option<LoadEngine>,
     /// Pin the configured base to its current digest, and build nothing

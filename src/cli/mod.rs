@@ -78,23 +78,23 @@ enum Command {
     Image(Box<image::ImageArguments>),
     /// Build the targets that [tool.pybundle] configures
     ///
-    /// Targets are built side by side. A failing target does not stop the others.
+    /// Targets are built in parallel. A failing target does not stop the others.
     Build(Box<build::BuildArguments>),
     /// Deploy targets to their AWS Lambda functions, or roll them back
     ///
-    /// Targets are built, and every function is checked before one is changed. With an alias, a version is published, and the
-    /// alias is moved last: until then the earlier version is live.
+    /// All targets are built and all functions are checked before the first function is changed. With --alias, a version is
+    /// published, and the alias is moved last: until then the earlier version is live.
     Deploy(Box<deploy::DeployArguments>),
     /// Replace references to targets in Kubernetes manifests and ECS task definitions
     ///
     /// Builds and pushes the image of each target that a value pybundle://TARGET names, and prints the files with the name and
-    /// digest of that image in its place. Nothing else in them changes: comments, quotes and blank lines are kept.
+    /// digest of the image instead of that value. Nothing else changes: comments, quotes and blank lines are kept.
     Resolve(Box<resolve::ResolveArguments>),
     /// Run a function or an image on this machine
     ///
-    /// The function is built and unpacked, and awslambdaric calls its handler with an event, as in Lambda: at Lambda's paths, if
-    /// bubblewrap is installed, and in an environment of its own. Its answer is printed on standard output, and what it logs
-    /// on standard error. The image of a target is run by Docker or podman.
+    /// The function is built and unpacked, and AWS's runtime client (awslambdaric) calls its handler with an event, in the
+    /// environment of Lambda, and at Lambda's paths if bubblewrap is installed. Its answer is printed on standard output, and
+    /// its log on standard error. An image is run with Docker or podman.
     Run(Box<run::RunArguments>),
     /// Push an OCI layout or an archive to a registry
     Push(push::PushArguments),
@@ -106,9 +106,9 @@ enum Command {
     ///
     /// Every path from the distribution to what the project requires is shown, for each target.
     Why(Box<why::WhyArguments>),
-    /// Lock packages of the operating system, and show what is locked
+    /// Lock system packages, and show what is locked
     ///
-    /// Images contain the packages in apt.lock that their key `apt` requests, and what these depend on.
+    /// Images contain the packages of apt.lock that their key `apt` requests, and what these depend on.
     Apt(apt::AptArguments),
     /// Show the contents of an artifact, largest first
     Inspect(inspect::InspectArguments),

@@ -156,7 +156,7 @@ pub fn configuration() -> String {
     let mut page = page(
         "Configuration",
         "`[tool.pybundle]` in pyproject.toml applies to every target of the project, `[tool.pybundle.target.NAME]` for one \
-         target. Each key is named as its flag.\n\n```toml\n[tool.pybundle]\nexclude = [\"*.sql\"]\n\n\
+         target. Each key has the name of its flag.\n\n```toml\n[tool.pybundle]\nexclude = [\"*.sql\"]\n\n\
          [tool.pybundle.target.api]\nkind = \"lambda\"\nhandler = \"app.handler\"\n\n\
          [tool.pybundle.target.web]\nkind = \"image\"\nbase = \"python:3.13-slim\"\nexpose = [8000]\n\n\
          [tool.pybundle.target.test]\nextends = \"web\"\ngroup = [\"test\"]\n```\n\n\
@@ -212,7 +212,7 @@ pub fn configuration() -> String {
     }
     add!(
         page,
-        "\n## Layers\n\nA target of kind `layer` has the keys of functions, but those about the handler and the application.\n\n\
+        "\n## Layers\n\nA target of kind `layer` has the keys of functions, except for those about the handler and the application.\n\n\
          | key | type | kind | meaning |\n| --- | --- | --- | --- |\n"
     );
     for (key, kind) in [("layers", "lambda"), ("distributions", "layer"), ("layer-name", "layer")] {

@@ -40,33 +40,33 @@ pub(crate) struct RunArguments {
     /// Call this handler: MODULE.FUNCTION [default: the target's]
     #[arg(long, value_name = "HANDLER")]
     handler: Option<Handler>,
-    /// Set a variable of the function, or pass on that of this environment
+    /// Set an environment variable, or pass on the one of this environment
     #[arg(long, value_name = "NAME[=VALUE]")]
     env: Vec<RunVariable>,
     #[command(flatten)]
     pub(super) limits: RunOptions,
     /// Run the function again after each edit of the project, until Ctrl-C
     ///
-    /// The event is sent to a new process with the code after the edit. The process is forked from one that has imported the
-    /// dependencies. If the project cannot be built, the error is printed, and the next edit is waited for. With --json, each
-    /// run prints one document on one line.
+    /// After an edit, pybundle sends the event to a new process with the new code, which is forked from one that has imported
+    /// the dependencies. If the project cannot be built, it prints the error and waits for the next edit. With --json, each run
+    /// prints one document on one line.
     #[arg(long)]
     watch: bool,
     /// With --watch, start a new interpreter for each run
     ///
-    /// For dependencies that depend on what the application does before it imports them.
+    /// This is for dependencies whose import depends on what the application does before it, such as setting variables.
     #[arg(long, requires = "watch")]
     no_fork: bool,
-    /// Show what each import costs when the function starts, instead of an answer
+    /// Show how long each import takes when the function starts
     ///
-    /// The function is started several times with `python -X importtime`, and gets no event. Times are medians. What may help is
-    /// measured in the same way: bytecode, and imports of the application that only its functions need.
+    /// The function is started several times with `python -X importtime`, and gets no event. Times are medians. What may make it
+    /// faster is tried and measured in the same way: bytecode, and imports inside of functions.
     #[arg(long, conflicts_with_all = ["watch", "event"])]
     profile_imports: bool,
     /// Run with Python of this Lambda runtime, such as 3.13 [default: the project's]
     #[arg(long, alias = "python", value_name = "NAME")]
     runtime: Option<String>,
-    /// Build for this architecture, that of this machine [default: the target's]
+    /// Build for this machine's architecture: x86_64 or arm64 [default: the target's]
     #[arg(long, value_name = "ARCH")]
     arch: Option<Architecture>,
     #[command(flatten)]

@@ -33,8 +33,7 @@ pub(crate) struct TargetArguments {
     jobs: Option<NonZeroUsize>,
     /// Build also targets of which nothing changed
     ///
-    /// By default, a target is unchanged if everything that it was made from and its outputs are as they were after it was
-    /// built the last time.
+    /// By default, a target is not built if neither what it was made from nor its outputs have changed since its last build.
     #[arg(long)]
     rebuild: bool,
     #[command(flatten)]

@@ -18,8 +18,8 @@ use crate::trim::{FilePattern, SlimRule};
 #[command(next_help_heading = "Application")]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct ApplicationOptions {
-    /// The script that is the application, with its dependencies in inline metadata (PEP 723) and its lock beside it. On the
-    /// command line, it takes the place of the project's directory.
+    /// Use this script as the application, with the dependencies of its inline metadata (PEP 723) and the lock beside it. On
+    /// the command line, pass it instead of the project's directory.
     #[arg(skip)]
     pub(crate) script: Option<PathBuf>,
     /// Include exactly these application files [default: all but development files]
@@ -104,7 +104,7 @@ pub(crate) struct ContentOptions {
     /// Install the wheel of this distribution although it breaks the specification
     ///
     /// This accepts what pip and uv do not check: the digests, sizes and paths in RECORD, and symbolic links, which become
-    /// files with what their entries contain. The summary and the report list what is wrong.
+    /// files with the content of their entries. The summary and the report list what is wrong.
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]

@@ -27,8 +27,8 @@ pub(crate) struct DeployOptions {
     pub(crate) region: Option<String>,
     /// Send zips through this S3 bucket [default: none, for zips up to 50 MiB]
     ///
-    /// The bucket must be in the function's region. A zip that is there already is not sent again, and of one that begins like
-    /// the deployed one only the rest is sent.
+    /// The bucket must be in the function's region. A zip that the bucket contains is not sent again. If it contains the zip
+    /// that is deployed now, only what differs from that at the end is sent.
     #[arg(long, value_name = "BUCKET")]
     pub(crate) s3_bucket: Option<String>,
 }

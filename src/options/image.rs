@@ -97,8 +97,8 @@ pub(crate) struct MainImageOptions {
     /// Use this version of Python [default: the project's]
     ///
     /// Without this option, .python-version decides, or else Pipfile, runtime.txt, .tool-versions or mise.toml, or else it is
-    /// the newest version that requires-python and the base allow and that every locked distribution has a wheel for. A
-    /// VERSION of the form apt:python3.13 is Debian's package, on the base or without any; in a file it is
+    /// the newest version that requires-python and the base allow and that every locked distribution has a wheel for.
+    /// apt:python3.13 adds Debian's package to the base, or to nothing if no base is set; in pyproject.toml, write
     /// `python = { apt = "python3.13" }`.
     #[arg(long, alias = "runtime", value_name = "VERSION")]
     pub(crate) python: Option<ImagePython>,
@@ -133,17 +133,21 @@ pub(crate) struct MainImageOptions {
 pub(crate) struct SystemPackageOptions {
     /// Add a Debian package and what it depends on, as locked in apt.lock
     ///
-    /// `pybundle apt lock` writes apt.lock. The base must be Debian or Ubuntu, and lists its own packages.
+    /// `pybundle apt lock` writes apt.lock. The base must be Debian or Ubuntu, with the database of its packages.
     #[arg(long, value_name = "NAME[=VERSION]", value_delimiter = ',', hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
     pub(crate) apt: Vec<PackageRequest>,
-    /// Add this package even if it is not known what its maintainer scripts do
+    /// Add this package even if pybundle does not know what its maintainer scripts do
+    ///
+    /// The package is then unpacked, but not configured.
     #[arg(long, value_name = "NAME", value_delimiter = ',', hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
     pub(crate) apt_allow_unconfigured: Vec<PackageName>,
-    /// The archives of packages besides those of the base's distribution, in the terms of sources.list(5)
+    /// Use these package archives besides those of the base's distribution
+    ///
+    /// Each is a table with the fields of sources.list(5).
     #[arg(skip)]
     pub(crate) apt_source: Vec<AptSourceOptions>,
 }
@@ -160,7 +164,7 @@ pub(crate) struct ContainerOptions {
     #[serde(with = "table")]
     #[schemars(with = "BTreeMap<String, String>")]
     pub(crate) env: Vec<NameValue>,
-    /// Set the user: UID, UID:GID, or a name that the image knows
+    /// Set the user: UID, UID:GID, or a name that exists in the image
     #[arg(long, value_name = "USER")]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<texts::StringOrNumber>")]
@@ -203,7 +207,7 @@ pub(crate) struct ContainerOptions {
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) healthcheck_timeout: Option<HealthTime>,
-    /// Set the time after the start in which failures do not count
+    /// Set how long failures after the start do not count
     #[arg(long, value_name = "TIME", requires = "healthcheck", hide_short_help = true)]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]

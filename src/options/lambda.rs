@@ -64,10 +64,10 @@ pub(crate) struct FunctionOptions {
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) layer: Option<PackageOutput>,
-    /// Exclude what these layers contain, which are targets of kind `layer`; or deploy with existing ones: ARN
+    /// Use these layers: targets of kind `layer`, or ARNs of existing versions
     ///
-    /// The content of a layer that is named by its ARN is unknown: a module or library that may be in it is a warning instead of
-    /// an error.
+    /// The zip does not contain what the targets contain. The content of a version that is named by its ARN is unknown: a
+    /// missing module or library is then a warning instead of an error.
     #[arg(skip)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
@@ -81,7 +81,7 @@ pub(crate) struct ZipOptions {
     /// Write the zip to this file, or its files to dir:PATH [default: dist/NAME.zip]
     ///
     /// `-` is standard output; the summary is then printed on standard error. dir:PATH is for tools that make the zip
-    /// themselves: all files and modes are those of the zip, and all times 1980-01-01. Only an earlier output is replaced.
+    /// themselves: files and modes are those of the zip, and all times are 1980-01-01. Only an earlier output is replaced.
     #[arg(short, long, value_name = "FILE|dir:PATH", value_hint = ValueHint::FilePath, value_parser = OsStringValueParser::new().try_map(PackageOutput::parse))]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]

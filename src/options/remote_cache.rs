@@ -16,10 +16,11 @@ use crate::settings::{RecordPlace, RecordPolicy, RemoteCacheChoice};
 pub(crate) struct RemoteCacheOptions {
     /// Share what is known of wheels with other machines [default: read]
     ///
-    /// CACHE is where it is read and written: a REPOSITORY, s3://BUCKET/PREFIX, or a directory, which begins with `/` or `.`.
-    /// `read=` or `verify=` before it only reads, or compares with what is found out here; `sample=` reads, and then compares
-    /// one layer or wheel, chosen at random. For images, it may also be `read`, `auto`, `sample` or `verify` alone: that is the
-    /// repository of the image itself, to which `auto` writes after a push. `off` is none.
+    /// CACHE is a REPOSITORY, s3://BUCKET/PREFIX, or a directory that begins with `/` or `.`: its records are used, and new
+    /// ones are written. `read=CACHE` writes none. `sample=CACHE` writes none either, and compares one layer or wheel, chosen
+    /// at random, with its record. `verify=CACHE` builds without records, and compares the result with them. For images,
+    /// `read`, `sample` and `verify` alone mean the repository of the image; `auto` uses it and writes to it after a push.
+    /// `off` uses no remote cache.
     #[arg(long, value_name = "CACHE", env = "PYBUNDLE_REMOTE_CACHE", hide_short_help = true)]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]

@@ -94,7 +94,7 @@ pub(crate) fn schema() -> Value {
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "pybundle",
-        "description": "`[tool.pybundle]` in pyproject.toml: each key is named as its flag",
+        "description": "`[tool.pybundle]` in pyproject.toml: each key has the name of its flag",
         "type": "object",
         "additionalProperties": false,
         "properties": shared,
@@ -113,7 +113,7 @@ fn target(kind: TargetKind) -> Value {
             "type": "object", "additionalProperties": false, "properties": properties, "required": ["kind"],
         });
     }
-    let extends = "Extend this target: everything that it contains is in this one, too";
+    let extends = "Inherit everything from this target, except for where its artifact goes";
     properties.insert("extends".to_owned(), json!({ "description": extends, "type": "string" }));
     json!({
         "type": "object",

@@ -109,8 +109,8 @@ impl SelectionOptions {
 pub(crate) struct RequirementsOptions {
     /// Let uv pin what is not locked
     ///
-    /// A build of a project without a lock writes the lock that uv makes, to be committed: uv.lock for a pyproject.toml, and
-    /// requirements.txt for requirements.in, setup.py and setup.cfg. No existing file is changed.
+    /// If the project has no lock, a build writes the one that uv makes: uv.lock for a pyproject.toml, SCRIPT.py.lock for a
+    /// script, and requirements.txt for requirements.in, setup.py and setup.cfg. Commit it. No existing file is changed.
     #[arg(long, hide_short_help = true)]
     pub(crate) resolve: bool,
     /// Require a hash for every entry of a requirements file
