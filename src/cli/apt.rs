@@ -58,11 +58,12 @@ enum AptCommand {
 /// Arguments of `pybundle apt lock`.
 #[derive(Debug, Args)]
 struct LockArguments {
+    // Before the flags of the image, of which the last ones have a heading that would apply to it.
+    /// Lock the latest version of these packages, or of all
+    #[arg(long, value_name = "NAME", num_args = 0.., value_delimiter = ',')]
+    upgrade: Option<Vec<PackageName>>,
     #[command(flatten)]
     locked: LockedArguments,
-    /// Lock the latest version of these packages, or of all
-    #[arg(long, value_name = "NAME", num_args = 0.., value_delimiter = ',', display_order = 61)]
-    upgrade: Option<Vec<PackageName>>,
 }
 
 /// The project whose packages are locked, and the flags of its image.
@@ -83,7 +84,7 @@ pub(crate) fn run(arguments: AptArguments, global: &GlobalArguments, printer: &P
     let reporter = ProgressReporter::new(printer);
     match arguments.command {
         AptCommand::Lock(arguments) => {
-            let LockArguments { locked, upgrade } = *arguments;
+            let LockArguments { upgrade, locked } = *arguments;
             let upgrade = match upgrade {
                 None => AptUpgrade::Nothing,
                 Some(names) if names.is_empty() => AptUpgrade::Everything,

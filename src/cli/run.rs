@@ -69,13 +69,14 @@ pub(crate) struct RunArguments {
     /// Build for this machine's architecture: x86_64 or arm64 [default: the target's]
     #[arg(long, value_name = "ARCH")]
     arch: Option<Architecture>,
-    #[command(flatten)]
-    pub(super) common: CommonOptions,
     /// Connect the container of an image to this network of Docker or podman
     ///
     /// By default, the ports that the image exposes are published on the loopback interface of this machine.
     #[arg(long, value_name = "NETWORK")]
     pub(super) network: Option<String>,
+    // After all others, to which its headings would apply.
+    #[command(flatten)]
+    pub(super) common: CommonOptions,
 }
 
 /// A variable of a function. Its value may be a secret.

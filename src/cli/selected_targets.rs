@@ -31,7 +31,7 @@ pub(crate) struct TargetArguments {
     /// Build at most this many targets at a time [default: one for each processor]
     #[arg(short, long, value_name = "COUNT", hide_short_help = true, value_parser = positive_number)]
     jobs: Option<NonZeroUsize>,
-    /// Build also targets of which nothing changed
+    /// Build targets even if nothing changed
     ///
     /// By default, a target is not built if neither what it was made from nor its outputs have changed since its last build.
     #[arg(long)]

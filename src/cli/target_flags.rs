@@ -22,7 +22,7 @@ pub(crate) struct TargetFlags {
     /// Build for this architecture: x86_64 or arm64
     #[arg(long, value_name = "ARCH", help_heading = "Target", conflicts_with = "platform")]
     arch: Option<Architecture>,
-    /// Build for these platforms, separated by commas; functions for one
+    /// Build for these platforms, separated by commas; only one for functions
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',', help_heading = "Target")]
     platform: Vec<ImagePlatform>,
     #[command(flatten)]
