@@ -1,4 +1,4 @@
-//! Verifies that an artifact is well formed, matches its own records and can be rebuilt from its project.
+//! Verifies that an artifact is well formed, matches the digests in it and can be rebuilt from its project.
 
 use std::fs::canonicalize;
 use std::path::{Path, PathBuf};

@@ -205,7 +205,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "verify",
         &[
-            example("Check a zip against its own records", "pybundle verify dist/shop.zip"),
+            example("Check a zip against the digests that it contains", "pybundle verify dist/shop.zip"),
             example("Rebuild it and compare every byte", "pybundle verify dist/shop.zip . --handler app.handler"),
         ],
     ),

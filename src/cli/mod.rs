@@ -118,7 +118,8 @@ enum Command {
     Diff(diff::DiffArguments),
     /// Verify an artifact, or rebuild it and compare every byte
     ///
-    /// The artifact is checked against its own records. If a project is given, the artifact is also built again and compared.
+    /// The artifact is checked against the digests and sizes that it contains. If a project is given, the artifact is also built
+    /// again and compared.
     Verify(verify::VerifyArguments),
     /// Write the configuration and a CI workflow for a project
     Init(init::InitArguments),

@@ -1,4 +1,4 @@
-//! `pybundle verify`: verifies an artifact against its own records, and against a rebuild.
+//! `pybundle verify`: verifies an artifact against the digests in it, and against a rebuild.
 
 use std::process::ExitCode;
 

@@ -22,7 +22,7 @@ pub(crate) struct DeployOptions {
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) alias: Option<AliasName>,
-    /// Deploy to this AWS region [default: the ARN's, AWS_REGION or the profile's]
+    /// Deploy to this AWS region [default: the ARN's, AWS_REGION or the AWS profile's]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
     /// Send zips through this S3 bucket [default: none, for zips up to 50 MiB]

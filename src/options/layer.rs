@@ -50,7 +50,7 @@ pub(crate) struct PublishOptions {
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
     pub(crate) layer_name: Option<LayerName>,
-    /// Publish to this AWS region [default: AWS_REGION or the profile's]
+    /// Publish to this AWS region [default: AWS_REGION or the AWS profile's]
     pub(crate) region: Option<String>,
     /// Send the zip through this S3 bucket [default: none, for zips up to 50 MiB]
     pub(crate) s3_bucket: Option<String>,
