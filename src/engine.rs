@@ -1,4 +1,4 @@
-//! The container engines of this machine, Docker and podman: images are loaded into them.
+//! The container engines of this machine, Docker and podman: images are loaded into them, and run by them.
 
 use std::error::Error;
 use std::ffi::OsStr;

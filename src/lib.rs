@@ -42,12 +42,12 @@
 //!               ├──▶ archive::zip ─────────────────────────────────────────▶ zip of a function or layer
 //!               │
 //!               └──▶ partition ──▶ archive::layer ──▶ layers ─┐
-//!                                              base image ────┴──▶ Image per platform ──▶ Artifact
-//!                                                                                           │
-//!                             SBOM, provenance ──▶ referrers, or files next to a zip        ▼
-//!                                                                         layout, archives, registry
+//!                                              base image ────┴──▶ OciImage per platform ──▶ OciArtifact
+//!                                                                                                │
+//!                             SBOM, provenance ──▶ referrers, or files next to a zip             ▼
+//!                                                                              layout, archives, registry
 //!
-//! zip, Artifact ──▶ contents ──▶ inspect, diff, verify
+//! zip, OciArtifact ──▶ contents ──▶ inspect, diff, verify
 //! ```
 //!
 //! ARCHITECTURE.md lists the modules and says where to change what; `tests/architecture.rs` asserts which module may
@@ -56,7 +56,7 @@
 //! # Invariants
 //!
 //! * **Nothing is compressed twice.** The entries of a wheel are compressed already, and a zip is made of those bytes
-//!   (`tree::Content::Archived`). A layer is one gzip member that is spliced from the same bytes (`archive::layer`).
+//!   (`tree::FileContent::Archived`). A layer is one gzip member that is spliced from the same bytes (`archive::layer`).
 //!   Everything else goes through one pinned compressor (`archive::deflate`).
 //! * **A layer is assembled when it is needed** and not stored: its digests follow from the wheels, the paths and the
 //!   interpreter, and are cached. A layer that a registry has is never read.
@@ -67,7 +67,7 @@
 //!   results are collected by index, never by completion, and maps are ordered.
 //! * **Memory is bounded by buffers.** A tree contains extents, not bytes.
 //! * **The lock decides the version, the target decides the file.** Lock formats differ in what they pin and how they
-//!   write it; from `lock::Pinned` on, there is one way for all of them.
+//!   write it; from `lock::PinnedDistribution` on, there is one way for all of them.
 //! * **An output appears completely or not at all** (`archive::output`).
 //! * **Documents are serialized once.** A manifest or configuration is kept as the bytes of a blob, so that its digest
 //!   is the same in every output.

@@ -1,4 +1,4 @@
-//! Deflates what no wheel has deflated: the application's files, and files that pybundle generates.
+//! Deflates what no wheel has deflated: the application's files, those of Debian's packages, and files that pybundle generates.
 //!
 //! The bytes are part of every artifact's digest, so one compressor, pinned to one version, is used on every host:
 //! miniz_oxide, whose output does not depend on the processor. Faster compressors choose their hash function by the

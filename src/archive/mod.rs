@@ -1,8 +1,8 @@
 //! Writes a [`FileTree`](crate::tree::FileTree) as an archive whose bytes depend on the tree alone: a zip or a layer.
 //! Or as the files of a directory, for tools that make the archive themselves.
 //!
-//! Entries of wheels are copied without inflating them. Only files that pybundle generates (RECORD, launchers) and the
-//! application's files are deflated here.
+//! Entries of wheels are copied without inflating them. What no wheel has is deflated here: files that pybundle generates
+//! (RECORD, launchers, bytecode), the application's files, those of Debian's packages, and uncompressed layers of a base.
 
 pub(crate) mod deflate;
 pub(crate) mod destination;

@@ -7,7 +7,7 @@
 //! characters; and the members of a frozenset are ordered by their bytes.
 //!
 //! Format: [`Python/marshal.c`](https://github.com/python/cpython/blob/3.14/Python/marshal.c). It has been the same from
-//! 3.9 to 3.14, except for the fields of a code object and for slices, which 3.14 adds.
+//! 3.9 to 3.15, except for the fields of a code object and for slices, which 3.14 adds.
 
 use std::collections::HashMap;
 

@@ -10,7 +10,7 @@ use crate::wheel::WheelInventory;
 /// The version of [`ClosureRecord`](super::ClosureRecord) itself.
 const FORMAT: u32 = 5;
 
-/// Everything that decides the layers of the distributions of an image, and what its audits need to know of them.
+/// Everything that decides what an artifact makes of its distributions, and what its audits need to know of them.
 #[derive(Debug)]
 pub(crate) struct ClosureParts<'a> {
     /// The versions of what else is in records: layers, and what is derived from wheels.

@@ -3,8 +3,8 @@
 //! Each stage sees only those before it, which `tests/architecture.rs` asserts:
 //!
 //! ```text
-//! session ◀── plan ◀── wheels ◀── install ◀── audits ◀── report, documents, planned_outputs, notes, remote_cache ◀──┬── lambda ◀──┬── targets ◀── changed_since
-//!                                                                                                                   └── image  ◀──┘
+//! apt, error, session ◀── plan ◀── wheels ◀── install ◀── audits ◀── report, documents, planned_outputs, notes, remote_cache ◀──┬── lambda ◀──┬── targets ◀── changed_since
+//!                                                                                                                               └── image  ◀──┘
 //! ```
 
 pub(crate) mod apt;

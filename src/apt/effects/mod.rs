@@ -22,7 +22,7 @@ const SCRIPTS: [&str; 2] = ["preinst", "postinst"];
 
 /// One thing that a maintainer script does. Paths are absolute.
 ///
-/// The lock has effects as text: a verb and its arguments, quoted as by a shell.
+/// The table of facts has effects as text: a verb and its arguments, quoted as by a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Adds a choice to a group of alternatives.
