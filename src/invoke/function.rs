@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::env::consts;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -30,9 +29,6 @@ pub(super) const REGION: &str = "us-east-1";
 
 /// The account of functions on this machine, which AWS's documentation uses in examples.
 const ACCOUNT: &str = "123456789012";
-
-/// The minor versions of Python 3 that Lambda has or will have.
-const MINORS: RangeInclusive<u8> = 9..=15;
 
 /// How a function is invoked on this machine.
 #[derive(Default, Clone)]
@@ -412,7 +408,7 @@ fn other_version(
         return None;
     }
     let interpreters = &settings.common.environment.interpreters;
-    let versions = MINORS.rev().map(|minor| PythonVersion { minor, ..missing });
+    let versions = PythonVersion::MINORS.rev().map(|minor| PythonVersion { minor, ..missing });
     versions.filter(|version| *version != missing).find(|version| {
         let mut settings = settings.clone();
         settings.common.profile = ProfileChoice::BuiltIn(format!("python{version}"));

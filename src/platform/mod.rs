@@ -5,6 +5,7 @@
 //! here and nowhere else.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use pep440_rs::{Version, VersionSpecifiers};
@@ -65,6 +66,12 @@ impl fmt::Display for PythonVersion {
 }
 
 impl PythonVersion {
+    /// The minor versions of Python 3 that Lambda has or will have: those of the built-in runtimes.
+    pub(crate) const MINORS: RangeInclusive<u8> = 9..=15;
+
+    /// The newest of these, which accepts the syntax of all others.
+    pub(crate) const NEWEST: Self = Self::new(*Self::MINORS.end());
+
     /// Returns the standard build of a version.
     pub const fn new(minor: u8) -> Self {
         Self { major: 3, minor, free_threaded: false }

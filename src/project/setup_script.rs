@@ -10,9 +10,6 @@ use ruff_python_ast::{self as ast, Expr, ExprContext, Operator, Stmt};
 use crate::platform::PythonVersion;
 use crate::syntax;
 
-/// The newest version of Python whose syntax the parser knows: it accepts whatever an older one does.
-const NEWEST: PythonVersion = PythonVersion::new(14);
-
 /// The functions that declare a distribution when they are called through their module: those of setuptools and of its
 /// predecessor, and the wrappers of scikit-build and numpy.
 const FUNCTIONS: [&str; 5] =
@@ -25,7 +22,10 @@ const MAX_DEPTH: usize = 16;
 /// known if it is a constant string: a literal, a concatenation of constants, or a name that is bound once, to a constant.
 /// A script without such a call, or with a syntax error, has no arguments.
 pub(super) fn arguments(script: &[u8]) -> BTreeMap<String, Option<String>> {
-    syntax::parse(script, NEWEST, |_, body| SetupScript::read(body).arguments()).ok().flatten().unwrap_or_default()
+    syntax::parse(script, PythonVersion::NEWEST, |_, body| SetupScript::read(body).arguments())
+        .ok()
+        .flatten()
+        .unwrap_or_default()
 }
 
 /// What of a script matters for its call of `setup()`.

@@ -10,9 +10,6 @@ use crate::platform::PythonVersion;
 /// The names that AWS's console and examples give to handlers.
 const NAMES: [&str; 2] = ["lambda_handler", "handler"];
 
-/// The newest version, which accepts the syntax of all others.
-const PYTHON: PythonVersion = PythonVersion::new(15);
-
 /// Why a script does not tell which function of it is the handler.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UnknownHandler {
@@ -52,7 +49,7 @@ pub(crate) fn default(script: &Path, source: &[u8]) -> Result<Handler, UnknownHa
     if stem.contains('.') || script.extension().is_none_or(|extension| extension != "py") {
         return Err(UnknownHandler::NoModule(script.to_owned()));
     }
-    let defined = match ModuleNames::read(source, PYTHON) {
+    let defined = match ModuleNames::read(source, PythonVersion::NEWEST) {
         Ok(names) => NAMES.into_iter().filter(|name| names.get(name).is_some()).collect(),
         Err(_) => vec![NAMES[0]],
     };

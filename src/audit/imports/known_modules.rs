@@ -11,9 +11,9 @@ const DISTRIBUTIONS: &str = include_str!("distributions.txt");
 /// A top-level module of the standard library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StandardModule {
-    /// The minor version of the first Python 3 that has it; `None` if Python 3.9 does.
+    /// The minor version of the first Python 3 that has it; `None` if the oldest version does.
     pub(super) since: Option<u8>,
-    /// The minor version of the last Python 3 that has it; `None` if Python 3.15 does.
+    /// The minor version of the last Python 3 that has it; `None` if the newest version does.
     pub(super) until: Option<u8>,
 }
 
@@ -144,7 +144,7 @@ mod tests {
             ("annotationlib", 14, 15),
         ] {
             let module = StandardModule::get(name).unwrap();
-            for minor in 9..=15 {
+            for minor in PythonVersion::MINORS {
                 let python = PythonVersion::new(minor);
                 assert_eq!(module.is_in(python), (first..=last).contains(&minor), "{name} of {python}");
             }

@@ -68,7 +68,7 @@ mod tests {
             ("email.utils", "socket", false, 9, 12),
             ("gzip", "_compression", true, 9, 13),
         ] {
-            for minor in 9..=15 {
+            for minor in PythonVersion::MINORS {
                 let imports = StandardImports::new(PythonVersion::new(minor));
                 let found = imports.of(module).find(|found| found.module == import);
                 let expected = (first..=last).contains(&minor).then_some(is_needed);

@@ -1,6 +1,7 @@
 //! Locks a project that has no lock, with uv, if `--resolve` is given.
 
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use crate::lock::LockFormat;
@@ -15,7 +16,7 @@ use crate::report::{Reporter, RunningTask, Task, TaskKind};
 use crate::settings::{ProfileChoice, Settings};
 
 /// The minor versions of Python 3 that a project may support.
-const MINORS: std::ops::RangeInclusive<u64> = 8..=15;
+const MINORS: RangeInclusive<u8> = 8..=*PythonVersion::MINORS.end();
 
 /// A command of uv that locks a project.
 struct LockCommand {
@@ -110,7 +111,7 @@ fn oldest_python(workspace: &Workspace, settings: &Settings) -> Result<Option<Py
     let directory = workspace.directory(workspace.current());
     let declared = DeclaredDistribution::of(&workspace.current().pyproject).map_err(BuildError::reading(&directory))?;
     if let Some(allowed) = declared.requires_python {
-        let mut minors = MINORS.filter(|minor| allowed.contains(&pep440_rs::Version::new([3, *minor, 99])));
+        let mut minors = MINORS.filter(|minor| allowed.contains(&pep440_rs::Version::new([3, u64::from(*minor), 99])));
         return Ok(minors.next().and_then(|minor| format!("3.{minor}").parse().ok()));
     }
     Ok(match &settings.profile {

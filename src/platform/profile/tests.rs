@@ -13,6 +13,7 @@ fn the_built_in_profiles_are_what_aws_documents() {
         names,
         ["python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "python3.15"]
     );
+    assert!(LambdaProfile::all().map(|profile| profile.python.minor).eq(PythonVersion::MINORS));
     for profile in LambdaProfile::all() {
         let python = profile.python;
         assert_eq!(profile.name, format!("python{python}"));

@@ -4,14 +4,16 @@
 //! considered equal if they hold in the same environments of a grid of Python versions and platforms. The grid is finite, so
 //! markers that only differ between its points are considered equal as well.
 
+use std::ops::RangeInclusive;
+
 use pep440_rs::{Version, VersionSpecifiers};
 
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::ExtraName;
-use crate::platform::MarkerEnvironment;
+use crate::platform::{MarkerEnvironment, PythonVersion};
 
-/// The minor versions of Python 3 on the grid.
-const MINORS: std::ops::RangeInclusive<u64> = 6..=16;
+/// The minor versions of Python 3 on the grid. Markers about the next one, too, tell what they mean.
+const MINORS: RangeInclusive<u8> = 6..=*PythonVersion::MINORS.end() + 1;
 
 /// The patch versions of each on the grid.
 const PATCHES: [u64; 3] = [0, 6, 12];
@@ -45,7 +47,7 @@ impl MarkerGrid {
         requires_python: &VersionSpecifiers,
         extras: impl IntoIterator<Item = &'a ExtraName>,
     ) -> Self {
-        let versions = MINORS.flat_map(|minor| PATCHES.map(|patch| Version::new([3, minor, patch])));
+        let versions = MINORS.flat_map(|minor| PATCHES.map(|patch| Version::new([3, u64::from(minor), patch])));
         let environments = versions
             .filter(|version| requires_python.contains(version))
             .flat_map(|version| PLATFORMS.map(|platform| (version.clone(), platform)))
