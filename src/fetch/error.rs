@@ -9,6 +9,7 @@ use super::credentials::variable_name;
 use crate::cache::CacheError;
 use crate::digest::Digest;
 use crate::hints::Hints;
+use crate::http::is_about_certificates;
 use crate::silence::TooSilent;
 
 /// Why files cannot be fetched.
@@ -233,12 +234,6 @@ impl Hints for FetchError {
             Self::Client(_) => vec!["check SSL_CERT_FILE, HTTPS_PROXY and HTTP_PROXY".to_owned()],
         }
     }
-}
-
-/// Returns whether the server's certificate is invalid, so that retries do not help.
-fn is_about_certificates(error: &reqwest::Error) -> bool {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.into_iter().any(|cause| cause.to_string().contains("certificate"))
 }
 
 fn attempts_suffix(attempts: u32) -> String {

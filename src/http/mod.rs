@@ -1,4 +1,4 @@
-//! The HTTP client that indexes, registries and AWS are asked with.
+//! The HTTP client that indexes, Debian's archives, registries and AWS are asked with.
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -34,6 +34,12 @@ pub(crate) fn is_of_proxy(url: &Url, status: StatusCode) -> bool {
     let is_of_gateway =
         matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
     is_of_gateway && url.scheme() == "http" && HAS_PLAIN_PROXY.load(Ordering::Relaxed) && !is_direct(url)
+}
+
+/// Tells whether the server's certificate was refused, which another attempt would not change.
+pub(crate) fn is_about_certificates(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.into_iter().any(|cause| cause.to_string().contains("certificate"))
 }
 
 /// Tells whether no proxy is used for a URL.

@@ -11,14 +11,14 @@ use reqwest::{ClientBuilder, Method, RequestBuilder, StatusCode};
 use url::Url;
 
 use super::credentials::Keychain;
-use super::location::check_location;
 use super::mirrors::PullRules;
 use super::payload::Payload;
-use super::request_error::{Identity, RequestError, is_about_certificates, is_about_proxy};
+use super::private_location::check_location;
+use super::request_error::{Identity, RequestError, is_about_proxy};
 use super::response::RegistryResponse;
 use super::token::{AuthTarget, Authorization, RegistryAccess, Scopes};
 use super::{RegistryError, RegistryOptions};
-use crate::http::{self, authority, is_loopback};
+use crate::http::{self, authority, is_about_certificates, is_loopback};
 use crate::silence::SilenceWatch;
 
 /// The limit of reqwest and of Go's client.

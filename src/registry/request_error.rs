@@ -11,7 +11,7 @@ use super::credentials::{CredentialsError, variable};
 use super::ecr::is_ecr;
 use crate::digest::Sha256;
 use crate::hints::Hints;
-use crate::http::is_loopback;
+use crate::http::{is_about_certificates, is_loopback};
 use crate::image::BlobError;
 use crate::redact::one_line;
 use crate::silence::TooSilent;
@@ -371,10 +371,15 @@ impl Hints for RequestError {
     }
 }
 
-/// Tells whether a status may be gone at the next attempt. 499 is nginx's: a proxy believes that the client went away.
+/// Tells whether a status may be gone at the next attempt.
 fn is_passing(status: StatusCode) -> bool {
+    is_about_timing(status) || (status.is_server_error() && !matches!(status.as_u16(), 501 | 505))
+}
+
+/// Tells whether a status says that a request came too early, too late or too often, and nothing of what it asked for. 499 is
+/// nginx's: a proxy believes that the client went away.
+pub(super) fn is_about_timing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 499)
-        || (status.is_server_error() && !matches!(status.as_u16(), 501 | 505))
 }
 
 fn refusal_hints(registry: &str, identity: &Identity) -> Vec<String> {
@@ -394,12 +399,6 @@ fn refusal_hints(registry: &str, identity: &Identity) -> Vec<String> {
             vec![format!("check that this login has access to the repository, or log in again with `{command}`")]
         }
     }
-}
-
-/// Returns whether the server's certificate was refused, which another attempt would not change.
-pub(super) fn is_about_certificates(error: &reqwest::Error) -> bool {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.into_iter().any(|cause| cause.to_string().contains("certificate"))
 }
 
 /// Returns whether a proxy refused to establish a tunnel: hyper-util has no public type for it.

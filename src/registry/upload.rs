@@ -17,7 +17,7 @@ use url::form_urlencoded;
 use super::attempts::{AttemptCounter, FailedAttempts};
 use super::client::{RegistryRequest, RepositoryName, RequestTarget};
 use super::payload::{BlobSource, Payload};
-use super::request_error::RequestError;
+use super::request_error::{RequestError, is_about_timing};
 use super::response::RegistryResponse;
 use super::token::Scopes;
 
@@ -219,7 +219,7 @@ impl BlobUpload<'_> {
         let status = response.status();
         let is_failure = match status {
             StatusCode::NOT_IMPLEMENTED => request.method == Method::HEAD,
-            status => status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429 | 499),
+            status => status.is_server_error() || is_about_timing(status),
         };
         if is_failure && response.is_from(self.repository.registry) {
             return Err(response.into_error().await);
@@ -240,7 +240,7 @@ impl BlobUpload<'_> {
         };
         match response.status() {
             StatusCode::CREATED | StatusCode::ACCEPTED => Ok(Some(response)),
-            status if status.is_client_error() && !matches!(status.as_u16(), 408 | 425 | 429 | 499) => Ok(None),
+            status if status.is_client_error() && !is_about_timing(status) => Ok(None),
             _ => Err(response.into_error().await),
         }
     }

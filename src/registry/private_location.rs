@@ -1,4 +1,4 @@
-//! Where a registry may redirect an upload to.
+//! Refuses uploads that a registry redirects into a private network.
 //!
 //! The `Location` of an upload session can name any host, such as the storage of the registry. A registry that is not
 //! trusted could name a host that only this machine can reach, for instance the metadata service of a cloud, and have a
