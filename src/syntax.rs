@@ -180,6 +180,15 @@ pub(crate) fn captured_name(pattern: &Pattern) -> Option<&Identifier> {
     }
 }
 
+/// Returns the last component of a dotted name in source code.
+pub(crate) fn last_name(expression: &Expr) -> Option<&str> {
+    match expression {
+        Expr::Name(name) => Some(&name.id),
+        Expr::Attribute(attribute) => Some(&attribute.attr),
+        _ => None,
+    }
+}
+
 /// Returns whether a condition is `__name__ == "__main__"`, whose body does not run when the module is imported.
 pub fn is_main_guard(condition: &Expr) -> bool {
     let Expr::Compare(compare) = condition else { return false };

@@ -13,17 +13,14 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
-use super::BUILT_IN_MODULES;
 use super::names::{Binding, ModuleNames};
 use super::search::{UnfoundModule, module_name};
+use super::{BUILT_IN_MODULES, LARGEST_MODULE};
 use crate::hints::{self, Hints, did_you_mean};
 use crate::platform::{ExtensionSuffixes, PythonVersion};
 use crate::tree::{FileOrigin, FileTree};
 pub(crate) use default::{UnknownHandler, default};
 use definition::HandlerCheck;
-
-/// The largest module that is parsed, in bytes. A larger one is assumed to define the handler.
-const READ_LIMIT: u64 = 4 << 20;
 
 /// The Jaro–Winkler similarity from which on a name counts as a misspelling of another.
 const SIMILARITY: f64 = 0.8;
@@ -295,7 +292,7 @@ fn similar_handlers(
             let Some(module) = module_name(path.as_str(), root.site_packages) else { continue };
             let Ok(names) = entry
                 .content
-                .read(READ_LIMIT)
+                .read(LARGEST_MODULE)
                 .map_err(drop)
                 .and_then(|source| ModuleNames::read(&source, python).map_err(drop))
             else {

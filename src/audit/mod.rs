@@ -28,6 +28,9 @@ use system_needs::MissingSystemNeed;
 use crate::debian;
 use crate::hints::{self, Hints};
 
+/// The largest module that is parsed, in bytes. What a larger one does is unknown, so that it passes.
+pub(crate) const LARGEST_MODULE: u64 = 4 << 20;
+
 /// A problem that an audit found.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AuditFinding {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::LARGEST_MODULE;
 use crate::audit::imports::is_standard;
 use crate::audit::imports::library_needs::needed_modules;
 use crate::cache::SharedRecords;
@@ -35,9 +36,6 @@ const LEVEL: i32 = 19;
 
 /// The largest file whose text is recorded, in bytes. Nearly all files that are read to plan an image are smaller.
 const LARGEST_KNOWN: u64 = 64 << 10;
-
-/// The largest source that is searched for markers, in bytes. Audits read no larger one.
-const LARGEST_SOURCE: u64 = 4 << 20;
 
 /// What is known of the distributions of a closure.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -134,7 +132,7 @@ impl KnownWheel {
         let searched: Vec<usize> =
             (0..inventory.files.len()).filter(|position| is_searched(&inventory, *position)).collect();
         let sources = searched.into_par_iter().map(|position| {
-            let source = wheel.content(position).read(LARGEST_SOURCE)?;
+            let source = wheel.content(position).read(LARGEST_MODULE)?;
             Ok(facts(&inventory.files[position].path, &source, python))
         });
         let sources = sources.collect::<io::Result<_>>()?;
@@ -245,7 +243,7 @@ fn facts(path: &str, source: &[u8], python: PythonVersion) -> SourceFacts {
 /// Tells whether facts are recorded for a file.
 fn is_searched(inventory: &WheelInventory, position: usize) -> bool {
     let file = &inventory.files[position];
-    file.part == SchemePart::Library && file.path.ends_with(".py") && file.size <= LARGEST_SOURCE
+    file.part == SchemePart::Library && file.path.ends_with(".py") && file.size <= LARGEST_MODULE
 }
 
 /// Tells whether planning and auditing read a file of any distribution: what `site` reads at every start, entry points, and

@@ -264,6 +264,7 @@ fn a_layer_needs_a_list() {
 fn modules_that_are_not_reached_name_nothing() {
     let project =
         project_of(&["boto3", "aws-lambda-powertools"], "import boto3\nfrom aws_lambda_powertools import Logger\n");
+    project.write("testutils.py", b"import boto3\nqueue = boto3.client('sqs')\n");
     let services = || kept(&succeed(&mut build(&project, &["--slim=services"])), "services");
     // The logger imports classes of events, of which some read what they are about.
     assert_eq!(names(&services()), ["s3", "signin", "sso", "sso-oidc", "sts"]);

@@ -2,7 +2,7 @@
 
 use ruff_python_ast::{self as ast, Expr, Stmt};
 
-use crate::audit::imports::condition::last_name;
+use crate::syntax::last_name;
 
 /// What an `except` handles, rather than raising again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

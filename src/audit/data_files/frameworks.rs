@@ -3,8 +3,9 @@
 use ruff_python_ast::{self as ast, Expr};
 
 use super::source::{PathCollector, UseKind, keyword};
-use crate::audit::imports::condition::{last_name, text};
+use crate::audit::imports::condition::text;
 use crate::audit::literal_path::{LiteralPath, LiteralValue};
+use crate::syntax::last_name;
 
 /// Visits a call that a framework gives a meaning to. Returns whether nothing else is to be said about it.
 pub(super) fn visit(collector: &mut PathCollector, call: &ast::ExprCall) -> bool {

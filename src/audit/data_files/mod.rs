@@ -23,15 +23,13 @@ pub(crate) use places::OUTSIDE;
 use places::{Place, Places};
 use source::{ModulePaths, PathCollector, PathUse, TemplateUse, UseKind};
 
+use super::LARGEST_MODULE;
 use super::handler::ImportRoot;
 use super::imports::OwnModule;
 use super::literal_path::{Constants, LiteralPath, PathEvaluator, PathStart};
 use crate::platform::PythonVersion;
 use crate::syntax::{self, SourceLine};
 use crate::tree::{FileOrigin, FileTree};
-
-/// The largest module that is parsed, in bytes.
-const READ_LIMIT: u64 = 4 << 20;
 
 /// The audit of the data files of one artifact.
 pub(crate) struct DataFileAudit<'a> {
@@ -125,7 +123,7 @@ impl DataFileAudit<'_> {
 
     /// Parses a module; `None` if it cannot be read, which is another audit's finding.
     fn parse<T>(&self, module: &OwnModule, read: impl FnOnce(&str, &[ruff_python_ast::Stmt]) -> T) -> Option<T> {
-        let bytes = module.entry.content.read(READ_LIMIT).ok()?;
+        let bytes = module.entry.content.read(LARGEST_MODULE).ok()?;
         syntax::parse(&bytes, self.python, read).ok()?
     }
 

@@ -9,9 +9,10 @@ use ruff_text_size::Ranged;
 use super::exceptions::{self, HandledExceptions};
 use super::functions::{self, PathEffect};
 use super::main_guard;
-use crate::audit::imports::condition::{self, last_name, text};
+use crate::audit::imports::condition::{self, text};
 use crate::audit::literal_path::{LiteralPath, LiteralValue, PathEvaluator, PathStart};
 use crate::platform::PythonVersion;
+use crate::syntax::last_name;
 
 /// What a module does with literal paths.
 #[derive(Debug, Default)]

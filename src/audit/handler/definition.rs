@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Handler, HandlerError, HandlerUncertainty, ImportRoot, LocatedHandler, READ_LIMIT, similar_handlers};
+use super::{Handler, HandlerError, HandlerUncertainty, ImportRoot, LARGEST_MODULE, LocatedHandler, similar_handlers};
 use crate::audit::imports;
 use crate::audit::names::{Binding, ImportedName, IncompleteNames, ModuleNames};
 use crate::audit::search::{self, ModuleFile, ModuleLookup, SearchDirectory};
@@ -144,7 +144,7 @@ impl<'a> HandlerCheck<'a> {
     /// Returns the names of a module; `None` if it is too large.
     fn names(&self, file: &ModuleFile) -> Result<Option<ModuleNames>, HandlerError> {
         let (handler, path) = (self.handler.clone(), file.path.to_owned());
-        let source = match file.entry.content.read(READ_LIMIT) {
+        let source = match file.entry.content.read(LARGEST_MODULE) {
             Ok(source) => source,
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Ok(None),
             Err(source) => return Err(HandlerError::Read { handler, path, source }),

@@ -6,6 +6,7 @@ use ruff_python_ast::{self as ast, CmpOp, Expr};
 
 use crate::audit::names::never_runs;
 use crate::platform::PythonVersion;
+use crate::syntax::last_name;
 
 /// Evaluates a condition for Linux and a version of Python; `None` if it depends on anything else.
 pub(in crate::audit) fn evaluate(condition: &Expr, python: PythonVersion) -> Option<bool> {
@@ -105,15 +106,6 @@ fn platform(expression: &Expr) -> Option<&'static str> {
 
 fn is_version(expression: &Expr) -> bool {
     last_name(expression) == Some("version_info")
-}
-
-/// Returns the last component of a dotted name in source code.
-pub(in crate::audit) fn last_name(expression: &Expr) -> Option<&str> {
-    match expression {
-        Expr::Name(name) => Some(&name.id),
-        Expr::Attribute(attribute) => Some(&attribute.attr),
-        _ => None,
-    }
 }
 
 /// Returns the text of a string literal.

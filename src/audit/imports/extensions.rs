@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::reachable::ModuleReach;
 use super::resolve::{self, ModuleResolution};
 use super::source::{Import, ImportCondition, ModuleSource};
-use super::{ImportChecker, ImportOutcome, READ_LIMIT, absolute, applicable};
+use super::{ImportChecker, ImportOutcome, LARGEST_MODULE, absolute, applicable};
 use crate::audit::search::ModuleFile;
 
 /// The largest extension module that is searched for names, in bytes.
@@ -164,7 +164,7 @@ impl<'a> ExtensionSearch<'_, 'a> {
 
     /// Parses a module; a compiled one may import anything.
     fn source(&self, file: &ModuleFile) -> ModuleSource {
-        let bytes = file.entry.content.read(READ_LIMIT).ok().filter(|_| file.path.ends_with(".py"));
+        let bytes = file.entry.content.read(LARGEST_MODULE).ok().filter(|_| file.path.ends_with(".py"));
         let source = bytes.and_then(|bytes| ModuleSource::read(&bytes, self.checker.imports.python).ok());
         source.unwrap_or_else(ModuleSource::unknown)
     }

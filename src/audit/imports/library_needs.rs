@@ -13,7 +13,7 @@ use super::finding::{ImportFinding, LibraryModule, SourceLine};
 use super::reachable::{self, ModuleReach};
 use super::resolve::ModuleResolution;
 use super::source::{ImportCondition, ModuleSource};
-use super::{ImportChecker, ImportOutcome, READ_LIMIT, applicable, known_modules, remedies, top};
+use super::{ImportChecker, ImportOutcome, LARGEST_MODULE, applicable, known_modules, remedies, top};
 use crate::audit::search::ModuleFile;
 use crate::platform::PythonVersion;
 use crate::tree::{FileOrigin, NeededModule};
@@ -129,7 +129,7 @@ impl<'a> ImportChecker<'a> {
         if let Some(known) = file.entry.content.known_needs() {
             return known.to_vec();
         }
-        let source = file.entry.content.read(READ_LIMIT);
+        let source = file.entry.content.read(LARGEST_MODULE);
         source.map(|source| needed_modules(&source, self.imports.python)).unwrap_or_default()
     }
 

@@ -24,10 +24,12 @@ use rayon::prelude::*;
 
 pub(crate) use finding::{ImportFinding, LibraryModule, MissingModule, Providers, SourceLine, UnreachedModules};
 use reachable::ModuleReach;
+pub(crate) use reachable::is_development_only;
 use resolve::{ModuleResolution, ModuleResolver};
 use source::{Import, ImportCondition, ModuleSource};
 pub(crate) use started::{CommandModules, ModuleUse, SearchedSince, StartedModule};
 
+use super::LARGEST_MODULE;
 use super::command::{StartFinding, StartProblem};
 use super::handler::ImportRoot;
 use super::literal_path::PathStart;
@@ -36,9 +38,6 @@ use crate::name::DistributionName;
 use crate::platform::PythonVersion;
 use crate::syntax::PythonSyntaxError;
 use crate::tree::{FileOrigin, TreeEntry};
-
-/// The largest module that is parsed, in bytes. A larger one passes.
-const READ_LIMIT: u64 = 4 << 20;
 
 /// The audit of the imports of one artifact.
 pub(crate) struct ImportAudit<'a, 't> {
@@ -250,7 +249,7 @@ impl<'t> ImportAudit<'_, 't> {
     }
 
     fn read(&self, path: &str, name: &str, entry: &TreeEntry) -> Result<ModuleSource, Box<ImportFinding>> {
-        match entry.content.read(READ_LIMIT) {
+        match entry.content.read(LARGEST_MODULE) {
             Ok(bytes) => {
                 ModuleSource::read(&bytes, self.python).map_err(|error| Box::new(self.syntax(path, name, error)))
             }
@@ -308,7 +307,7 @@ impl<'t> ImportAudit<'_, 't> {
             for (import, outcome) in applicable(module, outcomes) {
                 let is_certain = *reach == ModuleReach::Certain && import.when == ImportCondition::Always;
                 let is_silent = import.when == ImportCondition::Guarded
-                    || (*reach != ModuleReach::Certain && reachable::is_development_only(&module.name));
+                    || (*reach != ModuleReach::Certain && is_development_only(&module.name));
                 if is_silent {
                     continue;
                 }

@@ -41,7 +41,7 @@ pub(super) enum ModuleReach {
 }
 
 /// Returns whether a module is a test, a script for developers or an example, by its dotted name.
-pub(super) fn is_development_only(name: &str) -> bool {
+pub(crate) fn is_development_only(name: &str) -> bool {
     name.split('.').any(|component| {
         DEVELOPMENT_ONLY.contains(&component) || component.starts_with("test_") || component.ends_with("_test")
     })

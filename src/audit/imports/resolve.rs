@@ -3,13 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::known_modules::StandardModule;
+use crate::audit::LARGEST_MODULE;
 use crate::audit::handler::ImportRoot;
 use crate::audit::search::{self, ModuleFile, ModuleLookup, SearchDirectory};
 use crate::audit::startup::site_file;
 use crate::platform::PythonVersion;
-
-/// The largest `__init__.py` that is searched for code that extends the package's path, in bytes.
-const READ_LIMIT: u64 = 4 << 20;
 
 /// The largest `__init__.py` that may do nothing but declare a namespace, in bytes.
 const NAMESPACE_DECLARATION_LIMIT: u64 = 1500;
@@ -156,7 +154,7 @@ fn added_by_path_files<'a>(root: &ImportRoot<'a>) -> Vec<SearchDirectory<'a>> {
         if own.join(name) != path.as_str() {
             continue;
         }
-        let Ok(bytes) = entry.content.read(READ_LIMIT) else { continue };
+        let Ok(bytes) = entry.content.read(LARGEST_MODULE) else { continue };
         let directories = site_file::directories(&bytes).into_iter().filter(|path| !path.starts_with('/'));
         let directories = directories.map(|path| own.join(path.trim_start_matches("./")));
         added.extend(directories.filter(|path| root.tree.is_directory(path)).map(|path| own.at(path)));
@@ -180,5 +178,5 @@ pub(super) fn creates_modules(file: &ModuleFile) -> bool {
 
 fn contains_any(file: &ModuleFile, texts: &[&str]) -> bool {
     // A file that is too large may do anything. (One that cannot be read fails the build elsewhere.)
-    file.entry.content.contains_any(texts, READ_LIMIT).unwrap_or(true)
+    file.entry.content.contains_any(texts, LARGEST_MODULE).unwrap_or(true)
 }

@@ -8,7 +8,7 @@ use super::reachable::ModuleReach;
 use super::resolve::{self, ModuleResolution};
 use super::source::{Import, ImportCondition, ModuleSource};
 use super::standard_imports::StandardImports;
-use super::{ImportChecker, ImportOutcome, READ_LIMIT, SearchedSince, absolute, applicable, is_standard, top};
+use super::{ImportChecker, ImportOutcome, LARGEST_MODULE, SearchedSince, absolute, applicable, is_standard, top};
 use crate::audit::BUILT_IN_MODULES;
 use crate::audit::names::Binding;
 use crate::audit::search::ModuleFile;
@@ -178,7 +178,7 @@ impl<'a> ImportChecker<'a> {
 
     /// Parses a module; one that cannot be parsed may contain anything.
     fn source(&self, file: &ModuleFile) -> ModuleSource {
-        let bytes = file.entry.content.read(READ_LIMIT).ok();
+        let bytes = file.entry.content.read(LARGEST_MODULE).ok();
         let source = bytes.and_then(|bytes| ModuleSource::read(&bytes, self.imports.python).ok());
         source.unwrap_or_else(ModuleSource::unknown)
     }

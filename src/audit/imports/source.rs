@@ -6,12 +6,12 @@ use std::ops::Range;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, ExprContext, Stmt};
 
-use super::condition::{self, last_name, text};
+use super::condition::{self, text};
 use crate::audit::handler::is_identifier;
 use crate::audit::literal_path::{Constants, LiteralPath, PathEvaluator};
 use crate::audit::names::ModuleNames;
 use crate::platform::PythonVersion;
-use crate::syntax::{self, PythonSyntaxError};
+use crate::syntax::{self, PythonSyntaxError, last_name};
 
 /// The longest string that may be the name of a module, in bytes.
 const LONGEST_NAME: usize = 200;

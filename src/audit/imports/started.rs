@@ -192,6 +192,6 @@ impl<'a> ImportChecker<'a> {
         if !file.path.ends_with(".py") {
             return None;
         }
-        ModuleNames::read(&file.entry.content.read(super::READ_LIMIT).ok()?, self.imports.python).ok()
+        ModuleNames::read(&file.entry.content.read(super::LARGEST_MODULE).ok()?, self.imports.python).ok()
     }
 }

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::omitted::content;
+use crate::audit::imports::is_development_only;
 use crate::cache::{Cache, RecordKey, RecordKind};
 use crate::lock::SelectedDistribution;
 use crate::pipeline::BuildError;
@@ -18,10 +19,6 @@ use crate::wheel::{SchemePart, Wheel, WheelFile};
 
 /// The largest source that is searched, in bytes.
 const LARGEST_SOURCE: u64 = 4 << 20;
-
-/// Directories and modules that projects have beside the application, and that do not run in production.
-const DEVELOPMENT_ONLY: [&str; 9] =
-    ["benchmarks", "conftest", "docs", "examples", "noxfile", "setup", "test", "testing", "tests"];
 
 /// What the sources of a wheel say.
 #[derive(Debug, Serialize, Deserialize)]
@@ -99,13 +96,6 @@ fn module<'a>(path: &str, facts: &'a ModuleFacts) -> CodeModule<'a> {
     let stem = path.strip_suffix(".py").unwrap_or(path);
     let stem = stem.strip_suffix("/__init__").unwrap_or(stem);
     CodeModule { name: stem.replace('/', "."), path: path.to_owned(), facts, is_started: false, library: None }
-}
-
-/// Returns whether a module is a test, a script for developers or an example, by its dotted name.
-fn is_development_only(name: &str) -> bool {
-    name.split('.').any(|component| {
-        DEVELOPMENT_ONLY.contains(&component) || component.starts_with("test_") || component.ends_with("_test")
-    })
 }
 
 fn is_source(path: &str, size: u64) -> bool {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::bindings::{Scope, absolute};
 use super::{LIBRARIES, SlimRule};
 use crate::platform::PythonVersion;
-use crate::syntax;
+use crate::syntax::{self, last_name};
 use crate::trim::imports;
 
 mod discovery;
@@ -286,15 +286,6 @@ impl<'a> Visitor<'a> for UseCollector {
 fn argument<'a>(call: &'a ast::ExprCall, keyword: &str, position: usize) -> Option<&'a Expr> {
     let by_keyword = call.arguments.find_keyword(keyword).map(|keyword| &keyword.value);
     by_keyword.or_else(|| call.arguments.args.get(position))
-}
-
-/// Returns the last component of a dotted name in source code.
-fn last_name(expression: &Expr) -> Option<&str> {
-    match expression {
-        Expr::Name(name) => Some(&name.id),
-        Expr::Attribute(attribute) => Some(&attribute.attr),
-        _ => None,
-    }
 }
 
 /// Returns the package that a computed name of a module begins with: `f"plugins.{name}"`, `"plugins." + name` or
