@@ -45,12 +45,16 @@ pub enum LockError {
         path: PathBuf,
     },
     /// A poetry.lock, pdm.lock or Pipfile.lock has an unsupported version of its format.
-    #[error("{}: {} (only {} supported)", .path.display(), lock_version(.version.as_deref()), supported_versions(.path))]
+    #[error("{}: {} (only {supported} supported)", .path.display(), lock_version(.version.as_deref()))]
     UnsupportedLockVersion {
         /// The lock.
         path: PathBuf,
         /// The format's version, if the lock has one.
         version: Option<String>,
+        /// The supported versions, with the verb: `version 6 is`.
+        supported: &'static str,
+        /// The first version of the tool that writes one of these.
+        oldest_tool: &'static str,
     },
     /// The pyproject.toml of a poetry.lock or pdm.lock, or the Pipfile of a Pipfile.lock, is invalid.
     #[error("{}: {reason}", .path.display())]
@@ -372,14 +376,6 @@ fn lock_version(version: Option<&str>) -> String {
     match version {
         Some(version) => format!("unsupported lock version {}", version.escape_debug()),
         None => "the lock has no lock version".to_owned(),
-    }
-}
-
-fn supported_versions(path: &Path) -> &'static str {
-    match LockFormat::of(path) {
-        Some(LockFormat::Pdm) => "versions 4.3 to 4.5 are",
-        Some(LockFormat::Pipfile) => "version 6 is",
-        _ => "versions 1 and 2 are",
     }
 }
 

@@ -23,9 +23,13 @@ pub enum ForeignTool {
 }
 
 impl ForeignTool {
-    /// The names of these locks in a project's directory.
     const NAMES: [(&str, Self); 3] =
         [("pixi.lock", Self::Pixi), ("conda-lock.yml", Self::CondaLock), ("pex.lock", Self::Pex)];
+
+    /// Returns the names of these locks in a project's directory.
+    pub(crate) fn file_names() -> impl Iterator<Item = &'static str> {
+        Self::NAMES.into_iter().map(|(name, _)| name)
+    }
 
     /// Returns the tool that a file name implies.
     pub(super) fn of_name(path: &Path) -> Option<Self> {

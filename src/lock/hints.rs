@@ -28,13 +28,12 @@ impl Hints for LockError {
             }
             Self::ForeignLock { path, tool } => vec![tool.hint(path)],
             Self::SeveralLocks { .. } => vec!["pass --lock once, or only with requirements files".to_owned()],
-            Self::UnsupportedLockVersion { version: None, path } => {
-                vec![format!("regenerate the lock with {} of {} or later", lock_command(path), oldest_tool(path))]
+            Self::UnsupportedLockVersion { version: None, path, oldest_tool, .. } => {
+                vec![format!("regenerate the lock with {} of {oldest_tool} or later", lock_command(path))]
             }
-            Self::UnsupportedLockVersion { path, .. } => vec![format!(
-                "upgrade pybundle, or regenerate the lock with {} of {} or a later version that it supports",
-                lock_command(path),
-                oldest_tool(path)
+            Self::UnsupportedLockVersion { path, oldest_tool, .. } => vec![format!(
+                "upgrade pybundle, or regenerate the lock with {} of {oldest_tool} or a later version that it supports",
+                lock_command(path)
             )],
             Self::UnsupportedVersion { path, .. } => {
                 let tool = if is_uv_lock(path) { "uv" } else { "its tool" };
@@ -124,17 +123,14 @@ pub(super) fn python_hint(flags: &[String], which: &str) -> Option<String> {
 
 /// Returns the command that writes a lock of this format.
 fn lock_command(path: &Path) -> String {
-    let command = match LockFormat::of(path) {
-        Some(LockFormat::Uv) | None => match script_of(path) {
-            Some(script) => return format!("`uv lock --script {}`", hints::quoted(&script.to_string_lossy())),
-            None => "`uv lock`",
-        },
-        Some(LockFormat::Poetry) => "`poetry lock`",
-        Some(LockFormat::Pdm) => "`pdm lock`",
-        Some(LockFormat::Pipfile) => "`pipenv lock`",
-        Some(LockFormat::Pylock | LockFormat::Requirements) => "the tool that created it",
-    };
-    command.to_owned()
+    let format = LockFormat::of(path).unwrap_or(LockFormat::Uv);
+    match (format.lock_command(), script_of(path)) {
+        (Some(_), Some(script)) if format == LockFormat::Uv => {
+            format!("`uv lock --script {}`", hints::quoted(&script.to_string_lossy()))
+        }
+        (Some(command), _) => format!("`{command}`"),
+        (None, _) => "the tool that created it".to_owned(),
+    }
 }
 
 /// Returns how to lock for other targets if a tool writes a pylock.toml only for the machine that it runs on.
@@ -156,15 +152,6 @@ pub(super) fn of_one_machine(tool: &str) -> Option<&'static str> {
 fn script_of(lock: &Path) -> Option<PathBuf> {
     let is_project = lock.file_name().is_some_and(|name| name == LockFormat::Uv.file_name());
     Some(lock.with_extension("")).filter(|script| !is_project && script.is_file())
-}
-
-/// Returns the first version of a tool whose locks are supported.
-fn oldest_tool(path: &Path) -> &'static str {
-    match LockFormat::of(path) {
-        Some(LockFormat::Pdm) => "PDM 2.8",
-        Some(LockFormat::Pipfile) => "pipenv 2018",
-        _ => "Poetry 1.1",
-    }
 }
 
 fn is_uv_lock(path: &Path) -> bool {

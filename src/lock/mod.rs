@@ -99,6 +99,17 @@ impl LockFormat {
         }
     }
 
+    /// Returns the command that locks a project in this format; `None` if several tools write it.
+    pub(crate) fn lock_command(self) -> Option<&'static str> {
+        match self {
+            Self::Uv => Some("uv lock"),
+            Self::Poetry => Some("poetry lock"),
+            Self::Pdm => Some("pdm lock"),
+            Self::Pipfile => Some("pipenv lock"),
+            Self::Pylock | Self::Requirements => None,
+        }
+    }
+
     /// Returns whether what a lock of this format contains depends on the project that reads it: the paths of requirements are
     /// relative to the project, a Pipfile.lock is compared with its Pipfile, and a poetry.lock or pdm.lock lacks what its
     /// pyproject.toml declares.
@@ -198,6 +209,14 @@ impl Lock {
         match self {
             Self::Pylock(lock) => hints::of_one_machine(lock.created_by()),
             Self::Uv(_) | Self::Poetry(_) | Self::Pdm(_) | Self::Pipfile(_) | Self::Requirements(_) => None,
+        }
+    }
+
+    /// Returns whether the lock says what each distribution requires. A pylock.toml need not.
+    pub(crate) fn has_graph(&self) -> bool {
+        match self {
+            Self::Uv(_) | Self::Poetry(_) | Self::Pdm(_) => true,
+            Self::Pylock(_) | Self::Pipfile(_) | Self::Requirements(_) => false,
         }
     }
 

@@ -116,6 +116,7 @@ fn a_change_affects_the_targets_that_depend_on_it() {
             &|| write("packages/core/core/__init__.py", "x = 1\n"),
             &[("api/fn", "packages/core/core/__init__.py changed")],
         ),
+        ("a lock beside a member that is built", &|| write("packages/core/pylock.toml", ""), &[]),
         (
             "a variant's files",
             &|| write("services/web/tests/all.py", "x = 1\n"),

@@ -20,12 +20,12 @@ use super::{LocalProject, toml_syntax};
 use crate::name::DistributionName;
 use crate::redact;
 use document::{PdmDocument, PdmLockVersion, PdmMetadata, PdmPackage};
-use project::PdmProject;
+use pyproject::PdmProject;
 
 mod document;
 mod files;
 mod freshness;
-mod project;
+mod pyproject;
 mod select;
 mod traversal;
 
@@ -34,6 +34,12 @@ const START: [u64; 2] = [4, 3];
 
 /// The first version that is not supported. PDM itself refuses a version with a higher minor number.
 const END: [u64; 2] = [4, 6];
+
+/// What errors say of these versions.
+const SUPPORTED: &str = "versions 4.3 to 4.5 are";
+
+/// The first version of the tool that writes one of them.
+const OLDEST_TOOL: &str = "PDM 2.8";
 
 const PYPROJECT: &str = "pyproject.toml";
 
@@ -66,7 +72,12 @@ impl PdmLock {
         let PdmLockVersion { metadata } = from_toml(text, path)?;
         let version = metadata.lock_version.as_deref().and_then(|version| version.parse::<Version>().ok());
         if !version.is_some_and(|version| (Version::new(START)..Version::new(END)).contains(&version)) {
-            return Err(LockError::UnsupportedLockVersion { path: path.to_owned(), version: metadata.lock_version });
+            return Err(LockError::UnsupportedLockVersion {
+                path: path.to_owned(),
+                version: metadata.lock_version,
+                supported: SUPPORTED,
+                oldest_tool: OLDEST_TOOL,
+            });
         }
         let document: PdmDocument = from_toml(text, path)?;
         let directory = path.parent().map(Path::to_owned).unwrap_or_default();

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::document::{PdmPackage, PdmTarget};
 use super::files::PdmLocator;
-use super::project::parsed;
+use super::pyproject::parsed;
 use super::traversal::{PdmRequirement, PdmTraversal};
 use super::{PYPROJECT, PdmLock, PdmPackageIndex};
 use crate::lock::error::LockError;

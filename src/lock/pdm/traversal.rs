@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::document::PdmPackage;
-use super::project::parsed;
+use super::pyproject::parsed;
 use super::{PdmLock, PdmPackageIndex};
 use crate::lock::Dependent;
 use crate::lock::error::{Inconsistency, LockError};

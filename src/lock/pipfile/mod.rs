@@ -26,6 +26,12 @@ mod select;
 /// The supported version of the format, which pipenv has written since 2017.
 const VERSION: u64 = 6;
 
+/// What errors say of it.
+const SUPPORTED: &str = "version 6 is";
+
+/// The first version of the tool that writes it.
+const OLDEST_TOOL: &str = "pipenv 2018";
+
 /// The lock's key of the category `[dev-packages]`.
 const DEVELOP: &str = "develop";
 
@@ -71,7 +77,12 @@ impl PipfileLock {
         })?;
         if document.meta.pipfile_spec != VERSION {
             let version = Some(document.meta.pipfile_spec.to_string());
-            return Err(LockError::UnsupportedLockVersion { path: path.to_owned(), version });
+            return Err(LockError::UnsupportedLockVersion {
+                path: path.to_owned(),
+                version,
+                supported: SUPPORTED,
+                oldest_tool: OLDEST_TOOL,
+            });
         }
         let meta = document.meta;
         let mut groups = BTreeMap::new();

@@ -36,6 +36,12 @@ const END: [u64; 1] = [3];
 /// The first version of the format that is supported.
 const START: [u64; 1] = [1];
 
+/// What errors say of these versions.
+const SUPPORTED: &str = "versions 1 and 2 are";
+
+/// The first version of the tool that writes one of them.
+const OLDEST_TOOL: &str = "Poetry 1.1";
+
 /// The first version of the format that lists the groups and markers of each distribution.
 const WITH_GROUPS: [u64; 2] = [2, 1];
 
@@ -141,7 +147,12 @@ fn supported(PoetryLockVersion { metadata }: PoetryLockVersion, path: &Path) -> 
     let PoetryVersionMetadata { lock_version } = metadata;
     let version = lock_version.as_deref().and_then(|version| version.parse::<Version>().ok());
     let version = version.filter(|version| (Version::new(START)..Version::new(END)).contains(version));
-    version.ok_or_else(|| LockError::UnsupportedLockVersion { path: path.to_owned(), version: lock_version })
+    version.ok_or_else(|| LockError::UnsupportedLockVersion {
+        path: path.to_owned(),
+        version: lock_version,
+        supported: SUPPORTED,
+        oldest_tool: OLDEST_TOOL,
+    })
 }
 
 fn from_toml<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, LockError> {

@@ -10,7 +10,7 @@ use crate::digest::Sha256;
 use crate::git::revision::{self, GitRevision};
 use crate::lock::LockFormat;
 use crate::pipeline::notes::files::{FileIndex, FileReader, ReadFiles};
-use crate::pipeline::plan::{self, lock};
+use crate::pipeline::plan::{self, lock, member_of, requirements_source};
 use crate::pipeline::{ProjectCache, documents};
 use crate::project::application::{Application, ExclusionRule};
 use crate::project::python_pin::python_pin_files;
@@ -20,9 +20,6 @@ use crate::tree::{FileContent, TreeEntry};
 
 /// The files of a member that decide what it requires and how it is built, besides its pyproject.toml.
 const MEMBER_FILES: [&str; 3] = ["setup.py", "setup.cfg", "uv.toml"];
-
-/// The files that tell what a project without a lock requires.
-const DECLARING_FILES: [&str; 4] = ["requirements.in", "environment.yml", "environment.yaml", "pixi.toml"];
 
 /// What identifies a target and decides what it is built into, apart from files.
 pub(crate) struct NotedTarget<'a> {
@@ -155,12 +152,6 @@ impl CommonInputs {
     }
 }
 
-/// Returns the member that is built.
-fn member_of<'a>(workspace: &'a Workspace, settings: &Settings) -> &'a WorkspaceMember {
-    let named = settings.request.package.as_ref().and_then(|name| workspace.member(name));
-    named.unwrap_or_else(|| workspace.current())
-}
-
 /// Adds what declares a member: its pyproject.toml as it was parsed, which the build uses, and the files that it reads.
 fn add_member(reader: &mut FileReader, member: &WorkspaceMember, directory: &Path) -> io::Result<()> {
     reader.text(&format!("{}\n{:?}", member.path.display(), member.pyproject.table()));
@@ -176,7 +167,7 @@ fn add_locks(reader: &mut FileReader, workspace: &Workspace, directory: &Path, s
         reader.file(lock)?;
     }
     if locks.is_empty() {
-        for name in DECLARING_FILES.into_iter().chain(LockFormat::NAMES) {
+        for name in requirements_source::declaring_files().chain(LockFormat::NAMES) {
             reader.file(&directory.join(name))?;
         }
     }

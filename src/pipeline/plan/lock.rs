@@ -11,7 +11,7 @@ use crate::limited_reader::{self, LARGEST_LOCK};
 use crate::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
 use crate::lock::{ForeignTool, LocalProject, Lock, LockError, LockFormat, PipfileEnvironment};
 use crate::pipeline::plan::lock_check;
-use crate::pipeline::plan::requirements_source::RequirementsSource;
+use crate::pipeline::plan::requirements_source::{DECLARING_FILES, RequirementsSource};
 use crate::pipeline::session::LockEvidence;
 use crate::pipeline::{BuildError, ProjectCache};
 use crate::project::declared::DeclaredDistribution;
@@ -128,9 +128,6 @@ fn missing(workspace: &Workspace) -> BuildError {
     }
 }
 
-/// The files in which conda and pixi declare the packages of a project.
-const CONDA_FILES: [&str; 3] = ["environment.yml", "environment.yaml", "pixi.toml"];
-
 /// Returns the error about the lock of another tool, if the project has one.
 fn foreign(workspace: &Workspace) -> Option<LockError> {
     let directories = [&workspace.directory(workspace.current()), &workspace.root];
@@ -145,11 +142,10 @@ pub(crate) fn requires_nothing(workspace: &Workspace) -> bool {
         return workspace.current().pyproject.table().get("dependencies").is_none_or(is_empty);
     }
     let directory = workspace.directory(workspace.current());
-    let mut declaring = ["requirements.in", "Pipfile"].into_iter().chain(CONDA_FILES);
     let table = workspace.current().pyproject.table();
     // Where pyproject.toml declares no dependencies, the lock of another tool has none either.
     let is_locked_otherwise = !table.contains_key("project") && foreign(workspace).is_some();
-    let is_declared = is_locked_otherwise || declaring.any(|name| directory.join(name).exists());
+    let is_declared = is_locked_otherwise || DECLARING_FILES.iter().any(|name| directory.join(name).exists());
     let pixi = table.get("tool").and_then(|tool| tool.get("pixi"));
     let has_pixi = pixi.is_some_and(|pixi| {
         ["dependencies", "pypi-dependencies"].iter().any(|key| pixi.get(key).is_some_and(|table| !is_empty(table)))

@@ -8,8 +8,8 @@ use crate::git::revision::GitRevision;
 use crate::lock::{Dependent, DistributionSource, Lock, LockError, PinnedDistribution, Selection, SelectionRequest};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
-use crate::pipeline::plan::closure;
 use crate::pipeline::plan::lock::{self, LockReads, OpenedLock};
+use crate::pipeline::plan::named_distributions;
 use crate::pipeline::plan::resolve;
 use crate::pipeline::session::{ProjectCache, WorkspaceRevision};
 use crate::platform::{PythonPin, TargetPlatform};
@@ -56,7 +56,7 @@ impl LockedProject {
         let (workspace, noted) = projects.workspace(&settings.project)?;
         let opened = lock::open(settings, &workspace, projects, reporter)?;
         let OpenedLock { paths, lock, reads: lock_reads, is_checked_by_files: is_locked_by_files } = opened;
-        let member = member(&workspace, settings);
+        let member = member_of(&workspace, settings);
         let declared =
             DeclaredDistribution::of(&member.pyproject).map_err(BuildError::reading(&workspace.directory(member)))?;
         let uv = workspace.members.first().map(|root| UvOptions::of(&root.pyproject)).transpose()?.unwrap_or_default();
@@ -72,7 +72,7 @@ impl LockedProject {
 
     /// Returns the member that is built: the one that `--package` names, or the one in the project's directory.
     pub(crate) fn member(&self, settings: &Settings) -> &WorkspaceMember {
-        member(&self.workspace, settings)
+        member_of(&self.workspace, settings)
     }
 
     /// Returns the commit that the workspace's files are identical to; `None` if they differ from it.
@@ -146,7 +146,7 @@ impl LockedProject {
         let directory = &self.workspace.current().path;
         let selection = lock.select(&self.request(lock, settings), directory, target)?;
         let mut selection = self.with_project(selection, lock, &settings.request)?;
-        closure::retain(&mut selection.distributions, &settings.request.distributions, lock, self.path())?;
+        named_distributions::retain(&mut selection.distributions, &settings.request.distributions, lock, self.path())?;
         Ok(selection)
     }
 
@@ -222,7 +222,8 @@ impl LockedProject {
     }
 }
 
-fn member<'a>(workspace: &'a Workspace, settings: &Settings) -> &'a WorkspaceMember {
+/// Returns the member of a workspace that is built.
+pub(crate) fn member_of<'a>(workspace: &'a Workspace, settings: &Settings) -> &'a WorkspaceMember {
     let named = settings.request.package.as_ref().and_then(|name| workspace.member(name));
     named.unwrap_or_else(|| workspace.current())
 }

@@ -1,7 +1,6 @@
 //! Plans: everything that is known before a file is fetched.
 
 mod choose;
-mod closure;
 mod data_size;
 mod handler;
 pub(crate) mod indexes;
@@ -9,6 +8,7 @@ pub(crate) mod lock;
 mod lock_check;
 mod locked_project;
 pub(crate) mod missing_lock;
+mod named_distributions;
 pub(crate) mod prepare;
 pub(crate) mod provided;
 pub(crate) mod python;
@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use locked_project::LockedProject;
+pub(crate) use locked_project::{LockedProject, member_of};
 use pep440_rs::Version;
 
 use crate::index::FileFinder;

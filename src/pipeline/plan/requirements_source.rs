@@ -2,9 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::lock::LockFormat;
+use crate::lock::{ForeignTool, LockFormat};
 use crate::project::pyproject::FILENAME;
 use crate::project::workspace::Workspace;
+
+/// The files besides pyproject.toml that say that a project without a lock requires something: of uv, pipenv, conda and pixi.
+pub(super) const DECLARING_FILES: [&str; 5] =
+    ["requirements.in", "Pipfile", "environment.yml", "environment.yaml", "pixi.toml"];
+
+/// Returns the files in a project's directory that decide whether a project without a lock requires something: those that
+/// declare it, and the locks of other tools.
+pub(crate) fn declaring_files() -> impl Iterator<Item = &'static str> {
+    DECLARING_FILES.into_iter().chain(ForeignTool::file_names())
+}
 
 /// Where a project without a lock declares its requirements.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,31 +78,33 @@ impl RequirementsSource {
         }
     }
 
-    /// Returns the name of the lock that [`lock_command`](Self::lock_command) creates.
-    pub(crate) fn lock_name(&self) -> &'static str {
+    /// Returns the format of the lock that [`lock_command`](Self::lock_command) creates.
+    fn lock_format(&self) -> LockFormat {
         match self {
-            Self::Pyproject => LockFormat::Uv.file_name(),
-            Self::Poetry => LockFormat::Poetry.file_name(),
-            Self::Pdm => LockFormat::Pdm.file_name(),
-            Self::Pipfile => LockFormat::Pipfile.file_name(),
+            Self::Pyproject => LockFormat::Uv,
+            Self::Poetry => LockFormat::Poetry,
+            Self::Pdm => LockFormat::Pdm,
+            Self::Pipfile => LockFormat::Pipfile,
             Self::RequirementsIn | Self::SetupPy | Self::SetupCfg | Self::Conda | Self::Pixi | Self::PixiTable => {
-                "requirements.txt"
+                LockFormat::Requirements
             }
         }
     }
 
+    /// Returns the name of that lock.
+    pub(crate) fn lock_name(&self) -> &'static str {
+        self.lock_format().file_name()
+    }
+
     /// Returns the command that locks the requirements, to be run in the project's directory.
     pub(crate) fn lock_command(&self) -> String {
-        match self {
-            Self::Pyproject => "uv lock".to_owned(),
-            Self::Poetry => "poetry lock".to_owned(),
-            Self::Pdm => "pdm lock".to_owned(),
-            Self::Pipfile => "pipenv lock".to_owned(),
-            Self::RequirementsIn | Self::SetupPy | Self::SetupCfg | Self::Conda | Self::Pixi | Self::PixiTable => {
+        self.lock_format().lock_command().map_or_else(
+            || {
                 let file = if self.is_of_conda() { "requirements.in" } else { self.file_name() };
-                format!("uv pip compile --universal --generate-hashes -o requirements.txt {file}")
-            }
-        }
+                format!("uv pip compile --universal --generate-hashes -o {} {file}", self.lock_name())
+            },
+            str::to_owned,
+        )
     }
 
     /// Tells whether it names packages of conda, which are not bundled.

@@ -1,4 +1,4 @@
-//! Distributions that are named, with all that they require.
+//! The distributions that a layer names, with all that they require.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(super) fn retain(
     if named.is_empty() {
         return Ok(());
     }
-    if !matches!(lock, Lock::Uv(_) | Lock::Poetry(_) | Lock::Pdm(_)) {
+    if !lock.has_graph() {
         let lock = path.map(Path::to_owned).unwrap_or_default();
         return Err(LayerError::NoGraph { lock }.into());
     }
