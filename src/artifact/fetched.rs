@@ -8,13 +8,11 @@ use serde::Deserialize;
 use crate::contents::ContentsError;
 use crate::digest::Sha256;
 use crate::image::base::{self, ManifestKind};
+use crate::image::file::LARGEST_CONFIG;
 use crate::image::{Blob, BlobContent, OciArtifact};
 use crate::pipeline::BuildError;
 use crate::registry::{ImageReference, Registry, RemoteManifest};
 use crate::report::Reporter;
-
-/// The largest image configuration that is read, in bytes.
-const LARGEST_CONFIG: u64 = 8 << 20;
 
 /// The greatest number of manifests that an index may have: each costs a request.
 const MOST_MANIFESTS: usize = 256;

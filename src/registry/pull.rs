@@ -18,10 +18,8 @@ use super::request_error::RequestError;
 use super::response::RegistryResponse;
 use super::{ImageReference, RegistryAction, RegistryError, RemoteDescriptor, RemoteManifest};
 use crate::digest::{HashingWriter, Sha256};
+use crate::image::file::LARGEST_MANIFEST;
 use crate::report::{Phase, Reporter};
-
-/// The largest manifest, in bytes: registries need not accept larger ones (OCI distribution 1.1, pushing manifests).
-const MAX_MANIFEST: u64 = 4 << 20;
 
 /// After so many bytes of progress, failures are counted anew.
 const PROGRESS: u64 = 1 << 20;
@@ -146,7 +144,7 @@ pub(super) async fn read_manifest(
     mut response: RegistryResponse,
     reference: &ImageReference,
 ) -> Result<RemoteManifest, RequestError> {
-    let bytes = response.bytes(MAX_MANIFEST).await?;
+    let bytes = response.bytes(LARGEST_MANIFEST).await?;
     let digest = Sha256::of(&bytes);
     let announced = digest_header(&response);
     for expected in [reference.digest(), announced].into_iter().flatten() {

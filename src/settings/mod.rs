@@ -462,7 +462,7 @@ impl ImageSettings {
 
     /// Returns the archives that the user names.
     pub(crate) fn archives(&self) -> impl Iterator<Item = &Path> {
-        let archives = self.outputs.iter().filter(|output| output.format != ImageFormat::Layout);
+        let archives = self.outputs.iter().filter(|output| !output.format.is_directory());
         archives.map(|output| output.path.as_path())
     }
 }

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 pub use error::{ImageFileError, InvalidEntry};
-pub(crate) use oci::INDEX;
-pub(super) use oci::{FULL_NAME, LARGEST_CONFIG, LARGEST_MANIFEST, REF_NAME, REFERRERS, parse};
+pub(super) use oci::{FULL_NAME, REF_NAME, REFERRERS, parse};
+pub(crate) use oci::{INDEX, LARGEST_CONFIG, LARGEST_MANIFEST};
 pub(super) use source::{DOCKER_MANIFEST, FileRange, ImageSource, MARKER, blob_name};
 
 use super::{Blob, OciArtifact, docker_archive};
@@ -43,6 +43,30 @@ impl ImageFormat {
             Self::Layout => "oci",
             Self::OciArchive => "oci-archive",
             Self::DockerArchive => "docker-archive",
+        }
+    }
+
+    /// Tells whether it is a directory, and not a file.
+    pub(crate) fn is_directory(self) -> bool {
+        match self {
+            Self::Layout => true,
+            Self::OciArchive | Self::DockerArchive => false,
+        }
+    }
+
+    /// Tells whether it contains one image for one platform, with layers that are not compressed with zstd.
+    pub(crate) fn is_for_one_platform(self) -> bool {
+        match self {
+            Self::DockerArchive => true,
+            Self::Layout | Self::OciArchive => false,
+        }
+    }
+
+    /// Tells whether it contains the SBOM and the provenance of an image, which are files beside it otherwise.
+    pub(crate) fn contains_documents(self) -> bool {
+        match self {
+            Self::Layout | Self::OciArchive => true,
+            Self::DockerArchive => false,
         }
     }
 

@@ -30,10 +30,10 @@ pub(in crate::image) const FULL_NAME: &str = "io.containerd.image.name";
 
 /// The largest manifest or index, in bytes: registries should accept 4 MiB (OCI distribution specification, pushing
 /// manifests).
-pub(in crate::image) const LARGEST_MANIFEST: u64 = 4 << 20;
+pub(crate) const LARGEST_MANIFEST: u64 = 4 << 20;
 
 /// The largest image config, in bytes.
-pub(in crate::image) const LARGEST_CONFIG: u64 = 8 << 20;
+pub(crate) const LARGEST_CONFIG: u64 = 8 << 20;
 
 /// The most bytes of all documents together, each counted as often as it is referred to. This bounds memory and time: a
 /// few small indexes can refer to each other millions of times.

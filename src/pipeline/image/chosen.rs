@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::digest::Sha256;
-use crate::image::file::{INDEX, ImageFormat};
+use crate::image::file::INDEX;
 use crate::image::{Base, BasePython, python as base_python};
 use crate::index::FileFinder;
 use crate::pipeline::BuildError;
@@ -72,8 +72,7 @@ impl ImageChoice {
         match &self.choice {
             BaseChoice::Scratch => (files, None),
             BaseChoice::File(file) => {
-                let is_layout = file.format == ImageFormat::Layout;
-                files.push(if is_layout { file.path.join(INDEX) } else { file.path.clone() });
+                files.push(if file.format.is_directory() { file.path.join(INDEX) } else { file.path.clone() });
                 (files, None)
             }
             BaseChoice::Registry(reference) => {

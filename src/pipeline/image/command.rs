@@ -6,7 +6,6 @@ use crate::audit::handler::Handler;
 use crate::image::Base;
 use crate::image::config::substitution::substitute;
 use crate::image::config::{self, Entrypoint};
-use crate::image::file::ImageFormat;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
@@ -28,7 +27,7 @@ pub(super) fn check(settings: &ImageSettings, target: &ImageTarget) -> Result<()
     if !target.compression.iter().any(|name| name == compression) {
         return Err(BuildError::Compression { profile: target.name.clone(), compression });
     }
-    for output in settings.outputs.iter().filter(|output| output.format == ImageFormat::DockerArchive) {
+    for output in settings.outputs.iter().filter(|output| output.format.is_for_one_platform()) {
         if settings.platforms.len() > 1 || settings.compression == LayerCompression::Zstd {
             return Err(BuildError::DockerArchive(output.path.clone()));
         }

@@ -58,8 +58,8 @@ pub(crate) struct WrittenOutputs {
     pub(crate) files: Vec<WrittenOutput>,
 }
 
-/// Writes the image to every output, and the documents about it. The files appear when all of them are complete. OCI layouts and archives contain the documents; for Docker archives they are
-/// files beside them.
+/// Writes the image to every output, and the documents about it, which are beside formats that do not contain them. The files
+/// appear when all of them are complete.
 ///
 /// # Errors
 /// A file cannot be written, or a blob of the base cannot be downloaded.
@@ -99,7 +99,7 @@ pub(crate) fn write(
     let complete = complete.collect::<Result<Vec<_>, _>>()?;
     writing.finish();
     let mut beside = Vec::new();
-    for file in files.iter().filter(|file| file.format == ImageFormat::DockerArchive) {
+    for file in files.iter().filter(|file| !file.format.contains_documents()) {
         let documents = documents.iter().map(|attached| attached.document.clone()).collect();
         beside.push(documents::beside(documents, &file.path)?);
     }
@@ -115,7 +115,7 @@ pub(crate) fn write(
         written.files.push(WrittenOutput { path: file.path.clone(), digest });
         if is_unchanged {
             written.unchanged.push(file.to_string());
-        } else if file.format == ImageFormat::DockerArchive {
+        } else if !file.format.contains_documents() {
             documents::remove_stale(&settings.documents, &file.path, reporter)?;
         }
         written.outputs.push(file.to_string());
