@@ -54,7 +54,7 @@ pub(crate) use response::{AwsResponse, ResponseLimit, xml_element};
 pub(crate) use s3::{CopiedStart, ObjectFile, PutCondition, S3Action, S3Bucket, S3Error, S3Patience};
 use session::LoadedCredentials;
 pub(crate) use session::{AwsSession, configured_region};
-pub(crate) use sigv4::sign;
+pub(crate) use sigv4::{RESERVED, sign};
 
 /// The limit for all sources together: a `credential_process` may ask the user for a code.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(60);

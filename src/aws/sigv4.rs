@@ -13,15 +13,15 @@ use url::Url;
 use super::AwsCredentials;
 use crate::http::authority;
 
-/// All but the unreserved characters of RFC 3986, and the slashes between segments.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// All but the unreserved characters of RFC 3986, which are encoded in a segment of a path, and in names and values of a query.
+pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The same without the slashes between segments.
+const PATH: &AsciiSet = &RESERVED.remove(b'/');
 
 const PAYLOAD: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
-
-/// The unreserved characters of RFC 3986, for names and values in a query.
-const QUERY: &AsciiSet = &PATH.add(b'/');
 
 /// Signs a request whose body is in memory: adds the headers `X-Amz-Date`, `X-Amz-Security-Token` and
 /// `Authorization`. All headers that the request has are signed.
@@ -73,7 +73,7 @@ pub(crate) fn sign(request: &mut Request, service: &str, region: &str, credentia
 }
 
 fn canonical_query(url: &Url) -> String {
-    let encoded = |text: &str| utf8_percent_encode(text, QUERY).to_string();
+    let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
     let mut pairs: Vec<_> = url.query_pairs().map(|(name, value)| (encoded(&name), encoded(&value))).collect();
     pairs.sort();
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")

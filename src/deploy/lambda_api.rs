@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request, StatusCode};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use url::Url;
 use super::LiveZip;
 use super::error::{DeployError, LambdaAction};
 use super::names::{AliasName, FunctionName, LayerName, VersionDescription};
-use crate::aws::{AwsError, AwsResponse, AwsService, AwsSession, ResponseLimit};
+use crate::aws::{AwsError, AwsResponse, AwsService, AwsSession, RESERVED, ResponseLimit};
 use crate::retry::RetryPolicy;
 
 const LAMBDA: &str = "AWS Lambda";
@@ -35,9 +35,6 @@ const SLOWEST_UPLOAD: usize = 128 << 10;
 
 /// The most pages of functions that are searched for a misspelled name, of 50 functions each.
 const SEARCHED_PAGES: usize = 20;
-
-/// The unreserved characters of RFC 3986: the colons of an ARN are encoded, as by AWS's SDKs.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A function, or a version of it. What Lambda omits is `None`, and unknown states count as good ones.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -383,7 +380,8 @@ impl<'a> LambdaApi<'a> {
     }
 
     fn request(&self, action: LambdaAction, method: Method, function: &FunctionName, below: &[&str]) -> LambdaRequest {
-        let mut path = format!("/2015-03-31/functions/{}", utf8_percent_encode(function.text(), SEGMENT));
+        // The colons of an ARN are encoded, as by AWS's SDKs.
+        let mut path = format!("/2015-03-31/functions/{}", utf8_percent_encode(function.text(), RESERVED));
         below.iter().for_each(|part| path.extend(["/", part]));
         LambdaRequest { action, method, url: self.url(&path), body: None }
     }

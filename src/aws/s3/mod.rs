@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use reqwest::header::{CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, RANGE};
 use reqwest::{Method, Request, StatusCode};
 use url::Url;
 
-use super::{AwsError, AwsResponse, AwsService, AwsSession, ResponseLimit, xml_element};
+use super::{AwsError, AwsResponse, AwsService, AwsSession, RESERVED, ResponseLimit, xml_element};
 use crate::redact::one_line;
 use crate::retry::RetryPolicy;
 
@@ -26,9 +26,6 @@ const S3: &str = "Amazon S3";
 
 /// The slowest connection that objects are sent and read over, in bytes a second.
 const SLOWEST_TRANSFER: u64 = 128 << 10;
-
-/// The unreserved characters of RFC 3986.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const CHECKSUM_CRC32C: HeaderName = HeaderName::from_static("x-amz-checksum-crc32c");
 const CHECKSUM_ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
@@ -332,7 +329,7 @@ fn is_region(text: &str) -> bool {
 }
 
 fn encoded_key(key: &str) -> String {
-    key.split('/').map(|part| utf8_percent_encode(part, SEGMENT).to_string()).collect::<Vec<_>>().join("/")
+    key.split('/').map(|part| utf8_percent_encode(part, RESERVED).to_string()).collect::<Vec<_>>().join("/")
 }
 
 fn encoded_crc32c(crc32c: u32) -> String {

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{
     AwsResponse, CHECKSUM_ALGORITHM, CHECKSUM_CRC32C, CHECKSUM_TYPE, COPY_SOURCE, COPY_SOURCE_IF_MATCH,
-    COPY_SOURCE_RANGE, PutCondition, S3Action, S3Bucket, S3Error, SEGMENT, StoredObject, checkpoint_headers,
+    COPY_SOURCE_RANGE, PutCondition, RESERVED, S3Action, S3Bucket, S3Error, StoredObject, checkpoint_headers,
     encoded_crc32c, encoded_key, headers, xml_element,
 };
 
@@ -133,7 +133,7 @@ impl S3Bucket<'_> {
         let CopiedStart { key: source_key, object: source, length } = copied;
         let mut path = format!("{}/{}", self.name, encoded_key(source_key));
         if let Some(version) = &source.version {
-            path.push_str(&format!("?versionId={}", utf8_percent_encode(version, SEGMENT)));
+            path.push_str(&format!("?versionId={}", utf8_percent_encode(version, RESERVED)));
         }
         let headers = headers([
             (COPY_SOURCE, path.as_str()),
