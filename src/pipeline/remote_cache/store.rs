@@ -126,12 +126,15 @@ impl RecordError {
             Self::Invalid(_) | Self::Size => true,
             Self::Registry(error) => error.is_lost_blob(),
             Self::File(_, error) => error.kind() == io::ErrorKind::NotFound,
-            _ => false,
+            Self::Bucket(_) | Self::Credentials(_) | Self::NoCredentials | Self::Start(_) | Self::Cache(_) => false,
         }
     }
 
     /// Tells whether the next request would fail in the same way, and perhaps take as long.
     pub(super) fn is_lasting(&self) -> bool {
-        matches!(self, Self::Bucket(_) | Self::Credentials(_) | Self::NoCredentials | Self::Start(_))
+        match self {
+            Self::Bucket(_) | Self::Credentials(_) | Self::NoCredentials | Self::Start(_) => true,
+            Self::Registry(_) | Self::Invalid(_) | Self::Cache(_) | Self::File(..) | Self::Size => false,
+        }
     }
 }
