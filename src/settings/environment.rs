@@ -43,8 +43,8 @@ impl Variables {
         Self(wanted.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
-    fn without_prefix(&self, prefix: &str) -> Self {
-        let others = self.0.iter().filter(|(name, _)| !name.starts_with(prefix));
+    fn without_prefixes(&self, prefixes: &[&str]) -> Self {
+        let others = self.0.iter().filter(|(name, _)| !prefixes.iter().any(|prefix| name.starts_with(prefix)));
         Self(others.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
@@ -216,7 +216,7 @@ impl Environment {
                 pyenv: variables.path("PYENV_ROOT").or_else(|| Some(home?.join(".pyenv"))),
             },
             search_path,
-            references: variables.without_prefix(credentials::VARIABLE_PREFIX),
+            references: variables.without_prefixes(&[credentials::VARIABLE_PREFIX, credentials::AUTH_CONFIG]),
             network_timeout: NetworkTimeout::default(),
             now,
         }

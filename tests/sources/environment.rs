@@ -26,7 +26,8 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
 "#;
 
 /// The variables with credentials: only uv needs some of them, and passes them on to the back end that it runs.
-const CREDENTIALS: [(&str, bool); 7] = [
+const CREDENTIALS: [(&str, bool); 8] = [
+    ("DOCKER_AUTH_CONFIG", false),
     ("PYBUNDLE_REGISTRY_HOST_TLD_USERNAME", false),
     ("PYBUNDLE_REGISTRY_HOST_TLD_PASSWORD", false),
     ("POETRY_HTTP_BASIC_PRIVATE_PASSWORD", false),
@@ -64,15 +65,17 @@ fn credentials_are_not_inherited() {
 /// A file of the project could send it to an index.
 #[test]
 fn requirements_files_cannot_refer_to_logins_of_registries() {
-    let place = Place::new();
-    place.write(
-        "app/requirements.txt",
-        "six @ http://127.0.0.1:1/${PYBUNDLE_REGISTRY_HOST_TLD_PASSWORD}/six-1.0-py3-none-any.whl\n",
-    );
-    place.write("app/app.py", "def handler(event, context):\n    return event\n");
-    let mut command = place.bundle("2.34", &["--no-deps"]);
-    let output = command.env("PYBUNDLE_REGISTRY_HOST_TLD_PASSWORD", "hunter2").output().unwrap();
-    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && printed.contains("PYBUNDLE_REGISTRY_HOST_TLD_PASSWORD"), "{printed}");
-    assert!(!printed.contains("hunter2"), "{printed}");
+    for variable in ["PYBUNDLE_REGISTRY_HOST_TLD_PASSWORD", "DOCKER_AUTH_CONFIG"] {
+        let place = Place::new();
+        place.write(
+            "app/requirements.txt",
+            format!("six @ http://127.0.0.1:1/${{{variable}}}/six-1.0-py3-none-any.whl\n"),
+        );
+        place.write("app/app.py", "def handler(event, context):\n    return event\n");
+        let mut command = place.bundle("2.34", &["--no-deps"]);
+        let output = command.env(variable, "hunter2").output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && printed.contains(variable), "{printed}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
 }
