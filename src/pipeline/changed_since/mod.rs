@@ -241,7 +241,7 @@ impl Reach<'_> {
             return Ok(Some(self.changed(&directory)));
         }
         let pyproject = directory.join(FILENAME);
-        // What a lock selects is compared by itself. A build back end may read a requirements.txt, too.
+        // What a lock selects is compared by itself. A build backend may read a requirements.txt, too.
         let locks = LockFormat::NAMES.into_iter().filter(|name| *name != LockFormat::Requirements.file_name());
         let judged: Vec<PathBuf> = locks.map(|name| directory.join(name)).collect();
         let others: Vec<PathBuf> = workspace.members.iter().map(|member| workspace.directory(member)).collect();
