@@ -25,17 +25,37 @@ const BUFFERS: usize = 8;
 pub(crate) struct OutputFile {
     path: PathBuf,
     format: FileFormat,
-    buffer: Vec<u8>,
+    buffer: OutputBuffer,
     written: u64,
     filled: Option<SyncSender<Portion>>,
-    empty: Receiver<Vec<u8>>,
+    empty: Receiver<OutputBuffer>,
     writer: Option<JoinHandle<io::Result<OpenOutput>>>,
     hasher: Option<JoinHandle<HashedOutput>>,
 }
 
+/// Memory that is filled from the start. It keeps its size, so that it need not be zeroed again before it is filled.
+struct OutputBuffer {
+    bytes: Box<[u8]>,
+    filled: usize,
+}
+
+impl OutputBuffer {
+    fn new() -> Self {
+        Self { bytes: vec![0; BUFFER].into(), filled: 0 }
+    }
+
+    fn content(&self) -> &[u8] {
+        &self.bytes[..self.filled]
+    }
+
+    fn room(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.filled..]
+    }
+}
+
 /// What passes through the threads.
 enum Portion {
-    Bytes(Vec<u8>),
+    Bytes(OutputBuffer),
     /// The state of the digest is to be kept.
     Mark,
 }
@@ -93,16 +113,16 @@ impl OutputFile {
     fn resumed(sink: OpenOutput, hasher: sha2::Sha256, path: &Path, format: FileFormat) -> Self {
         let (filled, to_write) = sync_channel::<Portion>(BUFFERS);
         let (written, to_hash) = sync_channel::<Portion>(BUFFERS);
-        let (hashed, empty) = sync_channel::<Vec<u8>>(BUFFERS);
+        let (hashed, empty) = sync_channel::<OutputBuffer>(BUFFERS);
         for _ in 1..BUFFERS {
             // The channel has room for every buffer, so this cannot block.
-            let _ = hashed.send(Vec::with_capacity(BUFFER));
+            let _ = hashed.send(OutputBuffer::new());
         }
         let writer = thread::spawn(move || {
             let mut sink = sink;
             for portion in to_write {
-                if let Portion::Bytes(bytes) = &portion {
-                    sink.write_all(bytes)?;
+                if let Portion::Bytes(buffer) = &portion {
+                    sink.write_all(buffer.content())?;
                 }
                 // This fails only if the hasher has panicked, which `join` reports.
                 let _ = written.send(portion);
@@ -114,8 +134,8 @@ impl OutputFile {
             for portion in to_hash {
                 match portion {
                     Portion::Bytes(mut buffer) => {
-                        hasher.update(&buffer);
-                        buffer.clear();
+                        hasher.update(buffer.content());
+                        buffer.filled = 0;
                         // This fails once everything is written: buffers are no longer needed then.
                         let _ = hashed.send(buffer);
                     }
@@ -127,7 +147,7 @@ impl OutputFile {
         Self {
             path: path.to_owned(),
             format,
-            buffer: Vec::with_capacity(BUFFER),
+            buffer: OutputBuffer::new(),
             written: 0,
             filled: Some(filled),
             empty,
@@ -145,8 +165,9 @@ impl OutputFile {
     /// This write or an earlier one failed.
     pub(crate) fn write(&mut self, mut bytes: &[u8]) -> Result<(), ArchiveError> {
         while !bytes.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(BUFFER - self.buffer.len()));
-            self.buffer.extend_from_slice(now);
+            let room = self.buffer.room();
+            let (now, later) = bytes.split_at(bytes.len().min(room.len()));
+            room[..now.len()].copy_from_slice(now);
             self.advance(now.len())?;
             bytes = later;
         }
@@ -165,10 +186,9 @@ impl OutputFile {
     ) -> Result<(), ArchiveError> {
         let mut done = 0;
         while done < length {
-            let start = self.buffer.len();
-            let portion = usize::try_from(length - done).unwrap_or(usize::MAX).min(BUFFER - start);
-            self.buffer.resize(start + portion, 0);
-            fill(&mut self.buffer[start..], done)?;
+            let room = self.buffer.room();
+            let portion = usize::try_from(length - done).unwrap_or(usize::MAX).min(room.len());
+            fill(&mut room[..portion], done)?;
             self.advance(portion)?;
             done += portion as u64;
         }
@@ -177,8 +197,9 @@ impl OutputFile {
 
     /// Counts bytes that were added to the buffer, and passes it on when it is full.
     fn advance(&mut self, length: usize) -> Result<(), ArchiveError> {
+        self.buffer.filled += length;
         self.written += length as u64;
-        if self.buffer.len() == BUFFER { self.pass_on() } else { Ok(()) }
+        if self.buffer.room().is_empty() { self.pass_on() } else { Ok(()) }
     }
 
     fn pass_on(&mut self) -> Result<(), ArchiveError> {
@@ -398,8 +419,8 @@ mod tests {
         output.filled = Some(filled);
         output.writer = Some(thread::spawn(move || {
             for portion in to_write {
-                if let Portion::Bytes(bytes) = portion {
-                    (&full).write_all(&bytes)?;
+                if let Portion::Bytes(buffer) = portion {
+                    (&full).write_all(buffer.content())?;
                 }
             }
             TemporaryFile::new_in(&std::env::temp_dir()).map(OpenOutput::Temporary)

@@ -11,6 +11,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 use rayon::prelude::*;
 use sha2::Digest as _;
@@ -39,8 +41,8 @@ pub(crate) const FORMAT: u32 = 2;
 /// The smallest start that is copied from an earlier zip, in bytes: a smaller one is written as fast.
 const SMALLEST_START: u64 = 1 << 20;
 
-/// How many entries are prepared together.
-const BATCH: usize = 64;
+/// How many entries are prepared together, and how many prepared ones may wait to be written.
+const BATCH: usize = 32;
 
 /// The entries of a zip, in two parts that are each sorted by path.
 pub(crate) struct ZipEntries<'a> {
@@ -197,14 +199,25 @@ enum PreparedEntry<'a> {
     },
 }
 
-/// Prepares entries, in parallel if more than one has to be deflated: most batches are copied from wheels.
-fn prepare_batch<'a>(batch: &[(&'a TreePath, &'a TreeEntry)]) -> Result<Vec<PreparedEntry<'a>>, ArchiveError> {
-    let deflated = batch.iter().filter(|(_, entry)| !matches!(entry.content, FileContent::Archived { .. }));
-    if deflated.count() > 1 {
-        batch.par_iter().map(|(path, entry)| prepare(path, &entry.content)).collect()
-    } else {
-        batch.iter().map(|(path, entry)| prepare(path, &entry.content)).collect()
+/// Prepares the entries that are not copied from wheels, several at once and in their order, while those before them are
+/// written. Ends when nobody receives them any more.
+fn prepare_ahead<'a>(
+    entries: &[(&'a TreePath, &'a TreeEntry)],
+    prepared: &SyncSender<Result<PreparedEntry<'a>, ArchiveError>>,
+) {
+    let generated: Vec<_> = entries.iter().filter(|(_, entry)| !is_archived(&entry.content)).collect();
+    for batch in generated.chunks(BATCH) {
+        let ready: Vec<_> = batch.par_iter().map(|(path, entry)| prepare(path, &entry.content)).collect();
+        for entry in ready {
+            if prepared.send(entry).is_err() {
+                return;
+            }
+        }
     }
+}
+
+fn is_archived(content: &FileContent) -> bool {
+    matches!(content, FileContent::Archived { .. })
 }
 
 fn prepare<'a>(entry: &TreePath, content: &'a FileContent) -> Result<PreparedEntry<'a>, ArchiveError> {
@@ -260,13 +273,22 @@ impl<'a> ZipWriter<'a> {
     }
 
     fn all(&mut self, entries: &[(&'a TreePath, &'a TreeEntry)]) -> Result<(), ArchiveError> {
-        for batch in entries.chunks(BATCH) {
-            for ((path, entry), prepared) in batch.iter().zip(prepare_batch(batch)?) {
+        thread::scope(|scope| {
+            let (sender, receiver) = sync_channel(BATCH);
+            if entries.iter().any(|(_, entry)| !is_archived(&entry.content)) {
+                scope.spawn(move || prepare_ahead(entries, &sender));
+            }
+            for (path, entry) in entries {
+                let prepared = match &entry.content {
+                    FileContent::Archived { archive, extent } => PreparedEntry::Copied { archive, extent },
+                    // They end early only if one of them panicked.
+                    content => receiver.recv().unwrap_or_else(|_| prepare(path, content))?,
+                };
                 self.entry(path, entry, prepared)?;
                 self.entries += 1;
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn entry(&mut self, path: &TreePath, entry: &TreeEntry, prepared: PreparedEntry<'a>) -> Result<(), ArchiveError> {
