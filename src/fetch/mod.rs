@@ -3,7 +3,7 @@
 //! Every file is verified with the lock's digest while it arrives, and wheels are read strictly, before the file gets its
 //! final name in the cache. Downloads are resumed after a broken connection, and after an earlier run that was killed.
 //!
-//! [`Fetcher::fetch`] blocks. Indexes and Debian's archives send their requests by [`HttpClient`], and block, too. All requests of
+//! [`Fetcher::fetch`] blocks. Indexes and Debian's archives send their requests by `HttpClient`, and block, too. All requests of
 //! a run share [`Connections`], with their runtime; rayon's threads read wheels while others are being downloaded.
 
 mod client;
