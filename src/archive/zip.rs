@@ -273,6 +273,9 @@ impl<'a> ZipWriter<'a> {
     }
 
     fn all(&mut self, entries: &[(&'a TreePath, &'a TreeEntry)]) -> Result<(), ArchiveError> {
+        if rayon::current_thread_index().is_some() {
+            return self.all_in_batches(entries);
+        }
         thread::scope(|scope| {
             let (sender, receiver) = sync_channel(BATCH);
             if entries.iter().any(|(_, entry)| !is_archived(&entry.content)) {
@@ -289,6 +292,19 @@ impl<'a> ZipWriter<'a> {
             }
             Ok(())
         })
+    }
+
+    /// As [`all`](Self::all), on a thread of rayon: it must not wait for [`prepare_ahead`], which needs a thread of rayon, since
+    /// each of them may be writing a zip.
+    fn all_in_batches(&mut self, entries: &[(&'a TreePath, &'a TreeEntry)]) -> Result<(), ArchiveError> {
+        for batch in entries.chunks(BATCH) {
+            let prepared: Vec<_> = batch.par_iter().map(|(path, entry)| prepare(path, &entry.content)).collect();
+            for ((path, entry), prepared) in batch.iter().zip(prepared) {
+                self.entry(path, entry, prepared?)?;
+                self.entries += 1;
+            }
+        }
+        Ok(())
     }
 
     fn entry(&mut self, path: &TreePath, entry: &TreeEntry, prepared: PreparedEntry<'a>) -> Result<(), ArchiveError> {

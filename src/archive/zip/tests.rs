@@ -221,3 +221,18 @@ fn progress_moves_within_a_large_file() {
         assert!(largest <= 512 * 1024 && total >= SIZE, "{largest} of {total}");
     }
 }
+
+#[test]
+fn every_thread_of_rayon_can_write_a_zip_at_once() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let all = std::sync::Barrier::new(rayon::current_num_threads());
+        let lengths = rayon::broadcast(|_| {
+            all.wait();
+            written(&tree((0..100).map(|number| (format!("{number}.py"), bytes(&b"x = 1\n".repeat(100)))))).len()
+        });
+        sender.send(lengths)
+    });
+    let lengths = receiver.recv_timeout(std::time::Duration::from_secs(60)).expect("the threads wait for each other");
+    assert!(lengths.iter().all(|length| *length == 100), "{lengths:?}");
+}
