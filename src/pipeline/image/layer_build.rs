@@ -17,6 +17,7 @@ use crate::image::{Blob, BlobContent, Layer};
 use crate::pipeline::BuildError;
 use crate::pipeline::apt::SystemLayer;
 use crate::pipeline::image::layers::LayerPlan;
+use crate::pipeline::remote_cache::LayerOfWheels;
 use crate::report::{Phase, Reporter, RunningPhase};
 use crate::settings::LayerCompression;
 
@@ -25,14 +26,17 @@ pub(crate) struct BuiltLayer {
     pub layer: Layer,
     /// What the layer contains, for reports and history entries.
     pub holds: String,
+    /// The digests of the wheels whose files it has; empty if it may have other files.
+    pub wheels: Vec<Sha256>,
     /// Whether its digests were cached, so that no file had to be read.
     pub was_known: bool,
 }
 
 impl BuiltLayer {
-    /// Returns the digest and size of the layer, and what it contains.
-    pub(super) fn held(&self) -> (Sha256, u64, &str) {
-        (self.layer.blob.digest, self.layer.blob.size, &self.holds)
+    /// Returns the layer with its wheels, if it has nothing but their files.
+    pub(super) fn of_wheels(&self) -> Option<LayerOfWheels<'_>> {
+        let Self { layer, holds, wheels, .. } = self;
+        (!wheels.is_empty()).then_some(LayerOfWheels { layer, holds, wheels })
     }
 }
 
@@ -54,14 +58,14 @@ pub(super) fn build(
     queue.sort_by_key(|(_, plan)| Reverse(plan.tree.files.size()));
     // `par_bridge` hands them out one by one; splitting the vector would give one thread all the large ones.
     let built = queue.into_iter().par_bridge().map(|(index, plan)| {
-        let LayerPlan { holds, tree, key } = plan;
+        let LayerPlan { holds, wheels, tree, key } = plan;
         let (layer, was_known) = match (compression, key) {
             (LayerCompression::Gzip, Some(key)) => spliced(tree, key, cache)?,
             (LayerCompression::Gzip, None) => (written(&tree, &directory.join(format!("{index}.tar.gz")))?, false),
             (LayerCompression::Zstd, key) => compressed(&tree, key, cache)?,
         };
         building.advance(1);
-        Ok((index, BuiltLayer { layer, holds, was_known }))
+        Ok((index, BuiltLayer { layer, holds, wheels, was_known }))
     });
     let mut built: Vec<(usize, BuiltLayer)> = built.collect::<Result<_, BuildError>>()?;
     building.finish();
@@ -83,7 +87,7 @@ pub(super) fn of_packages(
             LayerCompression::Gzip => spliced(tree, key, cache)?,
             LayerCompression::Zstd => compressed(&tree, Some(key), cache)?,
         };
-        Ok(BuiltLayer { layer, holds, was_known })
+        Ok(BuiltLayer { layer, holds, wheels: Vec::new(), was_known })
     });
     built.collect()
 }

@@ -37,6 +37,8 @@ impl ApplicationFiles {
 pub(super) struct LayerPlan {
     /// What the layer contains, for reports and history entries.
     pub holds: String,
+    /// The digests of the wheels whose files it has; empty if it may have other files.
+    pub wheels: Vec<Sha256>,
     pub tree: LayerTree,
     /// The digest of everything that decides the layer's bytes; `None` if that is not known without reading files.
     pub(super) key: Option<Sha256>,
@@ -63,7 +65,7 @@ pub(super) fn environment(venv: &str, python: &BasePython) -> Result<LayerPlan, 
     for (name, target) in [("python", python.path.as_str()), ("python3", "python"), (&minor, "python")] {
         tree.links.insert(TreePath::below(venv, &format!("bin/{name}"))?, target.to_owned());
     }
-    Ok(LayerPlan { holds: format!("the virtual environment, for {}", python.path), tree, key: None })
+    Ok(LayerPlan::of(format!("the virtual environment, for {}", python.path), tree))
 }
 
 /// Returns the layer of the bytecode of a standard library, if there is any.
@@ -76,7 +78,7 @@ pub(super) fn standard_library(bytecode: &InstalledFiles) -> Result<Option<Layer
     }
     let tree = LayerTree { files: tree(bytecode.iter())?, ..LayerTree::default() };
     let key = Some(apt::layer_key(&tree));
-    Ok(Some(LayerPlan { holds: STANDARD_LIBRARY.to_owned(), tree, key }))
+    Ok(Some(LayerPlan { key, ..LayerPlan::of(STANDARD_LIBRARY.to_owned(), tree) }))
 }
 
 /// Divides distributions among layers: large ones get their own, whose bytes depend only on the wheel, the scheme and
@@ -110,9 +112,10 @@ fn of_distributions(distributions: &[&InstalledDistribution], target: &ImageTarg
     let inventories = distributions.iter().map(|distribution| &distribution.wheel.inventory);
     let holds = inventories.map(|inventory| format!("{} {}", inventory.name, inventory.version));
     let holds = holds.collect::<Vec<_>>().join(", ");
+    let wheels = distributions.iter().map(|distribution| distribution.wheel.sha256).collect();
     let key = key(distributions.iter().map(|distribution| distribution.key), &target.scheme, &target.interpreter);
     let files = tree(distributions.iter().flat_map(|distribution| &distribution.files))?;
-    Ok(LayerPlan { holds, tree: LayerTree { files, ..LayerTree::default() }, key: Some(key) })
+    Ok(LayerPlan { holds, wheels, tree: LayerTree { files, ..LayerTree::default() }, key: Some(key) })
 }
 
 /// Returns the layer of files that change with every build: local projects and the application.
@@ -158,7 +161,7 @@ pub(super) fn within(budget: NonZeroUsize, plans: Vec<LayerPlan>) -> Result<Vec<
 
 impl LayerPlan {
     pub(super) fn of(holds: String, tree: LayerTree) -> Self {
-        Self { holds, tree, key: None }
+        Self { holds, wheels: Vec::new(), tree, key: None }
     }
 
     /// Returns every path of the layer with its content; for a symbolic link, its target.
@@ -201,6 +204,7 @@ impl LayerPlan {
         self.tree.capabilities.extend(other.tree.capabilities);
         self.tree.whiteouts.extend(other.tree.whiteouts);
         self.holds = format!("{}, {}", self.holds, other.holds);
+        self.wheels.clear();
         self.key = None;
         Ok(())
     }

@@ -67,7 +67,7 @@ impl PlatformBuild<'_> {
             distributions: &self.distributions,
             records: self.records.clone(),
             layers: &self.image.layers,
-            holds: self.layers.iter().map(BuiltLayer::held).collect(),
+            layers_of_wheels: self.layers.iter().filter_map(BuiltLayer::of_wheels).collect(),
             starts: None,
         }
     }

@@ -180,7 +180,7 @@ fn build(
             distributions: installed,
             records: cache.noted(),
             layers: &[],
-            holds: Vec::new(),
+            layers_of_wheels: Vec::new(),
             starts: Some(earlier.into_starts()),
         };
         let remote_cache = remote_cache::share(remote, &[built], known, &SharedRecords::default())?;

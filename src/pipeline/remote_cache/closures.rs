@@ -135,10 +135,19 @@ pub(crate) struct BuiltClosure<'a> {
     pub records: SharedRecords,
     /// The layers of an image.
     pub layers: &'a [Layer],
-    /// The digest and size of each layer above the base's, and what it holds.
-    pub holds: Vec<(Sha256, u64, &'a str)>,
+    /// Those that have the files of wheels and nothing else.
+    pub layers_of_wheels: Vec<LayerOfWheels<'a>>,
     /// The starts of zips that are worth sharing, each with a file that begins with it; `None` if no zip was written.
     pub starts: Option<Vec<(ZipStart, PathBuf)>>,
+}
+
+/// A layer that has the files of wheels and nothing else.
+pub(crate) struct LayerOfWheels<'a> {
+    pub layer: &'a Layer,
+    /// The distributions, for messages.
+    pub holds: &'a str,
+    /// The digests of the wheels.
+    pub wheels: &'a [Sha256],
 }
 
 /// Writes the records of the closures of artifacts that were built, or compares them with those that are there. `built` are the
@@ -222,15 +231,13 @@ impl BuiltClosure<'_> {
     /// Returns the layers that several distributions share.
     fn layers_of_several(&self) -> Vec<SharedLayer> {
         let shared = self.shared_layers();
-        let titles = self.distributions.iter().map(|InstalledDistribution { wheel, .. }| {
-            (format!("{} {}", wheel.inventory.name, wheel.inventory.version), wheel.sha256)
+        let layers = self.layers_of_wheels.iter().filter(|layer| layer.wheels.len() > 1);
+        let layers = layers.map(|LayerOfWheels { layer: Layer { blob, .. }, wheels, .. }| SharedLayer {
+            digest: blob.digest,
+            size: blob.size,
+            wheels: wheels.to_vec(),
         });
-        let titles: BTreeMap<String, Sha256> = titles.collect();
-        let layers = self.holds.iter().filter(|(digest, ..)| shared.contains(digest)).map(|(digest, size, holds)| {
-            let wheels = holds.split(", ").filter_map(|title| titles.get(title).copied()).collect();
-            SharedLayer { digest: *digest, size: *size, wheels }
-        });
-        layers.filter(|layer| layer.wheels.len() > 1).collect()
+        layers.filter(|layer| shared.contains(&layer.digest)).collect()
     }
 
     /// Returns the files that are stored with the record: the wheels that were built from archives or commits, and the starts

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write;
 
-pub(crate) use closures::{BuiltClosure, KnownClosures, WantedClosure, known, share};
+pub(crate) use closures::{BuiltClosure, KnownClosures, LayerOfWheels, WantedClosure, known, share};
 pub(crate) use key::{ArtifactForm, key};
 pub(crate) use misled::is_misled;
 

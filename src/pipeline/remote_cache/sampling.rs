@@ -5,13 +5,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 
 use super::misled::is_misstated;
-use super::{BuiltClosure, RemoteCache};
+use super::{BuiltClosure, LayerOfWheels, RemoteCache};
 use crate::archive::layer;
 use crate::closure::{ClosureKey, KnownWheel};
 use crate::digest::HashingWriter;
 use crate::image::{BlobContent, Layer};
 use crate::pipeline::BuildError;
-use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::wheels::known::KnownWheels;
 use crate::wheel::Wheel;
 
@@ -21,7 +20,7 @@ const LARGEST: u64 = 32 << 20;
 /// What can be found out again.
 struct Sample<'a> {
     closure: &'a BuiltClosure<'a>,
-    /// Its distributions, for messages.
+    /// The distributions, for messages.
     holds: String,
     wheels: Vec<&'a Wheel>,
     /// The layer that the wheels became, if it is not in a zip.
@@ -56,19 +55,17 @@ pub(super) fn check(
 
 /// Returns the layers of an image, or the distributions of a zip.
 fn samples<'a>(closure: &'a BuiltClosure<'a>) -> Vec<Sample<'a>> {
-    let wheels = closure.distributions.iter().map(|InstalledDistribution { wheel, .. }| {
-        (format!("{} {}", wheel.inventory.name, wheel.inventory.version), wheel)
-    });
+    let wheels = closure.distributions.iter().map(|distribution| &distribution.wheel);
     if closure.starts.is_some() {
-        let samples = wheels.map(|(holds, wheel)| Sample { closure, holds, wheels: vec![wheel], layer: None });
+        let samples = wheels.map(|wheel| {
+            let holds = format!("{} {}", wheel.inventory.name, wheel.inventory.version);
+            Sample { closure, holds, wheels: vec![wheel], layer: None }
+        });
         return samples.collect();
     }
-    let wheels: Vec<(String, &Wheel)> = wheels.collect();
-    let layers = closure.holds.iter().filter_map(|(digest, _, holds)| {
-        let layer = closure.layers.iter().find(|layer| layer.blob.digest == *digest)?;
-        let held = wheels.iter().filter(|(title, _)| holds.split(", ").any(|held| held == title));
-        let wheels = held.map(|(_, wheel)| *wheel).collect();
-        Some(Sample { closure, holds: (*holds).to_owned(), wheels, layer: Some(layer) })
+    let layers = closure.layers_of_wheels.iter().map(|LayerOfWheels { layer, holds, wheels: held }| {
+        let wheels = wheels.clone().filter(|wheel| held.contains(&wheel.sha256)).collect();
+        Sample { closure, holds: (*holds).to_owned(), wheels, layer: Some(*layer) }
     });
     layers.collect()
 }
