@@ -49,8 +49,8 @@ impl EntryHeaders<'_> {
         // A local zip64 field must hold both sizes, even where only one of them is too large (4.5.3).
         let extra = if large { zip64_field(&[self.size, self.compressed_size]) } else { Vec::new() };
         let mut header = Vec::with_capacity(30 + self.name.len() + extra.len());
-        header.extend(0x0403_4b50_u32.to_le_bytes());
-        header.extend(version(large).to_le_bytes());
+        header.extend_from_slice(&0x0403_4b50_u32.to_le_bytes());
+        header.extend_from_slice(&version(large).to_le_bytes());
         self.append_common(&mut header, large, extra.len());
         header.extend(self.name.as_bytes());
         header.extend(extra);
@@ -66,14 +66,14 @@ impl EntryHeaders<'_> {
         }
         let extra = if values.is_empty() { Vec::new() } else { zip64_field(&values) };
         let version = version(!values.is_empty());
-        directory.extend(0x0201_4b50_u32.to_le_bytes());
-        directory.extend((UNIX | version).to_le_bytes());
-        directory.extend(version.to_le_bytes());
+        directory.extend_from_slice(&0x0201_4b50_u32.to_le_bytes());
+        directory.extend_from_slice(&(UNIX | version).to_le_bytes());
+        directory.extend_from_slice(&version.to_le_bytes());
         self.append_common(directory, large, extra.len());
         // No comment, the first disk, no internal attributes.
-        directory.extend([0; 6]);
+        directory.extend_from_slice(&[0; 6]);
         directory.extend(((REGULAR_FILE | self.mode.permissions()) << 16).to_le_bytes());
-        directory.extend(narrow(self.offset).to_le_bytes());
+        directory.extend_from_slice(&narrow(self.offset).to_le_bytes());
         directory.extend(self.name.as_bytes());
         directory.extend(extra);
     }
@@ -87,15 +87,15 @@ impl EntryHeaders<'_> {
         };
         let (compressed_size, size) =
             if large { (IN_ZIP64, IN_ZIP64) } else { (narrow(self.compressed_size), narrow(self.size)) };
-        header.extend(flags.to_le_bytes());
-        header.extend(method.to_le_bytes());
-        header.extend(TIME.to_le_bytes());
-        header.extend(DATE.to_le_bytes());
-        header.extend(self.crc32.to_le_bytes());
-        header.extend(compressed_size.to_le_bytes());
-        header.extend(size.to_le_bytes());
-        header.extend((self.name.len() as u16).to_le_bytes());
-        header.extend((extra as u16).to_le_bytes());
+        header.extend_from_slice(&flags.to_le_bytes());
+        header.extend_from_slice(&method.to_le_bytes());
+        header.extend_from_slice(&TIME.to_le_bytes());
+        header.extend_from_slice(&DATE.to_le_bytes());
+        header.extend_from_slice(&self.crc32.to_le_bytes());
+        header.extend_from_slice(&compressed_size.to_le_bytes());
+        header.extend_from_slice(&size.to_le_bytes());
+        header.extend_from_slice(&(self.name.len() as u16).to_le_bytes());
+        header.extend_from_slice(&(extra as u16).to_le_bytes());
     }
 }
 
@@ -104,27 +104,27 @@ pub(crate) fn end(entries: u64, size: u64, offset: u64) -> Vec<u8> {
     let mut end = Vec::new();
     let few_entries = u16::try_from(entries).unwrap_or(u16::MAX);
     if few_entries == u16::MAX || does_not_fit(size) || does_not_fit(offset) {
-        end.extend(0x0606_4b50_u32.to_le_bytes());
+        end.extend_from_slice(&0x0606_4b50_u32.to_le_bytes());
         // The length of what follows this field.
-        end.extend(44_u64.to_le_bytes());
-        end.extend((UNIX | VERSION_ZIP64).to_le_bytes());
-        end.extend(VERSION_ZIP64.to_le_bytes());
-        end.extend([0; 8]);
+        end.extend_from_slice(&44_u64.to_le_bytes());
+        end.extend_from_slice(&(UNIX | VERSION_ZIP64).to_le_bytes());
+        end.extend_from_slice(&VERSION_ZIP64.to_le_bytes());
+        end.extend_from_slice(&[0; 8]);
         for value in [entries, entries, size, offset] {
-            end.extend(value.to_le_bytes());
+            end.extend_from_slice(&value.to_le_bytes());
         }
-        end.extend(0x0706_4b50_u32.to_le_bytes());
-        end.extend(0_u32.to_le_bytes());
-        end.extend((offset + size).to_le_bytes());
-        end.extend(1_u32.to_le_bytes());
+        end.extend_from_slice(&0x0706_4b50_u32.to_le_bytes());
+        end.extend_from_slice(&0_u32.to_le_bytes());
+        end.extend_from_slice(&(offset + size).to_le_bytes());
+        end.extend_from_slice(&1_u32.to_le_bytes());
     }
-    end.extend(0x0605_4b50_u32.to_le_bytes());
-    end.extend([0; 4]);
-    end.extend(few_entries.to_le_bytes());
-    end.extend(few_entries.to_le_bytes());
-    end.extend(narrow(size).to_le_bytes());
-    end.extend(narrow(offset).to_le_bytes());
-    end.extend([0; 2]);
+    end.extend_from_slice(&0x0605_4b50_u32.to_le_bytes());
+    end.extend_from_slice(&[0; 4]);
+    end.extend_from_slice(&few_entries.to_le_bytes());
+    end.extend_from_slice(&few_entries.to_le_bytes());
+    end.extend_from_slice(&narrow(size).to_le_bytes());
+    end.extend_from_slice(&narrow(offset).to_le_bytes());
+    end.extend_from_slice(&[0; 2]);
     end
 }
 
@@ -145,10 +145,10 @@ fn version(zip64: bool) -> u16 {
 /// Returns the zip64 extended information field (4.5.3).
 fn zip64_field(values: &[u64]) -> Vec<u8> {
     let mut field = Vec::with_capacity(4 + 8 * values.len());
-    field.extend(0x0001_u16.to_le_bytes());
-    field.extend((8 * values.len() as u16).to_le_bytes());
+    field.extend_from_slice(&0x0001_u16.to_le_bytes());
+    field.extend_from_slice(&(8 * values.len() as u16).to_le_bytes());
     for value in values {
-        field.extend(value.to_le_bytes());
+        field.extend_from_slice(&value.to_le_bytes());
     }
     field
 }
