@@ -66,7 +66,7 @@ impl<'a> DynamicLinker<'a> {
     /// Resolves the libraries that a file is linked to by its own search path.
     fn own_links(&self, binary: &'a Binary) -> Vec<LibraryLookup<'a>> {
         let Ok(elf) = &binary.elf else { return Vec::new() };
-        elf.needed.iter().map(|library| self.look_up(library, self.search_path(binary, elf, true))).collect()
+        elf.needed.iter().map(|library| self.look_up(library, || self.search_path(binary, elf, true))).collect()
     }
 
     /// Resolves libraries that were not found by the files that load each file. Returns whether any was found.
@@ -85,7 +85,7 @@ impl<'a> DynamicLinker<'a> {
                 let found = if loaded.contains(&position) {
                     LibraryLookup::Found(position)
                 } else {
-                    self.look_up(library, inherited.clone())
+                    self.look_up(library, || inherited.clone())
                 };
                 if found.found().is_some() {
                     *lookup = found;
@@ -103,19 +103,17 @@ impl<'a> DynamicLinker<'a> {
     }
 
     /// Looks a library up in directories. A name with a slash is a path.
-    fn look_up(&self, library: &'a str, directories: impl IntoIterator<Item = String>) -> LibraryLookup<'a> {
+    fn look_up(&self, library: &'a str, directories: impl FnOnce() -> Vec<String>) -> LibraryLookup<'a> {
         let name = file_name(library);
-        let mut candidates = directories.into_iter().map(|directory| normalized(&format!("{directory}/{library}")));
+        // Most libraries are the system's, which no directory of the artifact has.
+        let Some(at) = self.by_name.get(name) else { return LibraryLookup::NotFound(name) };
         let found = if library.contains('/') {
-            self.by_path.get(library).copied()
+            self.by_path.get(library)
         } else {
-            candidates.find_map(|path| self.by_path.get(path.as_str()).copied())
+            let mut paths = directories().into_iter().map(|directory| normalized(&format!("{directory}/{library}")));
+            paths.find_map(|path| self.by_path.get(path.as_str()))
         };
-        match (found, self.by_name.get(name)) {
-            (Some(at), _) => LibraryLookup::Found(at),
-            (None, Some(at)) => LibraryLookup::OutsideSearchPath(name, *at),
-            (None, None) => LibraryLookup::NotFound(name),
-        }
+        found.map_or(LibraryLookup::OutsideSearchPath(name, *at), |found| LibraryLookup::Found(*found))
     }
 
     /// Returns the directories that the linker searches because of a file: for the libraries that the file itself is linked
