@@ -154,6 +154,7 @@ pub(crate) struct ZipStart {
     /// The number of entries.
     entries: u64,
     /// Their headers in the central directory.
+    #[serde(with = "serde_bytes")]
     central_directory: Vec<u8>,
     /// The state of the zip's digest after these bytes.
     state: Sha256State,

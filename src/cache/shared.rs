@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use super::{Cache, RecordKey, RecordKind};
 use crate::digest::Sha256;
 
 /// Records by their kinds and keys, each in the [postcard](https://postcard.jamesmunns.com/wire-format) format.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct SharedRecords(BTreeMap<(RecordKind, Sha256), Vec<u8>>);
+pub(crate) struct SharedRecords(BTreeMap<(RecordKind, Sha256), ByteBuf>);
 
 impl SharedRecords {
     /// Adds the records of another machine.
@@ -92,7 +93,7 @@ impl Cache {
         if kind.is_shared()
             && let Some(noted) = &self.sharing.noted
         {
-            noted.lock().unwrap_or_else(PoisonError::into_inner).0.insert((kind, key.0), bytes.to_owned());
+            noted.lock().unwrap_or_else(PoisonError::into_inner).0.insert((kind, key.0), ByteBuf::from(bytes));
         }
     }
 }
