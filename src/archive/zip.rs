@@ -11,8 +11,6 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
 
 use rayon::prelude::*;
 use sha2::Digest as _;
@@ -41,7 +39,7 @@ pub(crate) const FORMAT: u32 = 2;
 /// The smallest start that is copied from an earlier zip, in bytes: a smaller one is written as fast.
 const SMALLEST_START: u64 = 1 << 20;
 
-/// How many entries are prepared together, and how many prepared ones may wait to be written.
+/// How many entries are prepared together. While they are written, the next ones are prepared.
 const BATCH: usize = 32;
 
 /// The entries of a zip, in two parts that are each sorted by path.
@@ -180,6 +178,9 @@ pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<Fi
     Ok(ZipEntries::new(tree, |_| true).write(path, reporter)?.0)
 }
 
+/// Some entries, in their order.
+type ZipBatch<'a, 'b> = &'b [(&'a TreePath, &'a TreeEntry)];
+
 /// The bytes of an entry, as far as its header needs them.
 enum PreparedEntry<'a> {
     Copied {
@@ -200,25 +201,17 @@ enum PreparedEntry<'a> {
     },
 }
 
-/// Prepares the entries that are not copied from wheels, several at once and in their order, while those before them are
-/// written. Ends when nobody receives them any more.
-fn prepare_ahead<'a>(
-    entries: &[(&'a TreePath, &'a TreeEntry)],
-    prepared: &SyncSender<Result<PreparedEntry<'a>, ArchiveError>>,
-) {
-    let generated: Vec<_> = entries.iter().filter(|(_, entry)| !is_archived(&entry.content)).collect();
-    for batch in generated.chunks(BATCH) {
-        let ready: Vec<_> = batch.par_iter().map(|(path, entry)| prepare(path, &entry.content)).collect();
-        for entry in ready {
-            if prepared.send(entry).is_err() {
-                return;
-            }
-        }
+/// Prepares entries, in parallel if more than one has to be deflated: most batches are copied from wheels.
+fn prepare_batch<'a>(batch: ZipBatch<'a, '_>) -> Result<Vec<PreparedEntry<'a>>, ArchiveError> {
+    if batch.iter().filter(|entry| is_deflated(entry)).count() > 1 {
+        batch.par_iter().map(|(path, entry)| prepare(path, &entry.content)).collect()
+    } else {
+        batch.iter().map(|(path, entry)| prepare(path, &entry.content)).collect()
     }
 }
 
-fn is_archived(content: &FileContent) -> bool {
-    matches!(content, FileContent::Archived { .. })
+fn is_deflated((_, entry): &(&TreePath, &TreeEntry)) -> bool {
+    !matches!(entry.content, FileContent::Archived { .. })
 }
 
 fn prepare<'a>(entry: &TreePath, content: &'a FileContent) -> Result<PreparedEntry<'a>, ArchiveError> {
@@ -273,37 +266,30 @@ impl<'a> ZipWriter<'a> {
         Self { output, central_directory: Vec::new(), entries: 0, wheels: OpenWheels::default(), reporter }
     }
 
-    fn all(&mut self, entries: &[(&'a TreePath, &'a TreeEntry)]) -> Result<(), ArchiveError> {
-        if rayon::current_thread_index().is_some() {
-            return self.all_in_batches(entries);
+    /// Writes entries. What has to be deflated is deflated while the entries before it are written.
+    fn all(&mut self, entries: ZipBatch<'a, '_>) -> Result<(), ArchiveError> {
+        let mut batches = entries.chunks(BATCH);
+        let mut current = batches.next();
+        let mut prepared = current.map(prepare_batch);
+        while let (Some(batch), Some(ready)) = (current, prepared) {
+            current = batches.next();
+            let write = || self.batch(batch, ready?);
+            let prepare = || current.map(prepare_batch);
+            // By `join` and not by a channel: each of rayon's threads may be writing a zip, and must not wait for another one.
+            let (written, next) = match current {
+                Some(next) if next.iter().any(is_deflated) => rayon::join(write, prepare),
+                _ => (write(), prepare()),
+            };
+            written?;
+            prepared = next;
         }
-        thread::scope(|scope| {
-            let (sender, receiver) = sync_channel(BATCH);
-            if entries.iter().any(|(_, entry)| !is_archived(&entry.content)) {
-                scope.spawn(move || prepare_ahead(entries, &sender));
-            }
-            for (path, entry) in entries {
-                let prepared = match &entry.content {
-                    FileContent::Archived { archive, extent } => PreparedEntry::Copied { archive, extent },
-                    // They end early only if one of them panicked.
-                    content => receiver.recv().unwrap_or_else(|_| prepare(path, content))?,
-                };
-                self.entry(path, entry, prepared)?;
-                self.entries += 1;
-            }
-            Ok(())
-        })
+        Ok(())
     }
 
-    /// As [`all`](Self::all), on a thread of rayon: it must not wait for [`prepare_ahead`], which needs a thread of rayon, since
-    /// each of them may be writing a zip.
-    fn all_in_batches(&mut self, entries: &[(&'a TreePath, &'a TreeEntry)]) -> Result<(), ArchiveError> {
-        for batch in entries.chunks(BATCH) {
-            let prepared: Vec<_> = batch.par_iter().map(|(path, entry)| prepare(path, &entry.content)).collect();
-            for ((path, entry), prepared) in batch.iter().zip(prepared) {
-                self.entry(path, entry, prepared?)?;
-                self.entries += 1;
-            }
+    fn batch(&mut self, batch: ZipBatch<'a, '_>, prepared: Vec<PreparedEntry<'a>>) -> Result<(), ArchiveError> {
+        for ((path, entry), prepared) in batch.iter().zip(prepared) {
+            self.entry(path, entry, prepared)?;
+            self.entries += 1;
         }
         Ok(())
     }

@@ -225,7 +225,7 @@ fn progress_moves_within_a_large_file() {
 #[test]
 fn every_thread_of_rayon_can_write_a_zip_at_once() {
     let (sender, receiver) = std::sync::mpsc::channel();
-    thread::spawn(move || {
+    std::thread::spawn(move || {
         let all = std::sync::Barrier::new(rayon::current_num_threads());
         let lengths = rayon::broadcast(|_| {
             all.wait();
