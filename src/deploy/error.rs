@@ -219,7 +219,7 @@ impl Hints for DeployError {
             Self::UnknownFunction { region, .. } => {
                 vec![format!("create the function first, or choose its region: this one is {region}")]
             }
-            Self::UnknownAlias { .. } => vec!["create the alias with --create-alias".to_owned()],
+            Self::UnknownAlias { .. } => vec!["an alias is created by a deployment with --create-alias".to_owned()],
             Self::Mismatch { property: FunctionProperty::Architecture, deployed, .. } => {
                 vec![format!("build for the function's architecture with --arch {deployed}")]
             }

@@ -27,6 +27,8 @@ pub(super) struct Collector<'a> {
     project: PathBuf,
     /// The workspace root, canonical.
     workspace: PathBuf,
+    /// The locks, canonical.
+    locks: Vec<PathBuf>,
     files: BTreeMap<(DestinationRoot, TreePath), (PathBuf, TreeEntry)>,
     /// The directories with an owner.
     directories: BTreeMap<(DestinationRoot, String), FileAccess>,
@@ -70,6 +72,7 @@ impl<'a> Collector<'a> {
         Ok(Self {
             project: canonical(source.project)?,
             workspace: canonical(source.workspace)?,
+            locks: source.locks.iter().filter_map(|lock| lock.canonicalize().ok()).collect(),
             source,
             files: BTreeMap::new(),
             directories: BTreeMap::new(),
@@ -301,6 +304,8 @@ impl<'a> Collector<'a> {
             Some(ExclusionRule::Project)
         } else if walk.ignore.ignores(path, *is_directory) {
             Some(ExclusionRule::GitIgnored)
+        } else if walk.is_default && self.locks.contains(path) {
+            Some(ExclusionRule::Tool)
         } else if walk.is_default {
             is_top_level.then(|| candidate.top_level_rule()).flatten().or_else(|| candidate.default_rule())
         } else {

@@ -41,8 +41,15 @@ impl DetectedSources {
     pub(super) fn read(project: &Path, workspace: &Path, python: PythonVersion) -> Result<Self, ApplicationError> {
         // Without patterns, none is invalid.
         let Ok(excludes) = Excludes::new(project, &[]) else { return Ok(Self::default()) };
-        let source =
-            ApplicationSource { project, workspace, script: None, includes: &[], excludes: &excludes, started: &[] };
+        let source = ApplicationSource {
+            project,
+            workspace,
+            script: None,
+            includes: &[],
+            excludes: &excludes,
+            locks: &[],
+            started: &[],
+        };
         let application = match source.collect() {
             Err(ApplicationError::NothingFound(_)) => return Ok(Self::default()),
             other => other?,

@@ -186,7 +186,7 @@ fn an_alias_is_created_on_request() {
     assert!(missing.err.contains("function shop has no alias `lvie`") && missing.err.contains("did you mean `live`?"));
     cloud.with("shop", |function| function.remove_aliases());
     let missing = run(&project, &cloud, &["deploy"]);
-    assert!(missing.err.contains("hint: create the alias with --create-alias"), "{missing:?}");
+    assert!(missing.err.contains("hint: an alias is created by a deployment with --create-alias"), "{missing:?}");
     let created = run(&project, &cloud, &["deploy", "--create-alias"]);
     assert_eq!((created.status, created.target()["version"].as_str()), (Some(0), Some("2")), "{created:?}");
     assert_eq!(cloud.function("shop").live("live").0, "2");

@@ -154,7 +154,7 @@ impl Hints for RequirementsError {
             Self::Unpinned { path, python, requirements } => {
                 let mut hints = vec![compile_hint(path, *python)];
                 if requirements.iter().any(|line| line.text.contains("git+")) {
-                    hints.push("pin a repository by a full commit hash: `name @ git+https://…@HASH`".to_owned());
+                    hints.push("pin a repository by a full commit hash: `name @ git+https://HOST/PATH@HASH`".to_owned());
                 }
                 hints
             }

@@ -249,6 +249,7 @@ pub(crate) fn application_source<'a>(
         script: workspace.script(),
         includes: &settings.includes,
         excludes,
+        locks: &settings.locks,
         started: &settings.started,
     }
 }

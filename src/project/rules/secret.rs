@@ -25,6 +25,9 @@ const CREDENTIALS: [&[&str]; 4] = [
     &["client-key-data:"],
 ];
 
+/// The options of a requirements file whose URLs may have a password, as pip and uv know them.
+const INDEX_OPTIONS: [&str; 5] = ["--index-url", "-i ", "--extra-index-url", "--find-links", "-f "];
+
 /// The shortest value of `client_secret`: those of Google have 24 and more characters, placeholders fewer or others.
 const SHORTEST_CLIENT_SECRET: usize = 16;
 
@@ -62,8 +65,27 @@ fn contains_secret(candidate: &CandidatePath) -> bool {
     read.is_ok()
         && (contains_private_key(&text)
             || contains_client_secret(&text)
+            || contains_index_login(&text)
             || (may_be_variables && is_variables(&text))
             || CREDENTIALS.iter().any(|all| all.iter().all(|part| text.contains(part))))
+}
+
+/// Returns whether a text is a requirements file with a password for an index or a repository. A variable is none.
+fn contains_index_login(text: &str) -> bool {
+    text.lines().any(|line| {
+        let is_option = INDEX_OPTIONS.iter().any(|option| line.trim_start().starts_with(option));
+        (is_option || line.contains("git+http"))
+            && line.match_indices("://").any(|(at, mark)| is_login(&line[at + mark.len()..]))
+    })
+}
+
+/// Returns whether what follows `://` begins with a user and a password, or with a token.
+fn is_login(rest: &str) -> bool {
+    let authority =
+        rest.split(|character: char| character.is_whitespace() || character == '/').next().unwrap_or_default();
+    let login = authority.rsplit_once('@').map(|(login, _)| login);
+    let secret = login.map(|login| login.split_once(':').map_or(login, |(_, password)| password));
+    secret.is_some_and(|secret| !secret.is_empty() && !secret.contains('$'))
 }
 
 /// Returns whether a JSON text has a `client_secret` with a value, as in the files that Google's console offers for OAuth
@@ -119,6 +141,22 @@ mod tests {
             (r#"{"client_secret": ""#, false),
         ] {
             assert_eq!(contains_client_secret(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn logins_of_indexes_are_told_from_urls() {
+        for (text, expected) in [
+            ("--index-url http://alice:secret@pypi.example/simple\nflask==3.0\n", true),
+            ("  --extra-index-url=https://token@pypi.example/simple", true),
+            ("-f https://alice:secret@pypi.example/wheels/", true),
+            ("app @ git+https://alice:secret@git.example/app@0123abc", true),
+            ("--index-url https://pypi.example/simple", false),
+            ("--index-url https://alice:${PASSWORD}@pypi.example/simple", false),
+            ("app @ git+https://git.example/app@0123abc", false),
+            ("See https://user:password@host.example/ in the documentation.", false),
+        ] {
+            assert_eq!(contains_index_login(text), expected, "{text}");
         }
     }
 

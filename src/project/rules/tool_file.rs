@@ -118,6 +118,12 @@ const CONTAINER_FILE: &str = ".dockerfile";
 /// The extensions of Terraform's configuration, which no application reads. Its variables and state are secrets.
 const TERRAFORM: [&str; 3] = [".tf", ".tf.json", ".tofu"];
 
+/// The keys that every Kubernetes manifest has.
+const KUBERNETES: [&str; 2] = ["apiVersion", "kind"];
+
+/// The key that every ECS task definition has.
+const TASK_DEFINITION: &str = "containerDefinitions";
+
 /// What the templates of CloudFormation and SAM contain.
 const TEMPLATE: [&str; 2] = ["AWSTemplateFormatVersion", "AWS::"];
 
@@ -133,17 +139,36 @@ pub(super) fn is_tool_file(candidate: &CandidatePath) -> bool {
             name.starts_with(prefix) && extensions.iter().any(|extension| name.ends_with(extension))
         })
         || is_template(candidate, &name)
+        || is_manifest(candidate, &name)
 }
 
 /// Returns whether a file is a template of CloudFormation. Applications may have a `template.yaml` of their own.
 fn is_template(candidate: &CandidatePath, name: &str) -> bool {
-    if !name.starts_with("template") || ![".yaml", ".yml", ".json"].iter().any(|extension| name.ends_with(extension)) {
-        return false;
+    name.starts_with("template")
+        && text(candidate, name).is_some_and(|text| TEMPLATE.iter().any(|mark| text.contains(mark)))
+}
+
+/// Returns whether a file is a Kubernetes manifest or an ECS task definition, as `pybundle resolve` reads and writes them:
+/// an image that contains what names its digest would never have that digest.
+fn is_manifest(candidate: &CandidatePath, name: &str) -> bool {
+    text(candidate, name).is_some_and(|text| {
+        let is_of_kubernetes = KUBERNETES.iter().all(|key| {
+            text.contains(&format!("\"{key}\"")) || text.lines().any(|line| line.starts_with(&format!("{key}:")))
+        });
+        is_of_kubernetes || text.contains(TASK_DEFINITION)
+    })
+}
+
+/// Returns the beginning of a file if its name is that of YAML or JSON.
+fn text(candidate: &CandidatePath, name: &str) -> Option<String> {
+    let is_text = [".yaml", ".yml", ".json"].iter().any(|extension| name.ends_with(extension));
+    // A pipe would block.
+    if !is_text || !candidate.path.is_file() {
+        return None;
     }
     let mut text = Vec::new();
-    let read = File::open(&candidate.path).and_then(|file| file.take(READ_LIMIT).read_to_end(&mut text));
-    let text = String::from_utf8_lossy(&text);
-    read.is_ok() && TEMPLATE.iter().any(|mark| text.contains(mark))
+    File::open(&candidate.path).ok()?.take(READ_LIMIT).read_to_end(&mut text).ok()?;
+    Some(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Returns whether a file is configuration of Terraform or OpenTofu, which is often in a directory of its own.

@@ -252,6 +252,25 @@ fn what_is_named_like_a_test_but_imported_is_part_of_the_application() {
 }
 
 #[test]
+fn named_locks_and_manifests_are_no_part_of_the_application() {
+    let directory = directory(&["app.py", "prod.txt", "locks/base.txt", "kinds.yaml", "schema.json"]);
+    for (name, text) in [
+        ("k8s.yaml", "# Comment\n---\napiVersion: apps/v1\nkind: Deployment\n"),
+        ("resolved.json", "{\"family\": \"web\", \"containerDefinitions\": []}"),
+        ("list.json", "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\"\n}"),
+        ("kinds.yaml", "kind: of settings\n"),
+    ] {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let locks = ["prod.txt", "locks/base.txt"].map(|lock| directory.path().join(lock));
+    let excludes = Excludes::new(directory.path(), &[]).unwrap();
+    let source = source_of(directory.path(), directory.path(), &[], &excludes);
+    let application = ApplicationSource { locks: &locks, ..source }.collect().unwrap();
+    assert_eq!(paths(&application), ["app.py", "kinds.yaml", "schema.json"]);
+    assert!(left_out(&application).contains(&("locks/base.txt", ExclusionRule::Tool)), "{application:?}");
+}
+
+#[test]
 fn what_an_earlier_build_wrote_is_no_input() {
     let directory =
         directory(&["app.py", "data.zip", "image/oci-layout", "image/blobs/x", "fn.zip.cdx.json", "a.cdx.json"]);
