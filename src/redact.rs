@@ -26,17 +26,22 @@ pub(crate) fn text(text: &str) -> String {
     while let Some(start) = rest.find(START) {
         let (before, after) = rest.split_at(start + START.len());
         redacted.push_str(before);
-        let authority = &after[..after.find(ends_authority).unwrap_or(after.len())];
-        rest = match authority.rfind('@') {
-            Some(at) => {
+        rest = match login(after) {
+            Some(login) => {
                 redacted.push_str("****");
-                &after[at..]
+                &after[login.len()..]
             }
             None => after,
         };
     }
     redacted.push_str(rest);
     redacted
+}
+
+/// Returns the user and password, or the token, that a URL has after its `://`.
+pub(crate) fn login(after: &str) -> Option<&str> {
+    let authority = &after[..after.find(ends_authority).unwrap_or(after.len())];
+    authority.rsplit_once('@').map(|(login, _)| login)
 }
 
 /// Returns whether a character ends the authority of a URL, or the URL in a text.

@@ -5,6 +5,8 @@ mod secret;
 mod tool_file;
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -241,6 +243,16 @@ impl CandidatePath {
         } else {
             None
         }
+    }
+
+    /// Returns the first `limit` bytes of a file as text; `None` if it cannot be read, or is a pipe, which would block.
+    fn beginning(&self, limit: u64) -> Option<String> {
+        if !self.path.is_file() {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        File::open(&self.path).ok()?.take(limit).read_to_end(&mut bytes).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Returns whether it is what a build wrote.

@@ -1,9 +1,7 @@
 //! Files that contain passwords or private keys, which nobody expects in an artifact.
 
-use std::fs::File;
-use std::io::Read;
-
 use super::CandidatePath;
+use crate::redact;
 
 /// The largest file that is searched, in bytes. Keys and credentials are far smaller.
 const LARGEST: u64 = 1 << 16;
@@ -52,22 +50,18 @@ pub(super) fn is_secret(candidate: &CandidatePath) -> bool {
 }
 
 fn contains_secret(candidate: &CandidatePath) -> bool {
-    // A pipe would block.
-    if !candidate.path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= LARGEST) {
+    if candidate.path.metadata().is_ok_and(|metadata| metadata.len() > LARGEST) {
         return false;
     }
-    let mut bytes = Vec::new();
-    let read = File::open(&candidate.path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
-    let text = String::from_utf8_lossy(&bytes);
+    let Some(text) = candidate.beginning(LARGEST) else { return false };
     let name = candidate.name.to_lowercase();
     // `env.prod`; a script is code.
     let may_be_variables = name == "env" || (name.starts_with("env.") && !name.ends_with(".sh"));
-    read.is_ok()
-        && (contains_private_key(&text)
-            || contains_client_secret(&text)
-            || contains_index_login(&text)
-            || (may_be_variables && is_variables(&text))
-            || CREDENTIALS.iter().any(|all| all.iter().all(|part| text.contains(part))))
+    contains_private_key(&text)
+        || contains_client_secret(&text)
+        || contains_index_login(&text)
+        || (may_be_variables && is_variables(&text))
+        || CREDENTIALS.iter().any(|all| all.iter().all(|part| text.contains(part)))
 }
 
 /// Returns whether a text is a requirements file with a password for an index or a repository. A variable is none.
@@ -81,10 +75,7 @@ fn contains_index_login(text: &str) -> bool {
 
 /// Returns whether what follows `://` begins with a user and a password, or with a token.
 fn is_login(rest: &str) -> bool {
-    let authority =
-        rest.split(|character: char| character.is_whitespace() || character == '/').next().unwrap_or_default();
-    let login = authority.rsplit_once('@').map(|(login, _)| login);
-    let secret = login.map(|login| login.split_once(':').map_or(login, |(_, password)| password));
+    let secret = redact::login(rest).map(|login| login.split_once(':').map_or(login, |(_, password)| password));
     secret.is_some_and(|secret| !secret.is_empty() && !secret.contains('$'))
 }
 

@@ -1,8 +1,5 @@
 //! Files at the top level of a project that only tools read.
 
-use std::fs::File;
-use std::io::Read;
-
 use super::CandidatePath;
 
 /// How much of a file is searched for what tells its kind, in bytes.
@@ -162,13 +159,7 @@ fn is_manifest(candidate: &CandidatePath, name: &str) -> bool {
 /// Returns the beginning of a file if its name is that of YAML or JSON.
 fn text(candidate: &CandidatePath, name: &str) -> Option<String> {
     let is_text = [".yaml", ".yml", ".json"].iter().any(|extension| name.ends_with(extension));
-    // A pipe would block.
-    if !is_text || !candidate.path.is_file() {
-        return None;
-    }
-    let mut text = Vec::new();
-    File::open(&candidate.path).ok()?.take(READ_LIMIT).read_to_end(&mut text).ok()?;
-    Some(String::from_utf8_lossy(&text).into_owned())
+    is_text.then(|| candidate.beginning(READ_LIMIT)).flatten()
 }
 
 /// Returns whether a file is configuration of Terraform or OpenTofu, which is often in a directory of its own.
