@@ -8,11 +8,10 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rayon::prelude::*;
 use sha2::Digest as _;
 
 use super::ArchiveError;
@@ -23,15 +22,13 @@ use super::open_wheels::OpenWheels;
 use super::output::{FinishedFile, OutputFile};
 use crate::digest::{Sha256, Sha256State};
 use crate::report::{Phase, Reporter};
-use crate::tree::{Extent, FileContent, FileOrigin, FileTree, PresentContent, TreeEntry, TreePath, ZipCompression};
+use crate::tree::{Extent, FileContent, FileOrigin, FileTree, TreeEntry, TreePath, ZipCompression};
 
 pub(crate) mod headers;
+mod prepare;
 
 use headers::EntryHeaders;
-
-/// Files up to this size in bytes are deflated in memory, several at once. Larger ones are deflated twice, first to learn
-/// the compressed size, which precedes the bytes. So memory does not grow with the files.
-const IN_MEMORY: u64 = 512 * 1024;
+use prepare::{EntriesAhead, PreparedEntry, ZipItem};
 
 /// The version of this writer, a part of the key of what is known of a zip: raised when its output changes.
 pub(crate) const FORMAT: u32 = 2;
@@ -39,15 +36,12 @@ pub(crate) const FORMAT: u32 = 2;
 /// The smallest start that is copied from an earlier zip, in bytes: a smaller one is written as fast.
 const SMALLEST_START: u64 = 1 << 20;
 
-/// How many entries are prepared together. While they are written, the next ones are prepared.
-const BATCH: usize = 32;
-
 /// The entries of a zip, in two parts that are each sorted by path.
 pub(crate) struct ZipEntries<'a> {
     /// The files of dependencies, which are the same in most builds.
-    dependencies: Vec<(&'a TreePath, &'a TreeEntry)>,
+    dependencies: Vec<ZipItem<'a>>,
     /// The application's files and those of its own distributions.
-    own: Vec<(&'a TreePath, &'a TreeEntry)>,
+    own: Vec<ZipItem<'a>>,
 }
 
 impl<'a> ZipEntries<'a> {
@@ -178,80 +172,6 @@ pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<Fi
     Ok(ZipEntries::new(tree, |_| true).write(path, reporter)?.0)
 }
 
-/// Some entries, in their order.
-type ZipBatch<'a, 'b> = &'b [(&'a TreePath, &'a TreeEntry)];
-
-/// The bytes of an entry, as far as its header needs them.
-enum PreparedEntry<'a> {
-    Copied {
-        archive: &'a Path,
-        extent: &'a Extent,
-    },
-    /// In memory: deflated, or stored where deflating does not make them smaller.
-    Ready {
-        bytes: Vec<u8>,
-        compression: ZipCompression,
-        crc32: u32,
-        size: u64,
-    },
-    /// To be deflated a second time while they are written.
-    Streamed {
-        path: &'a Path,
-        expected: Deflated,
-    },
-}
-
-/// Prepares entries, in parallel if more than one has to be deflated: most batches are copied from wheels.
-fn prepare_batch<'a>(batch: ZipBatch<'a, '_>) -> Result<Vec<PreparedEntry<'a>>, ArchiveError> {
-    if batch.iter().filter(|entry| is_deflated(entry)).count() > 1 {
-        batch.par_iter().map(|(path, entry)| prepare(path, &entry.content)).collect()
-    } else {
-        batch.iter().map(|(path, entry)| prepare(path, &entry.content)).collect()
-    }
-}
-
-fn is_deflated((_, entry): &(&TreePath, &TreeEntry)) -> bool {
-    !matches!(entry.content, FileContent::Archived { .. })
-}
-
-fn prepare<'a>(entry: &TreePath, content: &'a FileContent) -> Result<PreparedEntry<'a>, ArchiveError> {
-    match content.present().map_err(ArchiveError::obtain(entry))? {
-        PresentContent::Archived { archive, extent } => Ok(PreparedEntry::Copied { archive, extent }),
-        PresentContent::Bytes(bytes) => Ok(deflated(bytes)),
-        PresentContent::File { path, .. } => prepare_file(path).map_err(ArchiveError::read(path, entry)),
-    }
-}
-
-fn prepare_file(path: &Path) -> io::Result<PreparedEntry<'_>> {
-    let mut file = File::open(path)?;
-    if file.metadata()?.len() <= IN_MEMORY {
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        return Ok(deflated(&bytes));
-    }
-    let expected = deflate::deflate(&mut file, &mut io::sink())?;
-    Ok(PreparedEntry::Streamed { path, expected })
-}
-
-fn deflated<'a>(bytes: &[u8]) -> PreparedEntry<'a> {
-    let mut compressed = Vec::new();
-    match deflate::deflate(&mut &bytes[..], &mut compressed) {
-        Ok(deflated) if deflated.compressed_size < deflated.size => PreparedEntry::Ready {
-            bytes: compressed,
-            compression: ZipCompression::Deflated,
-            crc32: deflated.crc32,
-            size: deflated.size,
-        },
-        // It is not smaller. (Nothing fails between slices and vectors.)
-        _ => PreparedEntry::Ready {
-            bytes: bytes.to_vec(),
-            compression: ZipCompression::Stored,
-            crc32: crc32fast::hash(bytes),
-            size: bytes.len() as u64,
-        },
-    }
-}
-
 struct ZipWriter<'a> {
     output: OutputFile,
     central_directory: Vec<u8>,
@@ -266,32 +186,16 @@ impl<'a> ZipWriter<'a> {
         Self { output, central_directory: Vec::new(), entries: 0, wheels: OpenWheels::default(), reporter }
     }
 
-    /// Writes entries. What has to be deflated is deflated while the entries before it are written.
-    fn all(&mut self, entries: ZipBatch<'a, '_>) -> Result<(), ArchiveError> {
-        let mut batches = entries.chunks(BATCH);
-        let mut current = batches.next();
-        let mut prepared = current.map(prepare_batch);
-        while let (Some(batch), Some(ready)) = (current, prepared) {
-            current = batches.next();
-            let write = || self.batch(batch, ready?);
-            let prepare = || current.map(prepare_batch);
-            // By `join` and not by a channel: each of rayon's threads may be writing a zip, and must not wait for another one.
-            let (written, next) = match current {
-                Some(next) if next.iter().any(is_deflated) => rayon::join(write, prepare),
-                _ => (write(), prepare()),
-            };
-            written?;
-            prepared = next;
-        }
-        Ok(())
-    }
-
-    fn batch(&mut self, batch: ZipBatch<'a, '_>, prepared: Vec<PreparedEntry<'a>>) -> Result<(), ArchiveError> {
-        for ((path, entry), prepared) in batch.iter().zip(prepared) {
-            self.entry(path, entry, prepared)?;
-            self.entries += 1;
-        }
-        Ok(())
+    fn all(&mut self, entries: &[ZipItem<'a>]) -> Result<(), ArchiveError> {
+        rayon::in_place_scope(|scope| {
+            let mut ahead = EntriesAhead::new(entries);
+            for &(path, entry) in entries {
+                let prepared = ahead.prepare((path, entry), scope)?;
+                self.entry(path, entry, prepared)?;
+                self.entries += 1;
+            }
+            Ok(())
+        })
     }
 
     fn entry(&mut self, path: &TreePath, entry: &TreeEntry, prepared: PreparedEntry<'a>) -> Result<(), ArchiveError> {

@@ -1,9 +1,10 @@
 //! The archives are read again by the zip crate, which shares no code with the writer.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::Read;
 use std::sync::{Arc, Mutex};
 
+use super::prepare::IN_MEMORY;
 use super::*;
 use crate::report::Silent;
 use crate::tree::{Distribution, ExtentFormat, FileAccess, FileMode, FileOrigin};
@@ -133,6 +134,19 @@ fn large_and_small_files_are_deflated_alike() {
     let ready = tree([("large.bin".to_owned(), bytes(&content))]);
     let [streamed, ready] = [streamed, ready].map(|tree| write(&tree, &directory.path().join("out.zip"), &Silent));
     assert_eq!(streamed.unwrap().sha256, ready.unwrap().sha256);
+}
+
+#[test]
+fn files_beyond_those_that_are_deflated_ahead_have_their_bytes() {
+    let content = |number: u8| vec![number; IN_MEMORY as usize];
+    let mut zip = written(&tree((0..40).map(|number| (format!("{number:02}"), bytes(&content(number))))));
+    for number in 0..40 {
+        let mut file = zip.by_index(usize::from(number)).unwrap();
+        let mut read = Vec::new();
+        file.read_to_end(&mut read).unwrap();
+        assert_eq!(file.name().unwrap(), format!("{number:02}"));
+        assert!(read == content(number), "{number}");
+    }
 }
 
 #[test]
