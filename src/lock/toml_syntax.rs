@@ -29,8 +29,8 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
     }
 }
 
-/// How many tables one thread parses at least: to share a small lock would take longer than to parse it.
-const TABLES_AT_ONCE: usize = 128;
+/// How many bytes one thread parses at least: to share a small lock would take longer than to parse it.
+const PARSED_AT_ONCE: usize = 32 * 1024;
 
 /// A document that is parsed table by table: the syntax tree of a whole file takes 25 times the memory of its text.
 ///
@@ -80,7 +80,8 @@ impl<'t> DocumentParts<'t> {
         convert: impl Fn(Table) -> Option<T> + Sync,
     ) -> Option<Vec<T>> {
         let mut tables = Vec::new();
-        let parts = self.tables.par_iter().with_min_len(TABLES_AT_ONCE);
+        let bytes = self.tables.iter().map(|table| table.len()).sum::<usize>().max(1);
+        let parts = self.tables.par_iter().with_min_len((self.tables.len() * PARSED_AT_ONCE).div_ceil(bytes));
         let parsed = parts.map(|part| {
             let mut part: BTreeMap<String, Vec<Table>> = toml::from_str(part).ok()?;
             // A header with a comment begins another table of this part.
