@@ -103,11 +103,12 @@ impl TargetArguments {
             let invocation = global.invocation(directory)?;
             let before =
                 changes.as_ref().map(|changes| configuration.before(&|path| changes.text_before(path).ok().flatten()));
-            let full = |name: &str| {
-                if self.workspace { format!("{}/{name}", configuration.member()) } else { name.to_owned() }
-            };
             let is_named = |name: &str| {
-                selection.names.is_empty() || selection.names.iter().any(|asked| asked == name || *asked == full(name))
+                selection.names.is_empty()
+                    || selection
+                        .names
+                        .iter()
+                        .any(|asked| asked == name || *asked == self.full_name(configuration, name))
             };
             // A function is built together with its layers.
             let named = configuration.targets().map(|(name, _)| name).filter(|name| is_named(name));
@@ -117,7 +118,7 @@ impl TargetArguments {
                 if !is_named(name) && !layers.iter().any(|layer| layer == name) {
                     continue;
                 }
-                let full = full(name);
+                let full = self.full_name(configuration, name);
                 let configured = (configuration, before.as_ref());
                 let (target, difference) = self.target(configured, (name, kind), selection.push, &invocation)?;
                 let reason = changes.as_ref().map(|changes| match difference {
@@ -170,6 +171,12 @@ impl TargetArguments {
         Ok(layers)
     }
 
+    /// Returns the name of a target in the results and on the command line: with its member in a workspace, whose members may
+    /// have targets of the same name.
+    fn full_name(&self, configuration: &ProjectConfiguration, name: &str) -> String {
+        if self.workspace { format!("{}/{name}", configuration.member()) } else { name.to_owned() }
+    }
+
     /// Checks that every name is that of a target, and that there is a target.
     fn check(
         &self,
@@ -181,8 +188,10 @@ impl TargetArguments {
         let path = configurations.first().map_or_else(|| self.project.clone(), |(_, first)| first.path.clone());
         let mut unknown = selection.names.iter().filter(|name| !targets.iter().any(|target| target.is_named(name)));
         if let Some(name) = unknown.next() {
-            let names = configurations.iter().flat_map(|(_, configuration)| configuration.targets());
-            let known = names.map(|(name, _)| name.to_owned()).collect();
+            let known = configurations.iter().flat_map(|(_, configuration)| {
+                configuration.targets().map(|(name, _)| self.full_name(configuration, name))
+            });
+            let known = known.collect();
             return Err(ConfigurationError::UnknownTarget { path, name: name.clone(), known }.into());
         }
         if targets.is_empty() {

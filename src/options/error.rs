@@ -148,7 +148,12 @@ impl Hints for ConfigurationError {
             ),
             Self::Conflict { .. } => "remove one of them".to_owned(),
             Self::UnknownTarget { known, name, .. } => {
-                match (nearest(name, known.iter().map(String::as_str)), known.is_empty()) {
+                // In a workspace, targets are named MEMBER/NAME, or NAME for those of every member.
+                let candidates = known.iter().map(|known| match known.rsplit_once('/') {
+                    Some((_, target)) if !name.contains('/') => target,
+                    _ => known.as_str(),
+                });
+                match (nearest(name, candidates), known.is_empty()) {
                     (Some(nearest), _) => did_you_mean(nearest),
                     (None, false) => format!("the targets are {}", known.join(", ")),
                     (None, true) => NO_TARGETS.to_owned(),

@@ -137,7 +137,11 @@ fn the_members_of_a_workspace_are_built_together() {
     assert_eq!(outcomes(&project.json(&["build", "--project=services/two"])), [("api", "unchanged")]);
     assert_eq!(outcomes(&project.json(&["build", "--workspace", "--project=services/two", "api"])).len(), 3);
     let (_, said) = project.ends(1, &["build", "--workspace", "second/web"]);
-    assert!(said.contains("has no target `second/web`"), "{said}");
+    assert!(said.contains("has no target `second/web`\nhint: did you mean `second/api`?"), "{said}");
+    let (_, said) = project.ends(1, &["build", "--workspace", "apo"]);
+    assert!(said.contains("has no target `apo`\nhint: did you mean `api`?"), "{said}");
+    let (_, said) = project.ends(1, &["build", "--workspace", "third/worker"]);
+    assert!(said.contains("hint: the targets are root/api, first/api, second/api\n"), "{said}");
 }
 
 #[test]
