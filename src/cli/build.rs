@@ -94,7 +94,8 @@ fn run_viewed(
     };
     let targets = arguments.targets.select(selection, global, &projects)?;
     if let Some(first) = targets.first().filter(|_| arguments.push && !targets.iter().any(ListedTarget::is_pushed)) {
-        return Err(ConfigurationError::NoTags(first.configuration.clone()).into());
+        let path = first.configuration.clone();
+        return Err(ConfigurationError::NoTags { path, targets: arguments.names }.into());
     }
     if arguments.list {
         list(&targets, arguments.format, printer)?;

@@ -117,8 +117,15 @@ pub(crate) enum ConfigurationError {
         has_members: bool,
     },
     /// None of the images that are to be pushed has a tag.
-    #[error("cannot push: no target in {} has a tag", .0.display())]
-    NoTags(PathBuf),
+    #[error("cannot push: {} has a tag", match &targets[..] {
+        [] => format!("no target in {}", path.display()),
+        targets => format!("none of the named targets ({})", targets.join(", ")),
+    })]
+    NoTags {
+        path: PathBuf,
+        /// Those that the command line names.
+        targets: Vec<String>,
+    },
     /// A flag cannot be written as TOML, because its path is not UTF-8.
     #[error("cannot read a command-line option: {0}")]
     Flags(String),
@@ -169,7 +176,7 @@ impl Hints for ConfigurationError {
             }
             Self::NoTargets { .. } => NO_TARGETS.to_owned(),
             Self::NoLayer { .. } => "name a target of kind `layer`".to_owned(),
-            Self::NoTags(_) => "add `tag = [\"HOST/REPOSITORY:TAG\"]` to a target of kind `image`".to_owned(),
+            Self::NoTags { .. } => "add `tag = [\"HOST/REPOSITORY:TAG\"]` to a target of kind `image`".to_owned(),
         };
         vec![hint]
     }

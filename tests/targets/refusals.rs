@@ -227,8 +227,17 @@ fn a_target_is_built_by_the_command_of_its_kind() {
         "error: cannot push: no target in pyproject.toml has a tag\n\
          hint: add `tag = [\"HOST/REPOSITORY:TAG\"]` to a target of kind `image`\n"
     );
-    let tag = "[tool.pybundle.target.web]\nkind = \"image\"\ntag = [\"localhost:1/team/app:1\"]\n";
-    TestProject::configured(tag).ends(0, &["build", "--push", "--list"]);
+    let tag = "[tool.pybundle.target.web]\nkind = \"image\"\ntag = [\"localhost:1/team/app:1\"]\n\
+               [tool.pybundle.target.worker]\nkind = \"image\"\n";
+    let project = TestProject::configured(tag);
+    project.ends(0, &["build", "--push", "--list"]);
+    // Another target has a tag.
+    let (_, said) = project.ends(1, &["build", "worker", "--push"]);
+    assert_eq!(
+        said,
+        "error: cannot push: none of the named targets (worker) has a tag\n\
+         hint: add `tag = [\"HOST/REPOSITORY:TAG\"]` to a target of kind `image`\n"
+    );
 }
 
 #[test]
