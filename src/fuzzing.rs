@@ -268,6 +268,7 @@ fn settings<O: TargetOptions>(configuration: &ProjectConfiguration, target: Opti
         project,
         target,
         configured: ConfiguredFiles::default(),
+        apt_flags: Vec::new(),
         cache: CacheChoice::Temporary,
         environment,
     };

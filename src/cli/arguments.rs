@@ -119,6 +119,7 @@ impl GlobalArguments {
             project: project.to_owned(),
             target: None,
             configured: ConfiguredFiles::default(),
+            apt_flags: Vec::new(),
             cache,
             environment,
         })

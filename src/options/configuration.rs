@@ -1,5 +1,6 @@
 //! `[tool.pybundle]` of pyproject.toml.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -336,12 +337,45 @@ impl ResolvedOptions {
         let invocation = Invocation {
             target: self.target.clone(),
             configured: ConfiguredFiles { includes: is_configured("include"), excludes: is_configured("exclude") },
+            apt_flags: self.apt_flags(),
             ..invocation.clone()
         };
         let layers = self.layers.iter().map(|layer| layer.settings::<LayerOptions>(&invocation));
         let layers = layers.collect::<Result<_, _>>()?;
         Ok(combined::<O>(&self.own)?.settings(extends, layers, &invocation)?)
     }
+
+    /// Returns the flags that decide which system packages are locked, as `pybundle apt lock` takes them: empty if the
+    /// configuration alone decides it.
+    fn apt_flags(&self) -> Vec<String> {
+        let of_flags = APT_KEYS.iter().filter_map(|key| {
+            let value = self.own.0.get(*key).filter(|value| value.sources.contains(&ValueSource::Flag))?;
+            Some((*key, value.value.clone()))
+        });
+        let mut flags: Vec<String> = of_flags
+            .flat_map(|(key, value)| {
+                let values = match value {
+                    toml::Value::Array(values) => values,
+                    value => vec![value],
+                };
+                values.into_iter().filter_map(move |value| Some(format!("--{key} {}", quoted(value.as_str()?))))
+            })
+            .collect();
+        // Without the target, the flags would apply to every image of the project.
+        if let Some(target) = self.target.as_ref().filter(|_| !flags.is_empty()) {
+            flags.insert(0, format!("--target {target}"));
+        }
+        flags
+    }
+}
+
+/// The keys that decide which system packages are locked, and that are flags, too.
+const APT_KEYS: [&str; 5] = ["profile", "base", "python", "platform", "apt"];
+
+/// Returns a value as an argument of a shell.
+fn quoted(text: &str) -> Cow<'_, str> {
+    // Fails only for text with a null character, which no argument has.
+    shlex::try_quote(text).unwrap_or(Cow::Borrowed(text))
 }
 
 /// Returns values as options.

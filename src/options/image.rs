@@ -332,6 +332,7 @@ impl TargetOptions for ImageOptions {
             platforms: if platforms.is_empty() { [Architecture::X86_64].into() } else { platforms },
             python: image.python.as_ref().map(ImagePython::version),
             apt: packages.settings(image.python.as_ref(), image.base.as_ref())?,
+            apt_flags: invocation.apt_flags.clone(),
             base: image.base.or_else(|| image.python.as_ref().and_then(ImagePython::default_base)),
             tags: image.tag,
             push: image.push,

@@ -95,6 +95,8 @@ pub(crate) struct Invocation {
     /// The name of the target, if one is built.
     pub(crate) target: Option<String>,
     pub(crate) configured: ConfiguredFiles,
+    /// The flags that decide which system packages are locked.
+    pub(crate) apt_flags: Vec<String>,
     pub(crate) cache: CacheChoice,
     pub(crate) environment: Environment,
 }

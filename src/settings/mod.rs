@@ -407,6 +407,8 @@ pub(crate) struct ImageSettings {
     pub(crate) python: Option<PythonVersion>,
     pub(crate) base: Option<BaseChoice>,
     pub(crate) apt: AptSettings,
+    /// The flags that decide which system packages are locked: without them, `pybundle apt lock` locks others.
+    pub(crate) apt_flags: Vec<String>,
     pub(crate) tags: Vec<ImageReference>,
     /// Whether the image is pushed to the registries of its tags.
     pub(crate) push: bool,
@@ -439,6 +441,7 @@ impl ImageSettings {
             python,
             base,
             apt,
+            apt_flags: _,
             tags,
             push,
             load,

@@ -158,7 +158,23 @@ fn what_cannot_be_locked_writes_nothing() {
         "{error}"
     );
     let error = fail(&mut project.command(&["list"]));
-    assert!(error.contains("apt.lock does not exist"), "{error}");
+    assert!(error.contains("no image requests system packages"), "{error}");
+    // What is requested by flags is locked by the same flags, as the hint says.
+    let mut build = pybundle(&["image", "--apt", "tini", "--platform", "linux/arm64", "--no-compile-bytecode"]);
+    let error = fail(build.current_dir(project.path()));
+    let command = "pybundle apt lock --target web --platform linux/arm64 --apt tini";
+    assert!(
+        error.contains(&format!(
+            "apt.lock does not exist, but the image contains system packages\nhint: run `{command}`, and commit apt.lock"
+        )),
+        "{error}"
+    );
+    let arguments: Vec<&str> = command.split(' ').skip(2).collect();
+    let locked = project.json(&arguments);
+    assert_eq!(locked["closures"][0]["requested"], serde_json::json!(["tini"]), "{locked}");
+    assert_eq!(locked["closures"][0]["architecture"], "arm64", "{locked}");
+    let error = fail(build.current_dir(project.path()));
+    assert!(!error.contains("apt.lock"), "{error}");
 
     let project = Project::new(CONFIGURATION);
     let alpine = base_image::write(
@@ -278,11 +294,20 @@ fn a_base_without_dpkg_keeps_the_form_of_its_database() {
         let mut build = pybundle(&[&["image", "-o", &image], arguments].concat());
         let error = fail(build.current_dir(project.path()));
         assert!(error.contains(&format!("apt.lock is not up to date: {expected}")), "{error}");
-        assert!(error.contains("hint: run `pybundle apt lock`, and commit apt.lock"), "{error}");
+        error
     };
     let requested = "`curl` is requested and not locked, `libpq5` is locked and not requested";
-    refused(&["--apt", "curl", "--apt", "tini"], requested);
-    refused(&["--base", &bases::slim().argument()], "sha256:");
+    let error = refused(&["--apt", "curl", "--apt", "tini"], requested);
+    assert!(
+        error.contains("hint: run `pybundle apt lock --target web --apt curl --apt tini`, and commit apt.lock"),
+        "{error}"
+    );
+    let base = bases::slim().argument();
+    let error = refused(&["--base", &base], "sha256:");
+    assert!(
+        error.contains(&format!("hint: run `pybundle apt lock --target web --base {base}`, and commit apt.lock")),
+        "{error}"
+    );
     let source = "[[tool.pybundle.apt-source]]\nuris = \"http://example.org/debian\"\nsuites = \"stable\"\ncomponents = \"main\"\n";
     let mut build = pybundle(&["image", "-o", &image, "--base", &bases::lambda().argument()]);
     let error = fail(build.current_dir(project.path()));

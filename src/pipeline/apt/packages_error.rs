@@ -12,10 +12,14 @@ use crate::hints::{Hints, did_you_mean};
 /// Why the packages of apt.lock cannot be put on a base.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PackagesError {
-    #[error("{} does not exist, but the image contains system packages", .0.display())]
-    NoLock(PathBuf),
+    #[error("{} does not exist, but the image contains system packages", .path.display())]
+    NoLock {
+        path: PathBuf,
+        /// Those that `pybundle apt lock` needs to lock what is requested.
+        flags: Vec<String>,
+    },
     #[error("{} is not up to date: {}", .path.display(), .changes.join(", "))]
-    Outdated { path: PathBuf, changes: Vec<String> },
+    Outdated { path: PathBuf, changes: Vec<String>, flags: Vec<String> },
     #[error("cannot add system packages to {base}: it has no dpkg database, unlike images of Debian and Ubuntu")]
     NoDatabase { base: String },
     #[error("no image requests system packages")]
@@ -39,8 +43,9 @@ pub(crate) enum PackagesError {
 impl Hints for PackagesError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NoLock(_) | Self::Outdated { .. } => {
-                vec!["run `pybundle apt lock`, and commit apt.lock".to_owned()]
+            Self::NoLock { flags, .. } | Self::Outdated { flags, .. } => {
+                let command = [&["pybundle apt lock".to_owned()], &flags[..]].concat().join(" ");
+                vec![format!("run `{command}`, and commit apt.lock")]
             }
             Self::NothingToLock => {
                 vec!["request some in [tool.pybundle], for instance apt = [\"libpq5\"]".to_owned()]

@@ -108,9 +108,11 @@ pub(super) fn install(
         return Ok(None);
     }
     let path = lock_path(project);
-    let lock = AptLock::read(&path)?.ok_or_else(|| PackagesError::NoLock(path.clone()))?;
+    let lock = AptLock::read(&path)?
+        .ok_or_else(|| PackagesError::NoLock { path: path.clone(), flags: settings.apt_flags.clone() })?;
     let architecture = debian_architecture(base)?;
-    let query = LockQuery { lock: &lock, path: &path, requested, architecture: &architecture };
+    let query =
+        LockQuery { lock: &lock, path: &path, requested, architecture: &architecture, flags: &settings.apt_flags };
     if stage == PackageStage::Planned && python::from_config(base).is_some() {
         query.check_requested()?;
         return Ok(None);

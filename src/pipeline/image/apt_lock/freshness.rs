@@ -17,6 +17,8 @@ pub(in crate::pipeline::image) struct LockQuery<'a> {
     /// Sorted.
     pub requested: &'a [PackageRequest],
     pub architecture: &'a DebianArchitecture,
+    /// Those that `pybundle apt lock` needs to lock the request.
+    pub flags: &'a [String],
 }
 
 impl<'a> LockQuery<'a> {
@@ -77,6 +79,6 @@ impl<'a> LockQuery<'a> {
     }
 
     fn outdated(self, changes: Vec<String>) -> PackagesError {
-        PackagesError::Outdated { path: self.path.to_owned(), changes }
+        PackagesError::Outdated { path: self.path.to_owned(), changes, flags: self.flags.to_vec() }
     }
 }

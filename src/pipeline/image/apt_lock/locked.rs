@@ -32,7 +32,13 @@ impl LockedPackages {
         let settings = targets.first().ok_or(PackagesError::NothingToLock)?;
         let project = LockedProject::open(&settings.common, projects, reporter)?;
         let path = lock_path(&project);
-        let lock = AptLock::read(&path)?.ok_or_else(|| PackagesError::NoLock(path.clone()))?;
+        let lock = AptLock::read(&path)?.ok_or_else(|| {
+            // A lock may exist although no target requests packages: for those that flags request.
+            match targets.iter().find(|target| !target.apt.requested.is_empty()) {
+                Some(target) => PackagesError::NoLock { path: path.clone(), flags: target.apt_flags.clone() },
+                None => PackagesError::NothingToLock,
+            }
+        })?;
         Ok(Self { path, lock })
     }
 
