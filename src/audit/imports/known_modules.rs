@@ -1,5 +1,8 @@
 //! Tables of modules by name: those of the standard library, and the distributions that provide the others.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::platform::PythonVersion;
 
 /// A line for each module: its name, and the first and last version that has it.
@@ -17,10 +20,22 @@ pub(super) struct StandardModule {
     pub(super) until: Option<u8>,
 }
 
+/// The modules of [`STANDARD`] by name: some audits ask for each top-level file of an artifact.
+static STANDARD_MODULES: LazyLock<HashMap<&str, StandardModule>> = LazyLock::new(|| {
+    let modules = lines(STANDARD).map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        (words.next().unwrap_or_default(), StandardModule::parse(words))
+    });
+    modules.collect()
+});
+
 impl StandardModule {
     pub(super) fn get(name: &str) -> Option<Self> {
-        let mut words =
-            lines(STANDARD).map(str::split_ascii_whitespace).find(|words| words.clone().next() == Some(name))?;
+        STANDARD_MODULES.get(name).copied()
+    }
+
+    /// Reads what follows upon a module's name.
+    fn parse<'a>(mut words: impl Iterator<Item = &'a str>) -> Self {
         let mut module = Self { since: None, until: None };
         while let Some(word) = words.next() {
             match word {
@@ -29,7 +44,7 @@ impl StandardModule {
                 _ => {}
             }
         }
-        Some(module)
+        module
     }
 
     pub(super) fn is_in(self, python: PythonVersion) -> bool {
