@@ -1,10 +1,10 @@
 //! The output format of results, errors and warnings.
 
+use clap::ValueEnum;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, ValueEnum};
 
 use super::arguments::GlobalArguments;
-use super::{Cli, environment};
+use super::environment;
 
 /// The variable that chooses the format if no flag does.
 const VARIABLE: &str = "PYBUNDLE_OUTPUT_FORMAT";
@@ -29,13 +29,14 @@ impl OutputFormat {
     /// Returns the requested format. A flag takes precedence over the environment.
     ///
     /// # Errors
-    /// Two formats are requested, or the environment names an unknown one.
+    /// Two formats are requested, or the environment names an unknown one. The error is not yet that of a command, whose usage it
+    /// shows.
     pub(crate) fn of(arguments: &GlobalArguments) -> Result<Self, clap::Error> {
         match (arguments.json, arguments.output_format) {
             (true, Some(other)) if other != Self::Json => {
                 let name = other.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
                 let message = format!("the argument '--json' cannot be used with '--output-format {name}'");
-                Err(Cli::command().error(ErrorKind::ArgumentConflict, message))
+                Err(clap::Error::raw(ErrorKind::ArgumentConflict, message))
             }
             (true, _) => Ok(Self::Json),
             (false, Some(format)) => Ok(format),
@@ -58,7 +59,7 @@ impl OutputFormat {
             Some(text) => Self::from_str(&text, false).map_err(|_| {
                 let message =
                     format!("invalid value '{text}' for {VARIABLE}: expected text, json, github, gitlab or terraform");
-                Cli::command().error(ErrorKind::InvalidValue, message)
+                clap::Error::raw(ErrorKind::InvalidValue, message)
             }),
         }
     }

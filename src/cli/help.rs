@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::builder::Styles;
-use clap::{Command, CommandFactory};
+use clap::{ArgMatches, Command, CommandFactory};
 
 use super::Cli;
 
@@ -276,6 +276,20 @@ pub(crate) fn command() -> Command {
     command
         .after_long_help(statuses)
         .after_help("Use `pybundle help <COMMAND>` for all options and examples of a command")
+}
+
+/// Returns the names of the subcommands that were parsed, each below the one before it.
+pub(super) fn words(matches: &ArgMatches) -> Vec<String> {
+    let below = std::iter::successors(matches.subcommand(), |(_, matches)| matches.subcommand());
+    below.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Returns a subcommand, given by its words. Its usage begins with `pybundle` and the words.
+pub(super) fn subcommand(words: &[String]) -> Command {
+    let mut root = command();
+    root.build();
+    let found = words.iter().try_fold(&root, |command, word| command.find_subcommand(word));
+    found.cloned().unwrap_or(root)
 }
 
 fn with_examples(command: Command, words: &str) -> Command {

@@ -152,23 +152,23 @@ pub fn main() -> ExitCode {
     if ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].iter().any(|name| environment::variable(name).is_some()) {
         crate::http::note_plain_proxy();
     }
-    let parsed = help::command().try_get_matches().and_then(|matches| {
-        Ok((Cli::from_arg_matches(&matches)?, matches.subcommand_name().unwrap_or_default().to_owned()))
-    });
-    let (cli, command) = match parsed {
+    let parsed = help::command()
+        .try_get_matches()
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, help::words(&matches))));
+    let (cli, words) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => return printer::usage(&error),
     };
     let printer = match Printer::new(&cli.global) {
         Ok(printer) => printer,
-        Err(error) => return printer::usage(&error),
+        Err(error) => return printer::usage(&error.format(&mut help::subcommand(&words))),
     };
     if printer.is_for_terraform() && !matches!(cli.command, Command::Lambda(_) | Command::Image(_) | Command::Build(_))
     {
         let message = "the argument '--output-format terraform' is for lambda, image and build";
-        return printer::usage(&help::command().error(ErrorKind::ArgumentConflict, message));
+        return printer::usage(&help::subcommand(&words).error(ErrorKind::ArgumentConflict, message));
     }
-    if let Err(error) = signals::handle(command, printer) {
+    if let Err(error) = signals::handle(words.into_iter().next().unwrap_or_default(), printer) {
         printer.warning("", &format!("cannot handle signals: {error}"));
     }
     let result = match cli.command {

@@ -7,6 +7,7 @@ use clap::{Args, Parser, ValueHint};
 use super::arguments::GlobalArguments;
 use super::diff;
 use super::error::CliError;
+use super::help;
 use super::image::ImageArguments;
 use super::lambda::LambdaArguments;
 use super::printer::{self, Printer};
@@ -36,7 +37,7 @@ pub(crate) struct VerifyArguments {
 
 /// The arguments that may follow the artifact if there is no project.
 #[derive(Debug, Parser)]
-#[command(name = "pybundle verify", disable_help_flag = true)]
+#[command(name = "verify", disable_help_flag = true)]
 struct TrailingArguments {
     /// Use plain HTTP for this registry host
     #[arg(long, value_name = "HOST")]
@@ -47,7 +48,12 @@ struct TrailingArguments {
 
 /// The arguments that may follow the artifact if there is a project: everything that built it.
 #[derive(Debug, Parser)]
-#[command(name = "pybundle verify ARTIFACT", max_term_width = 100)]
+#[command(
+    name = "verify",
+    bin_name = "pybundle verify <ARTIFACT|REF>",
+    about = "Rebuild an artifact, and compare every byte",
+    max_term_width = 100
+)]
 struct RebuildArguments<A: Args> {
     #[command(flatten)]
     arguments: A,
@@ -89,7 +95,7 @@ pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Resul
     };
     let printer = match Printer::new(&global) {
         Ok(printer) => printer,
-        Err(error) => return Ok(printer::usage(&error)),
+        Err(error) => return Ok(printer::usage(&error.format(&mut help::subcommand(&["verify".to_owned()])))),
     };
     let environment = global.environment();
     let access = RegistryAccessOptions { insecure_registry: insecure, ..RegistryAccessOptions::default() };

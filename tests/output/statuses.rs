@@ -152,6 +152,33 @@ fn a_usage_error_is_2() {
 }
 
 #[test]
+fn a_usage_error_shows_the_usage_of_its_command() {
+    for (words, usage) in [
+        ("lambda --nothing", "lambda [OPTIONS] [PROJECT]"),
+        ("apt lock a b", "apt lock [OPTIONS] [PROJECT]"),
+        // `verify` parses the arguments after the artifact itself.
+        ("verify app.zip --nothing", "verify <ARTIFACT|REF> [OPTIONS] [PROJECT]"),
+        ("verify oci:image --nothing", "verify <ARTIFACT|REF> [OPTIONS] [PROJECT]"),
+        ("verify app.zip a b", "verify <ARTIFACT|REF> [OPTIONS] [PROJECT]"),
+        (
+            "verify app.zip --json --output-format=text",
+            "verify <ARTIFACT|REF> [PROJECT [OPTIONS THAT IT WAS BUILT WITH]]",
+        ),
+        // What formats may be combined is checked after clap.
+        ("plan --json --output-format=text", "plan [OPTIONS] [PROJECT]"),
+        ("--json --output-format=text cache size", "cache size [OPTIONS]"),
+        ("why six --output-format=terraform", "why [OPTIONS] <NAME> [PROJECT]"),
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let ran = run(&mut studio().pybundle(&words));
+        assert_eq!(ran.status, 2, "{words:?}: {}", ran.err);
+        assert!(ran.err.contains(&format!("\nUsage: pybundle {usage}\n")), "{words:?}: {}", ran.err);
+    }
+    let said = run(studio().pybundle(&["apt", "list"]).env("PYBUNDLE_OUTPUT_FORMAT", "xml")).err;
+    assert!(said.contains("\nUsage: pybundle apt list [OPTIONS] [PROJECT]\n"), "{said}");
+}
+
+#[test]
 fn a_full_standard_output_is_a_failure() {
     for words in
         [&["profile", "list"][..], &["schema", "lambda"], &["completions", "bash"], &["plan", "project", "--json"]]
