@@ -14,6 +14,7 @@ use super::pyproject::{PyprojectToml, UvProjectSettings, invalid, parsed};
 use super::requires_python::RequiresPython;
 use crate::hints;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
+use crate::name::DistributionName;
 
 const OPENING: &str = "# /// script";
 const CLOSING: &str = "# ///";
@@ -92,6 +93,27 @@ impl PyprojectToml {
             tables.requires_python.map(|RequiresPython(specifiers)| specifiers);
         Self::without_project(path, document, requires_python, tables.tool.uv)
     }
+}
+
+/// Returns whether the metadata of a script lists a distribution.
+pub(crate) fn requires(script: &Path, name: &DistributionName) -> bool {
+    let Some(document) = document_of(script) else { return false };
+    let listed = document.table.get("dependencies").and_then(toml::Value::as_array);
+    let mut listed = listed.into_iter().flatten().filter_map(toml::Value::as_str);
+    listed.any(|requirement| DistributionName::of_requirement(requirement).as_ref() == Some(name))
+}
+
+/// Returns the module in a directory that has metadata, if there is exactly one.
+pub(crate) fn only_one_in(directory: &Path) -> Option<PathBuf> {
+    let paths = std::fs::read_dir(directory).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let modules = paths.filter(|path| path.extension().is_some_and(|extension| extension == "py"));
+    let mut scripts = modules.filter(|path| document_of(path).is_some());
+    scripts.next().filter(|_| scripts.next().is_none())
+}
+
+/// Returns the metadata of a script; `None` if it has none that can be read.
+fn document_of(script: &Path) -> Option<TomlDocument> {
+    document(&limited_reader::read_regular_text(script, LARGEST_PROJECT_FILE).ok()?, script).ok()
 }
 
 fn parse(text: &str, path: &Path) -> Result<(TomlDocument, ScriptTables), ProjectError> {

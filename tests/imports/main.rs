@@ -17,6 +17,7 @@ mod shadows;
 mod startup;
 mod suffixes;
 mod syntax;
+mod undeclared;
 mod unused;
 
 use std::path::{Path, PathBuf};

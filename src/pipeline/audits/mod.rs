@@ -2,6 +2,7 @@
 
 pub(super) mod budget;
 mod data_files;
+mod declaration;
 mod import_names;
 mod imports;
 mod inclusion;

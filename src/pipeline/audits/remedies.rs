@@ -1,15 +1,14 @@
 //! Suggests what to do about a missing module, as far as the lock and the project's directory tell.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::declaration::RequirementsDeclaration;
 use super::offers::{self, Offer};
 use super::{Audited, import_names, inclusion};
 use crate::audit::command::servers;
 use crate::audit::imports::{LibraryModule, MissingModule, Providers};
 use crate::hints;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
-use crate::lock::Lock;
 use crate::name::DistributionName;
 
 /// Finds suggestions for modules that are not in the artifact.
@@ -48,13 +47,15 @@ impl<'a> Remedies<'a> {
         let found = found.or_else(|| candidates.iter().find_map(|name| self.not_selected(name)));
         match found {
             Some(remedy) => missing.remedies.insert(0, remedy),
-            // An earlier suggestion already says what the module is likely to be.
+            // An earlier suggestion already says what the module is likely to be. A name that is merely guessed may belong to
+            // anybody.
             None if missing.remedies.is_empty() => {
                 let is_known = matches!(missing.providers, Providers::Known(_));
                 let known = candidates.iter().find(|name| is_known || self.is_in_metadata(name));
-                missing
-                    .remedies
-                    .push(known.map_or_else(|| self.add_unknown(&missing.module), |name| self.add_it(name)));
+                missing.remedies.push(known.map_or_else(
+                    || self.declaration().unknown(&missing.module),
+                    |name| self.declaration().known(name),
+                ));
             }
             None => {}
         }
@@ -74,7 +75,7 @@ impl<'a> Remedies<'a> {
         }
         let provider = servers::distribution_of(name).and_then(|distribution| distribution.parse().ok());
         if let Some(distribution) = provider {
-            return vec![self.add_it(&distribution)];
+            return vec![self.declaration().known(&distribution)];
         }
         let inventories = self.audited.distributions.iter().map(|distribution| &distribution.wheel.inventory);
         let scripts = inventories.flat_map(|inventory| inventory.entry_points.iter().map(|script| &*script.name));
@@ -210,46 +211,12 @@ impl<'a> Remedies<'a> {
             Some((name, extra_of(requirement)?))
         })?;
         let requirement = format!("{distribution}[{extra}]");
-        let addition = self.addition(&requirement, &requirement);
+        let addition = self.declaration().addition(&requirement, &requirement);
         Some(format!("{distribution} requires {name} only for its extra `{extra}`: {addition}"))
     }
 
-    /// Suggests to add the distribution of a module, without a name: one that is merely guessed may belong to anybody.
-    fn add_unknown(&self, module: &str) -> String {
-        let place = match &*self.audited.plan.project.lock {
-            Lock::Requirements(_) => self.requirements_file(),
-            _ => "the project's dependencies, and lock again".to_owned(),
-        };
-        format!("if another distribution provides `{module}`, add it to {place}")
-    }
-
-    fn requirements_file(&self) -> String {
-        let file = self.audited.plan.project.path().and_then(Path::file_name);
-        file.map_or("requirements.txt".into(), OsStr::to_string_lossy).into_owned()
-    }
-
-    /// Suggests how to add a distribution to the lock.
-    fn add_it(&self, name: &DistributionName) -> String {
-        format!("if it belongs to the distribution {name}, {}", self.addition("it", name.as_str()))
-    }
-
-    /// Describes how to add a requirement to the lock. `what` is what the message calls it.
-    fn addition(&self, what: &str, requirement: &str) -> String {
-        let plan = self.audited.plan;
-        let quoted = hints::quoted(requirement);
-        let command = match &*plan.project.lock {
-            Lock::Uv(_) => {
-                let script = plan.project.workspace.script().map(|script| hints::quoted(&script.to_string_lossy()));
-                let script = script.map(|script| format!("--script {script} ")).unwrap_or_default();
-                format!("uv add {script}{quoted}")
-            }
-            Lock::Poetry(_) => format!("poetry add {quoted}"),
-            Lock::Pdm(_) => format!("pdm add {quoted}"),
-            Lock::Pipfile(_) => format!("pipenv install {quoted}"),
-            Lock::Pylock(_) => return format!("add {what} to the dependencies and lock again"),
-            Lock::Requirements(_) => return format!("add {what} to {}", self.requirements_file()),
-        };
-        format!("add {what} with `{command}`")
+    fn declaration(&self) -> RequirementsDeclaration {
+        RequirementsDeclaration::of(self.audited.plan)
     }
 }
 

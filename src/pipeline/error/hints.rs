@@ -2,7 +2,7 @@
 
 use super::BuildError;
 use crate::builder;
-use crate::hints::Hints;
+use crate::hints::{self, Hints};
 use crate::lock::LockFormat;
 use crate::project::script;
 use crate::tree::{Collision, FileOrigin, InsertError};
@@ -126,7 +126,10 @@ impl Hints for BuildError {
             Self::Unresolvable { path, .. } if path.parent().is_some_and(builder::has_only_setup_cfg) => {
                 vec![builder::add_setup_py()]
             }
-            Self::NothingToResolve | Self::RunUv(_) | Self::Unresolvable { .. } => Vec::new(),
+            Self::NothingToResolve { script: Some(script) } => {
+                vec![format!("pass {} as the project", hints::quoted(&script.to_string_lossy()))]
+            }
+            Self::NothingToResolve { script: None } | Self::RunUv(_) | Self::Unresolvable { .. } => Vec::new(),
             Self::NoUv => hint("install uv: https://docs.astral.sh/uv/getting-started/installation/"),
             Self::Nameless(_) => {
                 hint("declare it: `name` under [project] in pyproject.toml, or under [metadata] in setup.cfg")

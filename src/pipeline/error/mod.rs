@@ -234,8 +234,8 @@ pub(crate) enum BuildError {
     WheelName { path: PathBuf, source: InvalidWheelFilename },
     #[error("{}: {}", not_pinned_by(.lock.as_deref(), .missing.len()), list_missing(.missing))]
     Incomplete { lock: Option<PathBuf>, command: Option<String>, missing: Vec<MissingRequirement> },
-    #[error("--resolve needs a requirements file, a pyproject.toml, a setup.py or a setup.cfg")]
-    NothingToResolve,
+    #[error("--resolve needs a requirements file, a pyproject.toml, a setup.py, a setup.cfg or a script")]
+    NothingToResolve { script: Option<PathBuf> },
     #[error("--resolve needs uv, which is not on PATH")]
     NoUv,
     #[error("cannot run uv")]

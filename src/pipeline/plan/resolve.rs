@@ -14,6 +14,7 @@ use crate::pipeline::BuildError;
 use crate::pipeline::plan::requirements_source::RequirementsSource;
 use crate::pipeline::plan::{LockedProject, lock};
 use crate::platform::TargetPlatform;
+use crate::project::script;
 use crate::settings::{FetchSettings, Settings};
 
 /// Lets uv resolve the project's requirements file, or else what the project requires, for a target.
@@ -35,7 +36,10 @@ pub(crate) fn resolve(
     }
     let absolute = paths.iter().map(|path| std::path::absolute(path).map_err(BuildError::reading(path)));
     let paths = absolute.collect::<Result<Vec<PathBuf>, _>>()?;
-    let path = paths.first().cloned().ok_or(BuildError::NothingToResolve)?;
+    let path = paths
+        .first()
+        .cloned()
+        .ok_or_else(|| BuildError::NothingToResolve { script: script::only_one_in(&directory) })?;
     let mut command = uv(settings, &directory)?;
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let input = input(&paths);
