@@ -30,6 +30,8 @@ pub enum WheelBuildError {
         status: String,
         /// The last lines that the command printed.
         output: String,
+        /// What would make the build unnecessary.
+        instead: Option<String>,
     },
     #[error("the build of {project} produced {count} wheels, expected 1")]
     NotOneWheel {
@@ -37,6 +39,16 @@ pub enum WheelBuildError {
         project: String,
         count: usize,
     },
+}
+
+impl WheelBuildError {
+    /// Adds the hint that what failed need not be built.
+    pub(crate) fn with_hint(mut self, hint: Option<String>) -> Self {
+        if let Self::Failed { instead, .. } = &mut self {
+            *instead = hint;
+        }
+        self
+    }
 }
 
 impl Hints for WheelBuildError {
@@ -48,6 +60,10 @@ impl Hints for WheelBuildError {
             }
             Self::Failed { command, .. } if command.contains("--offline") => {
                 vec!["run once without --offline, so that uv can cache the build backend".to_owned()]
+            }
+            Self::Failed { instead: Some(instead), output, .. } => {
+                let install = "install the compiler and the headers that the build needs".to_owned();
+                mentions_compiler(output).then_some(install).into_iter().chain([instead.clone()]).collect()
             }
             Self::Failed { output, .. } if mentions_compiler(output) => {
                 vec![
@@ -80,4 +96,31 @@ pub(crate) fn has_only_setup_cfg(project: &Path) -> bool {
 pub(crate) fn add_setup_py() -> String {
     "add a setup.py that calls `setuptools.setup()`: uv and pip do not build a project with a setup.cfg alone"
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_build_that_wheels_make_unnecessary_has_their_hint() {
+        let failed = |output: &str, instead: Option<&str>| {
+            let error = WheelBuildError::Failed {
+                project: "demo-1.0.tar.gz".to_owned(),
+                command: "uv build".to_owned(),
+                status: "exit status: 2".to_owned(),
+                output: output.to_owned(),
+                instead: None,
+            };
+            error.with_hint(instead.map(str::to_owned)).hints()
+        };
+        let install = "install the compiler and the headers that the build needs";
+        let other = format!("{install}, or lock a version that has a wheel");
+        let allow = Some("allow the wheels of demo");
+        assert_eq!(failed("gcc: not found", None), [other]);
+        // A version that has a wheel is locked already.
+        assert_eq!(failed("gcc: not found", allow), [install, "allow the wheels of demo"]);
+        assert_eq!(failed("KeyError", allow), ["allow the wheels of demo"]);
+        assert!(failed("KeyError", None).is_empty());
+    }
 }

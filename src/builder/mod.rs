@@ -251,5 +251,6 @@ fn failure(project: &str, command: &Command, result: &Output) -> WheelBuildError
         command: arguments.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" "),
         status: result.status.to_string(),
         output: lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n"),
+        instead: None,
     }
 }

@@ -272,6 +272,8 @@ pub enum LockError {
     BuildNotAllowed {
         /// The distribution, with its version if it has one.
         package: String,
+        /// The settings that disable them.
+        excluded_by: String,
     },
     /// A URL of the lock is invalid, or has an unsupported scheme.
     #[error("{}: {package} has the invalid URL `{url}`: {reason}", .path.display())]

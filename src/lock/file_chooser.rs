@@ -7,10 +7,9 @@ use std::sync::Arc;
 use super::error::{LockError, list};
 use super::hints::python_hint;
 use super::{
-    DistributionFiles, DistributionSource, FileLocation, LockedWheel, PinnedDistribution, SelectedDistribution,
-    SelectedSource, Selection, WantedWheel,
+    DistributionFiles, DistributionSource, FileLocation, FormatControl, LockedWheel, PinnedDistribution,
+    SelectedDistribution, SelectedSource, Selection, WantedWheel,
 };
-use crate::name::{DistributionName, InvalidName};
 use crate::platform::{
     CLibrary, CompatibilityTag, CompatibilityTags, Glibc, LambdaProfile, Musl, ProfileKind, TargetPlatform,
 };
@@ -18,132 +17,6 @@ use crate::wheel::filename::WheelFilename;
 
 /// The number of compatibility tags or files that a message lists.
 const LISTED: usize = 6;
-
-/// A set of distributions, as in the flags of pip and uv.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum DistributionSet {
-    /// No distribution.
-    #[default]
-    None,
-    /// The distributions with these names.
-    Named(BTreeSet<DistributionName>),
-    /// Every distribution.
-    All,
-}
-
-impl DistributionSet {
-    /// Returns the set of a flag for every distribution, such as `--no-build`, and one for each of some distributions, such as
-    /// `--no-build-package`.
-    pub(crate) fn from_flags(all: bool, names: impl IntoIterator<Item = DistributionName>) -> Self {
-        let names: BTreeSet<DistributionName> = names.into_iter().collect();
-        if all {
-            Self::All
-        } else if names.is_empty() {
-            Self::None
-        } else {
-            Self::Named(names)
-        }
-    }
-
-    pub(crate) fn contains(&self, name: &DistributionName) -> bool {
-        match self {
-            Self::None => false,
-            Self::Named(names) => names.contains(name),
-            Self::All => true,
-        }
-    }
-
-    /// Returns whether the set contains a distribution by its name.
-    fn names(&self, name: &DistributionName) -> bool {
-        matches!(self, Self::Named(names) if names.contains(name))
-    }
-
-    pub(crate) fn union(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::All, _) | (_, Self::All) => Self::All,
-            (Self::None, packages) | (packages, Self::None) => packages,
-            (Self::Named(mut names), Self::Named(others)) => {
-                names.extend(others);
-                Self::Named(names)
-            }
-        }
-    }
-}
-
-/// Which distributions may be built, and which may be installed from wheels.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FormatControl {
-    /// Distributions that are never built (`--no-build`, pip's `--only-binary`).
-    pub no_build: DistributionSet,
-    /// Distributions whose wheels are never used (`--no-binary`).
-    pub no_binary: DistributionSet,
-}
-
-impl FormatControl {
-    /// Every distribution, in pip's options.
-    const ALL: &str = ":all:";
-    /// Resets the option, in pip's options.
-    const NONE: &str = ":none:";
-
-    /// Applies a value of pip's `--only-binary`: names that are separated by commas. They are removed from `--no-binary`.
-    pub(crate) fn apply_only_binary(&mut self, names: &str) -> Result<(), InvalidName> {
-        Self::apply(names, &mut self.no_build, &mut self.no_binary)
-    }
-
-    /// Applies a value of pip's `--no-binary`, whose names are removed from `--only-binary`.
-    pub(crate) fn apply_no_binary(&mut self, names: &str) -> Result<(), InvalidName> {
-        Self::apply(names, &mut self.no_binary, &mut self.no_build)
-    }
-
-    /// Returns the combination with other exclusions.
-    pub(crate) fn union(self, other: Self) -> Self {
-        Self { no_build: self.no_build.union(other.no_build), no_binary: self.no_binary.union(other.no_binary) }
-    }
-
-    /// Allows a distribution to be built.
-    pub(crate) fn allow_build(&mut self, name: DistributionName) {
-        match &mut self.no_build {
-            DistributionSet::None => {}
-            DistributionSet::Named(names) => {
-                names.remove(&name);
-            }
-            DistributionSet::All => {
-                let no_binary = std::mem::take(&mut self.no_binary);
-                self.no_binary = no_binary.union(DistributionSet::Named([name].into()));
-            }
-        }
-    }
-
-    /// Returns whether a distribution may be built. A name takes precedence over `:all:`.
-    pub fn may_build(&self, name: &DistributionName) -> bool {
-        !self.no_build.contains(name) || self.no_build == DistributionSet::All && self.no_binary.names(name)
-    }
-
-    /// Returns whether the wheels of a distribution may be used. A name takes precedence over `:all:`.
-    pub fn may_install(&self, name: &DistributionName) -> bool {
-        !self.no_binary.contains(name) || self.no_binary == DistributionSet::All && self.no_build.names(name)
-    }
-
-    fn apply(names: &str, target: &mut DistributionSet, other: &mut DistributionSet) -> Result<(), InvalidName> {
-        for name in names.split(',').map(str::trim) {
-            match name {
-                Self::ALL => {
-                    *target = DistributionSet::All;
-                    *other = DistributionSet::None;
-                }
-                Self::NONE => *target = DistributionSet::None,
-                _ => {
-                    let name: DistributionName = name.parse()?;
-                    if let DistributionSet::Named(names) = other {
-                        names.remove(&name);
-                    }
-                    *target = std::mem::take(target).union(DistributionSet::Named([name].into()));
-                }
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Chooses the files of distributions for one target.
 #[derive(Debug)]
@@ -179,14 +52,26 @@ impl<'a> FileChooser<'a> {
             }
             DistributionSource::Index(_) => return Err(self.no_file(&pinned, &DistributionFiles::default())),
             DistributionSource::Git(_) | DistributionSource::Directory(_) if !self.formats.may_build(&pinned.name) => {
-                return Err(LockError::BuildNotAllowed { package: pinned.to_string() });
+                let excluded_by = self.formats.excluding_builds(&pinned.name);
+                return Err(LockError::BuildNotAllowed { package: pinned.to_string(), excluded_by });
             }
             DistributionSource::Git(repository) => SelectedSource::Git(repository.clone()),
             DistributionSource::Directory(directory) => SelectedSource::Directory(directory.clone()),
             DistributionSource::Virtual(directory) => SelectedSource::Virtual(directory.clone()),
         };
         let PinnedDistribution { name, version, required_by, .. } = pinned;
-        Ok(SelectedDistribution { name, version, required_by, source, unused_wheels, incompatibility })
+        let excludes =
+            matches!(source, SelectedSource::Sdist(_)) && !unused_wheels.is_empty() && incompatibility.is_none();
+        let wheels_excluded_by = excludes.then(|| self.formats.excluding_wheels(&name));
+        Ok(SelectedDistribution {
+            name,
+            version,
+            required_by,
+            source,
+            unused_wheels,
+            incompatibility,
+            wheels_excluded_by,
+        })
     }
 
     /// Moves the chosen file, and drops the others: a lock may list hundreds of wheels for each of thousands of distributions.
@@ -235,21 +120,27 @@ impl<'a> FileChooser<'a> {
         let name = &pinned.name;
         let is_compatible = self.best(wheels).is_some();
         let mut hints = Vec::new();
-        match sdist {
-            Some(sdist) => hints.push(format!(
-                "allow `{}` to be built: it is excluded by --no-build, --no-build-package or --only-binary",
-                sdist.file.filename
-            )),
-            None if is_compatible => {
-                hints.push(format!(
-                    "allow the wheels of {name}: they are excluded by --no-binary, and it has no source distribution"
-                ));
-            }
-            None => {}
+        if let Some(sdist) = sdist {
+            let excluding = self.formats.excluding_builds(name);
+            hints.push(format!("allow `{}` to be built: it is excluded by {excluding}", sdist.file.filename));
         }
+        let excludes_wheels = !self.formats.may_install(name);
         if !is_compatible {
             hints.extend(python_hint(&self.compatible_pythons(wheels), "for which it has a wheel"));
             hints.extend(self.c_library_hint(wheels));
+        }
+        if excludes_wheels {
+            let excluding = self.formats.excluding_wheels(name);
+            hints.push(match sdist {
+                // No wheel of another version or for another target would be used either.
+                _ if !is_compatible => {
+                    format!("then allow the wheels of {name}, too: they are excluded by {excluding}")
+                }
+                Some(_) => format!("allow the wheels of {name}: they are excluded by {excluding}"),
+                None => format!(
+                    "allow the wheels of {name}: they are excluded by {excluding}, and it has no source distribution"
+                ),
+            });
         }
         LockError::NoCompatibleFile {
             package: pinned.to_string(),
@@ -387,6 +278,7 @@ fn quoted(filename: &String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lock::DistributionSet;
 
     #[test]
     fn sources_that_may_not_be_built_are_refused_unless_they_are_virtual() {
@@ -399,7 +291,7 @@ mod tests {
             [(DistributionSet::All, directory.clone()), (demo, directory.clone()), (DistributionSet::All, repository)]
         {
             assert!(
-                matches!(choose(no_build, source), Err(LockError::BuildNotAllowed { package }) if package == "demo")
+                matches!(choose(no_build, source), Err(LockError::BuildNotAllowed { package, .. }) if package == "demo")
             );
         }
         let other = DistributionSet::Named(BTreeSet::from(["other".parse().unwrap()]));

@@ -98,10 +98,8 @@ impl Hints for LockError {
                 hints.splice(at..at, wanted.iter().map(|wanted| wanted.hint()));
                 hints
             }
-            Self::BuildNotAllowed { package } => {
-                vec![format!(
-                    "allow {package} to be built: it is excluded by --no-build, --no-build-package or --only-binary"
-                )]
+            Self::BuildNotAllowed { package, excluded_by } => {
+                vec![format!("allow {package} to be built: it is excluded by {excluded_by}")]
             }
             Self::UnsupportedVcs { package, .. } => vec![format!("lock a release or an archive of {package} instead")],
             Self::InvalidProject { .. } | Self::InvalidUrl { .. } => Vec::new(),

@@ -13,6 +13,7 @@ use crate::platform::TargetPlatform;
 mod error;
 mod file_chooser;
 mod foreign;
+mod format_control;
 mod hints;
 #[cfg(test)]
 mod linear_time;
@@ -33,8 +34,10 @@ mod uv;
 mod wanted_wheel;
 
 pub use error::{Inconsistency, LockError};
-pub use file_chooser::{DistributionSet, FileChooser, FormatControl};
+pub use file_chooser::FileChooser;
 pub use foreign::ForeignTool;
+pub(crate) use format_control::ExclusionStatement;
+pub use format_control::{DistributionSet, ExclusionOrigin, FormatControl};
 pub(crate) use locked_requirement::LockedRequirement;
 pub use pipfile::PipfileEnvironment;
 pub use selection::{

@@ -252,6 +252,8 @@ pub struct SelectedDistribution {
     /// Why its wheels are incompatible with the target, if it is built for that reason. Its publisher has probably not tested
     /// such a build.
     pub incompatibility: Option<String>,
+    /// The settings because of which it is built although it has a compatible wheel, for messages.
+    pub wheels_excluded_by: Option<String>,
 }
 
 impl SelectedDistribution {

@@ -44,6 +44,7 @@ impl BuildOptions {
         FormatControl {
             no_build: DistributionSet::from_flags(self.no_build, self.no_build_package.clone()),
             no_binary: DistributionSet::from_flags(self.no_binary, self.no_binary_package.clone()),
+            ..FormatControl::default()
         }
     }
 }

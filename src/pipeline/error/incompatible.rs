@@ -25,6 +25,8 @@ pub(crate) struct IncompatibleWheel {
     pub misfit: Incompatibility,
     /// The wheels in the lock, which are not compatible with the target or may not be used.
     pub passed_over: Vec<WheelFilename>,
+    /// The settings because of which it is built although it has a compatible wheel.
+    pub excluded_by: Option<String>,
 }
 
 /// Why a wheel does not run on the target.
@@ -58,7 +60,7 @@ pub(crate) enum Incompatibility {
 
 impl fmt::Display for IncompatibleWheel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, origin, wheel, target, misfit, passed_over } = self;
+        let Self { name, origin, wheel, target, misfit, passed_over, excluded_by: _ } = self;
         write!(formatter, "{name} is not compatible with {target}: ")?;
         match wheel {
             Some(wheel) => write!(formatter, "{wheel}, built on this machine from {origin}, {misfit}")?,
@@ -75,6 +77,9 @@ impl std::error::Error for IncompatibleWheel {}
 
 impl Hints for IncompatibleWheel {
     fn hints(&self) -> Vec<String> {
+        if let Some(excluded_by) = &self.excluded_by {
+            return vec![allow_wheels(&self.name, excluded_by)];
+        }
         let elsewhere = "build its wheel for the target elsewhere and lock that, or lock a version that has one";
         match &self.misfit {
             Incompatibility::Interpreter { target, has_interpreter: false, .. } => {
@@ -97,6 +102,13 @@ impl Hints for IncompatibleWheel {
             Incompatibility::Interpreter { .. } | Incompatibility::Content { .. } => Vec::new(),
         }
     }
+}
+
+/// Returns the hint about a distribution that is built because its wheels are excluded.
+pub(crate) fn allow_wheels(name: &DistributionName, excluded_by: &str) -> String {
+    format!(
+        "allow the wheels of {name}, of which one is compatible with the target: they are excluded by {excluded_by}"
+    )
 }
 
 /// Describes why a file does not load; the wheel's name precedes it.

@@ -8,7 +8,7 @@ use crate::cache::Cache;
 use crate::fetch::{self, DownloadOptions, IndexCredentials, KeyringProvider};
 use crate::index::{Cutoff, FileFinder, IndexConfig, IndexOptions, IndexStrategy, location};
 use crate::lock::requirements::{self, FindLinks};
-use crate::lock::{DistributionSet, FormatControl};
+use crate::lock::{DistributionSet, ExclusionStatement, FormatControl};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::LockedProject;
 use crate::project::uv_options::UvOptions;
@@ -183,11 +183,18 @@ fn add_uv(options: &mut IndexOptions, uv: &UvOptions, root: &Path) -> Result<(),
 /// requirements files and of pyproject.toml are combined.
 pub(crate) fn formats(settings: &Settings, project: &LockedProject) -> FormatControl {
     let uv = project.uv.clone();
-    let stated = project.lock.requirements().map(|requirements| requirements.options.formats.clone());
-    let mut declared = stated.unwrap_or_default().union(FormatControl {
+    let stated = project.lock.requirements().map(|requirements| {
+        let path = project.path().unwrap_or(&project.workspace.root).to_owned();
+        requirements.options.formats.clone().stated_by(ExclusionStatement::RequirementsFile(path))
+    });
+    let of_uv = FormatControl {
         no_build: DistributionSet::from_flags(uv.no_build, uv.no_build_package),
         no_binary: DistributionSet::from_flags(uv.no_binary, uv.no_binary_package),
-    });
+        ..FormatControl::default()
+    };
+    let root = project.workspace.members.first().unwrap_or_else(|| project.workspace.current());
+    let of_uv = of_uv.stated_by(ExclusionStatement::UvTable(root.pyproject.path.clone()));
+    let mut declared = stated.unwrap_or_default().union(of_uv);
     // Only the user's own --no-build applies to the project and its workspace: uv 0.13.8 builds them despite `[tool.uv]`, and
     // pip despite --only-binary.
     if declared.no_build != DistributionSet::None {
@@ -195,7 +202,7 @@ pub(crate) fn formats(settings: &Settings, project: &LockedProject) -> FormatCon
             declared.allow_build(name);
         }
     }
-    settings.formats.clone().union(declared)
+    settings.formats.clone().stated_by(ExclusionStatement::Options).union(declared)
 }
 
 fn default(url: url::Url) -> IndexConfig {

@@ -50,6 +50,7 @@ pub(crate) fn refuse_in_advance(
         target: target.to_string(),
         misfit,
         passed_over: selected.unused_wheels.clone(),
+        excluded_by: selected.wheels_excluded_by.clone(),
     })))
 }
 
@@ -77,6 +78,7 @@ pub(crate) fn require(
         target: target.to_string(),
         misfit,
         passed_over: selected.unused_wheels.clone(),
+        excluded_by: selected.wheels_excluded_by.clone(),
     })))
 }
 

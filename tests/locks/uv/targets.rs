@@ -149,6 +149,74 @@ fn what_uv_does_not_build_is_not_built() {
     }
 }
 
+/// A distribution that is only excluded, or only built because its wheels are, needs no other version: the settings are named,
+/// and without them it is selected.
+#[test]
+fn what_excludes_wheels_and_builds_is_named() {
+    let head = "[project]\nname = 'app'\nversion = '1'\nrequires-python = '>=3.12'\n";
+    let (host, other) = if std::env::consts::ARCH == "x86_64" { ("x86_64", "arm64") } else { ("arm64", "x86_64") };
+    let uv = "[tool.uv] of PYPROJECT";
+    let pybundle_key = "(or its key in [tool.pybundle])";
+    let is_built = "allow the wheels of markupsafe, of which one is compatible with the target: they are excluded by";
+    let has_no_source = ", and it has no source distribution";
+    for (dependency, options, arguments, hint) in [
+        // It would be compiled for this machine.
+        (
+            "markupsafe==3.0.2",
+            "no-binary-package = ['markupsafe']",
+            "",
+            format!("{is_built} `no-binary-package` in {uv}"),
+        ),
+        ("markupsafe==3.0.2", "no-binary = true", "", format!("{is_built} `no-binary` in {uv}")),
+        (
+            "markupsafe==3.0.2",
+            "no-binary-package = ['markupsafe']",
+            "--no-binary",
+            format!("{is_built} --no-binary {pybundle_key} and `no-binary-package` in {uv}"),
+        ),
+        // It has only a wheel.
+        (
+            "demo",
+            "no-binary-package = ['demo']",
+            "",
+            format!("allow the wheels of demo: they are excluded by `no-binary-package` in {uv}{has_no_source}"),
+        ),
+        (
+            "demo",
+            "",
+            "--no-binary-package=demo",
+            format!("allow the wheels of demo: they are excluded by --no-binary-package {pybundle_key}{has_no_source}"),
+        ),
+        // It has only a source distribution.
+        (
+            "docopt==0.6.2",
+            "no-build-package = ['docopt']",
+            "",
+            format!("allow `docopt-0.6.2.tar.gz` to be built: it is excluded by `no-build-package` in {uv}"),
+        ),
+    ] {
+        let project = Project::new(&[("app.py", "")]);
+        project.write("wheels/demo-1.0-py3-none-any.whl", &crate::support::wheel("demo", "1.0"));
+        let text = format!("{head}dependencies = ['{dependency}']\n[tool.uv]\nfind-links = ['wheels']\n");
+        project.write("pyproject.toml", text.as_bytes());
+        project.uv(&["lock"]);
+        project.write("pyproject.toml", format!("{text}{options}\n").as_bytes());
+        let planned = |arguments: &[&str]| {
+            let architecture = if dependency.starts_with("markupsafe") { other } else { host };
+            let mut command = pybundle(&["plan", "--runtime=python3.12", "--frozen", "--arch", architecture]);
+            command.args(arguments).arg(project.path()).output().unwrap()
+        };
+        let arguments: Vec<&str> = arguments.split_terminator(' ').collect();
+        let output = planned(&arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        let hint = hint.replace("PYPROJECT", project.path().join("pyproject.toml").to_str().unwrap());
+        assert!(said.lines().any(|line| line == format!("hint: {hint}")), "{hint}\n{said}");
+        assert!(!output.status.success() && !said.contains("elsewhere"), "{said}");
+        project.write("pyproject.toml", text.as_bytes());
+        assert!(planned(&[]).status.success(), "{hint}");
+    }
+}
+
 /// Most have wheels for musl and for glibc, and some for musl 1.1, too.
 #[test]
 fn wheels_for_musl_are_those_of_uv() {
