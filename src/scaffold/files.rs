@@ -21,9 +21,25 @@ pub(crate) struct PlannedFile {
     pub(crate) addition: String,
 }
 
-/// Returns whether a pyproject.toml has a `[tool.pybundle]` table.
-pub(super) fn is_configured(table: &toml::Table) -> bool {
-    table.get("tool").and_then(|tool| tool.get("pybundle")).is_some()
+/// Returns whether a pyproject.toml has a target.
+pub(super) fn has_targets(table: &toml::Table) -> bool {
+    configuration_of(table).is_some_and(|configuration| configuration.contains_key("target"))
+}
+
+/// Returns the keys of a pyproject.toml that apply to every target, and those that depend on them.
+pub(super) fn shared_keys(table: &toml::Table) -> impl Iterator<Item = &str> {
+    let keys = configuration_of(table).into_iter().flat_map(toml::Table::keys).map(String::as_str);
+    keys.flat_map(|key| match key {
+        // A runtime would replace the profile.
+        "profile" => [key, "runtime"],
+        // The base has a Python, which is not known without reading it.
+        "base" => [key, "python"],
+        _ => [key, key],
+    })
+}
+
+fn configuration_of(table: &toml::Table) -> Option<&toml::Table> {
+    table.get("tool")?.get("pybundle")?.as_table()
 }
 
 impl PlannedFile {
@@ -41,7 +57,7 @@ impl PlannedFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(source) => return Err(ScaffoldError::Read { path, source }),
         };
-        let tables: Vec<&str> = targets.iter().map(|target| target.table.as_str()).collect();
+        let tables: Vec<String> = targets.iter().map(|target| target.table.to_text()).collect();
         let mut addition = format!(
             "# Targets of `pybundle build`. `pybundle config show` explains each value.\n{}",
             tables.join("\n")

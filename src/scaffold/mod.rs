@@ -2,7 +2,7 @@
 //!
 //! Nothing is asked and nothing is executed: sources are parsed ([`DetectedSources`]), and the lock shows which servers are
 //! available ([`DetectedLock`]). Targets ([`ProposedTarget`]) follow from both, with comments that give the reasons. Existing
-//! configuration and workflows are left unchanged.
+//! targets and workflows are left unchanged.
 
 mod dockerfile;
 mod entry_points;
@@ -60,8 +60,10 @@ pub(crate) struct DetectedProject {
     /// What a Dockerfile beside pyproject.toml says.
     pub(super) dockerfile: Option<Dockerfile>,
     pub(crate) tests: Option<Result<TestSuite, MissingTestRunner>>,
-    /// Whether it already has a `[tool.pybundle]` table.
+    /// Whether it already has a target.
     is_configured: bool,
+    /// The keys that `[tool.pybundle]` of the project or of its workspace sets for every target.
+    pub(super) shared_keys: BTreeSet<String>,
 }
 
 /// A project with the targets that are proposed for it.
@@ -139,6 +141,8 @@ impl DetectedProject {
         }
         let tests = TestSuite::find(&directory, &member.pyproject, &lock, sources.entry_points.django.as_ref());
         let name = declared.name.map(|name| name.to_string());
+        let root = workspace.members.iter().find(|member| member.path.as_os_str().is_empty());
+        let configured = root.into_iter().chain([member]);
         Ok(Self {
             name: name.unwrap_or_else(|| {
                 directory.file_name().map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().to_lowercase())
@@ -151,7 +155,11 @@ impl DetectedProject {
             sources,
             dockerfile: Dockerfile::read(&directory),
             tests,
-            is_configured: files::is_configured(member.pyproject.table()),
+            is_configured: files::has_targets(member.pyproject.table()),
+            shared_keys: configured
+                .flat_map(|member| files::shared_keys(member.pyproject.table()))
+                .map(str::to_owned)
+                .collect(),
             directory,
         })
     }

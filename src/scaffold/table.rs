@@ -1,19 +1,32 @@
 //! A table of pyproject.toml as text, with comments.
 
+use std::collections::BTreeSet;
+
 use toml_edit::Value;
 
 /// A table below `[tool.pybundle.target]`.
 #[derive(Debug, Clone)]
-pub(crate) struct TargetTable(String);
+pub(crate) struct TargetTable {
+    text: String,
+    /// The comments on the next key.
+    comments: String,
+    /// The keys that `[tool.pybundle]` sets for every target. They are omitted with their comments: the target would
+    /// override what the user wrote.
+    shared: BTreeSet<String>,
+}
 
 impl TargetTable {
     pub(super) fn new(name: &str) -> Self {
         let key = if name.contains('.') { Value::from(name).to_string() } else { name.to_owned() };
-        Self(format!("[tool.pybundle.target.{key}]\n"))
+        Self { text: format!("[tool.pybundle.target.{key}]\n"), comments: String::new(), shared: BTreeSet::new() }
+    }
+
+    pub(super) fn without(self, shared: &BTreeSet<String>) -> Self {
+        Self { shared: shared.clone(), ..self }
     }
 
     pub(super) fn comment(&mut self, text: &str) {
-        self.0.push_str(&format!("# {text}\n"));
+        self.comments.push_str(&format!("# {text}\n"));
     }
 
     pub(super) fn text(&mut self, key: &str, value: &str) {
@@ -42,10 +55,13 @@ impl TargetTable {
     }
 
     fn value(&mut self, key: &str, value: impl Into<Value>) {
-        self.0.push_str(&format!("{key} = {}\n", value.into()));
+        let comments = std::mem::take(&mut self.comments);
+        if !self.shared.contains(key) {
+            self.text.push_str(&format!("{comments}{key} = {}\n", value.into()));
+        }
     }
 
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
+    pub(super) fn to_text(&self) -> String {
+        format!("{}{}", self.text, self.comments)
     }
 }

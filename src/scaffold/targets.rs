@@ -116,7 +116,7 @@ fn image_command(project: &DetectedProject) -> ImageCommand<'_> {
 
 fn lambda_target(project: &DetectedProject, name: String, requested: &RequestedTargets) -> ProposedTarget {
     let handlers = &project.sources.entry_points.handlers;
-    let mut table = TargetTable::new(&name);
+    let mut table = TargetTable::new(&name).without(&project.shared_keys);
     table.text("kind", TargetKind::Lambda.name());
     table.comment(&format!("{} Create the function with the same runtime.", python_comment(project)));
     table.text("runtime", &format!("python{}", project.python));
@@ -151,7 +151,7 @@ fn lambda_target(project: &DetectedProject, name: String, requested: &RequestedT
 }
 
 fn image_target(project: &DetectedProject, name: String, command: &ImageCommand) -> ProposedTarget {
-    let mut table = TargetTable::new(&name);
+    let mut table = TargetTable::new(&name).without(&project.shared_keys);
     table.text("kind", TargetKind::Image.name());
     let has_base = project.dockerfile.as_ref().is_some_and(|dockerfile| dockerfile.base.is_some());
     if !has_base && !matches!(project.python_reason, PythonReason::Pinned(_)) {

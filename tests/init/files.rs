@@ -30,7 +30,7 @@ fn a_second_run_changes_nothing() {
 #[test]
 fn existing_configuration_and_workflows_are_kept() {
     // Only the workflow is written.
-    let configured = "[tool.pybundle]\nbase = \"scratch\"\n";
+    let configured = "[tool.pybundle.target.mine]\nkind = \"lambda\"\n";
     let project = Project::new(&[APP, ("pyproject.toml", configured)]);
     let report = project.init(&[]);
     assert_eq!(project.0.read("pyproject.toml"), configured);
@@ -44,6 +44,38 @@ fn existing_configuration_and_workflows_are_kept() {
     assert_eq!(project.0.read(WORKFLOW), "mine");
     assert_eq!(project.target("function")["handler"].as_str(), Some("app.lambda_handler"));
     project.refused(&[]);
+}
+
+/// `pybundle build` without targets says that `pybundle init` writes some.
+#[test]
+fn targets_are_added_to_what_applies_to_all_of_them() {
+    let configured = "[tool.pybundle]\nruntime = \"python3.12\"\nslim = [\"tests\"]\n";
+    let project = Project::new(&[APP, ("pyproject.toml", configured)]);
+    let said = fail(pybundle(&["build"]).current_dir(project.path(".")));
+    assert!(said.contains("hint: add a table [tool.pybundle.target.NAME], or run `pybundle init`"), "{said}");
+    project.init(&["--no-workflow"]);
+    assert!(project.0.read("pyproject.toml").starts_with(configured));
+    // What the user has set is not overridden.
+    let target = project.target("function");
+    assert_eq!(target.keys().collect::<Vec<_>>(), ["handler", "kind"], "{target}");
+    assert!(!project.0.read("pyproject.toml").contains("The newest"));
+    let said = succeed(pybundle(&["build", "--dry-run"]).current_dir(project.path(".")));
+    assert!(said.contains(" for python3.12 on x86_64"), "{said}");
+    project.refused(&["--no-workflow"]);
+
+    // The base of all images has a Python of its own.
+    let configured = "[tool.pybundle]\nbase = \"oci:base\"\n";
+    let project = Project::new(&[("app.py", "print()\n"), ("pyproject.toml", configured)]);
+    project.init(&["--kind=image"]);
+    assert!(!project.target("app").contains_key("python"));
+
+    // Members of a workspace have the keys of its root.
+    let member = "[project]\nname = \"one\"\nversion = \"1\"\n";
+    let root = "[tool.uv.workspace]\nmembers = [\"one\"]\n[tool.pybundle]\nruntime = \"python3.12\"\n";
+    let project = Project::new(&[("one/app.py", APP.1), ("one/pyproject.toml", member), ("pyproject.toml", root)]);
+    project.init(&[]);
+    let written = project.0.read("one/pyproject.toml");
+    assert!(written.contains("handler = \"app.lambda_handler\"\n") && !written.contains("runtime"), "{written}");
 }
 
 #[test]
