@@ -280,7 +280,8 @@ impl FileRequest<'_> {
         }
         let is_refused = found.indexes.is_empty() && !found.refused.is_empty();
         if !locations.is_empty() && !is_refused {
-            return IndexError::NoVersion { package, locations, available: nearest(versions, &self.query.version) };
+            let available = nearest(versions, &self.query.version);
+            return IndexError::NoVersion { package, locations, available, not_asked: found.not_asked.clone() };
         }
         IndexError::NotFound { name: self.name.to_string(), asked: found.asked.clone(), refused: found.refused.clone() }
     }

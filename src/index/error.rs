@@ -35,6 +35,8 @@ pub enum IndexError {
         locations: Vec<String>,
         /// The available versions, the nearest to the missing one first.
         available: Vec<String>,
+        /// The indexes that were not searched, because an earlier one has the distribution.
+        not_asked: Vec<String>,
     },
     /// Indexes have the version, but none of its files is accepted.
     #[error("{package} has no usable file in {}: {}", list(.locations), .reasons.join("; "))]
@@ -139,6 +141,14 @@ impl Hints for IndexError {
             Self::NotFound { .. } => vec![
                 "add an index that has it with --index-url or --extra-index-url, or in [[tool.uv.index]]".to_owned(),
             ],
+            // uv's rule, which protects from a public distribution with the name of a private one. pip searches all indexes.
+            Self::NoVersion { not_asked, .. } if !not_asked.is_empty() => vec![format!(
+                "{} not searched, because an earlier index has other versions: if you trust all of them, pass --index-strategy unsafe-best-match",
+                match &not_asked[..] {
+                    [only] => format!("{only} was"),
+                    several => format!("{} were", list(several)),
+                }
+            )],
             Self::NoVersion { .. } => vec![
                 "add an index that has the version with --index-url or --extra-index-url, or lock an available version"
                     .to_owned(),

@@ -43,6 +43,8 @@ pub(super) struct SearchResult {
     pub(crate) indexes: Vec<Listing>,
     pub(crate) asked: Vec<String>,
     pub(crate) refused: Vec<DeniedIndex>,
+    /// The indexes that were not asked, because an earlier one has the distribution.
+    pub(crate) not_asked: Vec<String>,
     /// What would have been asked, if the network might be used.
     pub(crate) unknown: Vec<String>,
 }
@@ -101,15 +103,17 @@ impl IndexSearch<'_, '_> {
     ) -> Result<(), IndexError> {
         // Sequentially, so that later indexes are not queried for private distributions of earlier ones.
         let at_once = if strategy == IndexStrategy::FirstIndex { 1 } else { CONCURRENCY };
-        let lookups = indexes.iter().map(async |index| (index, self.ask_index(index).await));
+        let lookups = indexes.iter().enumerate();
+        let lookups = lookups.map(async |(at, index)| (at, index, self.ask_index(index).await));
         let mut lookups = stream::iter(lookups).buffered(at_once);
-        while let Some((index, lookup)) = lookups.next().await {
+        while let Some((at, index, lookup)) = lookups.next().await {
             let location = title(index);
             found.asked.push(location.clone());
             match lookup? {
                 PageLookup::Found(page) => {
                     found.indexes.push(Listing { index: Some(bare(&index.url).into()), location, page });
                     if strategy == IndexStrategy::FirstIndex {
+                        found.not_asked = indexes[at + 1..].iter().map(title).collect();
                         return Ok(());
                     }
                 }

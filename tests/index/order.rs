@@ -168,6 +168,28 @@ fn links_come_before_indexes() {
     assert_eq!(place.names("1.0"), ["demo-1.0-py3-none-any.whl"]);
 }
 
+/// As with PyTorch's index before PyPI: pip reads `--index-url` and `--extra-index-url` as one, and uv the extra one first.
+#[test]
+fn indexes_that_were_not_searched_are_named() {
+    let mut place = place();
+    shelve(&place, "a", &[("demo-1.0-py3-none-any.whl", json!({}))]);
+    shelve(&place, "c", &[("demo-1.0+cpu-py3-none-any.whl", json!({}))]);
+    let error = told(&place.find("1.0+cpu", AcceptedFiles::Any).unwrap_err());
+    let urls = ["b", "c"].map(|index| place.server.url(&format!("/{index}/simple")));
+    assert!(error.contains("which has 1.0\n"), "{error}");
+    let expected = format!(
+        "{} and {} were not searched, because an earlier index has other versions: if you trust all of them, pass \
+         --index-strategy unsafe-best-match",
+        urls[0], urls[1]
+    );
+    assert!(error.replace("`b` (", "").replace("`c` (", "").replace(')', "").contains(&expected), "{error}");
+    place.options.strategy = IndexStrategy::UnsafeBestMatch;
+    assert_eq!(place.names("1.0+cpu"), ["demo-1.0+cpu-py3-none-any.whl"]);
+    // All of them were searched.
+    let error = told(&place.find("2.0", AcceptedFiles::Any).unwrap_err());
+    assert!(error.contains("add an index that has the version with --index-url or --extra-index-url"), "{error}");
+}
+
 #[test]
 fn indexes_may_be_folders() {
     let mut place = place();
