@@ -157,6 +157,11 @@ impl Sequence<'_> {
         let (function, name) = (self.function().clone(), alias.clone());
         let before = match self.api.alias(self.function(), alias).await {
             Err(error) if error.is_not_found() => {
+                // Lambda's answer is the same if the function does not exist.
+                let found = self.api.function(self.function(), None).await;
+                if found.is_err_and(|error| error.is_not_found()) {
+                    return Err(self.unknown_function().await);
+                }
                 let known = self.api.alias_names(self.function()).await.unwrap_or_default();
                 let nearest = nearest(alias.text(), known.iter().map(String::as_str)).map(str::to_owned);
                 return Err(DeployError::UnknownAlias { function, alias: name, nearest });

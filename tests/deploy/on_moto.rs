@@ -78,6 +78,13 @@ fn moto_has_the_code_behind_the_alias() {
     assert_eq!(run(&["deploy"])["version"], "3");
     assert_eq!(run(&["deploy", "--rollback"])["version"], "2");
     assert_eq!(boto3(&moto, &["show"]), format!("2 [pybundle: 3 -> 2] {code}"));
+    for (target, expected) in [
+        (TARGET.replace("\"shop\"", "\"store\""), "function store does not exist in eu-west-1"),
+        (TARGET.replace("\"live\"", "\"beta\""), "function shop has no alias `beta`"),
+    ] {
+        let unknown = ended(&mut command(&TestProject::example(&target), &moto.url, &["deploy", "--rollback"]));
+        assert!(unknown.status == Some(1) && unknown.err.contains(expected), "{unknown:?}");
+    }
 
     // The function of the other account, which only the role sees, gets the code; this account's stays.
     boto3(&moto, &["create", ROLE]);

@@ -53,6 +53,24 @@ fn what_was_not_recorded_cannot_be_rolled_back() {
     assert!(deleted.err.contains("version 1, which the alias pointed to before, was deleted"), "{deleted:?}");
     assert!(deleted.err.contains("hint: check out the earlier revision and deploy it"), "{deleted:?}");
 
+    cloud.with("shop", |function| function.remove_aliases());
+    let unknown = run(&project, &cloud, &["deploy", "--rollback"]);
+    assert!(unknown.err.contains("function shop has no alias `live`"), "{unknown:?}");
+    let project = TestProject::example(&TARGET.replace("\"shop\"", "\"shpo\""));
+    let unknown = run(&project, &cloud, &["deploy", "--rollback"]);
+    for text in [
+        "cannot roll back shpo:live: nothing was changed",
+        "function shpo does not exist in eu-west-1",
+        "hint: did you mean `shop`?",
+    ] {
+        assert!(unknown.err.contains(text), "{text}: {unknown:?}");
+    }
+    // What the suggestions need is not granted to everybody.
+    ["ListAliases", "ListFunctions"].iter().for_each(|action| cloud.deny(action));
+    let unknown = run(&project, &cloud, &["deploy", "--rollback"]);
+    assert!(unknown.err.contains("function shpo does not exist in eu-west-1"), "{unknown:?}");
+    assert!(unknown.err.contains("hint: create the function first, or choose its region"), "{unknown:?}");
+
     let project = TestProject::example(&TARGET.replace("alias = \"live\"\n", ""));
     let latest = run(&project, &cloud, &["deploy", "--rollback"]);
     assert!(latest.err.contains("a function without an alias cannot be rolled back"), "{latest:?}");
