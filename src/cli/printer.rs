@@ -286,13 +286,15 @@ impl Printer {
         }
     }
 
-    /// Prints that a signal stopped the command. The message begins a line of its own: a progress bar or the `^C` of a
-    /// terminal may precede it.
-    pub(crate) fn stopped(&self, message: &str) {
+    /// Prints that a signal stopped the command, if that is worth a message. It, or the prompt of the shell, begins a line of its
+    /// own: a progress bar or the `^C` of a terminal may precede it.
+    pub(crate) fn stopped(&self, message: Option<String>) {
         if self.progress() == ProgressMode::Bars {
             anstream::eprintln!();
         }
-        self.explain("", &ErrorReport { message: message.to_owned(), causes: Vec::new(), hints: Vec::new() });
+        if let Some(message) = message {
+            self.explain("", &ErrorReport { message, causes: Vec::new(), hints: Vec::new() });
+        }
     }
 
     fn explain(&self, prefix: &str, ErrorReport { message, causes, hints }: &ErrorReport) {

@@ -7,6 +7,7 @@ use super::error::CliError;
 use super::printer::Printer;
 use super::progress::ProgressReporter;
 use super::run::{self, RecordedLog, RunArguments, RunSubject};
+use super::signals;
 use crate::invoke::{InvokeError, LocalImage, find_engine};
 use crate::options::ImageOptions;
 use crate::pipeline::{self, ProjectCache};
@@ -63,6 +64,7 @@ pub(super) fn run_image(
         if printer.is_json() {
             return Err(InvokeError::Flag { flag: "--json", target, kind: "not a function" }.into());
         }
+        signals::run_until_a_signal();
         image.serve(arguments.network.as_deref(), |text| printer.remark(text))?;
         return Ok(ExitCode::SUCCESS);
     }

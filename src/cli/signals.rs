@@ -17,6 +17,9 @@ const SIGNALS: [(i32, &str); 3] = [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM"), (SI
 /// Whether a signal is ending the process.
 static IS_STOPPING: AtomicBool = AtomicBool::new(false);
 
+/// Whether a signal is how the command is meant to end.
+static IS_ENDLESS: AtomicBool = AtomicBool::new(false);
+
 /// From now on, a signal removes temporary files and ends the process with the status that shells give for it: 128 and the
 /// signal's number. A signal that is ignored stays so: `nohup` ignores SIGHUP, and shells SIGINT for jobs in the background.
 ///
@@ -31,6 +34,12 @@ pub(super) fn handle(command: String, printer: Printer) -> io::Result<()> {
         }
     });
     Ok(())
+}
+
+/// From now on, a signal ends the command without an error message, since nothing else does. The exit status stays that of the
+/// signal, as scripts expect of what Ctrl-C stops.
+pub(super) fn run_until_a_signal() {
+    IS_ENDLESS.store(true, Ordering::SeqCst);
 }
 
 /// Waits for the end of the process if a signal is ending it: what the signal stops, such as a container, must not make the command
@@ -48,7 +57,9 @@ fn stop(signal: i32, command: &str, printer: Printer) -> ! {
     // Before their files are removed.
     invoke::end_all();
     let _held = temporary::remove_all();
-    printer.stopped(&format!("`pybundle {command}` was stopped by {name} before it was done"));
+    let is_early = !IS_ENDLESS.load(Ordering::SeqCst);
+    let message = is_early.then(|| format!("`pybundle {command}` was stopped by {name} before it was done"));
+    printer.stopped(message);
     process::exit(128 + signal)
 }
 

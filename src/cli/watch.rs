@@ -7,6 +7,7 @@ use super::arguments::GlobalArguments;
 use super::error::CliError;
 use super::printer::Printer;
 use super::run::{self, RecordedLog, RunArguments, RunSubject};
+use super::signals;
 use crate::invoke::{self, EditedFiles, InvokeError, LocalFunction, Watched};
 use crate::pipeline::ProjectCache;
 
@@ -21,6 +22,7 @@ pub(super) fn watch(
     printer: Printer,
 ) -> Result<ExitCode, CliError> {
     let mut function = arguments.prepare(global, &ProjectCache::default(), &printer)?;
+    signals::run_until_a_signal();
     let mut edits = EditedFiles::new(function.watched());
     let mut edited = None;
     loop {

@@ -54,12 +54,14 @@ impl Watching {
         }
     }
 
-    /// Ends it as Ctrl-C does. Nothing may be left, and no more answers.
+    /// Ends it as Ctrl-C does. Nothing may be left, and no more answers and no error.
     fn end(mut self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
         assert_eq!(self.child.wait().unwrap().code(), Some(130));
         assert_eq!(self.answers.iter().collect::<Vec<_>>(), [""; 0]);
+        let last: Vec<String> = self.errors.iter().collect();
+        assert!(!last.iter().any(|line| line.starts_with("error: `pybundle run` was stopped")), "{last:?}");
         assert_eq!(leftovers(self.temporary.path()), Vec::<std::path::PathBuf>::new());
     }
 }

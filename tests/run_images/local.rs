@@ -133,6 +133,8 @@ fn docker_runs_images() {
     signal(&child, "INT");
     wait_for(&mut lines, "Application shutdown complete");
     assert_eq!(child.wait().unwrap().code(), Some(130));
+    let last: Vec<String> = lines.map(Result::unwrap).collect();
+    assert!(last.iter().all(|line| !line.contains("error")), "{last:?}");
     assert_removed(list);
 }
 
