@@ -289,9 +289,8 @@ impl LocalFunction {
             ProfileChoice::File(path) => Some(path),
             _ => None,
         };
-        let read =
-            common.locks.iter().chain([&common.project]).chain(profile).filter_map(real).filter(|path| path.is_file());
-        let files = self.sources.keys().cloned().chain(read).collect();
+        let read = self.unpacked.locks.iter().chain([&common.project]).chain(profile);
+        let files = self.sources.keys().cloned().chain(read.filter_map(real).filter(|path| path.is_file())).collect();
         let parents = self.sources.keys().filter_map(|source| source.parent()).map(Path::to_owned);
         let mut directories: Vec<PathBuf> = self.unpacked.directories.iter().filter_map(real).chain(parents).collect();
         directories.sort_unstable();

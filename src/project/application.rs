@@ -202,7 +202,7 @@ pub(crate) struct ApplicationSource<'a> {
     pub(crate) includes: &'a [Include],
     /// Patterns that have precedence over everything else.
     pub(crate) excludes: &'a Excludes,
-    /// The locks that the user names, which are no part of the application by default.
+    /// The locks and what they include, which are no part of the application by default.
     pub(crate) locks: &'a [PathBuf],
     /// The handler, or the arguments of the image's command: if they name `src`, it is kept as a package.
     pub(crate) started: &'a [String],

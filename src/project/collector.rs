@@ -27,7 +27,7 @@ pub(super) struct Collector<'a> {
     project: PathBuf,
     /// The workspace root, canonical.
     workspace: PathBuf,
-    /// The locks, canonical.
+    /// The locks and what they include, canonical.
     locks: Vec<PathBuf>,
     files: BTreeMap<(DestinationRoot, TreePath), (PathBuf, TreeEntry)>,
     /// The directories with an owner.

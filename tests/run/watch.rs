@@ -273,3 +273,21 @@ fn commands_scripts_and_built_projects_are_watched() {
     assert_eq!(watching.answer(), "3");
     watching.end();
 }
+
+#[test]
+fn what_a_lock_includes_is_watched_wherever_it_is() {
+    let (project, elsewhere) = (project(), tempfile::tempdir().unwrap());
+    let included = elsewhere.path().join("base.txt");
+    fs::write(&included, "").unwrap();
+    project.write("prod.txt", format!("-r {}\n", included.display()).as_bytes());
+    project.write("app.py", b"def handler(event, context):\n    return 1\n");
+    let watching = Watching::start(project.path(), &["--lock=prod.txt"]);
+    assert_eq!(watching.answer(), "1");
+    // So that the edit is not part of the audit after the first run.
+    thread::sleep(Duration::from_millis(1200));
+    fs::write(&included, "nonsense==\n").unwrap();
+    watching.error("base.txt:1: ");
+    fs::write(&included, "").unwrap();
+    assert_eq!(watching.answer(), "1");
+    watching.end();
+}

@@ -256,3 +256,22 @@ fn unknown_revisions_are_errors() {
     let listed = project.json(&["build", "--list", "--changed-since=HEAD"]);
     assert_eq!(listed["targets"][0]["reason"], "generated.json is not tracked by git");
 }
+
+#[test]
+fn a_comment_in_what_a_lock_includes_changes_nothing() {
+    let project = TestProject::new(&[
+        ("pyproject.toml", "[tool.pybundle.target.fn]\nkind = \"lambda\"\nlock = \"prod.txt\"\n"),
+        ("app.py", "def handler(event, context): ...\n"),
+        ("prod.txt", "--requirement base.txt\n"),
+        ("base.txt", ""),
+        ("other.txt", ""),
+    ]);
+    git(&project, &["init", "--quiet"]);
+    git(&project, &["add", "."]);
+    git(&project, &["commit", "--quiet", "--message=one"]);
+    for (file, expected) in [("base.txt", "unchanged since HEAD"), ("other.txt", "other.txt changed")] {
+        project.0.write(file, b"# Nothing.\n");
+        let listed = project.json(&["build", "--list", "--changed-since=HEAD"]);
+        assert_eq!(listed["targets"][0]["reason"], expected);
+    }
+}

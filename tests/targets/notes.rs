@@ -396,3 +396,30 @@ fn an_unchanged_image_is_pushed_unless_every_tag_names_it() {
     assert_eq!(push(), ["three/web"]);
     assert_eq!(push(), [""; 0]);
 }
+
+#[test]
+fn what_a_lock_includes_is_no_part_of_the_application() {
+    let project = TestProject::new(&[
+        ("pyproject.toml", &format!("{FUNCTION}lock = \"prod.txt\"\n")),
+        ("app.py", HANDLER),
+        ("prod.txt", "--requirement base.txt\n--constraint limits/all.txt\n"),
+        ("base.txt", ""),
+        ("limits/all.txt", "--requirement more.txt\n"),
+        ("limits/more.txt", ""),
+        ("other.txt", ""),
+    ]);
+    let build = || {
+        let report = project.json(&["build", "--cache-dir=cache"]);
+        let zip = fs::File::open(project.0.path().join("dist/api.zip")).unwrap();
+        let zip = zip::ZipArchive::new(zip).unwrap();
+        let files: Vec<String> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
+        (report["targets"][0]["status"].as_str().unwrap().to_owned(), files.join(" "))
+    };
+    assert_eq!(build(), ("built".to_owned(), "app.py other.txt".to_owned()));
+    assert_eq!(build().0, "unchanged");
+    // What is not included any more is a file like any other, although the lock selects the same as before.
+    project.0.write("prod.txt", b"--requirement other.txt\n");
+    thread::sleep(SETTLING);
+    assert_eq!(build(), ("built".to_owned(), "app.py base.txt limits/all.txt limits/more.txt".to_owned()));
+    assert_eq!(build().0, "unchanged");
+}

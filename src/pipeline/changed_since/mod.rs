@@ -193,8 +193,7 @@ impl Reach<'_> {
             Ok(selection) => selection,
             Err(_) => return Ok(Some(format!("the previous {shown} does not contain what is selected"))),
         };
-        let formats = crate::pipeline::plan::indexes::formats(settings, self.project);
-        Ok(selection::differences(&before, now, target, &formats))
+        Ok(selection::differences(&before, now, target, &plan::indexes::formats(settings, self.project)))
     }
 
     /// Finds changed files: of the application, of projects that are built, and of wheels in the repository.
@@ -262,7 +261,8 @@ impl Reach<'_> {
     /// Finds changes of the collected files, and of what decides which files are collected.
     fn application(&self, directory: &Path, settings: &Settings) -> Result<Option<String>, BuildError> {
         let excludes = Excludes::new(directory, &settings.excludes)?;
-        let source = plan::application_source(settings, &self.project.workspace, directory, &excludes);
+        let LockedProject { workspace, lock_reads, .. } = self.project;
+        let source = plan::application_source(settings, workspace, directory, (&excludes, &lock_reads.files));
         let collected = source.collect()?;
         let mut files = collected.all_files().filter_map(|entry| match &entry.content {
             FileContent::File { path, .. } => Some(path.as_ref()),

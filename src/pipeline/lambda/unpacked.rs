@@ -42,6 +42,8 @@ pub(crate) struct UnpackedFunction {
     pub(crate) is_layer_changed: bool,
     /// The directories whose files decide what the function is.
     pub(crate) directories: Vec<PathBuf>,
+    /// The files of the lock, and those that they include.
+    pub(crate) locks: Vec<PathBuf>,
     function: BTreeMap<TreePath, UnpackedFile>,
     layers: BTreeMap<TreePath, UnpackedFile>,
 }
@@ -172,6 +174,7 @@ fn write(
         changed,
         is_layer_changed,
         directories: iter::once(plan.project.workspace.root.clone()).chain(local).collect(),
+        locks: plan.project.lock_reads.files.clone(),
         function: files(tree),
         layers: layer.map(files).unwrap_or_default(),
     })

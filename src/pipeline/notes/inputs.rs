@@ -188,7 +188,8 @@ fn add_application(
     directory: &Path,
     outputs: &[PathBuf],
 ) -> io::Result<()> {
-    let application = match plan::collect(settings, workspace, directory) {
+    // What the locks include, which is not known yet, counts as files of the application.
+    let application = match plan::collect(settings, workspace, directory, &settings.locks) {
         Ok(application) => application,
         // A project without files of its own is complete with its dependencies.
         Err(error) => {

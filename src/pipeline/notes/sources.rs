@@ -197,6 +197,8 @@ pub(crate) fn plan_digest(plans: &[Plan], reason: &str) -> Sha256 {
     let mut text = reason.to_owned();
     for plan in plans.iter().flat_map(Plan::stages) {
         text.push_str(&format!("\n{}\n{:?}\n{:?}\n{:?}", plan.name(), plan.target, plan.selected, plan.excluded));
+        // What they included until now may be a file of the application.
+        text.push_str(&format!("\n{:?}", plan.project.lock_reads.files));
     }
     Sha256::of(text.as_bytes())
 }

@@ -30,11 +30,11 @@ pub(crate) struct OpenedLock {
     pub is_checked_by_files: bool,
 }
 
-/// What reading a lock depends on besides the files that are named.
+/// What reading a lock depends on.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LockReads {
-    /// The files, among them those that others include.
-    pub files: BTreeSet<PathBuf>,
+    /// The files of the lock, and those that they include, in the order in which they are read.
+    pub files: Vec<PathBuf>,
     /// The environment variables that they refer to.
     pub variables: BTreeSet<String>,
 }
@@ -71,6 +71,7 @@ pub(crate) fn open(
             lock => lock,
         })
     } else {
+        reads.files.push(path.clone());
         projects.lock(path, || Ok(read(&paths, references, workspace)?.0))?
     };
     for unset in lock.requirements().iter().flat_map(|requirements| requirements.unset_variables()) {
@@ -180,7 +181,7 @@ pub(crate) fn read(
         references.get(name).map(str::to_owned)
     };
     let text = |path: &Path| {
-        reads.borrow_mut().files.insert(path.to_owned());
+        reads.borrow_mut().files.push(path.to_owned());
         limited_reader::read_regular_text(path, LARGEST_LOCK)
     };
     let lock = parse(paths, &variable, workspace, &text)?;

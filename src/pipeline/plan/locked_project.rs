@@ -30,7 +30,7 @@ pub(crate) struct LockedProject {
     /// The lock, or several requirements files; empty if the project has no lock.
     pub paths: Vec<PathBuf>,
     pub lock: Arc<Lock>,
-    /// What reading the lock depends on besides `paths`.
+    /// What reading the lock depends on.
     pub lock_reads: LockReads,
     /// Whether the files alone tell that the lock matches the project: uv was not asked.
     pub is_locked_by_files: bool,

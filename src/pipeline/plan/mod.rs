@@ -1,5 +1,6 @@
 //! Plans: everything that is known before a file is fetched.
 
+mod application_files;
 mod choose;
 mod data_size;
 mod handler;
@@ -20,6 +21,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use application_files::{application, included};
+pub(crate) use application_files::{application_source, check_included, collect};
 pub(crate) use locked_project::{LockedProject, member_of};
 use pep440_rs::Version;
 
@@ -31,8 +34,7 @@ use crate::pipeline::BuildError;
 use crate::pipeline::plan::provided::RuntimeSdk;
 use crate::pipeline::session::Preparation;
 use crate::platform::TargetPlatform;
-use crate::project::application::{Application, ApplicationError, ApplicationSource, Excludes};
-use crate::project::workspace::Workspace;
+use crate::project::application::Application;
 use crate::report::{Reporter, Silent};
 use crate::settings::Settings;
 use crate::tree::FileContent;
@@ -102,7 +104,7 @@ impl<'a> Plan<'a> {
             .transpose()?;
         let application = match &extends {
             Some(extends) => extends.application.clone().and(included(settings, workspace)?)?,
-            None if settings.has_application => application(settings, workspace, &selected, reporter)?,
+            None if settings.has_application => application(settings, project, &selected, reporter)?,
             None => Application::default(),
         };
         let extends = extends.filter(|extends| extends.lies_below(&selected, reporter)).map(Box::new);
@@ -205,95 +207,4 @@ pub(crate) fn is_local_project(selected: &SelectedDistribution) -> bool {
 
 pub(crate) fn read(path: &Path) -> Result<String, BuildError> {
     limited_reader::read_regular_text(path, LARGEST_PROJECT_FILE).map_err(BuildError::reading(path))
-}
-
-/// Collects the included files: for a target that extends another, what it adds.
-fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, BuildError> {
-    if settings.includes.is_empty() {
-        return Ok(Application::default());
-    }
-    let directory = workspace.directory(workspace.current());
-    let excludes = Excludes::new(&directory, &settings.excludes)?;
-    let source = application_source(settings, workspace, &directory, &excludes);
-    Ok(ApplicationSource { script: None, ..source }.collect()?)
-}
-
-/// Checks that the files that the settings include, and those of the targets that are extended, are there.
-///
-/// # Errors
-/// One of them is not, or cannot be included.
-pub(crate) fn check_included(settings: &Settings, workspace: &Workspace) -> Result<(), BuildError> {
-    let all = std::iter::successors(Some(settings), |settings| settings.extends.as_deref());
-    all.map(|settings| included(settings, workspace)).try_for_each(|collected| collected.map(|_| ()))
-}
-
-/// Collects the included files of a directory, or its default files. A script is collected together with the included files.
-///
-/// # Errors
-/// An included path does not exist, or a file cannot be bundled.
-pub(crate) fn collect(settings: &Settings, workspace: &Workspace, directory: &Path) -> Result<Application, BuildError> {
-    let excludes = Excludes::new(directory, &settings.excludes)?;
-    Ok(application_source(settings, workspace, directory, &excludes).collect()?)
-}
-
-/// Returns where the files of the application in a directory come from.
-pub(crate) fn application_source<'a>(
-    settings: &'a Settings,
-    workspace: &'a Workspace,
-    directory: &'a Path,
-    excludes: &'a Excludes,
-) -> ApplicationSource<'a> {
-    ApplicationSource {
-        project: directory,
-        workspace: &workspace.root,
-        script: workspace.script(),
-        includes: &settings.includes,
-        excludes,
-        locks: &settings.locks,
-        started: &settings.started,
-    }
-}
-
-/// Collects the application's files: the included ones, or the default files of a root project that is not a package.
-fn application(
-    settings: &Settings,
-    workspace: &Workspace,
-    selected: &[SelectedDistribution],
-    reporter: &dyn Reporter,
-) -> Result<Application, BuildError> {
-    let mut virtual_root = None;
-    for distribution in selected {
-        match &distribution.source {
-            SelectedSource::Virtual(directory) if distribution.is_root() => virtual_root = Some(directory.as_path()),
-            SelectedSource::Virtual(directory) => reporter.warn(&format!(
-                "{} is not a package, so its code is omitted: include it with --include {}",
-                distribution.name,
-                directory.display()
-            )),
-            _ => {}
-        }
-    }
-    match virtual_root.filter(|_| settings.includes.is_empty() || workspace.script().is_some()) {
-        Some(directory) => {
-            let application =
-                collect(settings, workspace, directory).map_err(|error| member_instead(error, workspace))?;
-            if let Some(warning) = data_size::warning(&application) {
-                reporter.warn(&warning);
-            }
-            Ok(application)
-        }
-        None => included(settings, workspace),
-    }
-}
-
-/// Names the members of a workspace whose root is no application itself.
-fn member_instead(error: BuildError, workspace: &Workspace) -> BuildError {
-    let members = workspace.members.iter().filter(|member| !member.path.as_os_str().is_empty());
-    let members: Vec<DistributionName> = members.filter_map(|member| member.pyproject.name.clone()).collect();
-    match error {
-        BuildError::Application(ApplicationError::NothingFound(root)) if !members.is_empty() => {
-            BuildError::ChooseMember { root, members }
-        }
-        error => error,
-    }
 }
