@@ -8,6 +8,7 @@ use pybundle::digest::Sha256;
 
 use crate::Place;
 use crate::command::{fail, succeed};
+use crate::folders::{OWN_BACK_END, counting};
 use crate::http::{Answer, Server};
 
 /// A project with the back end that is part of uv.
@@ -22,8 +23,12 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 fn tar_gz() -> Vec<u8> {
+    tar_gz_of(&FILES)
+}
+
+fn tar_gz_of(files: &[(&str, &str)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    for (path, text) in FILES {
+    for (path, text) in files {
         let mut header = tar::Header::new_ustar();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
@@ -105,4 +110,18 @@ fn an_archive_of_another_distribution_is_refused() {
         .write("app/uv.lock", lock.replace("name = \"demo\"\nversion = \"1.0\"", "name = \"demo\"\nversion = \"2.0\""));
     let message = fail(&mut place.bundle("2.17", &["--frozen"]));
     assert!(message.contains("main.tar.gz is demo 2.0 in the lock, but builds demo-1.0-py3-none-any.whl"), "{message}");
+}
+
+#[test]
+fn targets_share_the_build_of_an_archive() {
+    let (server, place) = (Server::start(), Place::new());
+    let pyproject = format!("[project]\nname = \"demo\"\nversion = \"1.0\"\n{OWN_BACK_END}\n");
+    let back_end = counting(&place, "demo");
+    let archive = tar_gz_of(&[("tools/demo/pyproject.toml", &pyproject), ("tools/demo/backend.py", &back_end)]);
+    server.answer("/main.tar.gz", [Answer::file(&archive)]);
+    write(&place, &server.url("/main.tar.gz"), "tools/demo", Sha256::of(&archive));
+    let app = fs::read_to_string(place.path("app/pyproject.toml")).unwrap();
+    place.write("app/pyproject.toml", format!("{app}{}", crate::targets(&place)));
+    succeed(place.build_targets().arg("--frozen"));
+    assert_eq!(fs::read_to_string(place.path("builds")).unwrap(), "built\n");
 }

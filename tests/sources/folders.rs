@@ -54,20 +54,21 @@ fn uncommitted_changes_are_warned_of() {
     assert!(fs::read(place.path("out.zip")).unwrap() != archive);
 }
 
-/// A back end that notes each build in a file outside of the project.
-fn counting(place: &Place) -> String {
+/// A back end that notes each build of a project in a file outside of it.
+pub fn counting(place: &Place, project: &str) -> String {
     format!(
         r#"
-import pathlib, zipfile
+import pathlib, time, zipfile
 
 def build_wheel(directory, config_settings=None, metadata_directory=None):
     with open({log:?}, "a") as log:
         log.write("built\n")
-    name = "app-1.0-py3-none-any.whl"
+    time.sleep(0.3)
+    name = "{project}-1.0-py3-none-any.whl"
     files = {{path.name: path.read_text() for path in sorted(pathlib.Path(__file__).parent.glob("*.py"))}}
-    files["app-1.0.dist-info/METADATA"] = "Metadata-Version: 2.1\nName: app\nVersion: 1.0\n"
-    files["app-1.0.dist-info/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    files["app-1.0.dist-info/RECORD"] = "".join(f"{{file}},,\n" for file in [*files, "app-1.0.dist-info/RECORD"])
+    files["{project}-1.0.dist-info/METADATA"] = "Metadata-Version: 2.1\nName: {project}\nVersion: 1.0\n"
+    files["{project}-1.0.dist-info/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    files["{project}-1.0.dist-info/RECORD"] = "".join(f"{{file}},,\n" for file in [*files, "{project}-1.0.dist-info/RECORD"])
     with zipfile.ZipFile(pathlib.Path(directory) / name, "w") as wheel:
         for file, text in files.items():
             wheel.writestr(zipfile.ZipInfo(file), text)
@@ -77,14 +78,14 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
     )
 }
 
-const OWN_BACK_END: &str = "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]";
+pub const OWN_BACK_END: &str = "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]";
 
 #[test]
 fn an_unchanged_directory_is_not_built_again() {
     let place = Place::new();
     // Something for the layer.
     place.lock(&["idna"], OWN_BACK_END);
-    place.write("app/backend.py", counting(&place));
+    place.write("app/backend.py", counting(&place, "app"));
     place.write("app/.venv/pyvenv.cfg", "");
     let builds = |change: &dyn Fn(&mut Command)| {
         let mut command = place.bundle("2.17", &[]);
@@ -137,7 +138,7 @@ fn an_unchanged_directory_is_not_built_again() {
 fn a_copy_of_a_directory_is_not_built_again() {
     let place = Place::new();
     place.lock(&[], OWN_BACK_END);
-    place.write("app/backend.py", counting(&place));
+    place.write("app/backend.py", counting(&place, "app"));
     // One that is not read each time.
     let mut model = vec![0; 9 << 20];
     fs::write(place.path("app/model.bin"), &model).unwrap();
@@ -165,7 +166,7 @@ fn a_copy_of_a_directory_is_not_built_again() {
 fn a_version_of_git_follows_its_commits_and_tags() {
     let place = Place::new();
     place.lock(&[], OWN_BACK_END);
-    place.write("app/backend.py", counting(&place));
+    place.write("app/backend.py", counting(&place, "app"));
     place.write("notes/README.md", "one\n");
     let builds = || {
         succeed(&mut place.bundle("2.17", &[]));
@@ -219,7 +220,7 @@ fn a_build_that_writes_into_the_project_is_repeated_once() {
     let place = Place::new();
     place.lock(&[], OWN_BACK_END);
     let writing = "    pathlib.Path(__file__).with_name(\"_version.py\").write_text(\"version = 1\")\n    name = ";
-    place.write("app/backend.py", counting(&place).replacen("    name = ", writing, 1));
+    place.write("app/backend.py", counting(&place, "app").replacen("    name = ", writing, 1));
     let builds = || {
         succeed(&mut place.bundle("2.17", &[]));
         fs::read_to_string(place.path("builds")).unwrap().lines().count()
@@ -283,4 +284,13 @@ fn with_no_build_no_back_end_runs_not_even_for_dynamic_metadata() {
     }
     fail(&mut place.bundle("2.17", &["--no-build"]));
     assert!(!place.path("app/marker").exists());
+}
+
+#[test]
+fn targets_share_the_build_of_a_directory() {
+    let place = Place::new();
+    place.lock(&[], &format!("{OWN_BACK_END}\n{}", crate::targets(&place)));
+    place.write("app/backend.py", counting(&place, "app"));
+    succeed(&mut place.build_targets());
+    assert_eq!(fs::read_to_string(place.path("builds")).unwrap(), "built\n");
 }

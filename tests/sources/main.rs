@@ -97,6 +97,14 @@ impl Place {
         command
     }
 
+    /// Returns `pybundle build` for all targets at a time.
+    fn build_targets(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pybundle"));
+        command.args(["build", "--no-progress", "--jobs=4"]).current_dir(self.path("app"));
+        command.env("PYBUNDLE_CACHE_DIR", self.path("cache")).env("NO_COLOR", "1").env("PATH", self.search_path(&[]));
+        command
+    }
+
     /// Returns the paths in the last zip.
     fn bundled(&self) -> Vec<String> {
         let archive = zip::ZipArchive::new(fs::File::open(self.path("out.zip")).unwrap()).unwrap();
@@ -110,6 +118,13 @@ impl Place {
         let folder = self.program("uv", &script);
         self.search_path(&[&folder])
     }
+}
+
+/// Returns the configuration of four targets.
+fn targets(place: &Place) -> String {
+    let runtime = format!("runtime = \"python{}\"\n", place.python);
+    let target = |name| format!("[tool.pybundle.target.{name}]\nkind = \"lambda\"\n{runtime}");
+    ["one", "two", "three", "four"].map(target).concat()
 }
 
 /// Returns the version and prefix of an interpreter that has headers.

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::builder::WheelBuilder;
-use crate::cache::{Cache, CachedSdist, RecordKey, RecordKind};
+use crate::cache::{Cache, CachedSdist, Claim, RecordKey, RecordKind};
 use crate::digest::{Digest, HashingWriter, Sha256};
 use crate::lock::{GitSource, SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
@@ -54,13 +54,16 @@ impl WheelBuild<'_> {
         }
     }
 
-    /// Returns the cached wheel, or builds it.
+    /// Returns the cached wheel, or builds it. What another target or process builds meanwhile is waited for, not on a thread of
+    /// rayon: the one that is waited for needs them.
     pub(super) fn wheel(&self, archive: Option<&CachedSdist>) -> Result<Wheel, BuildError> {
         let cache = self.cache();
         let key = self.key(archive.map(|archive| archive.sha256));
-        if let Some(key) = key
-            && let Some(wheel) = self.cached(key)?
-        {
+        if let Some(wheel) = key.map_or(Ok(None), |key| self.cached(key))? {
+            return Ok(wheel);
+        }
+        let _claim = key.map(|key| self.claim(key)).transpose()?;
+        if let Some(wheel) = key.map_or(Ok(None), |key| self.cached(key))? {
             return Ok(wheel);
         }
         let building = RunningTask::start(self.reporter, Task::new(TaskKind::Build, &self.job.selected.name));
@@ -74,6 +77,19 @@ impl WheelBuild<'_> {
         cache.store_record(RecordKind::Built, key, &(filename.to_string(), wheel.sha256))?;
         let _ = fs::remove_dir_all(&self.directory);
         Ok(wheel)
+    }
+
+    /// Waits for the exclusive right to build the wheel with a key.
+    fn claim(&self, key: RecordKey) -> Result<Claim, BuildError> {
+        let (cache, source) = (self.source_builder.cache, format!("built wheel {key}"));
+        if let Some(claim) = cache.try_claim(&source)? {
+            return Ok(claim);
+        }
+        let built = format!("{}, which is being built", self.job.selected.name);
+        let waiting = RunningTask::start(self.reporter, Task::new(TaskKind::Wait, built));
+        let claim = cache.claim(&source)?;
+        waiting.finish();
+        Ok(claim)
     }
 
     /// Returns the cached wheel, if there is one.
