@@ -133,6 +133,9 @@ fn what_is_outdated_is_shown_and_upgraded() {
     assert_eq!(project.json(&["lock", "--upgrade", "tini"])["written"], true);
     assert_eq!(fs::read_to_string(project.lock()).unwrap(), current);
     fs::write(project.lock(), &outdated).unwrap();
+    let error = fail(&mut project.command(&["lock", "--upgrade", "tinii"]));
+    assert!(error.contains("apt.lock has no package `tinii`\nhint: did you mean `tini`?"), "{error}");
+    assert_eq!(fs::read_to_string(project.lock()).unwrap(), outdated);
     assert_eq!(project.json(&["lock", "--upgrade"])["written"], true);
     assert_eq!(fs::read_to_string(project.lock()).unwrap(), current);
 }

@@ -1,7 +1,7 @@
 //! What a lock has: its packages, and what needs them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::apt::lock::{AptLock, ArchitectureClosure};
 use crate::debian::PackageName;
@@ -84,14 +84,24 @@ impl LockedPackages {
     /// # Errors
     /// It is not.
     pub(crate) fn why(&self, name: &PackageName) -> Result<AptWhyReport, BuildError> {
-        if !self.lock.packages.iter().any(|package| package.name == *name) {
-            let names = self.lock.packages.iter().map(|package| package.name.as_str());
-            let nearest = nearest(name.as_str(), names).map(str::to_owned);
-            return Err(PackagesError::NotInLock { path: self.path.clone(), name: name.clone(), nearest }.into());
-        }
+        check_locked(name, &[&self.lock], &self.path)?;
         let paths: BTreeSet<Vec<String>> = self.closures().flat_map(|closure| paths(closure, name)).collect();
         Ok(AptWhyReport { format: FORMAT_VERSION, name: name.to_string(), paths: paths.into_iter().collect() })
     }
+}
+
+/// Checks that one of the locks has a package.
+///
+/// # Errors
+/// None has it.
+pub(super) fn check_locked(name: &PackageName, locks: &[&AptLock], path: &Path) -> Result<(), PackagesError> {
+    let mut packages = locks.iter().flat_map(|lock| &lock.packages);
+    if packages.any(|package| package.name == *name) {
+        return Ok(());
+    }
+    let names = locks.iter().flat_map(|lock| &lock.packages).map(|package| package.name.as_str());
+    let nearest = nearest(name.as_str(), names).map(str::to_owned);
+    Err(PackagesError::NotInLock { path: path.to_owned(), name: name.clone(), nearest })
 }
 
 /// Returns the shortest path to a package from each requested package of a closure.

@@ -50,8 +50,8 @@ pub(crate) enum AptUpgrade {
 /// Locks the packages of images of one project.
 ///
 /// # Errors
-/// A base cannot be read or has no packages of Debian, an archive cannot be used, or a request cannot be resolved; nothing is
-/// written then.
+/// A base cannot be read or has no packages of Debian, an archive cannot be used, a request cannot be resolved, or a package
+/// that is to be upgraded is not locked; nothing is written then.
 pub(crate) fn lock(
     targets: &[ImageSettings],
     upgrade: &AptUpgrade,
@@ -86,6 +86,12 @@ pub(crate) fn lock(
     }
     selecting.finish();
     let path = path.ok_or(PackagesError::NothingToLock)?;
+    // A misspelled name must not look like a package that is up to date. A new lock has the latest versions anyway.
+    if let AptUpgrade::Packages(names) = upgrade
+        && path.is_file()
+    {
+        names.iter().try_for_each(|name| locked::check_locked(name, &[&old, &lock], &path))?;
+    }
     let text = lock.to_toml();
     let is_changed = old.to_toml() != text || !path.is_file();
     if is_written && is_changed {
