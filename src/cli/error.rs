@@ -48,7 +48,7 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Project(#[from] InvalidProject),
     #[error(transparent)]
-    NotSelected(#[from] NotSelected),
+    NotSelected(#[from] Box<NotSelected>),
     #[error(transparent)]
     Deployment(#[from] InvalidDeployment),
     #[error(transparent)]

@@ -11,6 +11,7 @@ use super::printer::Printer;
 use super::progress::ProgressReporter;
 use super::text_page::{TextPage, count};
 use super::{build, contents, image, lambda};
+use crate::name::DistributionName;
 use crate::options::{ImageOptions, LambdaOptions, ProjectConfiguration, TargetKind};
 use crate::pipeline::{self, PlanPurpose, ProjectCache};
 use crate::report::{ErrorReport, PlanReport};
@@ -96,13 +97,14 @@ pub(crate) struct PlannedTargets {
     pub(crate) failed: Vec<(String, ErrorReport)>,
 }
 
-/// Returns the plans of the named target, or of all targets, or of a function.
+/// Returns the plans of the named target, or of all targets, or of a function, which explain the absence of a distribution.
 ///
 /// # Errors
 /// As [`run`], if nothing can be planned.
 pub(crate) fn plans(
     project: ProjectArguments,
     options: LambdaOptions,
+    sought: &DistributionName,
     global: &GlobalArguments,
     printer: &Printer,
 ) -> Result<PlannedTargets, CliError> {
@@ -119,7 +121,8 @@ pub(crate) fn plans(
     }
     let reporter = ProgressReporter::new(printer);
     if targets.is_empty() {
-        let settings = project.settings(&options, global, &projects)?.0;
+        let mut settings = project.settings(&options, global, &projects)?.0;
+        settings.common.sought = Some(sought.clone());
         let report = pipeline::plan_lambda(&settings, PlanPurpose::Selection, &projects, &reporter)?;
         return Ok(PlannedTargets { plans: vec![(report.project.clone(), report)], failed: Vec::new() });
     }
@@ -130,12 +133,14 @@ pub(crate) fn plans(
         let plans = || -> Result<Vec<PlanReport>, CliError> {
             match kind {
                 TargetKind::Lambda | TargetKind::Layer => {
-                    let settings = lambda::settings(project, kind, &options, global, &projects)?.0;
+                    let mut settings = lambda::settings(project, kind, &options, global, &projects)?.0;
+                    settings.common.sought = Some(sought.clone());
                     Ok(vec![pipeline::plan_lambda(&settings, PlanPurpose::Selection, &projects, &reporter)?])
                 }
                 TargetKind::Image => {
                     let options = ImageOptions { common: options.common.clone(), ..ImageOptions::default() };
-                    let settings = project.settings(&options, global, &projects)?.0;
+                    let mut settings = project.settings(&options, global, &projects)?.0;
+                    settings.common.sought = Some(sought.clone());
                     Ok(pipeline::plan_image(&settings, &projects, &reporter)?.platforms)
                 }
             }

@@ -14,7 +14,7 @@ use crate::hints::{Hints, did_you_mean, nearest};
 use crate::name::DistributionName;
 use crate::options::LambdaOptions;
 use crate::report::{
-    DistributionReport, FORMAT_VERSION, PlanReport, RequirementReport, UnplannedTargetReport, WhyReport,
+    DistributionReport, FORMAT_VERSION, OfferReport, PlanReport, RequirementReport, UnplannedTargetReport, WhyReport,
     WhyTargetReport,
 };
 
@@ -36,6 +36,10 @@ pub(crate) struct NotSelected {
     name: DistributionName,
     /// Why, if the lock selects it.
     excluded: Option<String>,
+    /// The flag that excludes it.
+    excluding_flag: Option<&'static str>,
+    /// The flags that would select it.
+    offers: BTreeSet<OfferReport>,
     /// What the lock requires it for, but not for these targets.
     unmet: UnmetRequirements,
     similar: Option<String>,
@@ -79,8 +83,14 @@ impl std::fmt::Display for NotSelected {
             Some(reason) => write!(formatter, "{} is excluded: {reason}", self.name),
             None => write!(formatter, "{} is not selected for any target", self.name),
         }?;
+        if let Some(flag) = self.excluding_flag {
+            return write!(formatter, ": {flag} excludes it");
+        }
         let UnmetRequirements { conditions, dependents } = &self.unmet;
-        let reasons: Vec<String> = if conditions.is_empty() {
+        let offered: Vec<String> = self.offers.iter().map(|offer| format!("the {}", offer.what)).collect();
+        let reasons: Vec<String> = if !offered.is_empty() {
+            vec![format!("it is locked for {}", offered.join(" and "))]
+        } else if conditions.is_empty() {
             dependents.iter().map(|dependent| format!("{dependent} requires it, but is not selected")).collect()
         } else {
             conditions.iter().map(|(by, condition)| format!("{by} requires it only if `{condition}`")).collect()
@@ -91,6 +101,13 @@ impl std::fmt::Display for NotSelected {
 
 impl Hints for NotSelected {
     fn hints(&self) -> Vec<String> {
+        if let Some(flag) = self.excluding_flag {
+            return vec![format!("omit {flag} (or its key in [tool.pybundle]) to select it")];
+        }
+        if !self.offers.is_empty() {
+            let flags: Vec<&str> = self.offers.iter().map(|offer| offer.flags.as_str()).collect();
+            return vec![format!("pass {} to select it", flags.join(" or "))];
+        }
         let UnmetRequirements { conditions, dependents } = &self.unmet;
         match (&self.similar, dependents.first()) {
             (Some(similar), _) => vec![did_you_mean(similar)],
@@ -113,9 +130,16 @@ impl NotSelected {
             Some(_) => UnmetRequirements::default(),
             None => UnmetRequirements::of(name.as_str(), plans),
         };
-        let is_known = excluded.is_some() || !unmet.conditions.is_empty() || !unmet.dependents.is_empty();
+        let excluding_flag = plans.iter().find_map(|(_, plan)| plan.absence.excluding_flag);
+        let offers: BTreeSet<OfferReport> = plans.iter().flat_map(|(_, plan)| plan.absence.offers.clone()).collect();
+        let is_known = excluded.is_some()
+            || excluding_flag.is_some()
+            || !offers.is_empty()
+            || !unmet.conditions.is_empty()
+            || !unmet.dependents.is_empty();
         let similar = nearest(name.as_str(), names).filter(|_| !is_known).map(str::to_owned);
-        Self { excluded: excluded.map(|excluded| excluded.reason.clone()), unmet, similar, name }
+        let excluded = excluded.map(|excluded| excluded.reason.clone());
+        Self { excluded, excluding_flag, offers, unmet, similar, name }
     }
 }
 
@@ -125,7 +149,7 @@ impl NotSelected {
 /// No target can be planned, or none of those that can has the distribution.
 pub(crate) fn run(arguments: WhyArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let WhyArguments { name, project, options } = arguments;
-    let PlannedTargets { plans, failed } = plans(project, options, global, printer)?;
+    let PlannedTargets { plans, failed } = plans(project, options, &name, global, printer)?;
     for (target, error) in &failed {
         let reason = [std::slice::from_ref(&error.message), &error.causes[..]].concat().join(": ");
         printer.warning(&format!("{target}: "), &format!("not considered: {reason}"));
@@ -147,7 +171,7 @@ pub(crate) fn run(arguments: WhyArguments, global: &GlobalArguments, printer: &P
         }
     }
     if targets.is_empty() {
-        return Err(NotSelected::new(name, &plans).into());
+        return Err(Box::new(NotSelected::new(name, &plans)).into());
     }
     let failed = failed.into_iter().map(|(target, error)| UnplannedTargetReport { target, error }).collect();
     let report = WhyReport { format: FORMAT_VERSION, name: name.to_string(), targets, failed };

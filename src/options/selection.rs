@@ -88,6 +88,7 @@ impl SelectionOptions {
             extras: self.extra.into_iter().collect(),
             all_extras: self.all_extras,
             groups: self.group.into_iter().collect(),
+            excluded_groups: BTreeSet::new(),
             only_groups: self.only_group.into_iter().collect(),
             no_default_groups: self.no_default_groups,
             no_install_project: self.no_install_project,
@@ -97,6 +98,7 @@ impl SelectionOptions {
         };
         if self.no_dev {
             request.groups.retain(|group| group.as_str() != "dev");
+            request.excluded_groups.extend("dev".parse::<GroupName>());
         }
         request
     }

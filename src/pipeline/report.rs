@@ -10,18 +10,21 @@ use crate::lock::{Dependent, FileLocation, SelectedDistribution, SelectedSource}
 use crate::name::DistributionName;
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
+use crate::pipeline::plan::offers::{Offer, OtherSelections};
 use crate::platform::TargetPlatform;
 use crate::project::application::{Application, ExclusionRule};
 use crate::redact;
 use crate::report::{
-    ApplicationReport, ArtifactKind, DistributionReport, ExcludedReport, FORMAT_VERSION, OmittedReport, PlanReport,
-    RequirementReport, TargetReport,
+    AbsenceReport, ApplicationReport, ArtifactKind, DistributionReport, ExcludedReport, FORMAT_VERSION, OfferReport,
+    OmittedReport, PlanReport, RequirementReport, TargetReport,
 };
+use crate::settings::Settings;
 use crate::wheel::Wheel;
 
 /// Reports a plan; `dependencies` is the artifact that dependencies go into, for functions.
 pub(super) fn plan(
     plan: &Plan,
+    settings: &Settings,
     reason: &str,
     cache: &Cache,
     dependencies: Option<ArtifactKind>,
@@ -49,7 +52,28 @@ pub(super) fn plan(
         omitted: omitted(&plan.application),
         outputs,
         requirements: requirements(plan),
+        absence: settings.sought.as_ref().map(|name| absence(plan, settings, name)).unwrap_or_default(),
     }
+}
+
+/// Reports which flags would select a distribution that is not selected.
+fn absence(plan: &Plan, settings: &Settings, name: &DistributionName) -> AbsenceReport {
+    let known = plan.selected.iter().map(|selected| &selected.name);
+    let selected: BTreeSet<&DistributionName> =
+        known.chain(plan.excluded.iter().map(|excluded| &excluded.name)).collect();
+    if selected.contains(name) || !plan.project.lock.lists(name) {
+        return AbsenceReport::default();
+    }
+    let others = OtherSelections { project: plan.project, settings, target: &plan.target };
+    let excluding_flag = others.excluding_flag(name);
+    let mut offers = others.of_extras_and_groups(&selected);
+    offers.retain(|offer| offer.distributions.contains(name));
+    if offers.is_empty() && excluding_flag.is_none() {
+        offers = others.of_members(&selected);
+        offers.retain(|offer| offer.distributions.contains(name));
+    }
+    let offers = offers.into_iter().map(|Offer { flags, what, .. }| OfferReport { flags, what });
+    AbsenceReport { excluding_flag, offers: offers.collect() }
 }
 
 /// Reports what the lock requires under a condition, and what would require the distributions that are not selected.

@@ -172,6 +172,27 @@ pub(crate) struct PlanReport {
     /// The requirements with a condition, or of distributions that are not selected; only `why` shows them.
     #[serde(skip)]
     pub(crate) requirements: Vec<RequirementReport>,
+    /// Why the distribution that is sought is not selected; only `why` seeks one.
+    #[serde(skip)]
+    pub(crate) absence: AbsenceReport,
+}
+
+/// Which flags would select a distribution of the lock that is not selected.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AbsenceReport {
+    /// A flag without which it would be selected.
+    pub(crate) excluding_flag: Option<&'static str>,
+    /// Flags with which it would be selected.
+    pub(crate) offers: Vec<OfferReport>,
+}
+
+/// Flags that would select a distribution.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OfferReport {
+    /// For instance `--extra x`.
+    pub(crate) flags: String,
+    /// What the flags select, for messages.
+    pub(crate) what: String,
 }
 
 /// A requirement, with or without a condition.

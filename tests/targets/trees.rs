@@ -215,3 +215,108 @@ fn every_format_of_locks_knows_its_markers() {
         assert_eq!(said, expected, "{lock}");
     }
 }
+
+/// Returns a project with an extra and a group that require others, and a member of its workspace with its own.
+fn optional() -> TestProject {
+    let project = Project::new(&[]);
+    for (name, requires) in [
+        ("base", &[][..]),
+        ("proxy", &["Provides-Extra: socks", "Requires-Dist: socks; extra == 'socks'"]),
+        ("socks", &[]),
+        ("tests", &["Requires-Dist: pretty", "Requires-Dist: shell; sys_platform == 'win32'"]),
+        ("pretty", &[]),
+        ("shell", &[]),
+        ("queue", &[]),
+        ("driver", &[]),
+    ] {
+        write_wheel(&project, name, requires);
+    }
+    project.write(
+        "pyproject.toml",
+        b"[project]\nname = \"shop\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\ndependencies = [\"base\"]\n\
+          [project.optional-dependencies]\nremote = [\"proxy[socks]\"]\n[dependency-groups]\ndev = [\"tests\"]\n\
+          ci = [\"pretty\"]\n[tool.uv]\nno-index = true\nfind-links = [\"wheels\"]\n\
+          [tool.uv.workspace]\nmembers = [\"worker\"]\n",
+    );
+    project.write(
+        "worker/pyproject.toml",
+        b"[project]\nname = \"worker\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\ndependencies = [\"queue\"]\n\
+          [project.optional-dependencies]\nfast = [\"driver\"]\n",
+    );
+    project.write("app.py", b"import base\n");
+    project.write("worker/main.py", b"");
+    project.uv(&["lock", "--quiet"]);
+    TestProject(project)
+}
+
+#[test]
+fn flags_that_would_select_a_distribution_are_named() {
+    let project = optional();
+    for (name, what, flags) in [
+        ("proxy", "the extra `remote`", &["--extra remote"][..]),
+        // Through other distributions.
+        ("socks", "the extra `remote`", &["--extra remote"]),
+        ("tests", "the group `dev`", &["--group dev"]),
+        ("pretty", "the group `ci` and the group `dev`", &["--group ci", "--group dev"]),
+        ("queue", "the workspace member `worker`", &["--package worker"]),
+        ("driver", "the extra `fast` of the workspace member `worker`", &["--package worker --extra fast"]),
+    ] {
+        let (_, said) = project.ends(1, &["why", name, "--runtime=3.12"]);
+        let expected = format!(
+            "error: {name} is not selected for any target: it is locked for {what}\nhint: pass {} to select it\n",
+            flags.join(" or ")
+        );
+        assert_eq!(said, expected);
+        for flags in flags {
+            let flags: Vec<&str> = flags.split(' ').collect();
+            let page = project.run(&[&["why", name, "--runtime=3.12"][..], &flags].concat());
+            assert!(page.starts_with(&format!("{name} v1.0\n")), "{flags:?}: {page}");
+        }
+    }
+    // Its marker does not hold, whatever is selected.
+    let (_, said) = project.ends(1, &["why", "shell", "--runtime=3.12", "--group=dev"]);
+    assert_eq!(
+        said,
+        "error: shell is not selected for any target: tests requires it only if `sys_platform == \"win32\"`\n"
+    );
+    // The group is excluded although it is named, so its flag would not help.
+    let (_, said) = project.ends(1, &["why", "tests", "--runtime=3.12", "--no-dev"]);
+    assert!(!said.contains("--group"), "{said}");
+}
+
+#[test]
+fn a_flag_that_excludes_a_distribution_is_named() {
+    let project = optional();
+    for (name, arguments, flag) in [
+        ("base", &["--no-install-package=base"][..], "--no-install-package"),
+        ("base", &["--only-group=dev"], "--only-group"),
+    ] {
+        let command = ["why", name, "--runtime=3.12"];
+        let (_, said) = project.ends(1, &[&command[..], arguments].concat());
+        let expected = format!(
+            "error: {name} is not selected for any target: {flag} excludes it\n\
+             hint: omit {flag} (or its key in [tool.pybundle]) to select it\n"
+        );
+        assert_eq!(said, expected);
+        project.run(&command);
+    }
+    // What is only in another group is added to those that are named.
+    let (_, said) = project.ends(1, &["why", "tests", "--runtime=3.12", "--only-group=ci"]);
+    assert!(said.ends_with("\nhint: pass --only-group dev to select it\n"), "{said}");
+    project.run(&["why", "tests", "--runtime=3.12", "--only-group=ci", "--only-group=dev"]);
+}
+
+/// Each target is asked with what it selects.
+#[test]
+fn each_target_names_its_flags() {
+    let project = optional();
+    let targets = "[tool.pybundle.target.api]\nkind = \"lambda\"\nruntime = \"python3.12\"\n\
+                   [tool.pybundle.target.job]\nextends = \"api\"\ngroup = [\"dev\"]\n";
+    project.0.write("pyproject.toml", format!("{}{targets}", project.0.read("pyproject.toml")).as_bytes());
+    let (_, said) = project.ends(1, &["why", "socks"]);
+    assert!(said.ends_with("\nhint: pass --extra remote to select it\n"), "{said}");
+    assert!(project.run(&["why", "socks", "--extra", "remote"]).contains("socks v1.0\n"));
+    let (_, said) = project.ends(1, &["why", "tests", "--target=api"]);
+    assert!(said.ends_with("\nhint: pass --group dev to select it\n"), "{said}");
+    assert!(project.run(&["why", "tests", "--target=api", "--group", "dev"]).starts_with("tests v1.0\n"));
+}

@@ -7,7 +7,6 @@ mod import_names;
 mod imports;
 mod inclusion;
 mod libraries;
-mod offers;
 mod remedies;
 mod startup;
 mod system_needs;

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::declaration::RequirementsDeclaration;
-use super::offers::{self, Offer};
 use super::{Audited, import_names, inclusion};
 use crate::audit::command::servers;
 use crate::audit::imports::{LibraryModule, MissingModule, Providers};
 use crate::hints;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
 use crate::name::DistributionName;
+use crate::pipeline::plan::offers::{Offer, OtherSelections};
 
 /// Finds suggestions for modules that are not in the artifact.
 pub(super) struct Remedies<'a> {
@@ -153,11 +153,14 @@ impl<'a> Remedies<'a> {
 
     /// Suggests the extra or group that the lock has the distribution for.
     fn offered(&mut self, name: &DistributionName) -> Option<String> {
-        let audited = self.audited;
-        let offers = self.offers.get_or_insert_with(|| offers::offers(audited));
+        let Audited { plan, settings, .. } = self.audited;
+        let offers = self.offers.get_or_insert_with(|| {
+            let others = OtherSelections { project: plan.project, settings, target: &plan.target };
+            others.of_extras_and_groups(&plan.selected.iter().map(|selected| &selected.name).collect())
+        });
         let offer = offers.iter().find(|offer| offer.distributions.contains(name))?;
-        let Offer { flag, what, .. } = offer;
-        Some(format!("{name} is only locked for the {what}: move it to the project's dependencies, or pass {flag}"))
+        let Offer { flags, what, .. } = offer;
+        Some(format!("{name} is only locked for the {what}: move it to the project's dependencies, or pass {flags}"))
     }
 
     /// Suggests the other requirements file that lists the distribution.

@@ -205,7 +205,7 @@ pub(crate) fn plan_image(
         base: chosen.base_report(),
         platforms: plans
             .iter()
-            .map(|plan| crate::pipeline::report::plan(plan, &chosen.reason, &session.cache, None, Vec::new()))
+            .map(|plan| crate::pipeline::report::plan(plan, common, &chosen.reason, &session.cache, None, Vec::new()))
             .collect(),
         outputs: files.iter().map(ToString::to_string).collect(),
     })

@@ -92,7 +92,8 @@ pub(crate) fn plan(
     outputs.extend(documents::planned(&settings.documents, &outputs[0]));
     let in_layer = settings.layer.is_some() || settings.is_layer;
     let dependencies = if in_layer { ArtifactKind::Layer } else { ArtifactKind::Function };
-    Ok(crate::pipeline::report::plan(&plan, &function.reason, &session.cache, Some(dependencies), outputs))
+    let reason = &function.reason;
+    Ok(crate::pipeline::report::plan(&plan, common, reason, &session.cache, Some(dependencies), outputs))
 }
 
 /// Returns the digest of the plan of a function, as [`BuildSources`] have it; `None` if the files of its project do not decide

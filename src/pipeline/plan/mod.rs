@@ -10,6 +10,7 @@ mod lock_check;
 mod locked_project;
 pub(crate) mod missing_lock;
 mod named_distributions;
+pub(crate) mod offers;
 pub(crate) mod prepare;
 pub(crate) mod provided;
 pub(crate) mod python;
