@@ -415,6 +415,7 @@ fn what_a_lock_includes_is_no_part_of_the_application() {
         let files: Vec<String> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
         (report["targets"][0]["status"].as_str().unwrap().to_owned(), files.join(" "))
     };
+    thread::sleep(SETTLING);
     assert_eq!(build(), ("built".to_owned(), "app.py other.txt".to_owned()));
     assert_eq!(build().0, "unchanged");
     // What is not included any more is a file like any other, although the lock selects the same as before.
