@@ -204,6 +204,8 @@ pub(crate) struct ApplicationSource<'a> {
     pub(crate) excludes: &'a Excludes,
     /// The locks and what they include, which are no part of the application by default.
     pub(crate) locks: &'a [PathBuf],
+    /// The profile that the user names, which is no part of the application by default either.
+    pub(crate) profile: Option<&'a Path>,
     /// The handler, or the arguments of the image's command: if they name `src`, it is kept as a package.
     pub(crate) started: &'a [String],
 }

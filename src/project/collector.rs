@@ -27,8 +27,8 @@ pub(super) struct Collector<'a> {
     project: PathBuf,
     /// The workspace root, canonical.
     workspace: PathBuf,
-    /// The locks and what they include, canonical.
-    locks: Vec<PathBuf>,
+    /// The files that only the build reads: the locks with what they include, and the profile. Canonical.
+    build_files: Vec<PathBuf>,
     files: BTreeMap<(DestinationRoot, TreePath), (PathBuf, TreeEntry)>,
     /// The directories with an owner.
     directories: BTreeMap<(DestinationRoot, String), FileAccess>,
@@ -69,10 +69,11 @@ struct DirectoryWalk {
 
 impl<'a> Collector<'a> {
     pub(super) fn new(source: ApplicationSource<'a>) -> Result<Self, ApplicationError> {
+        let build_files = source.locks.iter().map(PathBuf::as_path).chain(source.profile);
         Ok(Self {
             project: canonical(source.project)?,
             workspace: canonical(source.workspace)?,
-            locks: source.locks.iter().filter_map(|lock| lock.canonicalize().ok()).collect(),
+            build_files: build_files.filter_map(|file| file.canonicalize().ok()).collect(),
             source,
             files: BTreeMap::new(),
             directories: BTreeMap::new(),
@@ -304,7 +305,7 @@ impl<'a> Collector<'a> {
             Some(ExclusionRule::Project)
         } else if walk.ignore.ignores(path, *is_directory) {
             Some(ExclusionRule::GitIgnored)
-        } else if walk.is_default && self.locks.contains(path) {
+        } else if walk.is_default && self.build_files.contains(path) {
             Some(ExclusionRule::Tool)
         } else if walk.is_default {
             is_top_level.then(|| candidate.top_level_rule()).flatten().or_else(|| candidate.default_rule())

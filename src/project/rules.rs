@@ -33,7 +33,7 @@ pub(crate) enum ExclusionRule {
     /// It matches a `.gitignore`.
     GitIgnored,
     /// A file at the top level that only a tool reads: locks, configuration, container files, `Makefile` and the like; and
-    /// Terraform's configuration, locks that the user names and what these include anywhere.
+    /// Terraform's configuration, and the locks with what they include and the profile that the user names anywhere.
     Tool,
     /// `docs`, `examples`, `README.md`, `LICENSE` and the like at the top level.
     Documentation,

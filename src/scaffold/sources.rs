@@ -48,6 +48,7 @@ impl DetectedSources {
             includes: &[],
             excludes: &excludes,
             locks: &[],
+            profile: None,
             started: &[],
         };
         let application = match source.collect() {

@@ -398,7 +398,7 @@ fn an_unchanged_image_is_pushed_unless_every_tag_names_it() {
 }
 
 #[test]
-fn what_a_lock_includes_is_no_part_of_the_application() {
+fn what_only_the_build_reads_is_no_part_of_the_application() {
     let project = TestProject::new(&[
         ("pyproject.toml", &format!("{FUNCTION}lock = \"prod.txt\"\n")),
         ("app.py", HANDLER),
@@ -423,4 +423,9 @@ fn what_a_lock_includes_is_no_part_of_the_application() {
     thread::sleep(SETTLING);
     assert_eq!(build(), ("built".to_owned(), "app.py base.txt limits/all.txt limits/more.txt".to_owned()));
     assert_eq!(build().0, "unchanged");
+    // Neither is a profile.
+    let pyproject = project.0.read("pyproject.toml").replace("runtime = \"python3.12\"", "profile = \"own.toml\"");
+    project.0.write("own.toml", project.run(&["profile", "show", "python3.12"]).as_bytes());
+    project.0.write("pyproject.toml", pyproject.as_bytes());
+    assert_eq!(build(), ("built".to_owned(), "app.py base.txt limits/all.txt limits/more.txt".to_owned()));
 }

@@ -9,7 +9,7 @@ use crate::pipeline::plan::{LockedProject, data_size};
 use crate::project::application::{Application, ApplicationError, ApplicationSource, Excludes};
 use crate::project::workspace::Workspace;
 use crate::report::Reporter;
-use crate::settings::Settings;
+use crate::settings::{ProfileChoice, Settings};
 
 /// Collects the included files: for a target that extends another, what it adds.
 pub(super) fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, BuildError> {
@@ -60,6 +60,10 @@ pub(crate) fn application_source<'a>(
         includes: &settings.includes,
         excludes,
         locks,
+        profile: match &settings.profile {
+            ProfileChoice::File(path) => Some(path),
+            ProfileChoice::Default | ProfileChoice::BuiltIn(_) => None,
+        },
         started: &settings.started,
     }
 }

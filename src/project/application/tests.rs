@@ -44,7 +44,7 @@ fn source_of<'a>(
     includes: &'a [Include],
     excludes: &'a Excludes,
 ) -> ApplicationSource<'a> {
-    ApplicationSource { project, workspace, script: None, includes, excludes, locks: &[], started: &[] }
+    ApplicationSource { project, workspace, script: None, includes, excludes, locks: &[], profile: None, started: &[] }
 }
 
 fn paths(application: &Application) -> Vec<&str> {

@@ -252,8 +252,8 @@ fn what_is_named_like_a_test_but_imported_is_part_of_the_application() {
 }
 
 #[test]
-fn named_locks_and_manifests_are_no_part_of_the_application() {
-    let directory = directory(&["app.py", "prod.txt", "locks/base.txt", "kinds.yaml", "schema.json"]);
+fn named_locks_profiles_and_manifests_are_no_part_of_the_application() {
+    let directory = directory(&["app.py", "prod.txt", "locks/base.txt", "profile.toml", "kinds.yaml", "schema.json"]);
     for (name, text) in [
         ("k8s.yaml", "# Comment\n---\napiVersion: apps/v1\nkind: Deployment\n"),
         ("resolved.json", "{\"family\": \"web\", \"containerDefinitions\": []}"),
@@ -265,7 +265,8 @@ fn named_locks_and_manifests_are_no_part_of_the_application() {
     let locks = ["prod.txt", "locks/base.txt"].map(|lock| directory.path().join(lock));
     let excludes = Excludes::new(directory.path(), &[]).unwrap();
     let source = source_of(directory.path(), directory.path(), &[], &excludes);
-    let application = ApplicationSource { locks: &locks, ..source }.collect().unwrap();
+    let profile = directory.path().join("profile.toml");
+    let application = ApplicationSource { locks: &locks, profile: Some(&profile), ..source }.collect().unwrap();
     assert_eq!(paths(&application), ["app.py", "kinds.yaml", "schema.json"]);
     assert!(left_out(&application).contains(&("locks/base.txt", ExclusionRule::Tool)), "{application:?}");
 }
