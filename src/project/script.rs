@@ -103,12 +103,29 @@ pub(crate) fn requires(script: &Path, name: &DistributionName) -> bool {
     listed.any(|requirement| DistributionName::of_requirement(requirement).as_ref() == Some(name))
 }
 
+/// Returns whether the metadata of a script lists anything.
+pub(crate) fn requires_any(script: &Path) -> bool {
+    let document = document_of(script);
+    let listed = document.as_ref().and_then(|document| document.table.get("dependencies")?.as_array());
+    listed.is_some_and(|listed| !listed.is_empty())
+}
+
 /// Returns the module in a directory that has metadata, if there is exactly one.
 pub(crate) fn only_one_in(directory: &Path) -> Option<PathBuf> {
-    let paths = std::fs::read_dir(directory).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    let modules = paths.filter(|path| path.extension().is_some_and(|extension| extension == "py"));
-    let mut scripts = modules.filter(|path| document_of(path).is_some());
+    let mut scripts = modules_in(directory).into_iter().filter(|path| document_of(path).is_some());
     scripts.next().filter(|_| scripts.next().is_none())
+}
+
+/// Returns the only module in a directory, if it has metadata.
+pub(crate) fn alone_in(directory: &Path) -> Option<PathBuf> {
+    let [only] = <[PathBuf; 1]>::try_from(modules_in(directory)).ok()?;
+    document_of(&only).map(|_| only)
+}
+
+fn modules_in(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "py")).collect()
 }
 
 /// Returns the metadata of a script; `None` if it has none that can be read.

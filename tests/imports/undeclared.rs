@@ -98,3 +98,27 @@ fn a_directory_with_nothing_to_resolve_has_a_script() {
     assert!(hints(&said).any(|hint| hint == expected), "{said}");
     succeed(&mut lambda(&job, "3.12", &["--resolve"]));
 }
+
+/// What is not audited has no other message about it.
+#[test]
+fn a_script_whose_dependencies_are_not_bundled_is_warned_of() {
+    let metadata = "# /// script\n# dependencies = [\"idna==3.10\"]\n# ///\n";
+    let project = Project::new(&[("job.py", &format!("{metadata}{APPLICATION}"))]);
+    let job = project.path().join("job.py");
+    let said = |path: &Path| {
+        let output = lambda(path, "3.12", &["--resolve", "--dry-run"]).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let warning =
+        format!("warning: {0} declares dependencies, which are not bundled: pass {0} as the project", job.display());
+    let bundled = lambda(project.path(), "3.12", &["--no-audit"]).output().unwrap();
+    assert!(bundled.status.success() && String::from_utf8(bundled.stderr).unwrap().contains(&warning));
+    assert!(!said(&job).contains("declares dependencies"), "{}", said(&job));
+    // A module beside it may be what is bundled, and a script without dependencies lacks none.
+    for (path, text) in [("app.py", ""), ("job.py", "# /// script\n# dependencies = []\n# ///\n")] {
+        let project = Project::new(&[("job.py", metadata)]);
+        project.write(path, text.as_bytes());
+        let bundled = lambda(project.path(), "3.12", &["--no-audit"]).output().unwrap();
+        assert!(!String::from_utf8(bundled.stderr).unwrap().contains("declares dependencies"), "{path}");
+    }
+}

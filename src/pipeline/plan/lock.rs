@@ -12,6 +12,7 @@ use crate::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
 use crate::lock::{ForeignTool, LocalProject, Lock, LockError, LockFormat, PipfileEnvironment};
 use crate::pipeline::plan::lock_check;
 use crate::pipeline::plan::requirements_source::{DECLARING_FILES, RequirementsSource};
+use crate::pipeline::plan::script::warn_of_undeclared;
 use crate::pipeline::session::LockEvidence;
 use crate::pipeline::{BuildError, ProjectCache};
 use crate::project::declared::DeclaredDistribution;
@@ -55,6 +56,7 @@ pub(crate) fn open(
     }
     let Some(path) = paths.first() else {
         return if settings.requirements.resolve || requires_nothing(workspace) {
+            warn_of_undeclared(workspace, reporter);
             let lock = Arc::new(Lock::Requirements(RequirementsTxt::empty(&workspace.root)));
             Ok(OpenedLock { paths, lock, reads: LockReads::default(), is_checked_by_files: true })
         } else {
