@@ -65,6 +65,7 @@ fn the_failure_of_one_target_does_not_stop_the_others() {
     let project = example(
         "\n[tool.pybundle.target.wrong]\nkind = \"lambda\"\nruntime = \"python3.12\"\nhandler = \"app.missing\"\n",
     );
+    thread::sleep(SETTLING);
     let (printed, said) = project.ends(1, &["build", "--json"]);
     let report: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(outcomes(&report), [("api", "built"), ("web", "built"), ("wrong", "failed")]);
