@@ -1,5 +1,7 @@
 //! What the user can do about an error, kept apart from its message.
 
+use std::path::Path;
+
 /// An error that knows what the user can do about it.
 pub trait Hints {
     /// Returns what the user can do, one imperative sentence without a full stop each; empty if nothing is known to help.
@@ -15,6 +17,11 @@ pub(crate) fn did_you_mean(name: &str) -> String {
 pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=+,@%".contains(character);
     if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// Quotes a path as [`quoted`] does.
+pub(crate) fn quoted_path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
 }
 
 /// Returns the known name that `name` is probably a misspelling of.

@@ -264,8 +264,9 @@ const STAGES: &[(&str, &[&str])] = &[
     ("apt", &[]),
     ("error", &["apt"]),
     ("session", &[]),
+    ("threads", &[]),
     ("plan", &["error", "session"]),
-    ("wheels", &["error", "plan"]),
+    ("wheels", &["error", "plan", "threads"]),
     ("install", &["plan", "wheels"]),
     ("audits", &["error", "install", "plan", "wheels"]),
     ("report", &["install", "plan"]),
@@ -305,7 +306,7 @@ const STAGES: &[(&str, &[&str])] = &[
             "wheels",
         ],
     ),
-    ("targets", &["image", "lambda", "notes", "planned_outputs"]),
+    ("targets", &["image", "lambda", "notes", "planned_outputs", "threads"]),
     ("changed_since", &["image", "lambda", "plan", "targets"]),
 ];
 

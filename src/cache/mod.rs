@@ -208,12 +208,23 @@ impl Cache {
         }
     }
 
-    /// Waits for the exclusive right to store the file or the repository of a source.
-    pub(crate) fn claim(&self, source: &str) -> Result<Claim, CacheError> {
+    /// Waits for the exclusive right to store the file or the repository of a source. If another process or thread has it, `begin`
+    /// is called before that, and `end` with its result afterwards.
+    pub(crate) fn claim<Waiting>(
+        &self,
+        source: &str,
+        begin: impl FnOnce() -> Waiting,
+        end: impl FnOnce(Waiting),
+    ) -> Result<Claim, CacheError> {
+        if let Some(claim) = self.try_claim(source)? {
+            return Ok(claim);
+        }
+        let waiting = begin();
         loop {
-            match self.try_claim(source)? {
-                Some(claim) => return Ok(claim),
-                None => std::thread::sleep(CLAIM_PAUSE),
+            std::thread::sleep(CLAIM_PAUSE);
+            if let Some(claim) = self.try_claim(source)? {
+                end(waiting);
+                return Ok(claim);
             }
         }
     }

@@ -50,7 +50,7 @@ impl Hints for InvalidProject {
             }
             Self::File(_) => return vec!["name the directory, or nothing for the working directory".to_owned()],
             Self::NotConfigured(script) => {
-                let script = hints::quoted(&script.to_string_lossy());
+                let script = hints::quoted_path(script);
                 return vec![format!("run `pybundle lambda {script}` or `pybundle image {script}`")];
             }
             Self::InsideProject { directory, project, path } => (

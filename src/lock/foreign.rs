@@ -82,8 +82,8 @@ impl ForeignTool {
                     .to_owned()
             }
             Self::Pex => {
-                let output = hints::quoted(&path.with_file_name("pylock.toml").to_string_lossy());
-                let lock = hints::quoted(&path.to_string_lossy());
+                let output = hints::quoted_path(&path.with_file_name("pylock.toml"));
+                let lock = hints::quoted_path(path);
                 format!("export it with `pex3 lock export --format pep-751 -o {output} {lock}`, and use {output}")
             }
             Self::Poetry => rename_hint(LockFormat::Poetry),

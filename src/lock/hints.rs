@@ -124,7 +124,7 @@ fn lock_command(path: &Path) -> String {
     let format = LockFormat::of(path).unwrap_or(LockFormat::Uv);
     match (format.lock_command(), script_of(path)) {
         (Some(_), Some(script)) if format == LockFormat::Uv => {
-            format!("`uv lock --script {}`", hints::quoted(&script.to_string_lossy()))
+            format!("`uv lock --script {}`", hints::quoted_path(&script))
         }
         (Some(command), _) => format!("`{command}`"),
         (None, _) => "the tool that created it".to_owned(),

@@ -1,6 +1,5 @@
 //! `[tool.pybundle]` of pyproject.toml.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use super::{
     ConfigurationError, InvalidOption, Invocation, LambdaOptions, LayerOptions, OptionValues, PublishOptions,
     SettingsError, TargetKind, TargetOptions, ValueSource, precedence,
 };
+use crate::hints;
 use crate::lock::LockFormat;
 use crate::name::DistributionName;
 use crate::project::WorkspaceCache;
@@ -358,7 +358,7 @@ impl ResolvedOptions {
                     toml::Value::Array(values) => values,
                     value => vec![value],
                 };
-                values.into_iter().filter_map(move |value| Some(format!("--{key} {}", quoted(value.as_str()?))))
+                values.into_iter().filter_map(move |value| Some(format!("--{key} {}", hints::quoted(value.as_str()?))))
             })
             .collect();
         // Without the target, the flags would apply to every image of the project.
@@ -371,12 +371,6 @@ impl ResolvedOptions {
 
 /// The keys that decide which system packages are locked, and that are flags, too.
 const APT_KEYS: [&str; 5] = ["profile", "base", "python", "platform", "apt"];
-
-/// Returns a value as an argument of a shell.
-fn quoted(text: &str) -> Cow<'_, str> {
-    // Fails only for text with a null character, which no argument has.
-    shlex::try_quote(text).unwrap_or(Cow::Borrowed(text))
-}
 
 /// Returns values as options.
 fn combined<O: TargetOptions>(values: &OptionValues) -> Result<O, ConfigurationError> {

@@ -22,6 +22,7 @@ mod remote_cache;
 mod report;
 pub(crate) mod session;
 mod targets;
+mod threads;
 mod wheels;
 
 pub(crate) use changed_since::reason;

@@ -3,12 +3,12 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::digest::Sha256;
 use crate::pipeline::image::registry_state::{BaseDigests, is_pushed};
 use crate::pipeline::notes::{BegunTarget, BuildSources, BuiltTarget, NotedTarget, Notes, UnchangedTarget};
+use crate::pipeline::threads::in_threads;
 use crate::pipeline::{BuildError, ProjectCache, image, lambda, planned_outputs};
 use crate::redact;
 use crate::report::{BuiltArtifact, Phase, Reporter, TargetPlan, Task};
@@ -149,30 +149,14 @@ pub(crate) fn build_all<R: Reporter, T: Send>(
     }
     let notes = Notes::open(targets.first().map(|target| &target.common().cache), projects);
     let run = TargetRun { projects, notes, bases: BaseDigests::default(), rebuild: options.rebuild };
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::new());
-    let workers =
-        options.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, usize::from).min(targets.len());
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let position = next.fetch_add(1, Ordering::Relaxed)
-                    && let Some(target) = targets.get(position)
-                {
-                    let reporter = reporter(position);
-                    let result = run.result(target, &reporter);
-                    let outcome = outcome(reporter, result);
-                    if let Ok(mut done) = done.lock() {
-                        done.push((position, outcome));
-                    }
-                }
-            });
-        }
+    let jobs = options.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, usize::from);
+    let outcomes = in_threads(jobs, targets.len(), |position| {
+        let reporter = reporter(position);
+        let result = run.result(targets[position], &reporter);
+        outcome(reporter, result)
     });
     run.notes.finish();
-    let mut done = done.into_inner().unwrap_or_default();
-    done.sort_by_key(|(position, _)| *position);
-    done.into_iter().map(|(_, outcome)| outcome).collect()
+    outcomes
 }
 
 /// What the targets of a run share.

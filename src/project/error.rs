@@ -113,7 +113,7 @@ impl Hints for ProjectError {
             Self::NoScriptMetadata(path) => format!(
                 "declare what it requires, for instance with `uv add --script {} requests`; if it belongs to a project, pass the \
                  directory of that",
-                hints::quoted(&path.to_string_lossy())
+                hints::quoted_path(path)
             ),
             Self::UnclosedScriptBlock { .. } => {
                 "write `#` at the start of each line between `# /// script` and `# ///`, also of empty ones".to_owned()

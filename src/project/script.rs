@@ -68,7 +68,7 @@ pub(crate) fn lock_of(script: &Path) -> PathBuf {
 
 /// Returns the command that locks a script.
 pub(crate) fn lock_command(script: &Path) -> String {
-    format!("uv lock --script {}", hints::quoted(&script.to_string_lossy()))
+    format!("uv lock --script {}", hints::quoted_path(script))
 }
 
 /// Returns the metadata of a script's text as a document, whose lines are those of the script.
@@ -97,17 +97,19 @@ impl PyprojectToml {
 
 /// Returns whether the metadata of a script lists a distribution.
 pub(crate) fn requires(script: &Path, name: &DistributionName) -> bool {
-    let Some(document) = document_of(script) else { return false };
-    let listed = document.table.get("dependencies").and_then(toml::Value::as_array);
-    let mut listed = listed.into_iter().flatten().filter_map(toml::Value::as_str);
-    listed.any(|requirement| DistributionName::of_requirement(requirement).as_ref() == Some(name))
+    requirements(script).iter().any(|requirement| DistributionName::of_requirement(requirement).as_ref() == Some(name))
 }
 
 /// Returns whether the metadata of a script lists anything.
 pub(crate) fn requires_any(script: &Path) -> bool {
+    !requirements(script).is_empty()
+}
+
+/// Returns the dependencies in the metadata of a script.
+fn requirements(script: &Path) -> Vec<String> {
     let document = document_of(script);
     let listed = document.as_ref().and_then(|document| document.table.get("dependencies")?.as_array());
-    listed.is_some_and(|listed| !listed.is_empty())
+    listed.into_iter().flatten().filter_map(|requirement| requirement.as_str().map(str::to_owned)).collect()
 }
 
 /// Returns the module in a directory that has metadata, if there is exactly one.

@@ -110,16 +110,8 @@ impl RepositoryCommands<'_> {
     ) -> Result<(), RepositoryError> {
         let url = &self.address.url;
         let source = format!("repository {url}");
-        let _claim = match cache.try_claim(&source)? {
-            Some(claim) => claim,
-            None => {
-                let fetched = format!("{url}, which is being fetched");
-                let waiting = RunningTask::start(reporter, Task::new(TaskKind::Wait, fetched));
-                let claim = cache.claim(&source)?;
-                waiting.finish();
-                claim
-            }
-        };
+        let waiting = Task::new(TaskKind::Wait, format!("{url}, which is being fetched"));
+        let _claim = cache.claim(&source, || RunningTask::start(reporter, waiting), RunningTask::finish)?;
         if !clone.join("HEAD").is_file() {
             let init = ["init", "--quiet", "--bare", "--template=", "--"].map(OsStr::new);
             self.run("clone", None, &[&init[..], &[clone.as_os_str()]].concat())?;

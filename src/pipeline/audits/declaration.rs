@@ -31,7 +31,7 @@ impl RequirementsDeclaration {
     pub(super) fn of(plan: &Plan) -> Self {
         let command = match &*plan.project.lock {
             Lock::Uv(_) => {
-                let script = plan.project.workspace.script().map(quoted);
+                let script = plan.project.workspace.script().map(hints::quoted_path);
                 format!("uv add{}", script.map(|script| format!(" --script {script}")).unwrap_or_default())
             }
             Lock::Poetry(_) => "poetry add".to_owned(),
@@ -81,7 +81,7 @@ impl RequirementsDeclaration {
             Self::File(file) => format!("add {what} to {file}"),
             Self::Dependencies => format!("add {what} to the dependencies and lock again"),
             Self::Script { path, is_project } => {
-                let script = quoted(path);
+                let script = hints::quoted_path(path);
                 format!("add {what} with `uv add --script {script} {requirement}`{}", then_bundled(path, *is_project))
             }
         }
@@ -124,7 +124,7 @@ fn only_script(plan: &Plan) -> Option<PathBuf> {
 /// Returns what is to be done, after a requirement was added, so that a script is bundled with what it requires.
 fn steps(script: &Path, is_project: bool) -> Vec<String> {
     let lock = (!script::lock_of(script).is_file()).then(|| format!("lock it with `{}`", script::lock_command(script)));
-    let pass = (!is_project).then(|| format!("pass {} as the project", quoted(script)));
+    let pass = (!is_project).then(|| format!("pass {} as the project", hints::quoted_path(script)));
     lock.into_iter().chain(pass).collect()
 }
 
@@ -137,8 +137,4 @@ fn then_bundled(script: &Path, is_project: bool) -> String {
             format!("{first}, and {last}")
         }
     }
-}
-
-fn quoted(script: &Path) -> String {
-    hints::quoted(&script.to_string_lossy())
 }

@@ -127,7 +127,7 @@ impl Hints for BuildError {
                 vec![builder::add_setup_py()]
             }
             Self::NothingToResolve { script: Some(script) } => {
-                vec![format!("pass {} as the project", hints::quoted(&script.to_string_lossy()))]
+                vec![format!("pass {} as the project", hints::quoted_path(script))]
             }
             Self::NothingToResolve { script: None } | Self::RunUv(_) | Self::Unresolvable { .. } => Vec::new(),
             Self::NoUv => hint("install uv: https://docs.astral.sh/uv/getting-started/installation/"),

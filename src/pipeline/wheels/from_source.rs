@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use crate::builder::{BuildIndexes, SOURCE_DATE_EPOCH, WheelBuilder};
 use crate::cache::{Cache, CachedSdist};
@@ -16,6 +14,7 @@ use crate::fetch::Fetcher;
 use crate::image::Timestamp;
 use crate::lock::{LockedFile, LockedSdist, SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
+use crate::pipeline::threads::in_threads;
 use crate::pipeline::wheels::wheel_build::WheelBuild;
 use crate::platform::PythonVersion;
 use crate::redact;
@@ -149,13 +148,14 @@ impl SourceBuilder<'_> {
         let unknown = jobs.iter().zip(&known).filter(|(_, wheel)| wheel.is_none()).map(|(job, _)| *job);
         let archives = self.fetch(&unknown.collect::<Vec<_>>(), reporter)?;
         let building = RunningPhase::start(reporter, Phase::Build, jobs.len() as u64);
-        let built: Vec<Result<BuiltWheel, BuildError>> = in_threads(jobs.len(), |position| {
-            let build = &builds[position];
-            let wheel = known[position].clone().map_or_else(|| build.wheel(archives.of(build.job)), Ok)?;
-            self.keep(&wheel)?;
-            building.advance(1);
-            Ok(BuiltWheel { wheel, python: build.builder.python.version, origin: build.job.origin() })
-        });
+        let built: Vec<Result<BuiltWheel, BuildError>> =
+            in_threads(rayon::current_num_threads(), jobs.len(), |position| {
+                let build = &builds[position];
+                let wheel = known[position].clone().map_or_else(|| build.wheel(archives.of(build.job)), Ok)?;
+                self.keep(&wheel)?;
+                building.advance(1);
+                Ok(BuiltWheel { wheel, python: build.builder.python.version, origin: build.job.origin() })
+            });
         // Of several failures, the first in the order of the jobs is returned.
         let built = built.into_iter().collect::<Result<_, _>>()?;
         building.finish();
@@ -208,29 +208,6 @@ impl SourceBuilder<'_> {
         copy.persist(&path).map_err(failed)?;
         Ok(())
     }
-}
-
-/// Does something for each number below `count`, as much at a time as rayon would, and returns the results in order. The threads
-/// are not rayon's: one of those that waits for a command or for another build would keep others from what they need it for, or
-/// take up a build that waits for the one that it is in the middle of.
-fn in_threads<T: Send>(count: usize, each: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(BTreeMap::new());
-    std::thread::scope(|scope| {
-        for _ in 0..rayon::current_num_threads().min(count) {
-            scope.spawn(|| {
-                loop {
-                    let position = next.fetch_add(1, Ordering::Relaxed);
-                    if position >= count {
-                        break;
-                    }
-                    let result = each(position);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).insert(position, result);
-                }
-            });
-        }
-    });
-    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }
 
 /// Finds what builds wheels for a version of Python, with everything that decides their bytes.

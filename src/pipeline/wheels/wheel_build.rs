@@ -82,14 +82,8 @@ impl WheelBuild<'_> {
     /// Waits for the exclusive right to build the wheel with a key.
     fn claim(&self, key: RecordKey) -> Result<Claim, BuildError> {
         let (cache, source) = (self.source_builder.cache, format!("built wheel {key}"));
-        if let Some(claim) = cache.try_claim(&source)? {
-            return Ok(claim);
-        }
-        let built = format!("{}, which is being built", self.job.selected.name);
-        let waiting = RunningTask::start(self.reporter, Task::new(TaskKind::Wait, built));
-        let claim = cache.claim(&source)?;
-        waiting.finish();
-        Ok(claim)
+        let waiting = Task::new(TaskKind::Wait, format!("{}, which is being built", self.job.selected.name));
+        Ok(cache.claim(&source, || RunningTask::start(self.reporter, waiting), RunningTask::finish)?)
     }
 
     /// Returns the cached wheel, if there is one.
