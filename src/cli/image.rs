@@ -130,7 +130,7 @@ pub(crate) fn show_plan(
     view: PlanView,
     printer: &Printer,
 ) -> Result<(), CliError> {
-    let report = pipeline::plan_image(settings, projects, &ProgressReporter::new(printer))?;
+    let report = pipeline::plan_image(settings, None, projects, &ProgressReporter::new(printer))?;
     printer.result(&report, |page| planned(&report, view, page))
 }
 

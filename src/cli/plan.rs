@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &
 /// See [`pipeline::plan_lambda`].
 pub(crate) fn show(
     settings: &LambdaSettings,
-    purpose: PlanPurpose,
+    purpose: PlanPurpose<'_>,
     projects: &ProjectCache,
     view: PlanView,
     printer: &Printer,
@@ -121,9 +121,8 @@ pub(crate) fn plans(
     }
     let reporter = ProgressReporter::new(printer);
     if targets.is_empty() {
-        let mut settings = project.settings(&options, global, &projects)?.0;
-        settings.common.sought = Some(sought.clone());
-        let report = pipeline::plan_lambda(&settings, PlanPurpose::Selection, &projects, &reporter)?;
+        let settings = project.settings(&options, global, &projects)?.0;
+        let report = pipeline::plan_lambda(&settings, PlanPurpose::Explanation(sought), &projects, &reporter)?;
         return Ok(PlannedTargets { plans: vec![(report.project.clone(), report)], failed: Vec::new() });
     }
     let mut planned = PlannedTargets::default();
@@ -133,15 +132,14 @@ pub(crate) fn plans(
         let plans = || -> Result<Vec<PlanReport>, CliError> {
             match kind {
                 TargetKind::Lambda | TargetKind::Layer => {
-                    let mut settings = lambda::settings(project, kind, &options, global, &projects)?.0;
-                    settings.common.sought = Some(sought.clone());
-                    Ok(vec![pipeline::plan_lambda(&settings, PlanPurpose::Selection, &projects, &reporter)?])
+                    let settings = lambda::settings(project, kind, &options, global, &projects)?.0;
+                    let purpose = PlanPurpose::Explanation(sought);
+                    Ok(vec![pipeline::plan_lambda(&settings, purpose, &projects, &reporter)?])
                 }
                 TargetKind::Image => {
                     let options = ImageOptions { common: options.common.clone(), ..ImageOptions::default() };
-                    let mut settings = project.settings(&options, global, &projects)?.0;
-                    settings.common.sought = Some(sought.clone());
-                    Ok(pipeline::plan_image(&settings, &projects, &reporter)?.platforms)
+                    let settings = project.settings(&options, global, &projects)?.0;
+                    Ok(pipeline::plan_image(&settings, Some(sought), &projects, &reporter)?.platforms)
                 }
             }
         };

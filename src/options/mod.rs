@@ -193,7 +193,6 @@ impl CommonOptions {
             lock_check: self.selection.lock_check(),
             locks: self.selection.lock.clone(),
             request: self.selection.request(),
-            sought: None,
             requirements: self.requirements.into(),
             profile,
             has_application: true,

@@ -21,10 +21,10 @@ use crate::report::{
 use crate::settings::Settings;
 use crate::wheel::Wheel;
 
-/// Reports a plan; `dependencies` is the artifact that dependencies go into, for functions.
+/// Reports a plan, with why the distribution that is sought is not selected, if one is; `dependencies` is the artifact that dependencies go into, for functions.
 pub(super) fn plan(
     plan: &Plan,
-    settings: &Settings,
+    absence: Option<AbsenceReport>,
     reason: &str,
     cache: &Cache,
     dependencies: Option<ArtifactKind>,
@@ -52,12 +52,12 @@ pub(super) fn plan(
         omitted: omitted(&plan.application),
         outputs,
         requirements: requirements(plan),
-        absence: settings.sought.as_ref().map(|name| absence(plan, settings, name)).unwrap_or_default(),
+        absence: absence.unwrap_or_default(),
     }
 }
 
 /// Reports which flags would select a distribution that is not selected.
-fn absence(plan: &Plan, settings: &Settings, name: &DistributionName) -> AbsenceReport {
+pub(super) fn absence(plan: &Plan, settings: &Settings, name: &DistributionName) -> AbsenceReport {
     let known = plan.selected.iter().map(|selected| &selected.name);
     let selected: BTreeSet<&DistributionName> =
         known.chain(plan.excluded.iter().map(|excluded| &excluded.name)).collect();

@@ -39,7 +39,7 @@ impl Target {
             Self::Lambda(settings) => {
                 TargetPlan::Lambda(lambda::plan(settings, lambda::PlanPurpose::Build, projects, reporter)?)
             }
-            Self::Image(settings) => TargetPlan::Image(image::plan_image(settings, projects, reporter)?),
+            Self::Image(settings) => TargetPlan::Image(image::plan_image(settings, None, projects, reporter)?),
         })
     }
 

@@ -147,8 +147,6 @@ pub(crate) struct Settings {
     pub(crate) locks: Vec<PathBuf>,
     pub(crate) lock_check: LockCheck,
     pub(crate) request: SelectionRequest,
-    /// The distribution whose absence a plan explains.
-    pub(crate) sought: Option<DistributionName>,
     pub(crate) requirements: RequirementsSettings,
     pub(crate) profile: ProfileChoice,
     /// Whether the artifact contains an application; a layer has none.
@@ -186,7 +184,6 @@ impl Settings {
             locks,
             lock_check,
             request,
-            sought: _,
             requirements,
             profile,
             has_application,

@@ -36,6 +36,7 @@ use crate::digest::Sha256;
 use crate::image::file::ImageFile;
 use crate::image::{OciArtifact, OciImage, index, manifest};
 use crate::index::FileFinder;
+use crate::name::DistributionName;
 use crate::pipeline::image::base::{Bases, FoundBase};
 use crate::pipeline::image::load::LoadDestination;
 use crate::pipeline::image::packages::PackageStage;
@@ -48,6 +49,7 @@ use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan, missing_lock, prepare};
 use crate::pipeline::planned_outputs::{self, PlannedOutput};
 use crate::pipeline::remote_cache::{self, BuiltClosure, RemoteCache, WantedClosure};
+use crate::pipeline::report::absence;
 use crate::pipeline::session::{Session, is_streamed, registry, repairing};
 use crate::pipeline::wheels::{completeness, planned};
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
@@ -170,12 +172,14 @@ fn artifact(settings: &ImageSettings, base: &FoundBase, builds: &[PlatformBuild]
     }
 }
 
-/// Plans an image. Fetches no wheel and writes nothing but what it learns about the base.
+/// Plans an image, and explains why a distribution is not selected if one is `sought`. Fetches no wheel and writes nothing but
+/// what it learns about the base.
 ///
 /// # Errors
 /// The project, the lock or the base cannot be read, or they are incompatible.
 pub(crate) fn plan_image(
     settings: &ImageSettings,
+    sought: Option<&DistributionName>,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
 ) -> Result<ImagePlanReport, BuildError> {
@@ -205,7 +209,10 @@ pub(crate) fn plan_image(
         base: chosen.base_report(),
         platforms: plans
             .iter()
-            .map(|plan| crate::pipeline::report::plan(plan, common, &chosen.reason, &session.cache, None, Vec::new()))
+            .map(|plan| {
+                let absence = sought.map(|name| absence(plan, common, name));
+                crate::pipeline::report::plan(plan, absence, &chosen.reason, &session.cache, None, Vec::new())
+            })
             .collect(),
         outputs: files.iter().map(ToString::to_string).collect(),
     })

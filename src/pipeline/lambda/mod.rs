@@ -26,11 +26,13 @@ use self::report::BuiltFunction;
 use crate::audit::handler::Handler;
 use crate::cache::SharedRecords;
 use crate::digest::Sha256;
+use crate::name::DistributionName;
 use crate::pipeline::audits::budget;
 use crate::pipeline::notes::{BuildSources, BuiltTarget, WrittenOutput, plan_digest, with_layer};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan, script};
 use crate::pipeline::remote_cache::{self, BuiltClosure, RemoteCache};
+use crate::pipeline::report::absence;
 use crate::pipeline::session::{Session, is_streamed, registry, repairing};
 use crate::pipeline::wheels::planned;
 use crate::pipeline::{BuildError, ProjectCache, documents};
@@ -51,11 +53,22 @@ pub(super) fn targets(settings: &LambdaSettings, project: &LockedProject) -> Res
 
 /// What a function is planned for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PlanPurpose {
+pub(crate) enum PlanPurpose<'a> {
     /// To be built with the same settings: what stops the build is an error.
     Build,
     /// To see what the lock has for a runtime, perhaps for a script that becomes an image, and has no handler.
     Selection,
+    /// As [`Self::Selection`], and to explain why a distribution is not selected.
+    Explanation(&'a DistributionName),
+}
+
+impl<'a> PlanPurpose<'a> {
+    fn sought(self) -> Option<&'a DistributionName> {
+        match self {
+            Self::Build | Self::Selection => None,
+            Self::Explanation(name) => Some(name),
+        }
+    }
 }
 
 /// Plans a function. Fetches no wheel and writes nothing.
@@ -65,7 +78,7 @@ pub(crate) enum PlanPurpose {
 /// built has no handler.
 pub(crate) fn plan(
     settings: &LambdaSettings,
-    purpose: PlanPurpose,
+    purpose: PlanPurpose<'_>,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
 ) -> Result<PlanReport, BuildError> {
@@ -84,7 +97,7 @@ pub(crate) fn plan(
     match handler(settings, &function.project) {
         Ok(Some(handler)) => plan.check_planned_handler(&handler, reporter)?,
         Ok(None) => {}
-        Err(error) if purpose == PlanPurpose::Selection => reporter.warn(&error.to_string()),
+        Err(error) if purpose != PlanPurpose::Build => reporter.warn(&error.to_string()),
         Err(error) => return Err(error),
     }
     let written = outputs::outputs(settings, &plan)?;
@@ -93,7 +106,8 @@ pub(crate) fn plan(
     let in_layer = settings.layer.is_some() || settings.is_layer;
     let dependencies = if in_layer { ArtifactKind::Layer } else { ArtifactKind::Function };
     let reason = &function.reason;
-    Ok(crate::pipeline::report::plan(&plan, common, reason, &session.cache, Some(dependencies), outputs))
+    let absence = purpose.sought().map(|name| absence(&plan, common, name));
+    Ok(crate::pipeline::report::plan(&plan, absence, reason, &session.cache, Some(dependencies), outputs))
 }
 
 /// Returns the digest of the plan of a function, as [`BuildSources`] have it; `None` if the files of its project do not decide
