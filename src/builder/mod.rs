@@ -5,8 +5,9 @@
 //! A project is built in place, since its backend may read files outside of its directory: git tags for a dynamic
 //! version, the workspace's readme, a neighbouring package. uv_build, hatchling, flit and poetry-core write nothing
 //! there. setuptools would write `build` and `*.egg-info`, and bundle files that an earlier build left in them; it is
-//! redirected to a temporary directory (`DIST_EXTRA_CONFIG`, supported since setuptools 65.6). The umask does not matter:
-//! only the executable bit of a wheel's modes is used. Compilers do not record where they run (see `compilers`).
+//! redirected to a temporary directory (`DIST_EXTRA_CONFIG`, supported since setuptools 65.6), which has the `*.egg-info` of a
+//! source distribution (see `egg_info`). The umask does not matter: only the executable bit of a wheel's modes is used. Compilers
+//! do not record where they run (see `compilers`).
 //!
 //! uv's settings are those of the bundled project, even for projects that are unpacked elsewhere
 //! ([`WheelBuilder::settings`]): uv reads `[tool.uv]` of the workspace at `--project`, with its indexes and
@@ -14,6 +15,7 @@
 //! variables, since arguments are visible to every user of the machine and appear in messages.
 
 mod compilers;
+mod egg_info;
 mod error;
 mod tool;
 
@@ -211,6 +213,7 @@ impl WheelBuilder {
         let settings = scratch.join("setuptools.cfg");
         let directory = scratch.join("setuptools");
         fs::create_dir(&directory)?;
+        egg_info::copy_from_sdist(project, &directory)?;
         fs::write(&settings, format!("[build]\nbuild_base = {0}\n[egg_info]\negg_base = {0}\n", directory.display()))?;
         command
             .env("SOURCE_DATE_EPOCH", self.source_date_epoch.to_string())

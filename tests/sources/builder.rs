@@ -52,6 +52,15 @@ const SETUPTOOLS: Project = &[
     ("build/lib/demo/stale.py", "stale = True\n"),
     ("src/demo.egg-info/SOURCES.txt", "src/demo/stale.py\n"),
 ];
+/// A source distribution whose package data is in its list of files alone, as setuptools-scm makes them.
+const SETUPTOOLS_SDIST: Project = &[
+    MODULE,
+    pyproject!("setuptools", "setuptools.build_meta"),
+    ("PKG-INFO", "Metadata-Version: 2.4\nName: demo\nVersion: 1.0\n"),
+    ("src/demo/data.json", "{}\n"),
+    ("src/demo/unlisted.json", "{}\n"),
+    ("src/demo.egg-info/SOURCES.txt", "src/demo/data.json\nsrc/demo/removed.json\n"),
+];
 const SETUP_PY: Project = &[
     ("demo.py", "def handler(event, context):\n    return event\n"),
     (
@@ -238,6 +247,15 @@ fn back_ends_build_equal_wheels() {
 fn setuptools_ignores_earlier_builds() {
     let folder = tempfile::tempdir().unwrap();
     let (_built, [one, other]) = build_twice([&uv(), &uv_with_umask(folder.path())], SETUPTOOLS);
+    let wheel = files(&one);
+    assert_eq!(wheel, files(&other));
+    let modules: Vec<&str> = wheel.keys().map(String::as_str).filter(|path| path.starts_with("demo/")).collect();
+    assert_eq!(modules, ["demo/__init__.py", "demo/data.json"]);
+}
+
+#[test]
+fn setuptools_reads_the_list_of_files_of_a_source_distribution() {
+    let (_built, [one, other]) = build_twice([&uv(), &uv()], SETUPTOOLS_SDIST);
     let wheel = files(&one);
     assert_eq!(wheel, files(&other));
     let modules: Vec<&str> = wheel.keys().map(String::as_str).filter(|path| path.starts_with("demo/")).collect();

@@ -37,6 +37,16 @@ fn a_pure_source_distribution_is_built_once() {
     assert!(epoch.contains("cannot build docopt-0.6.2.tar.gz") && epoch.contains("exit status: 3"), "{epoch}");
 }
 
+/// setuptools-scm listed its package data when the source distribution was made; its module reads the file when it is imported.
+#[test]
+fn a_source_distribution_has_the_package_data_that_its_own_list_names() {
+    let place = Place::new();
+    place.lock(&["jaraco.text==4.0.0"], "");
+    succeed(&mut place.bundle("2.34", &["--no-binary-package=jaraco-text"]));
+    let bundled = place.bundled();
+    assert!(bundled.iter().any(|path| path == "jaraco/text/Lorem ipsum.txt"), "{bundled:?}");
+}
+
 #[test]
 fn an_extension_module_fits_what_it_was_compiled_for() {
     let place = Place::new();

@@ -166,7 +166,7 @@ impl Files {
             let relative = format!("{prefix}{name}");
             let is_skipped = TOOL_DIRECTORIES.contains(&&*name)
                 || (relative == "dist" && !with_dist)
-                || (prefix.is_empty() && name.ends_with(".egg-info"));
+                || (prefix.is_empty() && name.ends_with(".egg-info") && !directory.join("PKG-INFO").is_file());
             // A broken link is neither.
             if path.is_dir() && !is_skipped && !is_cache(&path) {
                 self.add(&path, &format!("{relative}/"), outputs, with_dist, seen)?;

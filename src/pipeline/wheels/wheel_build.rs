@@ -22,7 +22,7 @@ use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel};
 
 /// A part of the cache key of built wheels: raised when they are built differently.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The build of one wheel.
 pub(super) struct WheelBuild<'a> {
