@@ -93,6 +93,14 @@ impl PyprojectToml {
             tables.requires_python.map(|RequiresPython(specifiers)| specifiers);
         Self::without_project(path, document, requires_python, tables.tool.uv)
     }
+
+    /// Returns the declarations of a script without metadata, which requires nothing.
+    ///
+    /// # Errors
+    /// Never: it declares no index that could be invalid.
+    pub(super) fn of_plain_script(path: PathBuf) -> Result<Self, ProjectError> {
+        Self::without_project(path, TomlDocument::default(), None, UvProjectSettings::default())
+    }
 }
 
 /// Returns whether the metadata of a script lists a distribution.

@@ -45,20 +45,27 @@ impl Workspace {
     ///
     /// A directory with one of the files in `marks`, or with a `setup.py` or `setup.cfg`, is a project without a
     /// `pyproject.toml`; so is `directory` itself if no project is found. If `directory` is a file, it is a script, which is
-    /// alone in its workspace.
+    /// alone in its workspace. Outside of every project, it needs no metadata.
     ///
     /// # Errors
     /// The directory or the script cannot be read, or the project, its workspace root or another member is invalid.
     pub fn discover(directory: &Path, marks: &[&str]) -> Result<Self, ProjectError> {
         let directory = fs::canonicalize(directory).map_err(read_error(directory))?;
-        if directory.is_file() {
-            let around = directory.parent().unwrap_or(&directory).to_owned();
-            return Ok(Self::alone(&around, PyprojectToml::of_script(directory)?));
-        }
         let marks: Vec<&str> = [FILENAME, "setup.py", "setup.cfg"].iter().chain(marks).copied().collect();
         let mut ancestors = directory.ancestors();
-        let project =
-            ancestors.find(|directory| marks.iter().any(|mark| directory.join(mark).is_file())).unwrap_or(&directory);
+        let project = ancestors.find(|directory| marks.iter().any(|mark| directory.join(mark).is_file()));
+        if directory.is_file() {
+            let around = directory.parent().unwrap_or(&directory).to_owned();
+            let pyproject = match PyprojectToml::of_script(directory.clone()) {
+                // As for `uv run`, which runs it with the dependencies of the project that it is in, or else without any.
+                Err(ProjectError::NoScriptMetadata(_)) if project.is_none() => {
+                    PyprojectToml::of_plain_script(directory)?
+                }
+                read => read?,
+            };
+            return Ok(Self::alone(&around, pyproject));
+        }
+        let project = project.unwrap_or(&directory);
         if !project.join(FILENAME).is_file() {
             return Ok(Self::alone(project, PyprojectToml::absent(project)));
         }

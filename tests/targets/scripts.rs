@@ -207,6 +207,38 @@ fn a_script_is_a_target() {
     assert_eq!(changed(), "jobs/later.py is gone");
 }
 
+/// As under `uv run`, which takes the dependencies of the project that it is in, if there is one.
+#[test]
+fn a_script_outside_of_a_project_needs_no_metadata() {
+    let project = TestProject::new(&[
+        ("jobs/plain.py", "import helpers\n\ndef handler(event, context): ...\n"),
+        ("jobs/helpers.py", ""),
+        ("jobs/unrelated.py", ""),
+        ("jobs/web.py", "import httpx\n\ndef handler(event, context): ...\n"),
+    ]);
+    for flags in [&[][..], &["--resolve"], &["--frozen"]] {
+        let report = project.json(&[&["lambda", "jobs/plain.py", "--offline"], flags].concat());
+        assert_eq!(report["project"], "plain");
+        assert_eq!(report["handler"], "plain.handler");
+        assert_eq!(application(&project, "jobs/dist/plain.zip"), ["helpers.py", "plain.py"]);
+    }
+    project.run(&["verify", "jobs/dist/plain.zip", "jobs/plain.py", "--offline"]);
+    Tiny::python().write(&project.0.path().join("base"));
+    let image = project.json(&["image", "jobs/plain.py", "--offline", "--base", "oci:base", "-o", "oci:image"]);
+    assert_eq!(image["start"]["command"], json!(["python", "plain.py"]), "{image}");
+
+    let (_, error) = project.ends(1, &["lambda", "jobs/web.py", "--offline"]);
+    assert!(error.starts_with("error: web.py:1 imports `httpx`, which is neither"), "{error}");
+    assert!(error.contains("add it with `uv add --script HERE/jobs/web.py httpx`"), "{error}");
+    // What is beside the project's files may be one of them.
+    for mark in ["pyproject.toml", "jobs/requirements.txt", "jobs/setup.py"] {
+        project.0.write(mark, b"");
+        let (_, error) = project.ends(1, &["lambda", "jobs/plain.py", "--offline"]);
+        assert!(error.starts_with("error: HERE/jobs/plain.py has no inline script metadata\n"), "{mark}: {error}");
+        fs::remove_file(project.0.path().join(mark)).unwrap();
+    }
+}
+
 #[test]
 fn a_script_is_refused_in_true_words() {
     let block = |lines: &str| format!("# /// script\n{lines}# ///\n");

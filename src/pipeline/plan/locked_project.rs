@@ -112,7 +112,10 @@ impl LockedProject {
     /// # Errors
     /// The lock has nothing compatible with the target.
     pub(crate) fn selection(&self, settings: &Settings, target: &TargetPlatform) -> Result<Selection, BuildError> {
-        if settings.requirements.resolve && self.lock.requirements().is_some() {
+        // There is nothing to resolve for a script that requires nothing, and uv resolves none without metadata.
+        let is_resolved =
+            self.paths.is_empty() && self.workspace.script().is_some() && lock::requires_nothing(&self.workspace);
+        if settings.requirements.resolve && self.lock.requirements().is_some() && !is_resolved {
             let resolved = self.resolved(settings, target)?;
             self.selection_of(&resolved, settings, target)
         } else {
