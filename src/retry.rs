@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, SystemTime};
 
+use reqwest::StatusCode;
+
 /// How often and how soon a failed transfer is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -34,6 +36,23 @@ impl RetryPolicy {
     }
 }
 
+/// Tells whether the same request may have another status at the next attempt.
+pub(crate) fn is_passing(status: StatusCode) -> bool {
+    let is_lasting = matches!(status, StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED);
+    is_about_timing(status) || (status.is_server_error() && !is_lasting)
+}
+
+/// Tells whether a status says that a request came too early, too late or too often, and nothing of what it asked for. 499 is
+/// nginx's: a proxy believes that the client went away.
+pub(crate) fn is_about_timing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429 | 499)
+}
+
+/// Returns the end of a message about a request that failed.
+pub(crate) fn attempts_suffix(attempts: u32) -> String {
+    if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
+}
+
 /// Parses the value of `Retry-After`: seconds or a date
 /// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
 pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
@@ -49,6 +68,16 @@ pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_statuses_pass() {
+        for status in [408, 425, 429, 499, 500, 502, 503, 504, 599] {
+            assert!(is_passing(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+        for status in [200, 301, 400, 403, 404, 405, 409, 413, 416, 501, 505] {
+            assert!(!is_passing(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+    }
 
     #[test]
     fn pauses_double_up_to_the_longest() {

@@ -74,7 +74,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wheel::filename",
         ],
     ),
-    ("apt", &["cache", "debian", "digest", "fetch", "hints", "limited_reader", "lock", "redact", "report"]),
+    ("apt", &["cache", "debian", "digest", "fetch", "hints", "limited_reader", "lock", "redact", "report", "retry"]),
     ("repository", &["hints", "cache", "git", "lock", "redact", "report"]),
     (
         "index",
@@ -88,6 +88,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "name",
             "redact",
             "report",
+            "retry",
             "sdist",
             "platform",
             "wheel::filename",

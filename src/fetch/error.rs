@@ -10,6 +10,7 @@ use crate::cache::CacheError;
 use crate::digest::Digest;
 use crate::hints::Hints;
 use crate::http::is_about_certificates;
+use crate::retry::{attempts_suffix, is_passing};
 use crate::silence::TooSilent;
 
 /// Why files cannot be fetched.
@@ -135,7 +136,7 @@ impl DownloadError {
     /// Returns whether another attempt may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Status { status, .. } => status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429),
+            Self::Status { status, .. } => is_passing(*status),
             Self::Transport(error) => !error.is_redirect() && !error.is_builder() && !is_about_certificates(error),
             Self::Silent(silence) => !silence.is_final,
             Self::Truncated { .. } | Self::Proxy { .. } => true,
@@ -234,10 +235,6 @@ impl Hints for FetchError {
             Self::Client(_) => vec!["check SSL_CERT_FILE, HTTPS_PROXY and HTTP_PROXY".to_owned()],
         }
     }
-}
-
-fn attempts_suffix(attempts: u32) -> String {
-    if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
 }
 
 fn count(files: usize) -> String {

@@ -9,6 +9,7 @@ use crate::cache::CacheError;
 use crate::digest::Digest;
 use crate::fetch::{DownloadError, FetchError};
 use crate::hints::Hints;
+use crate::retry::attempts_suffix;
 
 /// The most versions or files that a message lists.
 const LISTED: usize = 8;
@@ -198,8 +199,4 @@ fn refused_suffix(refused: &[DeniedIndex]) -> String {
 
 fn having(versions: &[String]) -> String {
     if versions.is_empty() { "has no file that can be used".to_owned() } else { format!("has {}", list(versions)) }
-}
-
-fn attempts_suffix(attempts: u32) -> String {
-    if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
 }

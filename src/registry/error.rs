@@ -10,6 +10,7 @@ use super::ecr::{EcrError, is_ecr};
 use super::{ImageReference, RequestError};
 use crate::digest::Sha256;
 use crate::hints::Hints;
+use crate::retry::attempts_suffix;
 
 /// Why an operation on a registry failed.
 #[derive(Debug, thiserror::Error)]
@@ -194,8 +195,4 @@ impl RegistryError {
             _ => false,
         }
     }
-}
-
-fn attempts_suffix(attempts: u32) -> String {
-    if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
 }

@@ -11,6 +11,7 @@ use super::upload::{BlobCheck, BlobUpload};
 use super::{ImageReference, pull};
 use crate::image::Blob;
 use crate::report::Silent;
+use crate::retry::is_passing;
 
 /// The header of registries with the referrers API (OCI distribution 1.1, pushing manifests with subject).
 const SUBJECT: &str = "oci-subject";
@@ -92,7 +93,7 @@ impl<'a> ManifestPut<'a> {
                 response => response?,
             };
             let status = response.status();
-            if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            if is_passing(status) {
                 return Err(response.into_error().await);
             }
             Ok(status != StatusCode::NOT_FOUND)

@@ -20,6 +20,7 @@ use super::{ImageReference, RegistryAction, RegistryError, RemoteDescriptor, Rem
 use crate::digest::{HashingWriter, Sha256};
 use crate::image::file::LARGEST_MANIFEST;
 use crate::report::{Phase, Reporter};
+use crate::retry::is_passing;
 
 /// After so many bytes of progress, failures are counted anew.
 const PROGRESS: u64 = 1 << 20;
@@ -83,9 +84,7 @@ pub(super) async fn find(
         match (head.status(), descriptor(&head)) {
             (StatusCode::OK, Some(descriptor)) => return Ok(Some(descriptor)),
             (StatusCode::NOT_FOUND, _) => return Ok(None),
-            (status, _) if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                return Err(head.into_error().await);
-            }
+            (status, _) if is_passing(status) => return Err(head.into_error().await),
             _ => {}
         }
         let response = ask(client, reference, Method::GET).await?;

@@ -14,6 +14,7 @@ use crate::hints::Hints;
 use crate::http::{is_about_certificates, is_loopback};
 use crate::image::BlobError;
 use crate::redact::one_line;
+use crate::retry::is_passing;
 use crate::silence::TooSilent;
 
 /// Why one attempt at a request failed.
@@ -369,17 +370,6 @@ impl Hints for RequestError {
             _ => Vec::new(),
         }
     }
-}
-
-/// Tells whether a status may be gone at the next attempt.
-fn is_passing(status: StatusCode) -> bool {
-    is_about_timing(status) || (status.is_server_error() && !matches!(status.as_u16(), 501 | 505))
-}
-
-/// Tells whether a status says that a request came too early, too late or too often, and nothing of what it asked for. 499 is
-/// nginx's: a proxy believes that the client went away.
-pub(super) fn is_about_timing(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 499)
 }
 
 fn refusal_hints(registry: &str, identity: &Identity) -> Vec<String> {

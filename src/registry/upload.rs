@@ -17,9 +17,10 @@ use url::form_urlencoded;
 use super::attempts::{AttemptCounter, FailedAttempts};
 use super::client::{RegistryRequest, RepositoryName, RequestTarget};
 use super::payload::{BlobSource, Payload};
-use super::request_error::{RequestError, is_about_timing};
+use super::request_error::RequestError;
 use super::response::RegistryResponse;
 use super::token::Scopes;
+use crate::retry::is_about_timing;
 
 /// The largest blob that is sent in the request that completes the upload, in bytes.
 pub(super) const SMALL: u64 = 1 << 20;

@@ -198,6 +198,33 @@ fn a_registry_that_forgets_gets_what_it_lost() {
     assert_eq!(push(&both, &to[0]).repositories[0].present.blobs, 4);
 }
 
+/// A request that came too late or too often says nothing of whether the manifest is stored.
+#[test]
+fn a_manifest_is_not_taken_for_stored_after_a_passing_status() {
+    let server = DockerRegistry::with_debian_storage();
+    let proxy = Proxy::before(server.port);
+    let app = image("app", vec![gzip_layer(1, 1000)]);
+    let at = reference(&proxy.host(), "team/app:1");
+    push(&app, &at);
+    let mut looked = 0;
+    for status in [None, Some(408), Some(425), Some(429), Some(499), Some(500)] {
+        server.delete_manifest("team/app", app.manifest.digest);
+        server.collect_garbage(&[]);
+        proxy.reset();
+        if let Some(status) = status {
+            proxy.trouble(looked, Trouble::Status(status), 1);
+        }
+        push(&app, &at);
+        let log = proxy.log();
+        let sent = log.iter().position(|line| line == "PUT /v2/team/app/manifests/1").unwrap();
+        looked = sent + 1;
+        assert_eq!(log[looked], "HEAD /v2/team/app/manifests/1", "{log:?}");
+        assert_eq!(log[looked] == log[looked + 1], status.is_some(), "{log:?}");
+        proxy.reset();
+        assert_pulled(&at);
+    }
+}
+
 #[test]
 fn a_blob_is_not_read_to_its_end_to_know_that_it_is_there() {
     let server = MemoryRegistry::start(Profile::NoRanges);

@@ -164,7 +164,10 @@ fn serve(mut client: TcpStream, upstream: u16, state: &Mutex<State>) -> io::Resu
             }
             _ => {}
         }
-        client.write_all(&[answer.head(), answer.body].concat())?;
+        client.write_all(&[answer.head(), answer.body.clone()].concat())?;
+        if request.method() != "HEAD" && answer.is_cut() {
+            return close(client);
+        }
     }
 }
 
@@ -172,7 +175,7 @@ fn serve(mut client: TcpStream, upstream: u16, state: &Mutex<State>) -> io::Resu
 fn forward(request: &Message, upstream: u16) -> io::Result<Message> {
     let mut server = TcpStream::connect(("127.0.0.1", upstream))?;
     request.write(&mut server)?;
-    if request.method() == "HEAD" { Message::read_head(&mut server) } else { Message::read(&mut server) }
+    if request.method() == "HEAD" { Message::read_head(&mut server) } else { Message::read_what_arrives(&mut server) }
 }
 
 fn flip(bytes: &mut [u8]) {

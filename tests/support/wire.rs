@@ -94,13 +94,23 @@ impl Message {
 
     /// Reads a request, or an answer to a request other than `HEAD`.
     pub fn read(stream: &mut TcpStream) -> io::Result<Self> {
+        let message = Self::read_what_arrives(stream)?;
+        if message.is_cut() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(message) }
+    }
+
+    /// Tells whether the body is shorter than was promised.
+    pub fn is_cut(&self) -> bool {
+        self.body.len() < self.length()
+    }
+
+    /// Reads a message as [`Self::read`] does, also if its body ends early.
+    pub fn read_what_arrives(stream: &mut TcpStream) -> io::Result<Self> {
         let mut message = Self::read_head(stream)?;
         if message.header("transfer-encoding").is_some() {
             message.read_chunks(stream)?;
             message.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("transfer-encoding"));
         } else {
-            message.body = vec![0; message.length()];
-            stream.read_exact(&mut message.body)?;
+            stream.take(message.length() as u64).read_to_end(&mut message.body)?;
         }
         Ok(message)
     }

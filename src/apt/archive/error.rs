@@ -10,12 +10,13 @@ use crate::debian::{DebianArchitecture, Fingerprint, InvalidRelease};
 use crate::fetch::{DownloadError, FetchError};
 use crate::hints::Hints;
 use crate::redact;
+use crate::retry::attempts_suffix;
 
 /// Why an archive cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AptArchiveError {
     /// InRelease cannot be fetched.
-    #[error("cannot fetch {url}{}", if *.attempts > 1 { format!(" after {attempts} attempts") } else { String::new() })]
+    #[error("cannot fetch {url}{}", attempts_suffix(*.attempts))]
     Request {
         /// The URL without secrets.
         url: String,
