@@ -18,16 +18,23 @@ pub fn download(pin: &str) -> PathBuf {
     if let Some(wheel) = find() {
         return wheel;
     }
+    // pip copies a wheel into place byte by byte, and another test may look meanwhile.
+    fs::create_dir_all(&folder).unwrap();
+    let downloads = tempfile::tempdir_in(&folder).unwrap();
     // Debian's Python has no pip.
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools/venv/bin/python");
     let mut command = Command::new(python);
     command.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-    command.args(["--only-binary", ":all:", "--python-version", "3.12", "--dest"]).arg(&folder).arg(pin);
+    command.args(["--only-binary", ":all:", "--python-version", "3.12", "--dest"]).arg(downloads.path()).arg(pin);
     for platform in ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"] {
         command.args(["--platform", platform]);
     }
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    for file in fs::read_dir(downloads.path()).unwrap() {
+        let file = file.unwrap();
+        fs::rename(file.path(), folder.join(file.file_name())).unwrap();
+    }
     find().unwrap()
 }
 
