@@ -15,7 +15,7 @@ use std::collections::HashMap;
 const FLAG_REF: u8 = 0x80;
 
 /// The maximum nesting of objects, since the parser is recursive.
-const MAX_DEPTH: usize = 500;
+const DEEPEST: usize = 500;
 
 /// The fields of a code object: numbers, objects, the first line number, objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ struct MarshalObject<'a> {
 /// Why marshalled code cannot be normalized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NormalizeError {
-    /// The nesting exceeds [`MAX_DEPTH`].
+    /// The nesting exceeds [`DEEPEST`].
     TooDeep,
     UnknownFormat,
 }
@@ -116,7 +116,7 @@ impl<'a> MarshalReader<'a> {
 
     /// Reads an object and returns its index.
     fn object(&mut self, depth: usize) -> Result<usize, NormalizeError> {
-        if depth > MAX_DEPTH {
+        if depth > DEEPEST {
             return Err(NormalizeError::TooDeep);
         }
         let kind = self.take(1)?[0];
@@ -339,7 +339,7 @@ mod tests {
         for wrong in cases {
             assert_eq!(normal(wrong), Err(NormalizeError::UnknownFormat), "{wrong:?}");
         }
-        assert_eq!(normal(&b")\x01".repeat(MAX_DEPTH + 1)), Err(NormalizeError::TooDeep));
-        assert!(normal(&[&b")\x01".repeat(MAX_DEPTH)[..], b"N"].concat()).is_ok());
+        assert_eq!(normal(&b")\x01".repeat(DEEPEST + 1)), Err(NormalizeError::TooDeep));
+        assert!(normal(&[&b")\x01".repeat(DEEPEST)[..], b"N"].concat()).is_ok());
     }
 }

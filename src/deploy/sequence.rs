@@ -18,8 +18,8 @@ use crate::lambda::MOST_LAYERS;
 pub(super) const ATTEMPTS: usize = 3;
 
 /// As AWS's own waiters: five minutes for an update, and 26 for a version, whose snapshot may be made before it is active.
-const UPDATE_LIMIT: Duration = Duration::from_secs(5 * 60);
-const VERSION_LIMIT: Duration = Duration::from_secs(26 * 60);
+const LONGEST_UPDATE: Duration = Duration::from_secs(5 * 60);
+const LONGEST_PUBLICATION: Duration = Duration::from_secs(26 * 60);
 
 const UPDATING: &str = "updating the function";
 
@@ -301,7 +301,7 @@ impl Sequence<'_> {
         let earlier = before.code_sha256;
         let (unchanged, unknown) = (LiveCode::Unchanged { version: None }, LiveCode::Unknown);
         // An update of somebody else may be in progress. Whether it succeeds does not matter.
-        let settled = self.settled(None, UPDATE_LIMIT, UPDATING).await;
+        let settled = self.settled(None, LONGEST_UPDATE, UPDATING).await;
         let mut latest = settled.map_err(|source| (unchanged.clone(), source))?;
         for attempt in 1.. {
             if latest.code_sha256 == code.code_sha256 {
@@ -328,7 +328,7 @@ impl Sequence<'_> {
 
     /// Waits until the function is not being updated.
     async fn updated(&self) -> Result<FunctionConfiguration, DeployError> {
-        let latest = self.settled(None, UPDATE_LIMIT, UPDATING).await?;
+        let latest = self.settled(None, LONGEST_UPDATE, UPDATING).await?;
         match latest.update_failure() {
             Some(reason) => Err(DeployError::UpdateFailed(reason)),
             None => Ok(latest),
@@ -371,7 +371,7 @@ impl Sequence<'_> {
             }
             latest = self.updated().await?;
         };
-        let published = self.settled(Some(&version), VERSION_LIMIT, "preparing the version").await?;
+        let published = self.settled(Some(&version), LONGEST_PUBLICATION, "preparing the version").await?;
         match published.failure() {
             Some(reason) => Err(DeployError::VersionFailed { version, reason }),
             None => Ok(version),

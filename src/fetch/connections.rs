@@ -16,7 +16,7 @@ use crate::silence::SilenceWatch;
 const THREADS: usize = 2;
 
 /// The most redirects that are followed for one request: about as many as browsers follow.
-const MAX_REDIRECTS: usize = 10;
+const MOST_REDIRECTS: usize = 10;
 
 /// The limit for establishing a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -92,7 +92,7 @@ fn redirect(attempt: Attempt) -> reqwest::redirect::Action {
         attempt.url().scheme() != "https" && attempt.previous().last().is_some_and(|url| url.scheme() == "https");
     if leaves_tls {
         attempt.error("the server redirects from https to http")
-    } else if attempt.previous().len() > MAX_REDIRECTS {
+    } else if attempt.previous().len() > MOST_REDIRECTS {
         attempt.error("the server redirects too often")
     } else {
         attempt.follow()

@@ -13,7 +13,7 @@ use crate::digest::Sha256;
 use crate::hints::Hints;
 
 /// The most layers in an image: the limit of the overlay file systems of Docker and containerd.
-pub(crate) const MAX_LAYERS: usize = 127;
+pub(crate) const MOST_LAYERS: usize = 127;
 
 /// The annotation with the base's reference (OCI annotations, pre-defined annotation keys).
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
@@ -38,7 +38,7 @@ pub enum ImageError {
     NoLayers,
     /// The image has more layers than container engines can run.
     #[error(
-        "the image would have {} layers ({base} from its base, {added} added), more than the limit of {MAX_LAYERS}",
+        "the image would have {} layers ({base} from its base, {added} added), more than the limit of {MOST_LAYERS}",
         base + added
     )]
     TooManyLayers {
@@ -114,7 +114,7 @@ fn check(base: usize, added: usize, settings: &config::ConfigOverrides) -> Resul
     if base + added == 0 {
         return Err(ImageError::NoLayers);
     }
-    if base + added > MAX_LAYERS {
+    if base + added > MOST_LAYERS {
         return Err(ImageError::TooManyLayers { base, added });
     }
     if let Some(workdir) = settings.workdir.as_ref().filter(|workdir| !workdir.starts_with('/')) {

@@ -8,7 +8,7 @@ use super::error::LockError;
 use crate::platform::{LambdaProfile, MarkerEnvironment, TargetPlatform};
 
 /// The highest patch version of Python to try.
-const MAX_PATCH: u64 = 99;
+const HIGHEST_PATCH: u64 = 99;
 
 /// Returns the marker environment of a target, after refusing a target whose Python the lock does not allow.
 pub(super) fn environment(
@@ -21,7 +21,7 @@ pub(super) fn environment(
         return Ok(environment);
     }
     // A range may begin or end within a minor version, and the runtime's patch version is not known.
-    let mut patches = (0..=MAX_PATCH).map(|patch| target.python.patch_release(patch));
+    let mut patches = (0..=HIGHEST_PATCH).map(|patch| target.python.patch_release(patch));
     let allowed = patches.find(|version| requires_python.contains(version));
     let version = allowed.ok_or_else(|| LockError::IncompatiblePython {
         path: path.to_owned(),

@@ -12,7 +12,7 @@ use crate::hints::{did_you_mean, nearest};
 use crate::name::ExtraName;
 
 /// The maximum depth of nested parentheses, so that no text can exhaust the stack.
-const MAX_DEPTH: usize = 64;
+const DEEPEST: usize = 64;
 
 /// A marker's syntax tree. Every list has at least two members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,8 +204,8 @@ impl MarkerExpression {
         cursor.skip_whitespace();
         let opening = cursor.error("unclosed parenthesis");
         let expression = if cursor.eat("(") {
-            if depth == MAX_DEPTH {
-                return Err(cursor.error(format!("parentheses are nested more than {MAX_DEPTH} levels deep")));
+            if depth == DEEPEST {
+                return Err(cursor.error(format!("parentheses are nested more than {DEEPEST} levels deep")));
             }
             let inner = Self::parse_or(cursor, depth + 1)?;
             if !cursor.eat(")") {

@@ -32,7 +32,7 @@ use crate::settings::{
 };
 
 /// The default of `max-layers`.
-const MAX_LAYERS: NonZeroUsize = NonZeroUsize::new(24).expect("24 is not zero");
+const MOST_LAYERS: NonZeroUsize = NonZeroUsize::new(24).expect("24 is not zero");
 
 /// The options of `pybundle image`.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
@@ -354,7 +354,7 @@ impl TargetOptions for ImageOptions {
             labels: container.label.into_iter().map(Into::into).collect(),
             annotations: container.annotation.into_iter().map(Into::into).collect(),
             compression: output.compression.map_or(LayerCompression::Gzip, Into::into),
-            layers: output.max_layers.unwrap_or(MAX_LAYERS),
+            layers: output.max_layers.unwrap_or(MOST_LAYERS),
             created,
             allow_oversize: output.allow_oversize,
             remote_cache: shared.settings(),

@@ -16,7 +16,7 @@ const FUNCTIONS: [&str; 5] =
     ["setuptools.setup", "distutils.setup", "distutils.core.setup", "skbuild.setup", "numpy.distutils.core.setup"];
 
 /// How many names and operators are followed to a constant, so that `A = B; B = A` ends.
-const MAX_DEPTH: usize = 16;
+const DEEPEST: usize = 16;
 
 /// Returns the keyword arguments of the script's first call of `setup()`, except those that are `None`. The value of one is
 /// known if it is a constant string: a literal, a concatenation of constants, or a name that is bound once, to a constant.
@@ -83,7 +83,7 @@ impl<'a> SetupScript<'a> {
     }
 
     fn constant(&self, expression: &Expr, depth: usize) -> Option<String> {
-        if depth > MAX_DEPTH {
+        if depth > DEEPEST {
             return None;
         }
         match expression {

@@ -26,7 +26,7 @@ use crate::image::{Blob, OciArtifact, listed};
 use crate::report::Silent;
 
 /// The largest list of referrers, in bytes: registries must not return a larger one.
-const MAX_LIST: u64 = 4 << 20;
+const LARGEST_LIST: u64 = 4 << 20;
 
 /// The size of the empty configuration `{}`, which all referrers share, in bytes (OCI image 1.1, empty descriptor).
 const EMPTY: u64 = 2;
@@ -122,7 +122,7 @@ impl ReferrerPush<'_> {
                 Err(RequestError::Refused { .. }) => return Ok(None),
                 response => response?,
             };
-            if response.status().is_success() { response.bytes(MAX_LIST).await.map(Some) } else { Ok(None) }
+            if response.status().is_success() { response.bytes(LARGEST_LIST).await.map(Some) } else { Ok(None) }
         });
         asked.await.map_err(|failure| failure.of(RegistryAction::ListReferrers(self.any.sibling(self.subject))))
     }

@@ -22,7 +22,7 @@ use crate::http::{self, authority, is_about_certificates, is_loopback};
 use crate::silence::SilenceWatch;
 
 /// The limit of reqwest and of Go's client.
-const MAX_REDIRECTS: usize = 10;
+const MOST_REDIRECTS: usize = 10;
 
 /// The limit for a TLS handshake with a registry on loopback, which may speak plain HTTP.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -227,7 +227,7 @@ impl RegistryClient {
             }
             (RequestTarget::Path(path), None) => self.discover(host, path, request, credential).await?,
         };
-        for _ in 0..MAX_REDIRECTS {
+        for _ in 0..MOST_REDIRECTS {
             let Some(url) = redirection(&request.method, &response)? else { return Ok(response) };
             if !matches!(request.method, Method::GET | Method::HEAD) {
                 check_location(registry, &url).await?;

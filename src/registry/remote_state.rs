@@ -15,7 +15,7 @@ use crate::digest::Sha256;
 use crate::image::OciArtifact;
 
 /// The limit of manifests of an index that are read for their blobs.
-const MAX_CHILDREN: usize = 8;
+const MOST_CHILDREN: usize = 8;
 
 /// The known contents of a repository.
 #[derive(Debug, Default)]
@@ -99,7 +99,7 @@ pub(super) async fn remote_state(
         if artifact.children.iter().all(|child| state.known.contains(&child.manifest.digest)) {
             break;
         }
-        for digest in replaced.into_iter().take(MAX_CHILDREN) {
+        for digest in replaced.into_iter().take(MOST_CHILDREN) {
             let child = state.read(client, &reference.sibling(digest)).await?;
             state.known.extend(child.iter().flat_map(|child| parts(child).0));
         }

@@ -15,7 +15,7 @@ use crate::retry::retry_after;
 use crate::silence::{SilenceLimits, SilenceWatch};
 
 /// The longest body of an error that is read, in bytes.
-const MAX_ERROR: u64 = 64 << 10;
+const LARGEST_ERROR: u64 = 64 << 10;
 
 /// A response whose body has not been read.
 pub(super) struct RegistryResponse {
@@ -109,7 +109,7 @@ impl RegistryResponse {
         let mut bytes = Vec::new();
         while let Ok(Some(chunk)) = self.chunk().await {
             bytes.extend_from_slice(&chunk);
-            if bytes.len() as u64 > MAX_ERROR {
+            if bytes.len() as u64 > LARGEST_ERROR {
                 break;
             }
         }

@@ -24,7 +24,7 @@ use crate::http::authority;
 const DEFAULT_LIFETIME: u64 = 60;
 
 /// The largest response of a token server, in bytes.
-const MAX_RESPONSE: u64 = 1 << 20;
+const LARGEST_RESPONSE: u64 = 1 << 20;
 
 /// The access that a request needs: actions by resource, the repository of the request first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,7 +253,7 @@ async fn request(
     if !status.is_success() {
         return Err(response.into_error().await);
     }
-    let granted = granted(&response.bytes(MAX_RESPONSE).await?, identity);
+    let granted = granted(&response.bytes(LARGEST_RESPONSE).await?, identity);
     granted.ok_or_else(|| RequestError::Token { host: authority(&realm) })
 }
 

@@ -29,7 +29,7 @@ pub(super) const SMALL: u64 = 1 << 20;
 const CHUNK: u64 = 5 << 20;
 
 /// The largest chunk that a registry may require, in bytes: chunks are held in memory.
-const MAX_CHUNK: u64 = 64 << 20;
+const LARGEST_CHUNK: u64 = 64 << 20;
 
 /// How a blob got into a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -292,7 +292,7 @@ impl BlobUpload<'_> {
 
     async fn send_in_chunks(&self, session: UploadSession) -> Result<(), RequestError> {
         let size = CHUNK.max(session.min_chunk);
-        if size > MAX_CHUNK {
+        if size > LARGEST_CHUNK {
             let host = self.repository.registry.to_owned();
             return Err(RequestError::ChunkSize { host, size });
         }

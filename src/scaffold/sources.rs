@@ -13,7 +13,7 @@ use crate::project::application::{ApplicationError, ApplicationSource, Excludes}
 use crate::tree::FileContent;
 
 /// The largest module that is scanned, in bytes.
-const READ_LIMIT: u64 = 1 << 20;
+const LARGEST_READ: u64 = 1 << 20;
 
 /// How many imports a name is followed through from module to module.
 const IMPORT_HOPS: usize = 8;
@@ -59,7 +59,7 @@ impl DetectedSources {
             .files
             .iter()
             .filter_map(|(path, entry)| match &entry.content {
-                FileContent::File { path: source, size } if *size <= READ_LIMIT => {
+                FileContent::File { path: source, size } if *size <= LARGEST_READ => {
                     Some((path.as_str(), source.as_path()))
                 }
                 _ => None,

@@ -10,7 +10,7 @@ use crate::audit::literal_path::{LiteralPath, PathStart};
 use crate::audit::search::{self, ModuleLookup};
 
 /// The largest configuration file that is read, in bytes.
-const READ_LIMIT: u64 = 1 << 20;
+const LARGEST_READ: u64 = 1 << 20;
 
 /// Where a path leads to.
 #[derive(Debug, Clone)]
@@ -138,7 +138,7 @@ impl<'a> Places<'a> {
     /// ([its documentation](https://alembic.sqlalchemy.org/en/latest/tutorial.html#editing-the-ini-file)).
     pub(super) fn migrations(&self, path: &LiteralPath, config: &Place) -> Option<Place> {
         let text = match self.audit.tree.get(&config.in_artifact) {
-            Some(entry) => entry.content.read(READ_LIMIT).ok()?,
+            Some(entry) => entry.content.read(LARGEST_READ).ok()?,
             None => fs::read(config.source.as_ref()?).ok()?,
         };
         let text = String::from_utf8_lossy(&text);

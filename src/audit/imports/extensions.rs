@@ -9,7 +9,7 @@ use super::{ImportChecker, ImportOutcome, LARGEST_MODULE, absolute, applicable};
 use crate::audit::search::ModuleFile;
 
 /// The largest extension module that is searched for names, in bytes.
-const COMPILED_LIMIT: u64 = 256 << 20;
+const LARGEST_COMPILED: u64 = 256 << 20;
 
 /// Follows imports from the application into distributions.
 struct ExtensionSearch<'c, 'a> {
@@ -174,7 +174,7 @@ impl<'a> ExtensionSearch<'_, 'a> {
 /// modules by such strings.
 fn mentions(file: &ModuleFile, name: &str) -> bool {
     // What cannot be read may import anything.
-    let Ok(bytes) = file.entry.content.read(COMPILED_LIMIT) else { return true };
+    let Ok(bytes) = file.entry.content.read(LARGEST_COMPILED) else { return true };
     if !file.path.ends_with(".py") {
         return memchr::memmem::find(&bytes, name.as_bytes()).is_some();
     }

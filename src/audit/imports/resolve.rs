@@ -10,7 +10,7 @@ use crate::audit::startup::site_file;
 use crate::platform::PythonVersion;
 
 /// The largest `__init__.py` that may do nothing but declare a namespace, in bytes.
-const NAMESPACE_DECLARATION_LIMIT: u64 = 1500;
+const LARGEST_NAMESPACE_DECLARATION: u64 = 1500;
 
 #[derive(Debug, Clone)]
 pub(super) enum ModuleResolution<'a> {
@@ -164,7 +164,7 @@ fn added_by_path_files<'a>(root: &ImportRoot<'a>) -> Vec<SearchDirectory<'a>> {
 
 /// Returns whether an `__init__.py` does nothing but declare a namespace, with pkgutil or pkg_resources as before PEP 420.
 fn declares_namespace(file: &ModuleFile) -> bool {
-    let is_small = file.path.ends_with("/__init__.py") && file.entry.content.size() <= NAMESPACE_DECLARATION_LIMIT;
+    let is_small = file.path.ends_with("/__init__.py") && file.entry.content.size() <= LARGEST_NAMESPACE_DECLARATION;
     is_small && contains_any(file, &["extend_path(", "declare_namespace("])
 }
 

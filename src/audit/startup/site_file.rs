@@ -12,7 +12,7 @@ use crate::platform::PythonVersion;
 use crate::tree::TreeEntry;
 
 /// The largest file that is read, in bytes.
-const READ_LIMIT: u64 = 1 << 20;
+const LARGEST_READ: u64 = 1 << 20;
 
 /// The first minor version of Python 3 that reads `.start` files.
 const FIRST_WITH_START_FILES: u8 = 15;
@@ -71,7 +71,7 @@ pub(super) fn unresolved(entry_point: &str, roots: &[ImportRoot], python: Python
     let name = object.split('.').next().unwrap_or(object);
     match search::locate(module.split('.'), roots) {
         ModuleLookup::Source(file) => {
-            let names = ModuleNames::read(&file.entry.content.read(READ_LIMIT).ok()?, python).ok()?;
+            let names = ModuleNames::read(&file.entry.content.read(LARGEST_READ).ok()?, python).ok()?;
             let is_defined = names.get(name).is_some() || names.incomplete.is_some();
             (!is_defined).then(|| format!("but {} does not define `{name}`", file.path))
         }
@@ -88,7 +88,7 @@ pub(super) fn unresolved(entry_point: &str, roots: &[ImportRoot], python: Python
 
 /// Returns the content; `None` if it is too large.
 fn read(entry: &TreeEntry) -> io::Result<Option<Vec<u8>>> {
-    match entry.content.read(READ_LIMIT) {
+    match entry.content.read(LARGEST_READ) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(None),
         Err(error) => Err(error),

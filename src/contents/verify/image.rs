@@ -10,7 +10,7 @@ use super::{CheckResult, CheckedAspect, Verification};
 use crate::contents::image::{ImageDocuments, LayerDescription, merge};
 use crate::contents::{ArtifactContents, ArtifactProblem, EntryOrigin, FileEntry, FileKind, LayerOrigin, ScannedLayer};
 use crate::image::OciArtifact;
-use crate::image::manifest::MAX_LAYERS;
+use crate::image::manifest::MOST_LAYERS;
 
 /// Reads a layer from a file or a registry. The error is a message for the report.
 pub(crate) type LayerReader<'a> = dyn Fn(&LayerDescription) -> Result<ScannedLayer, String> + Sync + 'a;
@@ -160,8 +160,8 @@ fn configuration(documents: &ImageDocuments, index_platform: Option<&str>) -> Ve
 }
 
 fn limits(layers: usize) -> CheckResult {
-    let problems = (layers > MAX_LAYERS)
-        .then(|| ArtifactProblem::whole(format!("it has {layers} layers, more than the limit of {MAX_LAYERS}")));
-    let covers = format!("{layers} of {MAX_LAYERS} layers");
+    let problems = (layers > MOST_LAYERS)
+        .then(|| ArtifactProblem::whole(format!("it has {layers} layers, more than the limit of {MOST_LAYERS}")));
+    let covers = format!("{layers} of {MOST_LAYERS} layers");
     CheckResult::new(CheckedAspect::Limits, covers, problems.into_iter().collect())
 }

@@ -13,7 +13,7 @@ use crate::name::{DistributionName, ExtraName};
 use crate::platform::MarkerEnvironment;
 
 /// How often the traversal is repeated until the chosen versions do not change any more.
-const MAX_ROUNDS: usize = 64;
+const MOST_ROUNDS: usize = 64;
 
 /// Distributions that older versions of Poetry never lock, even if others require them.
 const UNLOCKED: [&str; 4] = ["setuptools", "distribute", "pip", "wheel"];
@@ -72,7 +72,7 @@ impl<'a> PoetryResolver<'a> {
     pub(super) fn resolve(&self, roots: &[RootRequirement<'a>]) -> Result<Dependents, LockError> {
         let mut required = SpecsByName::new();
         let mut last: Option<Dependents> = None;
-        for _ in 0..MAX_ROUNDS {
+        for _ in 0..MOST_ROUNDS {
             let traversal = self.traverse(roots, |name, spec| {
                 let all = required.get(name).map(Vec::as_slice).unwrap_or_default();
                 self.choose(name, all).or_else(|| self.choose(name, &[spec]))

@@ -21,7 +21,7 @@ use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::platform::{MarkerEnvironment, TargetPlatform};
 
 /// The highest patch version of Python to try; see [`requires_python`](crate::lock::requires_python).
-const MAX_PATCH: u64 = 99;
+const HIGHEST_PATCH: u64 = 99;
 
 /// Poetry's name for a project without one.
 const NAMELESS: &str = "non-package-mode";
@@ -87,7 +87,7 @@ impl PoetryLock {
             return Ok(environment);
         }
         // A range may begin or end within a minor version, and the runtime's patch version is not known.
-        let mut patches = (0..=MAX_PATCH).map(|patch| target.python.patch_release(patch));
+        let mut patches = (0..=HIGHEST_PATCH).map(|patch| target.python.patch_release(patch));
         match patches.find(|version| constraint.allows(version)) {
             Some(version) => Ok(MarkerEnvironment::new(&version, target.architecture)),
             None => {

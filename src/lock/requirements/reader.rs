@@ -17,7 +17,7 @@ use crate::lock::LockError;
 use crate::lock::path::join;
 
 /// The maximum depth of nested includes.
-const MAX_DEPTH: usize = 64;
+const DEEPEST: usize = 64;
 
 /// The variable for the project's directory, unless the environment sets it.
 const PROJECT_ROOT: &str = "PROJECT_ROOT";
@@ -72,8 +72,8 @@ impl RequirementsTxtReader<'_> {
         if self.includes.iter().any(|location| location.path == path) {
             return Err(RequirementsError::IncludeLoop { path: path.to_owned(), includes: self.includes.clone() });
         }
-        if self.includes.len() > MAX_DEPTH {
-            let reason = format!("includes are nested more than {MAX_DEPTH} levels deep");
+        if self.includes.len() > DEEPEST {
+            let reason = format!("includes are nested more than {DEEPEST} levels deep");
             return Err(self.unreadable(path, reason));
         }
         if !self.seen.insert((path.to_owned(), role)) {

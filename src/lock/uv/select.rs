@@ -17,7 +17,7 @@ use crate::name::{DistributionName, ExtraName};
 use crate::platform::{MarkerEnvironment, TargetPlatform};
 
 /// How often the traversal is repeated until the active extras do not change any more. Real locks need two or three rounds.
-const MAX_ROUNDS: usize = 64;
+const MOST_ROUNDS: usize = 64;
 
 #[derive(Default)]
 struct ReachedPackages {
@@ -132,7 +132,7 @@ impl UvLock {
         environment: &MarkerEnvironment,
     ) -> Result<ReachedPackages, LockError> {
         let mut active = requested.active.clone();
-        for _ in 0..MAX_ROUNDS {
+        for _ in 0..MOST_ROUNDS {
             let reached = self.traverse(requested, environment, &active);
             if reached.active == active {
                 let items: BTreeSet<ConflictItem> = active.union(&requested.empty_extras).cloned().collect();

@@ -12,7 +12,7 @@ use crate::tree::TreeEntry;
 use crate::wheel::{SchemePart, WheelInventory};
 
 /// The largest file of the application that is searched for names, in bytes.
-const READ_LIMIT: u64 = 1 << 20;
+const LARGEST_READ: u64 = 1 << 20;
 
 /// Distributions that others load by a computed name: drivers, workers and data.
 const LOADED_BY_OTHERS: [&str; 30] = [
@@ -107,7 +107,7 @@ fn is_plugin(audited: &Audited, inventory: &WheelInventory) -> bool {
     let path = format!("{}/entry_points.txt", inventory.dist_info);
     let text = audited.roots.iter().find_map(|root| {
         let path = if root.site_packages.is_empty() { path.clone() } else { format!("{}/{path}", root.site_packages) };
-        root.tree.get(&path)?.content.read(READ_LIMIT).ok()
+        root.tree.get(&path)?.content.read(LARGEST_READ).ok()
     });
     let text = text.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -131,7 +131,7 @@ fn words_of_application(audited: &Audited, projects: &BTreeSet<&DistributionName
         .iter()
         .flat_map(|root| root.tree.iter())
         .filter(|(path, entry)| entry.origin.is_own(projects) && !path.as_str().contains(".dist-info/"))
-        .filter(|(_, entry)| entry.content.size() <= READ_LIMIT)
+        .filter(|(_, entry)| entry.content.size() <= LARGEST_READ)
         .collect();
     entries.par_iter().map(|(_, entry)| words_of(entry)).reduce(HashSet::new, |mut all, some| {
         all.extend(some);
@@ -140,7 +140,7 @@ fn words_of_application(audited: &Audited, projects: &BTreeSet<&DistributionName
 }
 
 fn words_of(entry: &TreeEntry) -> HashSet<String> {
-    let bytes = entry.content.read(READ_LIMIT).unwrap_or_default();
+    let bytes = entry.content.read(LARGEST_READ).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let words = text.split(|character: char| !character.is_alphanumeric() && !matches!(character, '_' | '-'));
     words.map(str::to_owned).collect()

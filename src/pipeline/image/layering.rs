@@ -91,7 +91,7 @@ impl LayerOrder<'_> {
             Some(layers::changing(holds.join(", "), files.into_iter(), &application.directories)?)
         };
         // If the base leaves no room at all, the manifest is refused later.
-        let room = NonZeroUsize::new(manifest::MAX_LAYERS.saturating_sub(self.base_layers + below));
+        let room = NonZeroUsize::new(manifest::MOST_LAYERS.saturating_sub(self.base_layers + below));
         let budget = self.budget.min(room.unwrap_or(NonZeroUsize::MIN));
         let others = lowest.len() + [&members, &own].into_iter().flatten().count();
         let of_distributions = NonZeroUsize::new(budget.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);

@@ -10,7 +10,7 @@ use crate::platform::PythonVersion;
 use crate::syntax;
 
 /// The largest module that is searched for imports, in bytes.
-const READ_LIMIT: u64 = 1 << 20;
+const LARGEST_READ: u64 = 1 << 20;
 
 /// An import of a module, or of a name from it.
 pub(super) struct ModuleImport {
@@ -22,7 +22,7 @@ pub(super) struct ModuleImport {
 
 /// Returns the imports of a module, wherever they are in it; none if it cannot be parsed.
 pub(super) fn imports_of(module: &Path) -> Vec<ModuleImport> {
-    let Ok(source) = limited_reader::read_regular_file(module, READ_LIMIT) else { return Vec::new() };
+    let Ok(source) = limited_reader::read_regular_file(module, LARGEST_READ) else { return Vec::new() };
     let imports = syntax::parse(&source, PythonVersion::NEWEST, |_, body| {
         let mut collector = ModuleImportCollector(Vec::new());
         collector.visit_body(body);

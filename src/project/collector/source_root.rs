@@ -7,7 +7,7 @@ use super::{CandidatePath, Collector, DirectoryWalk};
 use crate::project::application::ApplicationError;
 
 /// The largest module that is searched for imports, in bytes.
-const READ_LIMIT: u64 = 1 << 20;
+const LARGEST_READ: u64 = 1 << 20;
 
 impl Collector<'_> {
     /// Returns `src` if its contents belong at the root of the artifact: it contains modules, has no `__init__.py`, and
@@ -51,7 +51,7 @@ fn is_in_source(name: &str) -> bool {
 
 /// Returns whether a module refers to one in a directory by the directory's name.
 fn refers_to_source(module: &Path, source: &Path) -> bool {
-    let is_small = fs::metadata(module).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= READ_LIMIT);
+    let is_small = fs::metadata(module).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= LARGEST_READ);
     let Ok(bytes) = fs::read(if is_small { module } else { return false }) else { return false };
     let text = String::from_utf8_lossy(&bytes);
     text.lines().any(|line| {

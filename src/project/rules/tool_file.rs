@@ -3,7 +3,7 @@
 use super::CandidatePath;
 
 /// How much of a file is searched for what tells its kind, in bytes.
-const READ_LIMIT: u64 = 1 << 16;
+const LARGEST_READ: u64 = 1 << 16;
 
 /// Names in lower case.
 const NAMES: &[&str] = &[
@@ -159,7 +159,7 @@ fn is_manifest(candidate: &CandidatePath, name: &str) -> bool {
 /// Returns the beginning of a file if its name is that of YAML or JSON.
 fn text(candidate: &CandidatePath, name: &str) -> Option<String> {
     let is_text = [".yaml", ".yml", ".json"].iter().any(|extension| name.ends_with(extension));
-    is_text.then(|| candidate.beginning(READ_LIMIT)).flatten()
+    is_text.then(|| candidate.beginning(LARGEST_READ)).flatten()
 }
 
 /// Returns whether a file is configuration of Terraform or OpenTofu, which is often in a directory of its own.

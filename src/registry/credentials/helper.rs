@@ -23,10 +23,10 @@ use crate::hints::Hints;
 use crate::redact::one_line;
 
 /// The time limit of a helper, which may ask the user to unlock a key.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
+const LONGEST_RUN: Duration = Duration::from_secs(30);
 
 /// The most that is read from each output, in bytes.
-const SIZE_LIMIT: u64 = 256 * 1024;
+const LARGEST_ANSWER: u64 = 256 * 1024;
 
 /// What every helper prints for a server that it has no credentials for.
 const NOT_FOUND: &str = "credentials not found in native keychain";
@@ -119,7 +119,7 @@ type HelperCell = OnceCell<HelperResult>;
 impl Helpers {
     /// `search_path` has the format of `PATH`.
     pub(super) fn new(search_path: String) -> Self {
-        Self { search_path, time_limit: TIME_LIMIT, results: Mutex::default() }
+        Self { search_path, time_limit: LONGEST_RUN, results: Mutex::default() }
     }
 
     /// Runs a helper, once for equal queries, also for concurrent ones.
@@ -189,7 +189,7 @@ async fn run(program: &Path, server: &str) -> io::Result<HelperOutput> {
 async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Some(pipe) = pipe {
-        pipe.take(SIZE_LIMIT).read_to_end(&mut bytes).await?;
+        pipe.take(LARGEST_ANSWER).read_to_end(&mut bytes).await?;
     }
     Ok(bytes)
 }
