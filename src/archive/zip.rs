@@ -1,11 +1,14 @@
 //! Zip archives, written in one sequential pass.
 //!
 //! The entries of dependencies come first, then the application's, which change most often; both are ordered by the bytes of
-//! their paths. All are dated 1980-01-01 and made by Unix. There are no data descriptors, no
-//! entries for directories and no comment. zip64 records are written only where a value does not fit without them.
+//! their paths. All are dated 1980-01-01 and made by Unix. There are no data descriptors, no comment, and no entries for
+//! directories, except for those of namespace packages where they are needed
+//! ([`with_namespace_packages`](ZipEntries::with_namespace_packages)). zip64 records are written only where a value does not fit
+//! without them.
 //!
 //! Specification: [APPNOTE 6.3.10](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write};
@@ -22,7 +25,7 @@ use super::open_wheels::OpenWheels;
 use super::output::{FinishedFile, OutputFile};
 use crate::digest::{Sha256, Sha256State};
 use crate::report::{Phase, Reporter};
-use crate::tree::{Extent, FileContent, FileOrigin, FileTree, TreeEntry, TreePath, ZipCompression};
+use crate::tree::{Extent, FileContent, FileMode, FileOrigin, FileTree, TreeEntry, TreePath, ZipCompression};
 
 pub(crate) mod headers;
 mod prepare;
@@ -42,12 +45,22 @@ pub(crate) struct ZipEntries<'a> {
     dependencies: Vec<ZipItem<'a>>,
     /// The application's files and those of its own distributions.
     own: Vec<ZipItem<'a>>,
+    /// The directories with entries of their own, which come last.
+    directories: BTreeSet<&'a str>,
 }
 
 impl<'a> ZipEntries<'a> {
     pub(crate) fn new(tree: &'a FileTree, is_own: impl Fn(&FileOrigin) -> bool) -> Self {
         let (own, dependencies) = tree.iter().partition(|(_, entry)| is_own(&entry.origin));
-        Self { dependencies, own }
+        Self { dependencies, own, directories: BTreeSet::new() }
+    }
+
+    /// Adds entries for the directories of modules that have no `__init__.py`. Before Python 3.14, zipimport finds a namespace
+    /// package by the entry of its directory alone.
+    pub(crate) fn with_namespace_packages(mut self) -> Self {
+        let items = self.dependencies.iter().chain(&self.own);
+        self.directories = namespace_packages(items.map(|&(path, _)| path.as_str()));
+        self
     }
 
     /// Returns a digest of what decides the start, whether the bytes are here or not. `sources` identifies what the dependencies'
@@ -80,7 +93,7 @@ impl<'a> ZipEntries<'a> {
         let (length, entries) = (writer.output.position(), writer.entries);
         let central_directory = writer.central_directory.clone();
         writer.all(&self.own)?;
-        let mut finished = writer.end()?;
+        let mut finished = writer.end(&self.directories)?;
         let mark = finished.take_mark().filter(|_| length >= SMALLEST_START);
         let start = mark.map(|state| ZipStart { length, entries, central_directory, state });
         Ok((finished, start))
@@ -105,7 +118,7 @@ impl<'a> ZipEntries<'a> {
         let mut writer = ZipWriter::new(output, reporter);
         (writer.entries, writer.central_directory) = (start.entries, start.central_directory.clone());
         writer.all(&self.own)?;
-        writer.end().map(Some)
+        writer.end(&self.directories).map(Some)
     }
 
     /// Writes the zip as [`write`](Self::write) does, but with the start that `fetch` writes, which returns whether all of it was
@@ -134,8 +147,21 @@ impl<'a> ZipEntries<'a> {
         }
         (writer.entries, writer.central_directory) = (start.entries, start.central_directory.clone());
         writer.all(&self.own)?;
-        writer.end().map(Some)
+        writer.end(&self.directories).map(Some)
     }
+}
+
+/// Returns the directories of modules, or above them, that have no `__init__.py`.
+pub(crate) fn namespace_packages<'a>(files: impl Iterator<Item = &'a str> + Clone) -> BTreeSet<&'a str> {
+    let modules = files.clone().filter(|path| path.ends_with(".py") || path.ends_with(".pyc"));
+    let mut directories: BTreeSet<&str> =
+        modules.flat_map(|path| path.match_indices('/').map(|(at, _)| &path[..at])).collect();
+    for path in files {
+        if let Some((directory, "__init__.py" | "__init__.pyc")) = path.rsplit_once('/') {
+            directories.remove(directory);
+        }
+    }
+    directories
 }
 
 /// What is known of the start of a zip, up to the last file of its dependencies.
@@ -225,6 +251,22 @@ impl<'a> ZipWriter<'a> {
         }
     }
 
+    fn directory(&mut self, path: &str) -> Result<(), ArchiveError> {
+        let headers = EntryHeaders {
+            name: &format!("{path}/"),
+            mode: FileMode::EXECUTABLE,
+            compression: ZipCompression::Stored,
+            crc32: 0,
+            size: 0,
+            compressed_size: 0,
+            offset: self.output.position(),
+        };
+        self.output.write(&headers.local_header())?;
+        headers.append_to_directory(&mut self.central_directory);
+        self.entries += 1;
+        Ok(())
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
         self.output.write(bytes)?;
         self.reporter.advance(Phase::Write, bytes.len() as u64);
@@ -257,7 +299,10 @@ impl<'a> ZipWriter<'a> {
         }
     }
 
-    fn end(mut self) -> Result<FinishedFile, ArchiveError> {
+    fn end(mut self, directories: &BTreeSet<&str>) -> Result<FinishedFile, ArchiveError> {
+        for directory in directories {
+            self.directory(directory)?;
+        }
         let offset = self.output.position();
         self.output.write(&self.central_directory)?;
         self.output.write(&headers::end(self.entries, self.central_directory.len() as u64, offset))?;

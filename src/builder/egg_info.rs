@@ -32,7 +32,7 @@ fn copy(directory: &Path, destination: &Path, depth: usize) -> io::Result<()> {
             fs::create_dir(&copied)?;
             for file in fs::read_dir(entry.path())? {
                 let file = file?;
-                if file.file_type()?.is_file() {
+                if file.path().is_file() {
                     fs::copy(file.path(), copied.join(file.file_name()))?;
                 }
             }

@@ -195,6 +195,37 @@ fn a_zip_for_glue_is_imported_as_it_is() {
     ));
 }
 
+/// zipimport finds a namespace package by the entry of its directory alone.
+#[test]
+fn a_zip_for_glue_has_namespace_packages() {
+    let project = Project::locked(
+        "[project]\nname = \"job\"\nversion = \"1.0\"\nrequires-python = \">=3.11\"\n\
+         dependencies = [\"jaraco-context==6.0.1\"]\n",
+    );
+    project.write("acme/etl/steps/load.py", b"import jaraco.context\nNAME = jaraco.context.__name__\n");
+    project.write("acme/etl/steps/query.sql", b"select 1\n");
+    succeed(&mut build(&project, "glue-5.0", &[]));
+    let zip = project.path().join("app.zip");
+    let archive = zip::ZipArchive::new(fs::File::open(&zip).unwrap()).unwrap();
+    let names: Vec<_> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    let directories: Vec<&str> = names.iter().map(String::as_str).filter(|name| name.ends_with('/')).collect();
+    assert_eq!(directories, ["acme/", "acme/etl/", "acme/etl/steps/", "jaraco/"]);
+    assert!(names.ends_with(&["jaraco/".to_owned()]), "{names:?}");
+    for python in ["3.11", "3.13"] {
+        let mut python = interpreter(python);
+        python.env("PYTHONPATH", &zip);
+        let code = "import acme.etl.steps.load as load; print(load.NAME, load.__file__)";
+        let printed = succeed(python.args(["-c", code]).current_dir("/"));
+        assert_eq!(printed, format!("jaraco.context {}/acme/etl/steps/load.py\n", zip.display()));
+    }
+    let arguments = ["--profile", "glue-5.0"];
+    succeed(pybundle(&["verify"]).arg(&zip).arg(project.path()).args(arguments));
+    // After an edit, and in other zips, directories have no entries of their own but these.
+    project.write("acme/etl/steps/load.py", b"NAME = 'edited'\n");
+    succeed(&mut build(&project, "glue-5.0", &[]));
+    succeed(pybundle(&["verify"]).arg(&zip).arg(project.path()).args(arguments));
+}
+
 #[test]
 fn the_profile_of_the_documents_is_one() {
     let documents = fs::read_to_string(repository().join("docs/functions.md")).unwrap();

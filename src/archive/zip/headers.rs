@@ -16,6 +16,9 @@ const UNIX: u16 = 3 << 8;
 /// The file type `S_IFREG`, in the upper half of the external attributes together with the permissions.
 const REGULAR_FILE: u32 = 0o100_000;
 
+/// The file type `S_IFDIR`, and below it the attribute of a directory in MS-DOS.
+const DIRECTORY: (u32, u32) = (0o040_000, 1 << 4);
+
 /// Version 2.0 of the format: deflate (4.4.3.2).
 const VERSION_DEFLATE: u16 = 20;
 
@@ -30,7 +33,7 @@ const IN_ZIP64: u32 = u32::MAX;
 
 /// The content of an entry's two headers.
 pub(crate) struct EntryHeaders<'a> {
-    /// The path, at most 65,535 bytes long.
+    /// The path, at most 65,535 bytes long. That of a directory ends with a slash.
     pub(crate) name: &'a str,
     pub(crate) mode: FileMode,
     pub(crate) compression: ZipCompression,
@@ -72,7 +75,8 @@ impl EntryHeaders<'_> {
         self.append_common(directory, large, extra.len());
         // No comment, the first disk, no internal attributes.
         directory.extend_from_slice(&[0; 6]);
-        directory.extend(((REGULAR_FILE | self.mode.permissions()) << 16).to_le_bytes());
+        let (kind, dos) = if self.name.ends_with('/') { DIRECTORY } else { (REGULAR_FILE, 0) };
+        directory.extend(((kind | self.mode.permissions()) << 16 | dos).to_le_bytes());
         directory.extend_from_slice(&narrow(self.offset).to_le_bytes());
         directory.extend(self.name.as_bytes());
         directory.extend(extra);

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::records;
 use super::{CheckResult, CheckedAspect, Verification};
 use crate::archive::zip::headers::{EntryHeaders, end};
+use crate::archive::zip::namespace_packages;
 use crate::contents::{ArtifactProblem, ContentsError, EntryOrigin, zip as reading};
 use crate::tree::FileMode;
 use crate::wheel::archive::{ArchiveEntry, StrictArchive};
@@ -128,24 +129,27 @@ fn headers(
 ) -> std::io::Result<Vec<ArtifactProblem>> {
     let modes: std::collections::HashMap<&str, (u32, EntryOrigin)> =
         files.iter().map(|file| (file.path.as_str(), (file.mode, file.origin))).collect();
+    let namespaces = namespace_packages(files.iter().map(|file| file.path.as_str()));
     let length = file.metadata()?.len();
     let mut problems = Vec::new();
     let mut before: Option<&ArchiveEntry> = None;
     // The dependencies' part of the archive, then the application's.
     let mut is_first_part = true;
     for entry in entries {
-        if entry.is_directory {
-            problems.push(ArtifactProblem::at(&entry.path, "it is a directory, but only files may have entries"));
+        if entry.is_directory && !namespaces.contains(entry.path.as_str()) {
+            let message = "it is a directory, but only files and namespace packages may have entries";
+            problems.push(ArtifactProblem::at(&entry.path, message));
             continue;
         }
         let stated = &entry.declared;
         let mode = match modes.get(entry.path.as_str()) {
+            None if entry.is_directory => FileMode::EXECUTABLE,
             // The mode of an include, which everyone must be able to read: Lambda runs functions as another user.
             Some((mode, EntryOrigin::Application)) => FileMode::from(mode & 0o777 | 0o004),
             _ => entry.mode,
         };
         let headers = EntryHeaders {
-            name: &entry.path,
+            name: &if entry.is_directory { format!("{}/", entry.path) } else { entry.path.clone() },
             mode,
             compression: stated.compression,
             crc32: stated.crc32,
@@ -165,7 +169,10 @@ fn headers(
             ("mode", Some((bits, _))) if FileMode::from(*bits) != mode => {
                 format!("its mode is {bits:04o}, not 0644 or 0755")
             }
-            ("mode", _) => "its attributes are not those of a regular file".to_owned(),
+            ("mode", _) => {
+                let kind = if entry.is_directory { "directory" } else { "regular file" };
+                format!("its attributes are not those of a {kind}")
+            }
             ("time" | "date", _) => "it is not dated 1980-01-01 00:00".to_owned(),
             (field, _) => format!("the {field} in its header is not what pybundle writes"),
         });
@@ -173,7 +180,7 @@ fn headers(
             let is_own = modes.get(before.path.as_str()).is_some_and(|(_, origin)| *origin == EntryOrigin::Application);
             let begins_part = is_first_part && !is_own && entry.path < before.path;
             is_first_part &= !begins_part;
-            disorder(before, entry, begins_part)
+            disorder(before, entry, begins_part || (entry.is_directory && !before.is_directory))
         });
         let messages = difference.into_iter().chain(disorder);
         problems.extend(messages.map(|message| ArtifactProblem::at(&entry.path, message)));
@@ -192,7 +199,8 @@ fn headers(
 
 /// Describes why an entry must not follow another. One that begins a part of the archive may have any path.
 fn disorder(before: &ArchiveEntry, entry: &ArchiveEntry, begins_part: bool) -> Option<String> {
-    if entry.path <= before.path && !begins_part {
+    let follows_directory = before.is_directory && !entry.is_directory;
+    if follows_directory || (entry.path <= before.path && !begins_part) {
         Some(format!(
             "it comes after `{}`: entries must be sorted by path, first those of dependencies, then the others",
             before.path

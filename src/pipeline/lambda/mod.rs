@@ -176,7 +176,8 @@ fn build(
         let (closure, known) = (assembled.closure, assembled.known);
         let shared = remote.filter(|_| known.used == RecordUse::Exact).map(|remote| (remote, closure));
         let earlier = EarlierZips::new((installed, &function.profile.interpreter), shared, cache);
-        let finished = write::write(package, &plan.project_names(), &earlier, outputs, reporter)?;
+        let files = (&plan.project_names(), function.profile.is_imported_from_zip);
+        let finished = write::write(package, files, &earlier, outputs, reporter)?;
         let size = finished.iter().map(|(_, finished)| finished.zip().size).sum();
         budget::check(common.audit.max_size.as_ref(), size, installed)?;
         if !settings.allow_oversize {

@@ -38,13 +38,13 @@ impl FinishedPackage {
 }
 
 /// Writes what [`persist`] moves to its path. Zips have the dependencies first, then the application and its local
-/// `projects`.
+/// `projects`. Those that modules are imported from have entries for namespace packages.
 ///
 /// # Errors
 /// An output cannot be written, or a file cannot be read.
 pub(super) fn write(
     package: &DeploymentPackage,
-    projects: &BTreeSet<&DistributionName>,
+    (projects, is_imported_from_zip): (&BTreeSet<&DistributionName>, bool),
     earlier: &EarlierZips,
     outputs: &[(ArtifactKind, PackageOutput)],
     reporter: &dyn Reporter,
@@ -56,6 +56,7 @@ pub(super) fn write(
     let writing = RunningPhase::start(reporter, Phase::Write, sizes.sum());
     let finished = package.trees().zip(outputs).map(|((kind, tree), (_, output))| {
         let entries = ZipEntries::new(tree, |origin| origin.is_own(projects));
+        let entries = if is_imported_from_zip { entries.with_namespace_packages() } else { entries };
         let finished = match output {
             PackageOutput::Zip(path) => FinishedPackage::Zip(earlier.write(&entries, path, reporter)?),
             PackageOutput::Directory(path) => FinishedPackage::Directory {
