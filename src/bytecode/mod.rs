@@ -7,7 +7,7 @@
 //! Nothing of the target is run: our script `compile.py` runs isolated from the user's settings, compiles the sources
 //! that it is sent and writes no file. The file name in the bytecode is the path relative to site-packages, so that a
 //! wheel's bytecode does not depend on where it is installed; when importing, CPython replaces it by the actual path, so
-//! tracebacks are right.
+//! tracebacks are right. Only zipimport does not, so tracebacks have paths below the zip there.
 //!
 //! There is no timeout. Compiling runs no code of the source and always ends; with a timeout, the output would depend on
 //! the load of the machine.
@@ -34,6 +34,15 @@ const HEADER: usize = 16;
 
 /// The largest source that is compiled, in bytes. Larger ones get no bytecode.
 pub(crate) const LARGEST_SOURCE: u64 = 64 << 20;
+
+/// Where Python looks for the bytecode of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BytecodePlace {
+    /// In `__pycache__`, with the version of Python in its name (PEP 3147).
+    Cache,
+    /// Beside the source: the only place where zipimport looks.
+    Beside,
+}
 
 /// Why sources could not be compiled.
 #[derive(Debug, thiserror::Error)]
@@ -103,9 +112,9 @@ impl BytecodeCompiler {
         BytecodeError::UnknownFormat { program: self.interpreter.path.clone(), file: file.to_owned() }
     }
 
-    /// Returns the path of a source's bytecode (PEP 3147), or `None` if the file is not an importable source. Both paths
-    /// are relative to site-packages.
-    pub(crate) fn bytecode_path(&self, source: &str) -> Option<String> {
+    /// Returns the path of a source's bytecode, or `None` if the file is not an importable source. Both paths are relative
+    /// to site-packages.
+    pub(crate) fn bytecode_path(&self, source: &str, place: BytecodePlace) -> Option<String> {
         let (directory, name) =
             source.rsplit_once('/').map_or((None, source), |(directory, name)| (Some(directory), name));
         let stem = name.strip_suffix(".py").filter(|stem| !stem.is_empty())?;
@@ -113,7 +122,10 @@ impl BytecodeCompiler {
             return None;
         }
         let directory = directory.map(|directory| format!("{directory}/")).unwrap_or_default();
-        Some(format!("{directory}__pycache__/{stem}.{}.pyc", self.interpreter.cache_tag()))
+        Some(match place {
+            BytecodePlace::Cache => format!("{directory}__pycache__/{stem}.{}.pyc", self.interpreter.cache_tag()),
+            BytecodePlace::Beside => format!("{directory}{stem}.pyc"),
+        })
     }
 }
 
@@ -122,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytecode_is_in_pycache_beside_the_source() {
+    fn bytecode_is_in_pycache_or_beside_the_source() {
         let version = "3.12".parse().unwrap();
         let interpreter = PythonInterpreter {
             path: PathBuf::new(),
@@ -132,15 +144,16 @@ mod tests {
             extension_abi: String::new(),
         };
         let compiler = BytecodeCompiler::new(interpreter);
-        for (source, path) in [
-            ("a.py", Some("__pycache__/a.cpython-312.pyc")),
-            ("a/b.c.py", Some("a/__pycache__/b.c.cpython-312.pyc")),
-            ("a/__init__.py", Some("a/__pycache__/__init__.cpython-312.pyc")),
-            ("a/.py", None),
-            ("a.pyi", None),
-            ("a/__pycache__/b.py", None),
+        for (source, cached, beside) in [
+            ("a.py", Some("__pycache__/a.cpython-312.pyc"), Some("a.pyc")),
+            ("a/b.c.py", Some("a/__pycache__/b.c.cpython-312.pyc"), Some("a/b.c.pyc")),
+            ("a/__init__.py", Some("a/__pycache__/__init__.cpython-312.pyc"), Some("a/__init__.pyc")),
+            ("a/.py", None, None),
+            ("a.pyi", None, None),
+            ("a/__pycache__/b.py", None, None),
         ] {
-            assert_eq!(compiler.bytecode_path(source).as_deref(), path, "{source}");
+            assert_eq!(compiler.bytecode_path(source, BytecodePlace::Cache).as_deref(), cached, "{source}");
+            assert_eq!(compiler.bytecode_path(source, BytecodePlace::Beside).as_deref(), beside, "{source}");
         }
     }
 }

@@ -72,13 +72,13 @@ pub(super) fn installed(dist_info: &str, listed: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// Returns the source of bytecode (PEP 3147, PEP 488): that of `a/__pycache__/b.cpython-313.pyc` is `a/b.py`.
+/// Returns the source of bytecode (PEP 3147, PEP 488): that of `a/__pycache__/b.cpython-313.pyc` and of `a/b.pyc` is `a/b.py`.
 fn source(path: &str) -> Option<String> {
-    let (directory, name) = path.rsplit_once('/')?;
-    let module = name.strip_suffix(".pyc")?.split('.').next()?;
-    match directory.strip_suffix("__pycache__")? {
-        "" => Some(format!("{module}.py")),
-        directory => Some(format!("{directory}{module}.py")),
+    let (directory, name) = path.rsplit_once('/').map_or((None, path), |(directory, name)| (Some(directory), name));
+    let stem = name.strip_suffix(".pyc")?;
+    match directory.and_then(|directory| directory.strip_suffix("__pycache__")) {
+        Some(directory) => Some(format!("{directory}{}.py", stem.split('.').next()?)),
+        None => Some(path.strip_suffix('c')?.to_owned()),
     }
 }
 
@@ -104,7 +104,8 @@ mod tests {
         for (path, expected) in [
             ("a/__pycache__/b.cpython-313.pyc", Some("a/b.py")),
             ("__pycache__/b.cpython-313.opt-2.pyc", Some("b.py")),
-            ("a/b.pyc", None),
+            ("a/b.pyc", Some("a/b.py")),
+            ("b.pyc", Some("b.py")),
             ("a/__pycache__/b.txt", None),
         ] {
             assert_eq!(source(path).as_deref(), expected, "{path}");

@@ -226,6 +226,30 @@ fn a_zip_for_glue_has_namespace_packages() {
     succeed(pybundle(&["verify"]).arg(&zip).arg(project.path()).args(arguments));
 }
 
+/// zipimport reads no `__pycache__`: bytecode is loaded if it is beside its source.
+#[test]
+fn bytecode_in_a_zip_for_glue_is_loaded() {
+    let project = Project::locked(
+        "[project]\nname = \"job\"\nversion = \"1.0\"\nrequires-python = \">=3.11\"\ndependencies = [\"idna\"]\n",
+    );
+    project.write("job.py", b"import idna.core\ndef failing():\n    raise ValueError('the reason')\n");
+    let report: Value =
+        serde_json::from_str(&succeed(&mut build(&project, "glue-5.0", &["--compile-bytecode"]))).unwrap();
+    assert!(report["bytecode"]["files"].as_u64() > Some(5), "{report}");
+    let zip = project.path().join("app.zip");
+    let mut python = interpreter("3.11");
+    let code = "import job, sys, traceback\nprint(job.__file__, job.idna.core.__file__)\n\
+                try: job.failing()\nexcept ValueError: traceback.print_exc(file=sys.stdout)\n";
+    let printed = succeed(python.env("PYTHONPATH", &zip).args(["-c", code]).current_dir("/"));
+    let path = zip.display();
+    assert!(printed.starts_with(&format!("{path}/job.pyc {path}/idna/core.pyc\n")), "{printed}");
+    assert!(printed.contains("File \"job.py\", line 3, in failing\n    raise ValueError('the reason')"), "{printed}");
+    succeed(pybundle(&["verify"]).arg(&zip).arg(project.path()).args(["--profile", "glue-5.0", "--compile-bytecode"]));
+    let contents: Value = serde_json::from_str(&succeed(pybundle(&["inspect", "--json"]).arg(&zip))).unwrap();
+    let application = contents["contents"].as_array().unwrap().iter().find(|part| part["kind"] == "application").unwrap();
+    assert_eq!(application["files"], 2, "{contents}");
+}
+
 #[test]
 fn the_profile_of_the_documents_is_one() {
     let documents = fs::read_to_string(repository().join("docs/functions.md")).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::bytecode::{BytecodeCompiler, FORMAT, LARGEST_SOURCE};
+use crate::bytecode::{BytecodeCompiler, BytecodePlace, FORMAT, LARGEST_SOURCE};
 use crate::cache::Cache;
 use crate::digest::Sha256;
 use crate::pipeline::BuildError;
@@ -28,6 +28,7 @@ pub(crate) struct Bytecode<'a> {
     is_wanted: bool,
     /// `None` if nothing is compiled.
     compiler: Option<Arc<BytecodeCompiler>>,
+    place: BytecodePlace,
     cache: &'a Cache,
 }
 
@@ -62,13 +63,18 @@ impl<'a> Bytecode<'a> {
         };
         match (settings.contents.bytecode, &compiler) {
             (Some(true), None) => Err(BuildError::NoInterpreter(version)),
-            _ => Ok(Self { version, is_wanted, compiler, cache }),
+            _ => Ok(Self { version, is_wanted, compiler, place: BytecodePlace::Cache, cache }),
         }
+    }
+
+    /// Returns the same for modules that are imported from a zip itself, or not.
+    pub(crate) fn imported_from_zip(self, is_imported_from_zip: bool) -> Self {
+        Self { place: if is_imported_from_zip { BytecodePlace::Beside } else { BytecodePlace::Cache }, ..self }
     }
 
     /// Returns the same with another cache.
     pub(crate) fn in_cache<'b>(&self, cache: &'b Cache) -> Bytecode<'b> {
-        Bytecode { version: self.version, is_wanted: self.is_wanted, compiler: self.compiler.clone(), cache }
+        Bytecode { compiler: self.compiler.clone(), cache, ..*self }
     }
 
     /// Returns what installing wheels is called.
@@ -79,12 +85,16 @@ impl<'a> Bytecode<'a> {
     /// Returns the digest of everything besides a source that decides its bytecode; `None` if nothing is compiled.
     pub(crate) fn key(&self) -> Option<Sha256> {
         let BytecodeCompiler { interpreter, .. } = &**self.compiler.as_ref()?;
-        Some(Sha256::of(format!("bytecode {FORMAT}\n{}", interpreter.identity).as_bytes()))
+        let place = match self.place {
+            BytecodePlace::Cache => "",
+            BytecodePlace::Beside => "\nbeside the sources",
+        };
+        Some(Sha256::of(format!("bytecode {FORMAT}\n{}{place}", interpreter.identity).as_bytes()))
     }
 
     /// Returns the path of a source's bytecode, both below site-packages; `None` if nothing is compiled.
     pub(crate) fn path_of(&self, source: &str) -> Option<String> {
-        self.compiler.as_ref()?.bytecode_path(source)
+        self.compiler.as_ref()?.bytecode_path(source, self.place)
     }
 
     /// Returns the bytecode of a wheel's sources: by the source's position in the inventory, the path below
@@ -95,8 +105,9 @@ impl<'a> Bytecode<'a> {
     pub(crate) fn of_wheel(&self, wheel: &Wheel) -> Result<BTreeMap<usize, (String, FileContent)>, BuildError> {
         let (Some(compiler), Some(key)) = (&self.compiler, self.key()) else { return Ok(BTreeMap::new()) };
         let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == SchemePart::Library);
-        let mut positions: BTreeMap<String, usize> =
-            files.filter_map(|(position, file)| Some((compiler.bytecode_path(&file.path)?, position))).collect();
+        let mut positions: BTreeMap<String, usize> = files
+            .filter_map(|(position, file)| Some((compiler.bytecode_path(&file.path, self.place)?, position)))
+            .collect();
         let sources = positions.iter().map(|(path, position)| {
             let source = wheel.inventory.files[*position].path.clone();
             (path.clone(), PythonSource { path: source, content: wheel.content(*position), sha256: None })
@@ -135,7 +146,7 @@ impl<'a> Bytecode<'a> {
         let mut digests = format!("{}\n", key.hex());
         let (mut sources, mut owners) = (BTreeMap::new(), BTreeMap::new());
         for (path, entry) in files {
-            if let Some(bytecode_path) = compiler.bytecode_path(path.as_str()) {
+            if let Some(bytecode_path) = compiler.bytecode_path(path.as_str(), self.place) {
                 owners.insert(bytecode_path.clone(), (entry.access, &entry.origin));
                 let sha256 = entry.content.sha256()?;
                 digests.push_str(&format!("{} {path}\n", sha256.hex()));

@@ -87,6 +87,7 @@ pub(super) fn assemble<T>(
     plan.exclude_outputs(outputs.iter().flat_map(|(_, output)| documents::paths(output.path())));
     selecting.finish();
     let bytecode = Bytecode::find(common, plan.target.python, false, cache)?;
+    let bytecode = bytecode.imported_from_zip(function.profile.is_imported_from_zip);
     let closure = closure::key(settings, &function, &plan, &bytecode);
     let known = remote.map(|remote| closure::known(remote, (closure, &plan), &layers, &layer_plans, cache));
     let known = known.transpose()?.unwrap_or_default();
