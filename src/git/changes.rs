@@ -77,8 +77,9 @@ impl GitChanges {
             return Err(GitChangesError::NoCommonCommit { revision, is_shallow: is_shallow(&work_tree)? });
         };
         let base = String::from_utf8_lossy(&base).into_owned();
-        let compared =
-            work_tree.differences(&base, &[work_tree.top()]).and_then(|paths| Ok((paths, work_tree.ignored()?)));
+        let compared = work_tree
+            .differences(&base, &[work_tree.top()])
+            .and_then(|paths| Ok((paths, work_tree.ignored(&[work_tree.top()])?)));
         let (paths, ignored) = compared.map_err(|source| GitChangesError::Compare { revision, source })?;
         Ok(Self { work_tree, base, paths, ignored })
     }

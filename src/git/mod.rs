@@ -15,7 +15,7 @@ mod state;
 mod work_tree;
 
 pub(crate) use changes::{GitChanges, GitChangesError};
-pub(crate) use state::state;
+pub(crate) use state::{ignored, state};
 
 /// Variables that git sets for its hooks. Inherited, they would point git at the repository whose hook runs pybundle.
 const VARIABLES_OF_A_REPOSITORY: [&str; 7] = [

@@ -1,5 +1,6 @@
 //! The state of a repository: everything in it that what is built from it can depend on.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,16 @@ pub(crate) fn state(directory: &Path, except: &[PathBuf]) -> io::Result<Option<R
         }
     }
     Ok(Some(RepositoryState { top, digest: Sha256::of(&text) }))
+}
+
+/// Returns the files and directories at or below a directory that git ignores: none if there is no repository.
+///
+/// # Errors
+/// git is not installed, or fails.
+pub(crate) fn ignored(directory: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let directory = directory.canonicalize()?;
+    let work_tree = WorkTree::containing(&directory)?;
+    work_tree.map_or_else(|| Ok(BTreeSet::new()), |work_tree| work_tree.ignored(&[&directory]))
 }
 
 /// Returns a text that changes with a file.

@@ -140,13 +140,19 @@ impl WorkTree {
         Ok(differences)
     }
 
-    /// Returns the files and directories that git ignores.
+    /// Returns the files and directories at or below these paths that git ignores.
     ///
     /// # Errors
     /// As [`list`](Self::list).
-    pub(super) fn ignored(&self) -> io::Result<BTreeSet<PathBuf>> {
-        let list = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"];
-        Ok(self.list(&list)?.iter().map(|name| self.absolute(Path::new(OsStr::from_bytes(name)))).collect())
+    pub(super) fn ignored(&self, paths: &[&Path]) -> io::Result<BTreeSet<PathBuf>> {
+        let list = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--"];
+        let pathspecs: Vec<OsString> = paths.iter().map(|path| literal(path)).collect();
+        let list = list.map(OsString::from);
+        Ok(self
+            .list(&[&list[..], &pathspecs].concat())?
+            .iter()
+            .map(|name| self.absolute(Path::new(OsStr::from_bytes(name))))
+            .collect())
     }
 
     /// git lists directories with a trailing slash; `components` removes it.

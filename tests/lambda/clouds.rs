@@ -246,7 +246,8 @@ fn bytecode_in_a_zip_for_glue_is_loaded() {
     assert!(printed.contains("File \"job.py\", line 3, in failing\n    raise ValueError('the reason')"), "{printed}");
     succeed(pybundle(&["verify"]).arg(&zip).arg(project.path()).args(["--profile", "glue-5.0", "--compile-bytecode"]));
     let contents: Value = serde_json::from_str(&succeed(pybundle(&["inspect", "--json"]).arg(&zip))).unwrap();
-    let application = contents["contents"].as_array().unwrap().iter().find(|part| part["kind"] == "application").unwrap();
+    let application =
+        contents["contents"].as_array().unwrap().iter().find(|part| part["kind"] == "application").unwrap();
     assert_eq!(application["files"], 2, "{contents}");
 }
 

@@ -214,6 +214,34 @@ fn a_static_project_is_built_when_its_files_change() {
     assert!(!again());
 }
 
+/// hatchling reads the nearest `.gitignore`, and poetry-core asks git.
+#[test]
+fn a_static_project_is_built_when_other_files_are_ignored() {
+    let hatchling = DEMO.replacen("uv_build", "hatchling", 1).replace("uv_build", "hatchling.build");
+    let poetry = DEMO.replacen("uv_build", "poetry-core", 1).replace("uv_build", "poetry.core.masonry.api");
+    for (project, excludes) in
+        [(&hatchling, "libs/.gitignore"), (&poetry, ".gitignore"), (&poetry, ".git/info/exclude")]
+    {
+        let place = Place::new();
+        place.write("libs/demo/pyproject.toml", project);
+        place.write("libs/demo/src/demo/__init__.py", "");
+        place.write("libs/demo/src/demo/made.json", "{}");
+        let git = |arguments: &[&str]| git(place.folder.path(), arguments);
+        git(&["init", "--quiet"]);
+        place.lock(&["demo"], "[tool.uv.sources]\ndemo = { path = \"../libs/demo\" }\n");
+        let without_builds = place.without_builds();
+        succeed(&mut place.bundle("2.17", &[]));
+        assert!(place.bundled().contains(&"demo/made.json".to_owned()), "{excludes}");
+        place.write(excludes, "made.json\n");
+        let again = place.bundle("2.17", &[]).env("PATH", &without_builds).output().unwrap();
+        assert!(!again.status.success(), "{excludes}");
+        succeed(&mut place.bundle("2.17", &[]));
+        assert!(!place.bundled().contains(&"demo/made.json".to_owned()), "{excludes}");
+        place.write("libs/demo/src/demo/__pycache__/a.cpython-312.pyc", "");
+        succeed(place.bundle("2.17", &[]).env("PATH", &without_builds));
+    }
+}
+
 /// hatch-vcs writes the version into the project, so that its first build changes what the second one starts from.
 #[test]
 fn a_build_that_writes_into_the_project_is_repeated_once() {

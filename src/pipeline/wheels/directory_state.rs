@@ -1,7 +1,8 @@
 //! What a wheel that is built from a directory depends on.
 //!
 //! A backend may read anything. The common ones make the wheel out of the files in the directory and nothing else, if
-//! the project neither derives its version nor runs code of its own: then these files decide. Of any other project, the
+//! the project neither derives its version nor runs code of its own: then these files decide, and for hatchling and poetry-core
+//! what git is told to ignore. Of any other project, the
 //! whole repository with its commit and tags counts as well, and the environment variables. In doubt a wheel is built: an
 //! unnecessary build takes a second, an outdated wheel takes an afternoon to find.
 
@@ -18,7 +19,7 @@ use crate::cache::{Cache, CacheError, RecordKey, RecordKind};
 use crate::digest::Sha256;
 use crate::git;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
-use crate::pipeline::wheels::static_project;
+use crate::pipeline::wheels::static_project::{self, IgnoredFiles};
 use crate::settings::Variables;
 
 /// Directories of tools, which no backend reads.
@@ -88,6 +89,12 @@ pub(super) fn state(directory: &Path, outputs: &[PathBuf], variables: &Variables
     }
     let files = Files::below(&directory, outputs, declared.mentions_dist).ok()?;
     let mut state = format!("{}\n{}\n", files.digest(cache).ok()?.hex(), settings_of_uv(&directory).ok()?);
+    match declared.ignored {
+        IgnoredFiles::Kept => {}
+        IgnoredFiles::Listed => state += &ignore_files_above(&directory).ok()?,
+        // Without git, poetry-core omits none.
+        IgnoredFiles::Untracked => state += &files.among(&git::ignored(&directory).unwrap_or_default()),
+    }
     if declared.is_static {
         return Some(state);
     }
@@ -128,6 +135,22 @@ fn settings_of_uv(directory: &Path) -> io::Result<String> {
         }
     }
     Ok(settings)
+}
+
+/// Returns the files above a project, up to its repository, that list what git or Mercurial ignores.
+fn ignore_files_above(directory: &Path) -> io::Result<String> {
+    let mut lists = String::new();
+    for (name, repository) in [(".gitignore", ".git"), (".hgignore", ".hg")] {
+        let top = directory.ancestors().find(|above| above.join(repository).exists());
+        for above in directory.ancestors().skip(1).take_while(|above| top.is_none_or(|top| above.starts_with(top))) {
+            match limited_reader::read_regular_text(&above.join(name), LARGEST_PROJECT_FILE) {
+                Ok(text) => lists += &format!("{name} {}\n{text}\n", text.len()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(lists)
 }
 
 /// The files that a backend may read.
@@ -175,6 +198,12 @@ impl Files {
             }
         }
         if self.paths.len() > MOST_FILES { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+    }
+
+    /// Lists those that are at or below some of these paths.
+    fn among(&self, ignored: &BTreeSet<PathBuf>) -> String {
+        let found = self.paths.iter().filter(|(_, path)| path.ancestors().any(|above| ignored.contains(above)));
+        found.map(|(relative, _)| format!("{relative} is ignored\n")).collect()
     }
 
     fn digest(&self, cache: &Cache) -> io::Result<Sha256> {

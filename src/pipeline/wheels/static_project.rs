@@ -25,12 +25,25 @@ const SCRIPTS: [&str; 4] = ["setup.py", "setup.cfg", "hatch_build.py", "pdm_buil
 const CODE_KEYS: [&str; 8] =
     ["build", "hooks", "custom-hook", "run-setuptools", "ext-modules", "cmdclass", "version", "dynamic"];
 
+/// Which files that git ignores a backend omits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IgnoredFiles {
+    /// None of them.
+    Kept,
+    /// hatchling: those that match a pattern of the nearest `.gitignore` or `.hgignore` at or above the project.
+    Listed,
+    /// poetry-core: those that git itself ignores, also because of the user's configuration.
+    Untracked,
+}
+
 /// What a project declares about its build.
 pub(super) struct DeclaredBuild {
     /// Whether the wheel depends on nothing but the files in the directory and on the backend.
     pub(super) is_static: bool,
     /// Whether a file that is named is not below the directory.
     pub(super) leaves_directory: bool,
+    /// Which files the backend omits of those that git ignores.
+    pub(super) ignored: IgnoredFiles,
     /// Whether the directory `dist` is named, which else contains the outputs of builds.
     pub(super) mentions_dist: bool,
     /// The requirements of the build, as they are written.
@@ -68,6 +81,7 @@ pub(super) fn declared(directory: &Path) -> Option<DeclaredBuild> {
     Some(DeclaredBuild {
         is_static: !has_script && is_static(&document, &requires) && !named.iter().any(|text| leaves_directory(text)),
         leaves_directory: named.iter().any(|text| leaves_directory(text)),
+        ignored: ignored(&document),
         mentions_dist: named.iter().any(|text| mentions_dist(text)),
         requires,
     })
@@ -107,6 +121,14 @@ fn is_of_build(tool: &str, key: &str) -> bool {
             false
         }
         _ => true,
+    }
+}
+
+fn ignored(document: &Value) -> IgnoredFiles {
+    match document.get("build-system").and_then(|table| table.get("build-backend")).and_then(Value::as_str) {
+        Some("hatchling.build") => IgnoredFiles::Listed,
+        Some("poetry.core.masonry.api") => IgnoredFiles::Untracked,
+        _ => IgnoredFiles::Kept,
     }
 }
 
