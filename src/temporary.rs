@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -71,6 +71,37 @@ fn remove(path: &Path) {
         }
         thread::sleep(PAUSE);
     }
+}
+
+/// The hint of errors of writing to the system's temporary directory.
+pub(crate) const MORE_SPACE_HINT: &str = "free some disk space, or set TMPDIR to another directory";
+
+/// Why what is read cannot be copied.
+#[derive(Debug)]
+pub(crate) enum CopyError {
+    /// It cannot be read.
+    Read(io::Error),
+    /// The copy cannot be written.
+    Write(io::Error),
+}
+
+/// Copies what is read to a file without a name in the system's temporary directory. Unlike an inflating reader, it can seek.
+///
+/// # Errors
+/// Reading or writing fails.
+pub(crate) fn seekable_copy(reader: &mut dyn Read) -> Result<File, CopyError> {
+    let mut copy = tempfile::tempfile().map_err(CopyError::Write)?;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => copy.write_all(&buffer[..read]).map_err(CopyError::Write)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(CopyError::Read(error)),
+        }
+    }
+    copy.rewind().map_err(CopyError::Write)?;
+    Ok(copy)
 }
 
 /// Creates a directory below a temporary one, and those between them, unless they exist. The temporary one is never created:

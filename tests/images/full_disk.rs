@@ -99,3 +99,15 @@ fn a_layer_names_its_file_in_the_temporary_directory_or_the_cache() {
     assert!(!left.contains(".pybundle-"), "{left}");
     assert!(!disk.0.path("layout").exists());
 }
+
+/// The audit of libraries copies what it has to read at several places.
+#[test]
+fn a_library_that_cannot_be_copied_is_not_blamed() {
+    let disk = FullDisk::new();
+    disk.0.write("shop/plugin.so", [b"\x7fELF".to_vec(), vec![1; 60]].concat());
+    let temporary = disk.0.path("disk");
+    let zip = pybundle(&["lambda", "project", "--exclude=noise.bin", "--output=a.zip"]);
+    let (said, _) = disk.fails(&zip, &[("TMPDIR", temporary.to_str().unwrap()), ("FILLED", "1")]);
+    assert!(said.contains(&format!("error: cannot write {}\n", temporary.display())), "{said}");
+    assert!(said.contains("hint: free some disk space, or set TMPDIR to another directory"), "{said}");
+}

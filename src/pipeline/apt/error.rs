@@ -4,6 +4,7 @@ use crate::archive::ArchiveError;
 use crate::cache::CacheError;
 use crate::debian::DebError;
 use crate::hints::Hints;
+use crate::temporary::MORE_SPACE_HINT;
 use crate::tree::{InsertError, InvalidPath};
 
 /// Why packages cannot be laid over a base.
@@ -33,6 +34,8 @@ pub(crate) enum SystemLayerError {
     NoFreeId { name: String },
     #[error("cannot read `{path}` of a package")]
     Read { path: String, source: std::io::Error },
+    #[error("cannot write {}", std::env::temp_dir().display())]
+    Temporary(#[source] std::io::Error),
     #[error("{first} and {second} both contain `{path}`, with different content")]
     Twice { path: String, first: String, second: String },
     #[error("cannot install {package}: the hard link {path} leads to {target}, which is omitted or elsewhere")]
@@ -49,6 +52,7 @@ impl Hints for SystemLayerError {
                 .iter()
                 .map(|(name, _)| format!("install {name} without configuring it: --apt-allow-unconfigured {name}"))
                 .collect(),
+            Self::Temporary(_) => vec![MORE_SPACE_HINT.to_owned()],
             Self::Path(_)
             | Self::Tree { .. }
             | Self::Loop { .. }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use crate::debian::{ControlFile, Deb, DebEntry, DebEntryKind, DebError, DebError
 use crate::digest::Sha256;
 use crate::pipeline::apt::SystemLayerError;
 use crate::pipeline::apt::layers::FetchedPackage;
+use crate::temporary::{CopyError, TemporaryFile, seekable_copy};
 use crate::tree::{Extent, FileAccess};
 
 /// The version of packs and of their records. Raise it whenever either changes.
@@ -111,10 +112,7 @@ pub(super) fn packed(package: &FetchedPackage, cache: &Cache) -> Result<PackedPa
 }
 
 /// Deflates the files of a .deb.
-fn pack(
-    package: &FetchedPackage,
-    cache: &Cache,
-) -> Result<(PackRecord, crate::temporary::TemporaryFile), SystemLayerError> {
+fn pack(package: &FetchedPackage, cache: &Cache) -> Result<(PackRecord, TemporaryFile), SystemLayerError> {
     let path = package.path.as_path();
     let file =
         File::open(path).map_err(|error| DebError { path: path.to_owned(), source: DebErrorKind::Read(error) })?;
@@ -154,6 +152,7 @@ fn pack(
 enum PackFailure {
     Source(io::Error),
     Output(io::Error),
+    Temporary(io::Error),
 }
 
 impl PackFailure {
@@ -161,6 +160,7 @@ impl PackFailure {
         match self {
             Self::Source(error) => DebError { path: deb.to_owned(), source: DebErrorKind::Read(error) }.into(),
             Self::Output(error) => CacheError::io("write", pack)(error).into(),
+            Self::Temporary(error) => SystemLayerError::Temporary(error),
         }
     }
 }
@@ -182,11 +182,12 @@ fn file_entry<W: Write>(
         let library = library(&mut io::Cursor::new(&bytes));
         return pack_file(&mut bytes.as_slice(), needs_md5, library, packer);
     }
-    let mut kept = tempfile::tempfile().map_err(PackFailure::Output)?;
-    io::copy(content, &mut kept).map_err(PackFailure::Source)?;
-    kept.seek(SeekFrom::Start(0)).map_err(PackFailure::Output)?;
+    let mut kept = seekable_copy(content).map_err(|error| match error {
+        CopyError::Read(error) => PackFailure::Source(error),
+        CopyError::Write(error) => PackFailure::Temporary(error),
+    })?;
     let library = library(&mut kept);
-    kept.seek(SeekFrom::Start(0)).map_err(PackFailure::Output)?;
+    kept.rewind().map_err(PackFailure::Temporary)?;
     pack_file(&mut kept, needs_md5, library, packer)
 }
 

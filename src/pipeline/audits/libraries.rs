@@ -90,7 +90,7 @@ fn of_the_application(audited: &Audited) -> Result<Vec<Binary>, BuildError> {
     for (tree, mount) in audited.deployment.trees {
         for (path, entry) in tree.iter().filter(|(path, _)| !elf_cache::is_source(path.as_str())) {
             let FileContent::File { path: source, .. } = &entry.content else { continue };
-            if let Some(elf) = elf_cache::of_content(&entry.content).map_err(BuildError::reading(source))? {
+            if let Some(elf) = elf_cache::of_content(&entry.content).map_err(BuildError::copying(source))? {
                 files.push(Binary { path: path.to_string(), runtime_path: format!("{mount}/{path}"), elf, owner: 0 });
             }
         }

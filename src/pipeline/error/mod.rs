@@ -1,5 +1,6 @@
 //! Errors of the pipeline.
 
+mod conversions;
 mod hints;
 pub(super) mod incompatible;
 pub(super) mod layer;
@@ -261,28 +262,10 @@ pub(crate) enum BuildError {
 }
 
 impl BuildError {
-    /// Returns the conversion of an I/O error of reading a file.
-    pub(crate) fn reading(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
-        let path = path.to_owned();
-        move |source| Self::Read { path: path.clone(), source }
-    }
-
     /// Returns the error of what uv cannot resolve, with what uv says.
     pub(crate) fn unresolvable(path: &Path, said: &[u8]) -> Self {
         let said = redact::text(String::from_utf8_lossy(said).trim_end());
         Self::Unresolvable { path: path.to_owned(), said }
-    }
-
-    /// Returns the conversion of an I/O error of writing a file in the temporary directory.
-    pub(crate) fn temporary(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
-        let path = path.to_owned();
-        move |source| Self::TemporaryFile { path: path.clone(), source }
-    }
-
-    /// Returns the conversion of an I/O error of writing a file.
-    pub(crate) fn writing(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
-        let path = path.to_owned();
-        move |source| Self::Write { path: path.clone(), source }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The ELF files of wheels and of the application, read once per wheel.
 
-use std::io::{self, Read, Seek, Write};
+use std::io::Read;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::audit::elf::{self, Elf, MalformedElf};
 use crate::cache::{Cache, RecordKey, RecordKind};
 use crate::pipeline::BuildError;
+use crate::temporary::{CopyError, seekable_copy};
 use crate::tree::FileContent;
 use crate::wheel::{SchemePart, Wheel, WheelFile, WheelInventory};
 
@@ -30,12 +31,12 @@ pub(crate) fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<ElfFile>, Bui
         return Ok(Vec::new());
     }
     let key = RecordKey::new(format!("{FORMAT} {} {}", WheelInventory::FORMAT, wheel.sha256), &[]);
-    cache.remember(RecordKind::Binaries, key, || read_wheel(wheel).map_err(BuildError::reading(wheel.location())))
+    cache.remember(RecordKind::Binaries, key, || read_wheel(wheel).map_err(BuildError::copying(wheel.location())))
 }
 
-fn read_wheel(wheel: &Wheel) -> io::Result<Vec<ElfFile>> {
+fn read_wheel(wheel: &Wheel) -> Result<Vec<ElfFile>, CopyError> {
     let files = wheel.inventory.files.par_iter().enumerate().filter(|(_, file)| !is_source(&file.path));
-    let found: io::Result<Vec<Option<ElfFile>>> =
+    let found: Result<Vec<Option<ElfFile>>, CopyError> =
         files.map(|(position, _)| Ok(of_content(&wheel.content(position))?.map(|elf| (position, elf)))).collect();
     Ok(found?.into_iter().flatten().collect())
 }
@@ -43,22 +44,19 @@ fn read_wheel(wheel: &Wheel) -> io::Result<Vec<ElfFile>> {
 /// Parses a file if it is an ELF file.
 ///
 /// # Errors
-/// It cannot be read.
-pub(crate) fn of_content(content: &FileContent) -> io::Result<Option<Result<Elf, MalformedElf>>> {
+/// It cannot be read, or copied to the temporary directory.
+pub(crate) fn of_content(content: &FileContent) -> Result<Option<Result<Elf, MalformedElf>>, CopyError> {
     if content.size() < elf::MAGIC.len() as u64 {
         return Ok(None);
     }
-    let mut reader = content.reader()?;
+    let mut reader = content.reader().map_err(CopyError::Read)?;
     let mut magic = [0; elf::MAGIC.len()];
-    reader.read_exact(&mut magic)?;
+    reader.read_exact(&mut magic).map_err(CopyError::Read)?;
     if magic != elf::MAGIC {
         return Ok(None);
     }
-    // The tables may be anywhere in the file, and an inflating reader cannot seek.
-    let mut file = tempfile::tempfile()?;
-    file.write_all(&magic)?;
-    io::copy(&mut reader, &mut file)?;
-    file.rewind()?;
+    // The tables may be anywhere in the file.
+    let file = seekable_copy(&mut magic.as_slice().chain(reader))?;
     Ok(Some(elf::read(file)))
 }
 
