@@ -73,6 +73,11 @@ fn remove(path: &Path) {
     }
 }
 
+/// Tells whether a path is in a temporary directory of the system's.
+pub(crate) fn is_in_system_directory(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str().to_str().is_some_and(|name| is_temporary(name, PREFIX_IN_SYSTEM)))
+}
+
 /// The hint of errors of writing to the system's temporary directory.
 pub(crate) const MORE_SPACE_HINT: &str = "free some disk space, or set TMPDIR to another directory";
 

@@ -51,7 +51,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audit", &["debian", "hints", "name", "syntax", "platform", "tree"]),
     ("interpreter", &["cache", "platform"]),
     ("engine", &["hints", "interpreter"]),
-    ("builder", &["archive", "cache", "hints", "interpreter", "redact", "platform"]),
+    ("builder", &["archive", "cache", "hints", "interpreter", "redact", "platform", "temporary"]),
     ("bytecode", &["hints", "interpreter"]),
     ("closure", &["audit", "bytecode", "cache", "digest", "platform", "tree", "wheel", "wheel::filename"]),
     ("project", &["archive", "limited_reader", "hints", "constraint", "name", "platform", "redact", "syntax", "tree"]),

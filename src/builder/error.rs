@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cache::CacheError;
 use crate::hints::Hints;
 use crate::platform::PythonVersion;
+use crate::temporary::MORE_SPACE_HINT;
 
 /// Why a project could not be built into a wheel.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,7 @@ impl Hints for WheelBuildError {
             ],
             Self::Failed { project, .. } if has_only_setup_cfg(Path::new(project)) => vec![add_setup_py()],
             Self::Cache(error) => error.hints(),
+            Self::File(_, error) if error.kind() == io::ErrorKind::StorageFull => vec![MORE_SPACE_HINT.to_owned()],
             Self::Failed { .. } | Self::File(..) | Self::Run(..) | Self::NotOneWheel { .. } => Vec::new(),
         }
     }
@@ -101,6 +103,13 @@ pub(crate) fn add_setup_py() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_has_a_hint() {
+        let error = |kind: io::ErrorKind| WheelBuildError::File("/tmp/wheel".into(), kind.into());
+        assert_eq!(error(io::ErrorKind::StorageFull).hints(), [MORE_SPACE_HINT]);
+        assert!(error(io::ErrorKind::NotFound).hints().is_empty());
+    }
 
     #[test]
     fn a_failed_build_that_wheels_make_unnecessary_has_their_hint() {

@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use crate::digest::{Algorithm, Digest, Hasher, HashingWriter, Sha256};
 use crate::hints::Hints;
-use crate::temporary::TemporaryFile;
+use crate::temporary::{MORE_SPACE_HINT, TemporaryFile, is_in_system_directory};
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel, WheelError, WheelReading};
 
@@ -80,11 +80,14 @@ impl CacheError {
     }
 }
 
+const PRUNE_HINT: &str = "free disk space: `pybundle cache prune` removes unused files";
+
 impl Hints for CacheError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                vec!["free disk space: `pybundle cache prune` removes unused files".to_owned()]
+            Self::Io { source, path, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                // With --no-cache, there is nothing to remove.
+                vec![if is_in_system_directory(path) { MORE_SPACE_HINT } else { PRUNE_HINT }.to_owned()]
             }
             Self::Io { .. } => vec![
                 "choose another directory with --cache-dir or PYBUNDLE_CACHE_DIR, or disable the cache with --no-cache"

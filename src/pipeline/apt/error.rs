@@ -34,7 +34,7 @@ pub(crate) enum SystemLayerError {
     NoFreeId { name: String },
     #[error("cannot read `{path}` of a package")]
     Read { path: String, source: std::io::Error },
-    #[error("cannot write {}", std::env::temp_dir().display())]
+    #[error("cannot write a temporary file")]
     Temporary(#[source] std::io::Error),
     #[error("{first} and {second} both contain `{path}`, with different content")]
     Twice { path: String, first: String, second: String },

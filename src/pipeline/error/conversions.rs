@@ -29,7 +29,7 @@ impl BuildError {
         let path = path.to_owned();
         move |error| match error {
             CopyError::Read(source) => Self::Read { path: path.clone(), source },
-            CopyError::Write(source) => Self::TemporaryFile { path: std::env::temp_dir(), source },
+            CopyError::Write(source) => Self::TemporaryCopy(source),
         }
     }
 }

@@ -97,7 +97,7 @@ impl Hints for BuildError {
             Self::NothingToPin => hint("set it in pyproject.toml, under [tool.pybundle]: base = \"python:3.13-slim\""),
             Self::CannotPin(_) => hint("name the image by its tag, for example python:3.13-slim"),
             Self::Write { .. } | Self::Packages(_) => Vec::new(),
-            Self::Temporary(_) | Self::TemporaryFile { .. } => hint(MORE_SPACE_HINT),
+            Self::Temporary(_) | Self::TemporaryFile { .. } | Self::TemporaryCopy(_) => hint(MORE_SPACE_HINT),
             Self::Tree(InsertError::Content(collision)) => shared_path(collision, true),
             Self::Tree(InsertError::Kind(collision)) => shared_path(collision, false),
             Self::Tree(InsertError::Access(_)) => hint("include the file once, or give it another destination"),

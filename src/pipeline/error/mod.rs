@@ -204,6 +204,8 @@ pub(crate) enum BuildError {
     Temporary(#[source] std::io::Error),
     #[error("cannot write {}", .path.display())]
     TemporaryFile { path: PathBuf, source: std::io::Error },
+    #[error("cannot write a temporary file")]
+    TemporaryCopy(#[source] std::io::Error),
     /// `command` is the one that creates the lock of the project; `None` for a lock that the user names.
     #[error("lock file {} does not exist", .path.display())]
     NoLock { path: PathBuf, command: Option<String> },
