@@ -158,7 +158,12 @@ pub(super) fn assemble<T>(
     }
     if !settings.allow_oversize {
         let limits = (&*profile.service, profile.limits);
-        limits::check(&package, &layer_sizes, limits, &profile.runtime_distributions)?;
+        let unused = limits::UnusedFlags {
+            runtime: if settings.exclude_runtime { &[] } else { &profile.runtime_distributions },
+            slim: common.contents.slim.is_empty(),
+            strip: !common.contents.strip,
+        };
+        limits::check(&package, &layer_sizes, limits, unused)?;
     }
     finish(&AssembledFunction {
         function: &function,
