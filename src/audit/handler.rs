@@ -7,12 +7,14 @@
 
 mod default;
 mod definition;
+mod web_application;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
 
+use super::frameworks::Framework;
 use super::names::{Binding, ModuleNames};
 use super::search::{UnfoundModule, module_name};
 use super::{BUILT_IN_MODULES, LARGEST_MODULE};
@@ -189,6 +191,20 @@ pub(crate) enum HandlerError {
          defines it with other parameters"
     )]
     Parameters { handler: Handler, path: String, function: String },
+    #[error(
+        "cannot run the handler `{handler}`: it is an application of {} in {path}, which Lambda cannot call with the event \
+         and the context",
+        .framework.name
+    )]
+    WebApplication {
+        handler: Handler,
+        path: String,
+        /// The name of the application in that module.
+        name: String,
+        framework: Framework,
+        /// Similar handlers, the likeliest first.
+        similar: Vec<String>,
+    },
     #[error("cannot run the handler `{handler}`: it is {kind} in {path}, not a function")]
     NoCallable {
         handler: Handler,
@@ -223,13 +239,20 @@ pub(crate) enum HandlerError {
 impl Hints for HandlerError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NoModule { omitted: Some(omitted), .. } => {
-                vec![format!("include it with --include {omitted}: it is in the project, but not in the artifact")]
+            Self::NoModule { omitted: Some(omitted), handler, similar } => {
+                // The name of the module begins with the directory that is not part of it, such as `src`.
+                let shorter = similar.iter().filter(|similar| handler.text.ends_with(&format!(".{similar}")));
+                let mut hints: Vec<String> = shorter.map(|similar| did_you_mean(similar)).collect();
+                hints.push(format!(
+                    "include it with --include {omitted}: it is in the project, but not in the artifact"
+                ));
+                hints
             }
             Self::NoModule { similar, .. }
             | Self::NamespacePackage { similar, .. }
             | Self::NoFunction { similar, .. }
             | Self::NoCallable { similar, .. }
+            | Self::WebApplication { similar, .. }
                 if !similar.is_empty() =>
             {
                 similar.iter().map(|handler| did_you_mean(handler)).collect()
@@ -244,6 +267,9 @@ impl Hints for HandlerError {
                 "define `def {}(event, context)` in {path}, or name a function with --handler",
                 handler.function()
             )],
+            Self::WebApplication { path, name, framework, .. } => {
+                vec![web_application::wrapping_hint(framework.interface, path, name)]
+            }
             Self::NotReExported { from, name, .. } => {
                 vec![format!("define `def {name}(event, context)` in {from}, or import another name")]
             }
@@ -302,6 +328,7 @@ fn similar_handlers(
             for (name, binding) in names.iter() {
                 let is_possible = match binding {
                     Binding::Object | Binding::Coroutine | Binding::Alias(_) => true,
+                    Binding::Call(callee) => web_application::of_call(&names, callee).is_none(),
                     // Imported names are other modules', unless they are imported to be handlers.
                     Binding::Imported(_) => name == handler.function() && module != wanted,
                     Binding::OtherParameters | Binding::Class { .. } | Binding::Module(_) | Binding::Literal(_) => {
@@ -312,7 +339,10 @@ fn similar_handlers(
                     continue;
                 }
                 let name_similarity = similarity(name, handler.function());
-                let is_near = (module == wanted && (name_similarity >= SIMILARITY || CONVENTIONAL.contains(&name)))
+                // The name of a module was given in the place of a handler's.
+                let is_in_named = module == handler.text && CONVENTIONAL.contains(&name);
+                let is_near = is_in_named
+                    || (module == wanted && (name_similarity >= SIMILARITY || CONVENTIONAL.contains(&name)))
                     || (name == handler.function())
                     || (module_similarity >= SIMILARITY && name_similarity >= SIMILARITY);
                 if is_near {

@@ -5,6 +5,7 @@ pub(crate) mod c_library;
 pub(crate) mod command;
 pub(crate) mod data_files;
 pub(crate) mod elf;
+pub(crate) mod frameworks;
 pub(crate) mod handler;
 pub(crate) mod imports;
 pub(crate) mod libraries;

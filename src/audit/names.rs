@@ -42,6 +42,8 @@ pub(super) enum Binding {
     Imported(ImportedName),
     /// By an assignment of a dotted name: `handler = other.main`. There is at least one component.
     Alias(Vec<String>),
+    /// By an assignment of what a call of this dotted name returns: `app = FastAPI()`. There is at least one component.
+    Call(Vec<String>),
     /// By an assignment of a literal, of this kind.
     Literal(&'static str),
     Object,
@@ -119,6 +121,7 @@ impl ModuleNames {
                 if is_callable { Binding::Object } else { Binding::OtherParameters }
             }
             Expr::Name(_) | Expr::Attribute(_) => dotted(value).map_or(Binding::Object, Binding::Alias),
+            Expr::Call(call) => dotted(&call.func).map_or(Binding::Object, Binding::Call),
             _ => literal(value).map_or(Binding::Object, Binding::Literal),
         };
         self.bind(name, binding);

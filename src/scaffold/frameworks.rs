@@ -1,32 +1,7 @@
-//! Known functions and classes that create an application or a Lambda handler.
+//! What known functions and classes create: an application, a Lambda handler and others.
 
-use std::fmt;
-
-/// How a server calls an application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ServerInterface {
-    /// [ASGI](https://asgi.readthedocs.io/en/latest/specs/main.html).
-    Asgi,
-    /// [WSGI, PEP 3333](https://peps.python.org/pep-3333/).
-    Wsgi,
-}
-
-impl fmt::Display for ServerInterface {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Asgi => "ASGI",
-            Self::Wsgi => "WSGI",
-        })
-    }
-}
-
-/// A web framework.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Framework {
-    /// As the framework's documentation spells it.
-    pub(crate) name: &'static str,
-    pub(crate) interface: ServerInterface,
-}
+use crate::audit::frameworks;
+pub(super) use crate::audit::frameworks::{Framework, ServerInterface};
 
 impl Framework {
     /// Not in the table, because its applications are created by a method (`Configurator.make_wsgi_app`).
@@ -45,38 +20,6 @@ pub(super) enum FrameworkObject {
     Gradio,
 }
 
-/// Functions and classes that create an application, by their full names.
-const APPLICATIONS: [(&str, &str, ServerInterface); 28] = [
-    ("fastapi.FastAPI", "FastAPI", ServerInterface::Asgi),
-    ("fastapi.applications.FastAPI", "FastAPI", ServerInterface::Asgi),
-    ("starlette.applications.Starlette", "Starlette", ServerInterface::Asgi),
-    ("litestar.Litestar", "Litestar", ServerInterface::Asgi),
-    ("litestar.app.Litestar", "Litestar", ServerInterface::Asgi),
-    ("quart.Quart", "Quart", ServerInterface::Asgi),
-    ("quart.app.Quart", "Quart", ServerInterface::Asgi),
-    ("sanic.Sanic", "Sanic", ServerInterface::Asgi),
-    ("blacksheep.Application", "BlackSheep", ServerInterface::Asgi),
-    ("blacksheep.server.Application", "BlackSheep", ServerInterface::Asgi),
-    ("connexion.AsyncApp", "Connexion", ServerInterface::Asgi),
-    ("fasthtml.FastHTML", "FastHTML", ServerInterface::Asgi),
-    ("fasthtml.common.FastHTML", "FastHTML", ServerInterface::Asgi),
-    ("falcon.asgi.App", "Falcon", ServerInterface::Asgi),
-    ("socketio.ASGIApp", "Socket.IO", ServerInterface::Asgi),
-    ("channels.routing.ProtocolTypeRouter", "Django", ServerInterface::Asgi),
-    ("django.core.asgi.get_asgi_application", "Django", ServerInterface::Asgi),
-    ("django.core.wsgi.get_wsgi_application", "Django", ServerInterface::Wsgi),
-    ("flask.Flask", "Flask", ServerInterface::Wsgi),
-    ("flask.app.Flask", "Flask", ServerInterface::Wsgi),
-    ("apiflask.APIFlask", "APIFlask", ServerInterface::Wsgi),
-    ("flask_openapi3.OpenAPI", "Flask", ServerInterface::Wsgi),
-    ("bottle.Bottle", "Bottle", ServerInterface::Wsgi),
-    ("bottle.default_app", "Bottle", ServerInterface::Wsgi),
-    ("falcon.App", "Falcon", ServerInterface::Wsgi),
-    ("falcon.API", "Falcon", ServerInterface::Wsgi),
-    ("eve.Eve", "Eve", ServerInterface::Wsgi),
-    ("socketio.WSGIApp", "Socket.IO", ServerInterface::Wsgi),
-];
-
 /// Returns what a function or class creates, by its full name.
 pub(super) fn framework_object(callable: &str) -> Option<FrameworkObject> {
     match callable {
@@ -87,9 +30,6 @@ pub(super) fn framework_object(callable: &str) -> Option<FrameworkObject> {
             Some(FrameworkObject::Gradio)
         }
         "chalice.Chalice" | "chalice.app.Chalice" => Some(FrameworkObject::Handler("Chalice")),
-        _ => {
-            let found = APPLICATIONS.into_iter().find(|(name, ..)| *name == callable);
-            found.map(|(_, name, interface)| FrameworkObject::Application(Framework { name, interface }))
-        }
+        _ => frameworks::application(callable).map(FrameworkObject::Application),
     }
 }

@@ -2,7 +2,11 @@
 
 use std::io;
 
-use super::{Handler, HandlerError, HandlerUncertainty, ImportRoot, LARGEST_MODULE, LocatedHandler, similar_handlers};
+use super::{
+    Handler, HandlerError, HandlerUncertainty, ImportRoot, LARGEST_MODULE, LocatedHandler, similar_handlers,
+    web_application,
+};
+use crate::audit::frameworks::Framework;
 use crate::audit::imports;
 use crate::audit::names::{Binding, ImportedName, IncompleteNames, ModuleNames};
 use crate::audit::search::{self, ModuleFile, ModuleLookup, SearchDirectory};
@@ -42,6 +46,7 @@ enum NameTarget<'a> {
     NoCallable(&'static str),
     Coroutine,
     OtherParameters,
+    WebApplication(Framework),
     Undefined,
     Next(NameInModule<'a>),
 }
@@ -87,6 +92,10 @@ impl<'a> HandlerCheck<'a> {
                 }
                 NameTarget::Coroutine => return Err(HandlerError::Coroutine { handler, path, function }),
                 NameTarget::OtherParameters => return Err(HandlerError::Parameters { handler, path, function }),
+                NameTarget::WebApplication(framework) => {
+                    let similar = self.similar();
+                    return Err(HandlerError::WebApplication { handler, path, name: function, framework, similar });
+                }
                 NameTarget::Undefined => {
                     return Err(match before {
                         Some(importing) => {
@@ -128,6 +137,9 @@ impl<'a> HandlerCheck<'a> {
             (None, None) => NameTarget::Undefined,
             (Some(Binding::Literal(_)), Some(uncertainty)) if is_rebound => NameTarget::Uncertain(path, uncertainty),
             (Some(Binding::Object), _) => NameTarget::Found,
+            (Some(Binding::Call(callee)), _) => {
+                web_application::of_call(&names, callee).map_or(NameTarget::Found, NameTarget::WebApplication)
+            }
             (Some(Binding::Literal(kind)), _) => NameTarget::NoCallable(kind),
             (Some(Binding::Class { bases }), _) if self.are_plain(at, &names, bases, 0) => {
                 NameTarget::NoCallable("a class")

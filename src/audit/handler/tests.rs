@@ -30,15 +30,39 @@ fn hints_about_handlers_are_about_the_application() {
         ("other.py", "from lib import Adapter\n"),
         ("lib.py", "class Adapter:\n    pass\nclass Other:\n    pass\n"),
         ("late.py", "return 1\n"),
+        ("web/__init__.py", ""),
+        (
+            "web/main.py",
+            "from fastapi import FastAPI\nfrom mangum import Mangum\napp = FastAPI()\nhandler = Mangum(app)\n",
+        ),
+        ("site.py", "from flask import Flask\napp = Flask(__name__)\n"),
         ("new.py", "match x:\n    case 1:\n        pass\ntype X = int\n"),
     ];
     for (handler, expected) in [
         ("app.Adapter", "did you mean `app.handler`?"),
         ("other.Adapter", "name a function of the application with --handler"),
         ("late.handler", "fix late.py"),
+        ("web.main", "did you mean `web.main.handler`?"),
+        ("web.main.app", "did you mean `web.main.handler`?"),
+        (
+            "site.app",
+            "wrap it in site.py: `from apig_wsgi import make_lambda_handler` and `handler = make_lambda_handler(app)`, with \
+             apig-wsgi as a dependency",
+        ),
     ] {
         assert_eq!(check_in(&files, handler).unwrap_err().hints(), [expected], "{handler}");
     }
+    // The module's name begins with the directory that the application's files were taken from.
+    let error = check_in(&files, "src.web.main.handler").unwrap_err();
+    let HandlerError::NoModule { handler, similar, .. } = error else { panic!("{error}") };
+    let error = HandlerError::NoModule { handler, similar, omitted: Some("src".to_owned()) };
+    assert_eq!(
+        error.hints(),
+        [
+            "did you mean `web.main.handler`?",
+            "include it with --include src: it is in the project, but not in the artifact"
+        ]
+    );
     let tree = tree(&files);
     let roots = [root(&tree, "")];
     let python = PythonVersion::new(11);
@@ -156,6 +180,16 @@ fn handlers_are_followed_to_where_they_are_defined() {
         ),
         ("import good\nclass h(good.C): ...", Err("it is a class in app.py, not a function")),
         ("from good import D as h", Err("it is a class in good.py, not a function")),
+        ("from fastapi import FastAPI\nh = FastAPI(title='x')", Err("it is an application of FastAPI in app.py")),
+        ("import flask as f\nh = f.Flask(__name__)", Err("it is an application of Flask in app.py")),
+        ("from flask import Flask as F\napp: F = F(__name__)\nh = app", Err("it is an application of Flask in app.py")),
+        (
+            "import django.core.wsgi\nh = django.core.wsgi.get_wsgi_application()",
+            Err("it is an application of Django in app.py"),
+        ),
+        ("from fastapi import FastAPI\nh = FastAPI()\nh = Mangum(h)", Ok(None)),
+        ("from fastapi import FastAPI\nif x:\n    h = FastAPI()\nelse:\n    h = main", Ok(None)),
+        ("from .fastapi import FastAPI\nh = FastAPI()", Ok(None)),
         ("class h(dict): ...", Ok(None)),
         ("from absent import B\nclass h(B): ...", Ok(None)),
         ("class h(h): ...", Ok(None)),

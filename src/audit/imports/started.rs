@@ -163,7 +163,9 @@ impl<'a> ImportChecker<'a> {
             return is_called.then_some(StartProblem::NotCallable { path, attribute, kind: "a module" });
         }
         let in_module = remedies::similar(name, names.iter().map(|(name, _)| name));
-        let usual = USUAL_APPLICATIONS.into_iter().filter(|usual| matches!(names.get(usual), Some(Binding::Object)));
+        let usual = USUAL_APPLICATIONS
+            .into_iter()
+            .filter(|usual| matches!(names.get(usual), Some(Binding::Object | Binding::Call(_))));
         let in_module: BTreeSet<String> = in_module.into_iter().chain(usual.map(str::to_owned)).collect();
         let mut similar: Vec<String> = in_module.iter().map(|name| format!("{}:{name}", started.module)).collect();
         if similar.is_empty() {
@@ -178,7 +180,7 @@ impl<'a> ImportChecker<'a> {
         let defining = self.modules.iter().filter(|module| {
             matches!(
                 module.source.names.get(name),
-                Some(Binding::Object | Binding::OtherParameters | Binding::Coroutine)
+                Some(Binding::Object | Binding::Call(_) | Binding::OtherParameters | Binding::Coroutine)
             )
         });
         defining.map(|module| format!("{}:{name}", module.name)).take(remedies::SUGGESTIONS).collect()

@@ -77,7 +77,7 @@ fn bindings_tell_what_cannot_be_a_handler() {
         ("import a.b as h", Binding::Module("a.b".to_owned())),
         ("from ..a import b as h", imported(2, "a", "b")),
         ("from . import h", imported(1, "", "h")),
-        ("class h: ...\nh = h()", Binding::Object),
+        ("class h: ...\nh = h()", Binding::Call(vec!["h".to_owned()])),
         ("h = a", Binding::Alias(vec!["a".to_owned()])),
         ("h: object = a.b", Binding::Alias(vec!["a".to_owned(), "b".to_owned()])),
         ("h = a().b", Binding::Object),
