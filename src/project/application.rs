@@ -100,6 +100,8 @@ pub(crate) enum ApplicationError {
     Missing(PathBuf),
     #[error("cannot include {}: all of its files are excluded", .0.display())]
     NothingIncluded(PathBuf),
+    #[error("cannot include {}: it contains no files", .0.display())]
+    EmptyDirectory(PathBuf),
     #[error("{} has no Python module or package to bundle", .0.display())]
     NothingFound(PathBuf),
     #[error("the symbolic link {} is broken", .0.display())]
@@ -136,6 +138,9 @@ impl Hints for ApplicationError {
             Self::NothingIncluded(_) => {
                 "hidden files, caches, virtual environments, tests, artifacts and files that git ignores are excluded, \
                  unless a file is named itself"
+            }
+            Self::EmptyDirectory(_) => {
+                "omit it: only an image can contain an empty directory, one with an `owner` in pyproject.toml"
             }
             Self::NothingFound(_) => {
                 "add the application's files with --include PATH, or add a [build-system] table if it is a package"

@@ -146,7 +146,11 @@ impl<'a> Collector<'a> {
             self.take(&mut walk, &path, &destination)?;
         }
         if self.count == before {
-            return Err(ApplicationError::NothingIncluded(named));
+            return Err(if is_empty_directory(&path) {
+                ApplicationError::EmptyDirectory(named)
+            } else {
+                ApplicationError::NothingIncluded(named)
+            });
         }
         self.taken.push(self.shown(&named, is_directory));
         Ok(())
@@ -399,6 +403,10 @@ fn repository(directory: &Path) -> &Path {
 
 fn canonical(path: &Path) -> Result<PathBuf, ApplicationError> {
     fs::canonicalize(path).map_err(read_error(path))
+}
+
+fn is_empty_directory(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 fn read_error(path: &Path) -> impl Fn(io::Error) -> ApplicationError {

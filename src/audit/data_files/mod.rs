@@ -160,6 +160,10 @@ impl DataFileAudit<'_> {
         if self.has(&place.in_artifact) || (is_written && !is_there) {
             return None;
         }
+        // Neither git nor an artifact has a directory without files, so the application manages without it.
+        if place.source.as_deref().is_some_and(has_no_files) {
+            return None;
+        }
         let whereabouts = match &place.source {
             Some(source) => Whereabouts::Project { source: source.clone(), in_artifact: place.in_artifact.clone() },
             None if path_use.kind != UseKind::Read || path_use.is_conditional => return None,
@@ -256,6 +260,13 @@ impl OwnModule<'_> {
         }
         self.name.rsplit_once('.').map_or("", |(package, _)| package)
     }
+}
+
+/// Returns whether a path is that of a directory with nothing but directories in it.
+fn has_no_files(path: &Path) -> bool {
+    path.is_dir()
+        && std::fs::read_dir(path)
+            .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| has_no_files(&entry.path()))))
 }
 
 /// Returns the findings in the order of their locations, without those that others say as well: errors below a directory that

@@ -3,7 +3,7 @@ use crate::platform::ExtensionSuffixes;
 use crate::tree::{FileAccess, FileContent, TreeEntry, TreePath};
 
 /// Returns the findings in the module `app.py` of a function, given the other files of the project. Those that begin with
-/// `-` are not in the artifact. The text of a file is after `=`.
+/// `-` are not in the artifact, and those that end in a slash are directories. The text of a file is after `=`.
 fn findings(source: &str, others: &[&str]) -> Vec<String> {
     let project = tempfile::tempdir().unwrap();
     let directory = project.path().canonicalize().unwrap();
@@ -13,6 +13,10 @@ fn findings(source: &str, others: &[&str]) -> Vec<String> {
         let is_bundled = !path.starts_with('-');
         let path = path.trim_start_matches('-');
         std::fs::create_dir_all(directory.join(path).parent().unwrap()).unwrap();
+        if path.ends_with('/') {
+            std::fs::create_dir(directory.join(path)).unwrap();
+            continue;
+        }
         std::fs::write(directory.join(path), text).unwrap();
         if is_bundled {
             let content = FileContent::Bytes(text.as_bytes().into());
@@ -253,6 +257,10 @@ fn one_of_several_files_is_found() {
         found.len() == 1 && found[0].starts_with("warning app.py:2 uses `locale/*/LC_MESSAGES/messages.mo`"),
         "{found:?}"
     );
+    // No artifact has a directory without files.
+    let django = "from pathlib import Path\nDIRS = [Path(__file__).parent / 'templates']\n";
+    assert_eq!(findings(django, &["-templates/inner/"]), [""; 0]);
+    assert_eq!(findings(django, &["-templates/inner/a.html"]).len(), 1);
     // A directory that is only served may come from elsewhere.
     let found = findings(flask, &["templates/a.html", "-static/x.css"]);
     assert!(found.len() == 1 && found[0].starts_with("warning app.py:2 uses `static`"), "{found:?}");

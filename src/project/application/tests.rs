@@ -179,7 +179,7 @@ fn what_cannot_be_bundled_is_refused() {
     for (includes, expected) in [
         (&["missing"][..], "missing: no such file or directory"),
         (&["file.py/x"], "file.py/x: no such file or directory"),
-        (&["empty"], "empty: all of its files are excluded"),
+        (&["empty"], "empty: it contains no files"),
         (&["app/a.py:m.py", "x/b.py:m.py"], "cannot both be bundled as `m.py`"),
         (&["app/a.py:m", "x:m"], "cannot both be bundled as `m`"),
     ] {
@@ -287,7 +287,7 @@ fn what_is_said_once_of_a_file_holds() {
 #[test]
 fn an_empty_directory_is_there_if_somebody_owns_it() {
     let directory = directory(&["var/", "app.py"]);
-    assert!(matches!(collect_tables(directory.path(), &["var".into()]), Err(ApplicationError::NothingIncluded(_))));
+    assert!(matches!(collect_tables(directory.path(), &["var".into()]), Err(ApplicationError::EmptyDirectory(_))));
     let application = collect_tables(directory.path(), &[json!({ "path": "var", "owner": "9" })]).unwrap();
     assert_eq!((application.directories[0].0.as_str(), application.files.len()), ("var", 0));
     assert!(!application.is_empty());

@@ -27,7 +27,7 @@ impl Collector<'_> {
         for path in self.script_modules(script).beside {
             match self.take_include(&Include::of(&path)) {
                 // The user excludes it.
-                Err(ApplicationError::NothingIncluded(_)) | Ok(()) => {}
+                Err(ApplicationError::NothingIncluded(_) | ApplicationError::EmptyDirectory(_)) | Ok(()) => {}
                 Err(error) => return Err(error),
             }
         }
