@@ -118,8 +118,11 @@ fn is_device_path(path: &Path) -> bool {
 /// Refuses to replace a file that is not an earlier output. An empty one is replaced, as is a symbolic link.
 ///
 /// # Errors
-/// The file has another format, or cannot be read.
+/// The file has another format, is a directory, or cannot be read.
 pub(crate) fn check_replaceable(path: &Path, format: FileFormat) -> Result<(), ArchiveError> {
+    if path.is_dir() {
+        return Err(ArchiveError::Write { path: path.to_owned(), source: is_directory() });
+    }
     match start(path).map_err(ArchiveError::write(path))? {
         Some(start) if !start.is_empty() && !format.matches(&start) => {
             Err(ArchiveError::NotReplaceable { path: path.to_owned(), format: format.with_article() })
@@ -270,7 +273,7 @@ impl io::Write for OpenOutput {
 /// Creates a temporary file in the directory of `path`, so that it can be renamed within one file system.
 fn temporary_beside(path: &Path) -> io::Result<TemporaryFile> {
     if path.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+        return Err(is_directory());
     }
     let directory = match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
@@ -278,6 +281,10 @@ fn temporary_beside(path: &Path) -> io::Result<TemporaryFile> {
     };
     std::fs::create_dir_all(directory)?;
     TemporaryFile::new_in(directory)
+}
+
+fn is_directory() -> io::Error {
+    io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")
 }
 
 /// Returns the path of an output for messages.

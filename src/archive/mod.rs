@@ -155,8 +155,8 @@ impl Hints for ArchiveError {
             Self::NotReplaceable { .. } => vec!["remove it, or choose another path".to_owned()],
             Self::ForeignFile { .. } => vec!["choose a directory that is empty or does not exist".to_owned()],
             Self::MountPoint { path } => vec![format!("choose a directory in it, as in dir:{}/NAME", path.display())],
-            Self::Write { .. }
-            | Self::Read { .. }
+            Self::Write { path, source } => writing_hints(path, source),
+            Self::Read { .. }
             | Self::Obtain { .. }
             | Self::Output(_)
             | Self::LinkPath { .. }
@@ -165,4 +165,19 @@ impl Hints for ArchiveError {
             | Self::NameTooLong { .. } => Vec::new(),
         }
     }
+}
+
+/// Returns what to do about an output that cannot be written.
+fn writing_hints(path: &Path, error: &io::Error) -> Vec<String> {
+    let hint = match error.kind() {
+        io::ErrorKind::IsADirectory => format!("name a file in it, as in {}", path.join("NAME").display()),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "choose a path in a directory that you can write to".to_owned()
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free disk space, or choose a path on another file system".to_owned()
+        }
+        _ => return Vec::new(),
+    };
+    vec![hint]
 }

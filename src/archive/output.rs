@@ -343,6 +343,7 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
+    use crate::hints::Hints;
     use crate::temporary::TemporaryFile;
 
     #[test]
@@ -430,6 +431,7 @@ mod tests {
             result = result.and_then(|()| output.write(&vec![0; BUFFER]));
         }
         let error = result.and_then(|()| output.finish().map(|_| ())).unwrap_err();
+        assert_eq!(error.hints(), ["free disk space, or choose a path on another file system"]);
         assert!(matches!(error, ArchiveError::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull));
     }
 }

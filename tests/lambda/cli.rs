@@ -150,6 +150,21 @@ fn an_oversize_zip_is_an_error_unless_allowed() {
     assert!(run.status.success(), "{}", text(&run.stderr));
 }
 
+/// The directory of the outputs instead of a file in it: said before anything is built.
+#[test]
+fn an_output_that_is_a_directory_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    example(folder.path());
+    fs::create_dir(folder.path().join("made")).unwrap();
+    for arguments in [&["lambda", "--output", "made"][..], &["lambda", "--output", "made", "--dry-run"]] {
+        let run = pybundle(folder.path(), arguments);
+        assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
+        let expected =
+            "error: cannot write made\n  because: it is a directory\nhint: name a file in it, as in made/NAME\n";
+        assert_eq!(text(&run.stderr), expected);
+    }
+}
+
 #[test]
 fn usage_errors_exit_with_2() {
     let folder = tempfile::tempdir().unwrap();
