@@ -188,6 +188,10 @@ impl TargetArguments {
         let path = configurations.first().map_or_else(|| self.project.clone(), |(_, first)| first.path.clone());
         let mut unknown = selection.names.iter().filter(|name| !targets.iter().any(|target| target.is_named(name)));
         if let Some(name) = unknown.next() {
+            let members = if self.workspace { Vec::new() } else { self.of_workspace(projects) };
+            if members.iter().any(|(_, member)| has_target(member, name)) {
+                return Err(ConfigurationError::TargetOfMember { path, name: name.clone() }.into());
+            }
             let known = configurations.iter().flat_map(|(_, configuration)| {
                 configuration.targets().map(|(name, _)| self.full_name(configuration, name))
             });
@@ -195,12 +199,20 @@ impl TargetArguments {
             return Err(ConfigurationError::UnknownTarget { path, name: name.clone(), known }.into());
         }
         if targets.is_empty() {
-            let all = ProjectConfiguration::of_workspace(&self.project, projects.workspaces());
-            let has_members =
-                !self.workspace && all.is_ok_and(|all| all.iter().any(|(_, member)| member.targets().next().is_some()));
-            return Err(ConfigurationError::NoTargets { path, has_members }.into());
+            if !path.exists() {
+                return Err(ConfigurationError::NoConfiguration(path).into());
+            }
+            let mut members = self.of_workspace(projects).into_iter();
+            let has_members = !self.workspace && members.any(|(_, member)| member.targets().next().is_some());
+            let misspelled = ProjectConfiguration::misspelled_table(&path);
+            return Err(ConfigurationError::NoTargets { path, has_members, misspelled }.into());
         }
         Ok(())
+    }
+
+    /// Returns the configurations of all members of the project's workspace, or none of them if one is invalid.
+    fn of_workspace(&self, projects: &ProjectCache) -> Vec<(PathBuf, ProjectConfiguration)> {
+        ProjectConfiguration::of_workspace(&self.project, projects.workspaces()).unwrap_or_default()
     }
 
     /// Returns a target with its settings, and how they differ from the previous configuration, if there is one.
@@ -229,6 +241,11 @@ impl TargetArguments {
             }
         })
     }
+}
+
+/// Returns whether a workspace's member has a target of a name, which may be MEMBER/NAME.
+fn has_target(member: &ProjectConfiguration, name: &str) -> bool {
+    member.targets().any(|(target, _)| name == target || name == format!("{}/{target}", member.member()))
 }
 
 /// The configuration at the revision that targets are compared with.

@@ -152,6 +152,14 @@ impl ProjectConfiguration {
         &self.member
     }
 
+    /// Returns the table of a tool in a pyproject.toml that is probably meant to be pybundle's; `None` if pybundle has one.
+    pub(crate) fn misspelled_table(pyproject: &Path) -> Option<String> {
+        let table: toml::Table = std::fs::read_to_string(pyproject).ok()?.parse().ok()?;
+        let tools = table.get("tool")?.as_table()?;
+        let misspelled = hints::nearest("pybundle", tools.keys().map(String::as_str))?;
+        (misspelled != "pybundle").then(|| misspelled.to_owned())
+    }
+
     /// Returns the targets with their kinds, ordered by name.
     pub(crate) fn targets(&self) -> impl Iterator<Item = (&str, TargetKind)> {
         self.targets.iter().map(|(name, target)| (name.as_str(), target.kind))

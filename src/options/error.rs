@@ -110,12 +110,20 @@ pub(crate) enum ConfigurationError {
         /// The kind that the command builds.
         wanted: TargetKind,
     },
+    /// Members of the workspace have targets of that name.
+    #[error("{} has no target `{name}`", path.display())]
+    TargetOfMember { path: PathBuf, name: String },
     #[error("{} configures no targets", .path.display())]
     NoTargets {
         path: PathBuf,
         /// Whether members of its workspace configure some.
         has_members: bool,
+        /// The table of another tool whose name is almost that of pybundle's.
+        misspelled: Option<String>,
     },
+    /// No file configures targets.
+    #[error("{} does not exist, and configures no targets", .0.display())]
+    NoConfiguration(PathBuf),
     /// None of the images that are to be pushed has a tag.
     #[error("cannot push: {} has a tag", match &targets[..] {
         [] => format!("no target in {}", path.display()),
@@ -174,7 +182,14 @@ impl Hints for ConfigurationError {
             Self::NoTargets { has_members: true, .. } => {
                 "pass --workspace to build the targets of the workspace's members".to_owned()
             }
+            Self::NoTargets { misspelled: Some(table), .. } => {
+                format!("did you mean [tool.pybundle]? The file has [tool.{table}]")
+            }
             Self::NoTargets { .. } => NO_TARGETS.to_owned(),
+            Self::NoConfiguration(_) => "write it with `pybundle init`, or run `pybundle lambda` or `pybundle image`, \
+                                         which need no targets"
+                .to_owned(),
+            Self::TargetOfMember { .. } => "pass --workspace: a member of the workspace has this target".to_owned(),
             Self::NoLayer { .. } => "name a target of kind `layer`".to_owned(),
             Self::NoTags { .. } => "add `tag = [\"HOST/REPOSITORY:TAG\"]` to a target of kind `image`".to_owned(),
         };

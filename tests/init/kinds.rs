@@ -229,6 +229,13 @@ fn every_deployable_member_of_a_workspace_is_configured() {
     // Without the flag, the root has no targets.
     let said = fail(pybundle(&["build"]).current_dir(project.0.path()));
     assert!(said.ends_with("hint: pass --workspace to build the targets of the workspace's members\n"), "{said}");
+    for name in ["app", "job/app"] {
+        let said = fail(pybundle(&["build", name]).current_dir(project.0.path()));
+        let expected = format!(
+            "error: pyproject.toml has no target `{name}`\nhint: pass --workspace: a member of the workspace has this target\n"
+        );
+        assert!(said.ends_with(&expected), "{said}");
+    }
     // The workflow builds every member: there is nothing to add for one.
     let workflow = project.0.read(".github/workflows/pybundle.yml");
     let said = fail(&mut project.command(&["packages/job"]));

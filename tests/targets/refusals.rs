@@ -211,6 +211,21 @@ fn a_target_is_built_by_the_command_of_its_kind() {
         said.starts_with("error: pyproject.toml configures no targets\nhint: add a table [tool.pybundle.target.NAME]"),
         "{said}"
     );
+    let project = TestProject::configured("[tool.pybundel.target.api]\nkind = \"lambda\"\n");
+    let (_, said) = project.ends(1, &["build"]);
+    assert_eq!(
+        said,
+        "error: pyproject.toml configures no targets\n\
+         hint: did you mean [tool.pybundle]? The file has [tool.pybundel]\n"
+    );
+    std::fs::remove_file(project.0.path().join("pyproject.toml")).unwrap();
+    let (_, said) = project.ends(1, &["build"]);
+    assert!(
+        said.starts_with(
+            "error: pyproject.toml does not exist, and configures no targets\nhint: write it with `pybundle init`"
+        ),
+        "{said}"
+    );
     // An error in flags alone is a usage error.
     project.ends(2, &["build", "--format", "github-matrix"]);
     project.ends(2, &["build", "--list", "--dry-run"]);
