@@ -16,7 +16,7 @@ fn the_project_and_its_lock_must_be_valid() {
             &["--lock=nowhere.lock"][..],
             &[
                 "lock file nowhere.lock does not exist",
-                "hint: omit --lock to use the project's own, or pass the path of a uv.lock, ",
+                "hint: omit --lock (or its key in [tool.pybundle]) to use the project's own, or pass the path of a uv.lock, ",
             ][..],
         ),
         (&["--lock=project/pyproject.toml"], &["is not a supported lock file"]),

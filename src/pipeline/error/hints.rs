@@ -137,7 +137,7 @@ impl Hints for BuildError {
                 "create one with `{command}`, or pass another with --lock: a uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock or requirements.txt"
             )],
             Self::NoLock { command: None, .. } => hint(
-                "omit --lock to use the project's own, or pass the path of a uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock or requirements.txt",
+                "omit --lock (or its key in [tool.pybundle]) to use the project's own, or pass the path of a uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock or requirements.txt",
             ),
             Self::NoLockOfConda { source_file, command, .. } => vec![format!(
                 "list the distributions from PyPI that {source_file} names in requirements.in, and lock them with `{command}`: \
