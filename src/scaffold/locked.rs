@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::ScaffoldError;
+use crate::hints;
 use crate::lock::requirements::RequirementsError;
 use crate::lock::{
     DistributionSource, FileChooser, FormatControl, Lock, LockError, LockFormat, PinnedDistribution, Selection,
@@ -14,6 +15,7 @@ use crate::name::DistributionName;
 use crate::pipeline::plan::lock;
 use crate::pipeline::plan::requirements_source::RequirementsSource;
 use crate::platform::TargetPlatform;
+use crate::project::script;
 use crate::project::workspace::Workspace;
 use crate::settings::Variables;
 
@@ -57,6 +59,8 @@ enum DependencyTool {
     Poetry,
     Pdm,
     Pipenv,
+    /// uv, for a script in the project's directory.
+    UvScript(PathBuf),
     /// By editing a file.
     File(PathBuf),
 }
@@ -78,7 +82,9 @@ impl DetectedLock {
             found.or_else(|| REQUIREMENTS.map(|name| directory.join(name)).into_iter().find(|path| path.is_file()));
         let Some(path) = path else { return Ok(Self::missing(workspace, &directory)) };
         let (lock, _) = lock::read(std::slice::from_ref(&path), references, workspace)?;
+        let script = workspace.script().and_then(Path::file_name).map(PathBuf::from);
         let tool = match LockFormat::of(&path) {
+            _ if script.is_some() => DependencyTool::UvScript(script.unwrap_or_default()),
             Some(LockFormat::Poetry) => DependencyTool::Poetry,
             Some(LockFormat::Pdm) => DependencyTool::Pdm,
             Some(LockFormat::Pipfile) => DependencyTool::Pipenv,
@@ -118,6 +124,11 @@ impl DetectedLock {
     }
 
     fn missing(workspace: &Workspace, directory: &Path) -> Self {
+        if let Some(script) = workspace.script().and_then(Path::file_name).map(PathBuf::from) {
+            let is_needed = !lock::requires_nothing(workspace);
+            let command = is_needed.then(|| script::lock_command(&script));
+            return Self::without_lock(workspace, command, DependencyTool::UvScript(script));
+        }
         let source = RequirementsSource::of(workspace);
         let tool = match &source {
             Some(RequirementsSource::Pyproject) => DependencyTool::Uv,
@@ -135,6 +146,10 @@ impl DetectedLock {
         let command = source.map_or("uv init --bare && uv lock".to_owned(), |source| source.lock_command());
         let has_setup = ["setup.py", "setup.cfg"].iter().any(|name| directory.join(name).is_file());
         let is_needed = !lock::requires_nothing(workspace) || has_setup;
+        Self::without_lock(workspace, is_needed.then_some(command), tool)
+    }
+
+    fn without_lock(workspace: &Workspace, command: Option<String>, tool: DependencyTool) -> Self {
         Self {
             path: None,
             needs_setting: false,
@@ -142,9 +157,14 @@ impl DetectedLock {
             names: declared(workspace),
             problem: None,
             without_wheels: Vec::new(),
-            command: is_needed.then_some(command),
+            command,
             tool,
         }
+    }
+
+    /// Returns whether there is neither a lock nor anything to lock.
+    pub(super) fn is_unneeded(&self) -> bool {
+        self.path.is_none() && self.command.is_none()
     }
 
     /// Returns whether a distribution is selected for production.
@@ -156,6 +176,7 @@ impl DetectedLock {
     pub(super) fn addition(&self, name: &str) -> String {
         match &self.tool {
             DependencyTool::Uv => format!("`uv add {name}`"),
+            DependencyTool::UvScript(script) => format!("`uv add --script {} {name}`", hints::quoted_path(script)),
             DependencyTool::Poetry => format!("`poetry add {name}`"),
             DependencyTool::Pdm => format!("`pdm add {name}`"),
             DependencyTool::Pipenv => format!("`pipenv install {name}`"),
@@ -170,7 +191,7 @@ impl DetectedLock {
             DependencyTool::Poetry => Some(format!("`poetry add --group {group} {name}`")),
             DependencyTool::Pdm => Some(format!("`pdm add --dev --group {group} {name}`")),
             DependencyTool::Pipenv => Some(format!("`pipenv install --categories {group} {name}`")),
-            DependencyTool::File(_) => None,
+            DependencyTool::UvScript(_) | DependencyTool::File(_) => None,
         }
     }
 }
@@ -186,10 +207,14 @@ fn without_wheels(selection: &Selection, target: &TargetPlatform) -> Vec<String>
     selection.distributions.iter().filter(lacks_wheel).map(ToString::to_string).collect()
 }
 
-/// Returns the distributions that a project declares in `project.dependencies` and `tool.poetry.dependencies`.
+/// Returns the distributions that a project declares in `project.dependencies` and `tool.poetry.dependencies`, or a script in
+/// its metadata.
 fn declared(workspace: &Workspace) -> BTreeSet<DistributionName> {
     let table = workspace.current().pyproject.table();
-    let standard = table.get("project").and_then(|project| project.get("dependencies"));
+    let standard = match workspace.script() {
+        Some(_) => table.get("dependencies"),
+        None => table.get("project").and_then(|project| project.get("dependencies")),
+    };
     let poetry = table.get("tool").and_then(|tool| tool.get("poetry")?.get("dependencies"));
     let requirements = standard.and_then(toml::Value::as_array).into_iter().flatten().filter_map(toml::Value::as_str);
     let keys = poetry.and_then(toml::Value::as_table).into_iter().flat_map(|table| table.keys());

@@ -39,6 +39,7 @@ use crate::platform::{Architecture, LambdaProfile, PythonReason, PythonVersion, 
 use crate::project::declared::DeclaredDistribution;
 use crate::project::pyproject::FILENAME;
 use crate::project::python_pin::python_pin;
+use crate::project::script;
 use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::settings::Variables;
 
@@ -51,6 +52,8 @@ pub(crate) struct DetectedProject {
     pub(crate) name: String,
     /// Whether it is built and installed as a distribution.
     pub(crate) is_package: bool,
+    /// The script that is bundled in its place, relative to its directory.
+    pub(super) script: Option<String>,
     pub(crate) python: PythonVersion,
     pub(crate) python_reason: PythonReason,
     /// Why it is not the newest.
@@ -123,11 +126,49 @@ fn newest_supported<'a>(
 }
 
 impl DetectedProject {
-    /// Inspects the current member of a workspace.
+    /// Inspects the current member of a workspace, or the script of it that is bundled in its place.
     ///
     /// # Errors
     /// A file cannot be read, or no runtime has the project's version of Python.
-    fn read(workspace: &Workspace, references: &Variables) -> Result<Self, ScaffoldError> {
+    fn find(
+        workspace: &Workspace,
+        references: &Variables,
+        requested: &RequestedTargets,
+    ) -> Result<Self, ScaffoldError> {
+        let project = Self::read(workspace, references, requested)?;
+        let Some(script) = project.script_of_entry_point(requested) else { return Ok(project) };
+        let of_script = Self::read(&Workspace::discover(&script, &LockFormat::NAMES)?, references, requested)?;
+        let shared_keys = project.shared_keys.union(&of_script.shared_keys).cloned().collect();
+        Ok(Self { shared_keys, dockerfile: project.dockerfile, ..of_script })
+    }
+
+    /// Returns the script with the likeliest entry point, or with the requested handler, if it declares dependencies and the
+    /// project none: these are bundled only with the script.
+    fn script_of_entry_point(&self, requested: &RequestedTargets) -> Option<PathBuf> {
+        if self.is_configured || self.is_package || !self.lock.is_unneeded() {
+            return None;
+        }
+        let entry_points = &self.sources.entry_points;
+        let handler = entry_points.handlers.first().map(|handler| &handler.place);
+        let application = entry_points.applications.first().map(|application| &application.place);
+        let command = entry_points.commands.first().and_then(|command| command.place.as_ref());
+        let file = match &requested.handler {
+            Some(handler) => format!("{}.py", handler.module()),
+            None => handler.or(application).or(command)?.path.clone(),
+        };
+        Some(self.directory.join(file))
+            .filter(|path| path.parent() == Some(&self.directory) && script::requires_any(path))
+    }
+
+    /// Inspects the current member of a workspace, which may be a script.
+    ///
+    /// # Errors
+    /// A file cannot be read, or no runtime has the project's version of Python.
+    fn read(
+        workspace: &Workspace,
+        references: &Variables,
+        requested: &RequestedTargets,
+    ) -> Result<Self, ScaffoldError> {
         let member = workspace.current();
         let directory = workspace.directory(member);
         let declared = DeclaredDistribution::of(&member.pyproject)
@@ -135,19 +176,28 @@ impl DetectedProject {
         let pin = python_pin(&directory, &workspace.root)?;
         let (profiles, python_reason) = allowed_runtimes(pin.as_ref(), declared.requires_python.as_ref())?;
         let (profile, lock, passed_over) = newest_supported(&profiles, workspace, references)?;
-        let mut sources = DetectedSources::read(&directory, &workspace.root, profile.python)?;
+        let handler = requested.handler.as_ref();
+        let mut sources = DetectedSources::read(&directory, workspace, &profile.target(Architecture::X86_64), handler)?;
         if declared.is_package {
             sources.entry_points.add_console_scripts(&member.pyproject.scripts, declared.name.as_ref());
         }
-        let tests = TestSuite::find(&directory, &member.pyproject, &lock, sources.entry_points.django.as_ref());
+        let tests = if workspace.script().is_some() {
+            // Its metadata has no groups that tests could be run with.
+            None
+        } else {
+            TestSuite::find(&directory, &member.pyproject, &lock, sources.entry_points.django.as_ref())
+        };
+        let stem = workspace.script().and_then(Path::file_stem);
         let name = declared.name.map(|name| name.to_string());
         let root = workspace.members.iter().find(|member| member.path.as_os_str().is_empty());
         let configured = root.into_iter().chain([member]);
         Ok(Self {
             name: name.unwrap_or_else(|| {
-                directory.file_name().map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().to_lowercase())
+                let name = stem.or(directory.file_name());
+                name.map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().to_lowercase())
             }),
             is_package: declared.is_package,
+            script: workspace.script().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()),
             python: profile.python,
             python_reason,
             passed_over,
@@ -199,6 +249,7 @@ impl DetectedProject {
         if let Some(dockerfile) = &self.dockerfile {
             notes.extend(dockerfile.notes());
         }
+        notes.extend(self.sources.handler_problem.clone());
         if let Some(Err(missing)) = &self.tests {
             notes.push(missing.note(self));
         }
@@ -223,9 +274,9 @@ pub(crate) fn scaffold(
     let is_project = current.pyproject.name.is_some() && (requested.kinds.is_some() || requested.handler.is_some());
     let is_workspace = current.path.as_os_str().is_empty() && workspace.members.len() > 1 && !is_project;
     let projects = if is_workspace {
-        read_members(&workspace, references)?
+        read_members(&workspace, references, requested)?
     } else {
-        vec![DetectedProject::read(&workspace, references)?]
+        vec![DetectedProject::find(&workspace, references, requested)?]
     };
     let root = &workspace.directory(workspace.current());
     // In a workspace, --kind and --handler do not make every library deployable.
@@ -282,12 +333,16 @@ pub(crate) fn scaffold(
 }
 
 /// Inspects every member of a workspace, and its root if that is a project.
-fn read_members(workspace: &Workspace, references: &Variables) -> Result<Vec<DetectedProject>, ScaffoldError> {
+fn read_members(
+    workspace: &Workspace,
+    references: &Variables,
+    requested: &RequestedTargets,
+) -> Result<Vec<DetectedProject>, ScaffoldError> {
     let members = workspace.members.iter().filter(|member| is_project(member));
     members
         .map(|member| {
             let workspace = Workspace::discover(&workspace.directory(member), &LockFormat::NAMES)?;
-            DetectedProject::read(&workspace, references)
+            DetectedProject::read(&workspace, references, requested)
         })
         .collect()
 }

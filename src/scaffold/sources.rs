@@ -8,9 +8,12 @@ use rayon::prelude::*;
 use super::entry_points::{DetectedApplication, DetectedCommand, DetectedHandler, DjangoProject, EntryPoints};
 use super::frameworks::Framework;
 use super::module::{ApplicationDefinition, ScannedModule};
-use crate::platform::PythonVersion;
-use crate::project::application::{ApplicationError, ApplicationSource, Excludes};
-use crate::tree::FileContent;
+use crate::audit::handler::{self, Handler, HandlerError, ImportRoot};
+use crate::hints::did_you_mean;
+use crate::platform::TargetPlatform;
+use crate::project::application::{Application, ApplicationError, ApplicationSource, Excludes};
+use crate::project::workspace::Workspace;
+use crate::tree::{FileContent, FileTree};
 
 /// The largest module that is scanned, in bytes.
 const LARGEST_READ: u64 = 1 << 20;
@@ -31,20 +34,28 @@ pub(crate) struct DetectedSources {
     /// The directory, relative to the project, that has to be included as the root, because its modules import each other
     /// from there.
     pub(super) root: Option<String>,
+    /// Why the requested handler cannot be run, as far as the sources tell.
+    pub(super) handler_problem: Option<String>,
 }
 
 impl DetectedSources {
-    /// Scans the sources of a project that are included by default.
+    /// Scans the sources of a project, or of a script in it, that are included by default, for entry points and for the
+    /// requested handler.
     ///
     /// # Errors
     /// The sources cannot be collected.
-    pub(super) fn read(project: &Path, workspace: &Path, python: PythonVersion) -> Result<Self, ApplicationError> {
+    pub(super) fn read(
+        project: &Path,
+        workspace: &Workspace,
+        target: &TargetPlatform,
+        handler: Option<&Handler>,
+    ) -> Result<Self, ApplicationError> {
         // Without patterns, none is invalid.
         let Ok(excludes) = Excludes::new(project, &[]) else { return Ok(Self::default()) };
         let source = ApplicationSource {
             project,
-            workspace,
-            script: None,
+            workspace: &workspace.root,
+            script: workspace.script(),
             includes: &[],
             excludes: &excludes,
             locks: &[],
@@ -52,7 +63,7 @@ impl DetectedSources {
             started: &[],
         };
         let application = match source.collect() {
-            Err(ApplicationError::NothingFound(_)) => return Ok(Self::default()),
+            Err(ApplicationError::NothingFound(_)) => Application::default(),
             other => other?,
         };
         let files: Vec<(&str, &Path)> = application
@@ -67,15 +78,40 @@ impl DetectedSources {
             .collect();
         let modules = files.par_iter().filter_map(|(path, source)| {
             let relative = source.strip_prefix(project).unwrap_or(source).display().to_string();
-            ScannedModule::read(&module_name(path)?, &relative, &std::fs::read(source).ok()?, python)
+            ScannedModule::read(&module_name(path)?, &relative, &std::fs::read(source).ok()?, target.python)
         });
         let mut modules: Vec<ScannedModule> = modules.collect();
         let root = import_root(&modules);
         if let Some(root) = &root {
             modules.iter_mut().for_each(|module| module.make_relative(root));
         }
-        Ok(Self { entry_points: entry_points(&modules), root })
+        let handler_problem = handler.and_then(|handler| {
+            let mut tree = FileTree::default();
+            for (path, entry) in &application.files {
+                // Its paths are those of one collection, which are distinct.
+                let _ = tree.insert(path.clone(), entry.clone());
+            }
+            problem_of(handler, &tree, root.as_deref().unwrap_or_default(), target)
+        });
+        Ok(Self { entry_points: entry_points(&modules), root, handler_problem })
     }
+}
+
+/// Returns why a handler cannot be run. A dependency may have its module, which is not known before the build.
+fn problem_of(handler: &Handler, tree: &FileTree, root: &str, target: &TargetPlatform) -> Option<String> {
+    let suffixes = target.extension_suffixes();
+    let roots = [ImportRoot { tree, site_packages: root, suffixes: &suffixes }];
+    let error = handler::check(handler, &roots, target.python, |_| true).err()?;
+    Some(match &error {
+        HandlerError::NoModule { similar, .. } => {
+            let module = handler.module();
+            let meant = similar.first().map(|similar| format!("; {}", did_you_mean(similar))).unwrap_or_default();
+            format!(
+                "the project has no module `{module}`: builds with the handler `{handler}` fail unless a dependency has it{meant}"
+            )
+        }
+        _ => error.to_string(),
+    })
 }
 
 impl ScannedModule {

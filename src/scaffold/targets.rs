@@ -118,6 +118,7 @@ fn lambda_target(project: &DetectedProject, name: String, requested: &RequestedT
     let handlers = &project.sources.entry_points.handlers;
     let mut table = TargetTable::new(&name).without(&project.shared_keys);
     table.text("kind", TargetKind::Lambda.name());
+    add_script(project, &mut table);
     table.comment(&format!("{} Create the function with the same runtime.", python_comment(project)));
     table.text("runtime", &format!("python{}", project.python));
     let requested = requested.handler.as_ref().map(ToString::to_string);
@@ -153,6 +154,7 @@ fn lambda_target(project: &DetectedProject, name: String, requested: &RequestedT
 fn image_target(project: &DetectedProject, name: String, command: &ImageCommand) -> ProposedTarget {
     let mut table = TargetTable::new(&name).without(&project.shared_keys);
     table.text("kind", TargetKind::Image.name());
+    add_script(project, &mut table);
     let has_base = project.dockerfile.as_ref().is_some_and(|dockerfile| dockerfile.base.is_some());
     if !has_base && !matches!(project.python_reason, PythonReason::Pinned(_)) {
         table.comment(&python_comment(project));
@@ -190,6 +192,12 @@ fn image_target(project: &DetectedProject, name: String, command: &ImageCommand)
             }
             found.command.join(" ")
         }
+        ImageCommand::Unknown if project.script.is_some() => {
+            let script = project.script.as_deref().unwrap_or_default();
+            table.comment(&format!("It runs `python {script}`. Set another command here:"));
+            table.comment("cmd = [\"python\", \"-m\", \"module\"]");
+            format!("python {script}")
+        }
         ImageCommand::Unknown => {
             table.comment("No command was found that a container can run. Set it here:");
             table.comment("cmd = [\"python\", \"-m\", \"module\"]");
@@ -208,6 +216,16 @@ fn image_target(project: &DetectedProject, name: String, command: &ImageCommand)
     table.comment("Where `pybundle build --push` pushes the image:");
     table.comment(&format!("tag = [\"registry.example.org/{}:latest\"]", project.name));
     ProposedTarget { name, kind: TargetKind::Image, description, table }
+}
+
+/// Adds the script that is bundled in place of the project.
+fn add_script(project: &DetectedProject, table: &mut TargetTable) {
+    if let Some(script) = &project.script {
+        table.comment(
+            "A script with inline metadata: with the dependencies that it lists, and the modules that it imports.",
+        );
+        table.text("script", script);
+    }
 }
 
 /// Adds what a Dockerfile says of the image.

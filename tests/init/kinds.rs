@@ -258,6 +258,73 @@ fn every_deployable_member_of_a_workspace_is_configured() {
     assert!(!alone.0.read("packages/api/pyproject.toml").contains("pybundle"));
 }
 
+/// A script that declares dependencies is bundled as one: they would be missing with the directory's files.
+#[test]
+fn a_script_is_bundled_with_its_dependencies() {
+    let metadata = "# /// script\n# requires-python = \">=3.12,<3.14\"\n# dependencies = [\"alpha\"]\n#\n\
+                    # [[tool.uv.index]]\n# url = \"index\"\n# format = \"flat\"\n# default = true\n# ///\n";
+    let handler = format!("{metadata}import alpha\nimport helpers\n\ndef handler(event, context): ...\n");
+    let project = Project::new(&[("nightly.py", handler.as_str()), ("helpers.py", ""), ("plain.py", "print('x')\n")]);
+    project.0.write("index/alpha-1.0-py3-none-any.whl", &crate::support::wheel("alpha", "1.0"));
+    let image = project.init(&["--kind=image", "--dry-run"]);
+    assert_eq!(image["projects"][0]["targets"][0]["what"], "python nightly.py");
+    let report = project.init(&["--no-workflow"]);
+    assert_eq!(report["projects"][0]["name"], "nightly");
+    assert_eq!(report["next"], json!(["uv lock --script nightly.py", "pybundle build --dry-run", "pybundle build"]));
+    let function = project.target("function");
+    assert_eq!(function["script"].as_str(), Some("nightly.py"));
+    assert_eq!(function["handler"].as_str(), Some("nightly.handler"));
+    assert_eq!(function["runtime"].as_str(), Some("python3.13"));
+    project.0.uv(&["lock", "--offline", "--script", "nightly.py"]);
+    assert_eq!(project.planned(&[]), ["function"]);
+
+    // A command of a container, with what the directory's pyproject.toml sets for all targets.
+    let project = Project::new(&[
+        ("run.py", format!("{metadata}import alpha\n\nprint(alpha)\n").as_str()),
+        ("pyproject.toml", "[tool.pybundle]\nslim = true\n"),
+    ]);
+    project.0.write("index/alpha-1.0-py3-none-any.whl", &crate::support::wheel("alpha", "1.0"));
+    project.0.uv(&["lock", "--offline", "--script", "run.py"]);
+    assert_eq!(project.init(&["--no-workflow"])["next"], json!(["pybundle build --dry-run", "pybundle build"]));
+    let image = project.target("app");
+    assert_eq!(
+        (image["script"].as_str(), strings(&image, "cmd").join(" ")),
+        (Some("run.py"), "python -m run".to_owned())
+    );
+
+    // Not where the project has the dependencies, or the handler is another file's.
+    let dependent = pyproject("shop", &["alpha"], "");
+    let project = Project::new(&[("nightly.py", handler.as_str()), ("pyproject.toml", &dependent), ("helpers.py", "")]);
+    assert!(!project.init(&["--dry-run"])["files"][0]["text"].as_str().unwrap().contains("script ="));
+    let project = Project::new(&[("nightly.py", handler.as_str()), ("plain.py", "def f(event, context): ...\n")]);
+    let report = project.init(&["--dry-run", "--handler=plain.f"]);
+    assert!(!report["files"][0]["text"].as_str().unwrap().contains("script ="), "{report}");
+}
+
+#[test]
+fn a_handler_that_does_not_exist_is_noted() {
+    let project = Project::new(&[("app.py", "def handler(event, context): ...\n")]);
+    for (handler, notes) in [
+        ("app.handler", json!([])),
+        (
+            "nosuch.fn",
+            json!([
+                "the project has no module `nosuch`: builds with the handler `nosuch.fn` fail unless a dependency has it"
+            ]),
+        ),
+        (
+            "api.handler",
+            json!([
+                "the project has no module `api`: builds with the handler `api.handler` fail unless a dependency has it; did you mean `app.handler`?"
+            ]),
+        ),
+        ("app.fn", json!(["cannot run the handler `app.fn`: app.py does not define `fn` at its top level"])),
+    ] {
+        let report = project.init(&["--dry-run", "--handler", handler]);
+        assert_eq!(report["projects"][0]["notes"], notes, "{handler}");
+    }
+}
+
 /// What is started without a web server of its own.
 #[test]
 fn pages_functions_and_scripts_are_recognized() {
