@@ -18,7 +18,7 @@ pub(crate) use verify::{Project, verify};
 
 use crate::contents::{self, ArtifactContents, ContentsError};
 use crate::image::OciArtifact;
-use crate::image::file::{self, ImageFile};
+use crate::image::file::{self, ImageFile, ImageFileError};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::session::{Session, registry};
@@ -60,7 +60,7 @@ impl ArtifactName {
             return Err(ContentsError::Directory(directory.to_owned()).into());
         }
         if path.exists() || text.parse::<ImageFile>().is_ok() {
-            return Ok(Self::File(ImageFile::find(text)?));
+            return Ok(Self::File(ImageFile::find(text).map_err(not_an_artifact)?));
         }
         let is_reference = text.contains([':', '@']) && !text.starts_with(['.', '/']);
         if is_reference { Ok(Self::Registry(text.parse()?)) } else { Err(BuildError::NoArtifact(text.to_owned())) }
@@ -75,6 +75,27 @@ impl fmt::Display for ArtifactName {
             Self::Registry(reference) => reference.fmt(formatter),
         }
     }
+}
+
+/// Names zips, too, where the format of an image was sought.
+fn not_an_artifact(error: ImageFileError) -> BuildError {
+    match error {
+        ImageFileError::UnknownFormat(path) => ContentsError::NotAnArtifact(path).into(),
+        error => error.into(),
+    }
+}
+
+/// Finds the image that a text names, to be pushed.
+///
+/// # Errors
+/// It is not an image in a file.
+pub(crate) fn pushable(text: &str) -> Result<ImageFile, BuildError> {
+    ImageFile::find(text).map_err(|error| match error {
+        ImageFileError::UnknownFormat(path) if is_zip(&path).unwrap_or_default() => {
+            ContentsError::Unpushable(path).into()
+        }
+        error => error.into(),
+    })
 }
 
 fn is_zip(path: &Path) -> Result<bool, BuildError> {

@@ -8,9 +8,7 @@ use super::printer::Printer;
 use super::progress::ProgressReporter;
 use super::text_page::{TextPage, count};
 use crate::artifact;
-use crate::image::file::ImageFile;
 use crate::options::RegistryAccessOptions;
-use crate::pipeline::BuildError;
 use crate::registry::ImageReference;
 use crate::report::PushedReport;
 use crate::settings::binary_size;
@@ -33,7 +31,7 @@ pub(crate) struct PushArguments {
 /// # Errors
 /// See [`build::push`].
 pub(crate) fn run(arguments: PushArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
-    let artifact = ImageFile::find(&arguments.artifact).map_err(BuildError::from)?;
+    let artifact = artifact::pushable(&arguments.artifact)?;
     let environment = global.environment();
     let settings = arguments.registry.settings(&environment);
     let (keychain, progress) = (&environment.registry_credentials, ProgressReporter::new(printer));

@@ -14,6 +14,11 @@ pub(crate) enum ContentsError {
     /// Perhaps the files of a function, which `--output dir:PATH` has written.
     #[error("{} is a directory, but not an OCI layout", .0.display())]
     Directory(PathBuf),
+    #[error("{} is not a zip, an OCI layout, an OCI archive or a Docker archive", .0.display())]
+    NotAnArtifact(PathBuf),
+    /// A zip, which registries do not take.
+    #[error("cannot push {}: it is a zip, not an image", .0.display())]
+    Unpushable(PathBuf),
     #[error("cannot read {}", .path.display())]
     Read { path: PathBuf, source: io::Error },
     /// The zip could be read differently by different readers.
@@ -64,6 +69,15 @@ impl Hints for ContentsError {
             Self::Directory(_) => vec![
                 "if it is the output of --output dir:PATH, build with --output FILE.zip: the zip has the same files"
                     .to_owned(),
+            ],
+            Self::NotAnArtifact(_) => {
+                vec![
+                    "pass what `pybundle lambda` or `pybundle image` has written, or an image: HOST/REPOSITORY:TAG"
+                        .to_owned(),
+                ]
+            }
+            Self::Unpushable(_) => vec![
+                "use `pybundle deploy` for a function, or build an image with `pybundle image` to push it".to_owned(),
             ],
             Self::NoPlatform { .. } => vec!["select one of them with --platform".to_owned()],
             Self::Read { .. } | Self::Document { .. } | Self::Blob(_) => Vec::new(),

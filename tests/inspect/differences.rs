@@ -177,4 +177,26 @@ fn what_cannot_be_read_is_an_error() {
     let zip = artifacts().small_zip();
     let said = fail(&mut pybundle(&["diff", &zip, "nowhere.zip"]));
     assert!(said.contains("`nowhere.zip` does not exist"), "{said}");
+    // Each command says what it accepts.
+    let directory = tempfile::tempdir().unwrap();
+    let [text, empty] = ["notes.txt", "empty"].map(|name| directory.path().join(name).to_str().unwrap().to_owned());
+    fs::write(&text, "notes").unwrap();
+    fs::create_dir(&empty).unwrap();
+    let formats = "OCI layout, an OCI archive or a Docker archive\nhint: ";
+    for (words, expected) in [
+        (&["inspect", text.as_str()][..], format!("{text} is not a zip, an {formats}pass what `pybundle lambda` or")),
+        (&["verify", &text], format!("{text} is not a zip, an {formats}")),
+        (&["diff", &zip, &text], format!("{text} is not a zip, an {formats}")),
+        (&["push", &text, "localhost:1/a:1"], format!("{text} is not an {formats}use oci:DIR, oci-archive:FILE or")),
+        (&["push", &empty, "localhost:1/a:1"], format!("{empty} is not an {formats}")),
+        (&["push", &zip, "localhost:1/a:1"], format!("cannot push {zip}: it is a zip, not an image\nhint: ")),
+        // Without the prefix, it would be none either.
+        (
+            &["inspect", &format!("oci:{empty}")],
+            format!("{empty} is not an OCI layout: it has no `oci-layout`\nhint: use oci:DIR, "),
+        ),
+    ] {
+        let said = fail(&mut pybundle(words));
+        assert!(said.starts_with(&format!("error: {expected}")), "{words:?}: {said}");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{ImageFormat, InvalidImageFile};
+use super::{ImageFormat, ImageSource, InvalidImageFile};
 use crate::archive::ArchiveError;
 use crate::digest::Sha256;
 use crate::hints::Hints;
@@ -192,6 +192,9 @@ impl Hints for ImageFileError {
             // It says what to write.
             Self::Name(name) if name.reason.starts_with("`~`") => Vec::new(),
             Self::Name(_) | Self::UnknownFormat(_) => {
+                vec!["use oci:DIR, oci-archive:FILE or docker-archive:FILE".to_owned()]
+            }
+            Self::WrongFormat { path, .. } if ImageSource::detect_format(path).is_err() => {
                 vec!["use oci:DIR, oci-archive:FILE or docker-archive:FILE".to_owned()]
             }
             Self::WrongFormat { path, .. } => {
