@@ -173,7 +173,7 @@ fn unsupported_entries_are_errors() {
         (of(b'V'), ": `entry` is not a regular file"),
         (entry(b"entry", EntryType::Directory, 1, b"x", ""), ": `entry` has content but is not a regular file"),
         (entry(b"entry", EntryType::Symlink, 1, b"x", "y"), ": `entry` has content but is not a regular file"),
-        (size(1 << 20), "` has content past the end of the file"),
+        (size(1 << 20), "` is a header whose content ends early: the archive is truncated"),
         (size(u64::MAX), "` has content past the end of the file"),
         (sums_up, "` has an invalid size"),
         (other_sum, "` is not a tar header"),
@@ -189,6 +189,19 @@ fn unsupported_entries_are_errors() {
     ] {
         let message = read(&docker("layer", &[good.clone(), bad, size(0)])).unwrap_err();
         assert!(message.ends_with(expected), "{message}\nexpected: {expected}");
+    }
+}
+
+/// Wherever a download was cut off: it is not said to be anything else.
+#[test]
+fn a_truncated_archive_ends_early() {
+    let whole = docker("layer", &[file("layer", b"a layer")]);
+    assert!(read(&whole).is_ok());
+    let content = "` is a header whose content ends early: the archive is truncated";
+    let header = "` is less than a header: the archive is truncated";
+    for (length, expected) in [(520, content), (1024 + 100, header), (1024 + 520, content), (2048 + 511, header)] {
+        let message = read(&whole[..length]).unwrap_err();
+        assert!(message.ends_with(expected), "{length}: {message}");
     }
 }
 

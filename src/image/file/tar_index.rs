@@ -187,7 +187,10 @@ impl HeaderScanner<'_> {
             return Ok(None);
         }
         if self.length - position < BLOCK {
-            return Err(self.no_header(position));
+            return Err(match position {
+                0 => self.no_header(position),
+                _ => self.malformed(position, "is less than a header: the archive is truncated"),
+            });
         }
         self.fill(header.as_mut_bytes(), position)?;
         if header.as_bytes().iter().all(|byte| *byte == 0) {
@@ -216,7 +219,9 @@ impl HeaderScanner<'_> {
         let offset = header + BLOCK;
         match offset.checked_add(size) {
             Some(end) if end <= self.length => Ok(ByteRange { offset, size }),
-            _ => Err(self.malformed(header, "has content past the end of the file")),
+            // A download that was cut off is likelier than a header with a wrong size.
+            Some(_) => Err(self.malformed(header, "is a header whose content ends early: the archive is truncated")),
+            None => Err(self.malformed(header, "has content past the end of the file")),
         }
     }
 
