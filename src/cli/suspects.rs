@@ -1,10 +1,14 @@
 //! The options that may explain why a rebuild differs from an artifact.
 
-use crate::report::{ChangedFileReport, ChangedPropertyReport, DiffReport, FileChange};
+use crate::report::{ChangedFileReport, ChangedPropertyReport, ContentsKind, DiffReport, FileChange};
 
 /// Returns the flags that may differ from those that the artifact was built with, in the order of the help; empty if none
 /// would explain a difference.
 pub(super) fn flags(difference: &DiffReport) -> Vec<&'static str> {
+    // The layer of a function was compared with the function: all paths differ, and no other flag explains it.
+    if difference.before.kind == ContentsKind::Layer && difference.after.kind == ContentsKind::Function {
+        return vec!["--layer"];
+    }
     let mut suspects: Vec<&'static str> = Vec::new();
     for distribution in &difference.distributions {
         suspects.extend(match (&distribution.before, &distribution.after) {

@@ -28,6 +28,13 @@ fn an_artifact_is_verified_against_its_target() {
     assert_eq!(hint(&["dist/web.tar", ".", "--base=oci:base", "--env=MODE=other"]), "--env");
     assert_eq!(hint(&["dist/api.zip", "api", "--exclude=/shop/"]), "--include");
     assert_eq!(hint(&["dist/api.zip", "api", "--no-install-package=example-banner", "--no-audit"]), "--extra, --group");
+    // A layer is compared with the function unless there is one.
+    let layered =
+        ["lambda", "--runtime=python3.12", "--handler=app.handler", "-o=dist/f.zip", "--layer=dist/layer.zip"];
+    project.run(&layered);
+    let verified = ["dist/layer.zip", ".", "--runtime=python3.12", "--handler=app.handler"];
+    assert_eq!(hint(&verified), "--layer");
+    project.run(&[&["verify"], &verified[..], &["--layer=other.zip"]].concat());
     // What an artifact says of itself needs no options.
     let damaged = project.0.path().join("dist/api.zip");
     let mut bytes = std::fs::read(&damaged).unwrap();
