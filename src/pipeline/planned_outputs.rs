@@ -218,23 +218,35 @@ fn file(entry: &TreeEntry) -> Option<&Path> {
     }
 }
 
-/// Checks that no output is written over another one.
+/// Checks that no output is written over another one; each comes with the name of its target, if that is one of several.
 ///
 /// # Errors
 /// Two are the same, or one is in another, which is a directory that is replaced as a whole.
-pub(crate) fn check_distinct<'a>(outputs: impl IntoIterator<Item = &'a Path>) -> Result<(), BuildError> {
-    let mut earlier: BTreeMap<PathBuf, &Path> = BTreeMap::new();
-    for output in outputs {
-        if earlier.insert(resolved(output), output).is_some() {
-            return Err(BuildError::SameOutput(output.to_owned()));
+pub(crate) fn check_distinct<'a>(
+    outputs: impl IntoIterator<Item = (&'a Path, Option<&'a str>)>,
+) -> Result<(), BuildError> {
+    let mut earlier: BTreeMap<PathBuf, (&Path, Option<&str>)> = BTreeMap::new();
+    for (output, target) in outputs {
+        if let Some((_, other)) = earlier.insert(resolved(output), (output, target)) {
+            return Err(BuildError::SameOutput { path: output.to_owned(), targets: of_targets(other, target) });
         }
     }
-    for (path, inner) in &earlier {
-        if let Some(outer) = path.ancestors().skip(1).find_map(|above| earlier.get(above)) {
-            return Err(BuildError::NestedOutput { inner: (*inner).to_owned(), outer: (*outer).to_owned() });
+    for (path, (inner, target)) in &earlier {
+        if let Some((outer, other)) = path.ancestors().skip(1).find_map(|above| earlier.get(above)) {
+            let (inner, outer) = ((*inner).to_owned(), (*outer).to_owned());
+            return Err(BuildError::NestedOutput { inner, outer, targets: of_targets(*other, *target) });
         }
     }
     Ok(())
+}
+
+/// Names the targets of two outputs, as the end of a message.
+fn of_targets(one: Option<&str>, other: Option<&str>) -> String {
+    match (one, other) {
+        (Some(one), Some(other)) if one == other => format!(": by the target `{one}`"),
+        (Some(one), Some(other)) => format!(": by the targets `{one}` and `{other}`"),
+        _ => String::new(),
+    }
 }
 
 /// Canonicalizes a path that may not exist yet, as far as its directories exist: `new/../function.zip` is `function.zip`, since

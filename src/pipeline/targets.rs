@@ -109,8 +109,12 @@ impl Target {
 /// # Errors
 /// Two targets have the same output, or one is in that of another.
 pub(crate) fn check_outputs<'a>(targets: impl Iterator<Item = &'a Target>) -> Result<(), BuildError> {
-    let outputs: Vec<PathBuf> = targets.flat_map(Target::outputs).collect();
-    planned_outputs::check_distinct(outputs.iter().map(PathBuf::as_path))
+    let named = targets.flat_map(|target| {
+        let name = target.common().target.as_deref();
+        target.outputs().into_iter().map(move |output| (output, name))
+    });
+    let named: Vec<(PathBuf, Option<&str>)> = named.collect();
+    planned_outputs::check_distinct(named.iter().map(|(output, name)| (output.as_path(), *name)))
 }
 
 /// How targets are built.

@@ -81,7 +81,10 @@ fn the_failure_of_one_target_does_not_stop_the_others() {
         project.0.read("pyproject.toml").replace("app.missing\"", "app.handler\"\noutput = \"dist/./api.zip\"");
     project.0.write("pyproject.toml", pyproject.as_bytes());
     let (_, said) = project.ends(1, &["build"]);
-    assert_eq!(said, "error: dist/./api.zip is given as an output twice\nhint: give each output its own path\n");
+    assert_eq!(
+        said,
+        "error: dist/./api.zip is given as an output twice: by the targets `api` and `wrong`\nhint: give each output its own path\n"
+    );
     assert!(!project.0.path().join("dist").exists());
 }
 

@@ -152,7 +152,7 @@ impl Hints for BuildError {
             ),
             Self::NoArchitecture { .. } => hint("run `pybundle profile list` to see the available profiles"),
             Self::BuiltAnother { .. } => hint("lock again: the source has changed since it was locked"),
-            Self::SameOutput(_) => hint("give each output its own path"),
+            Self::SameOutput { .. } => hint("give each output its own path"),
             Self::NestedOutput { outer, .. } => hint(&format!("choose a path outside of {}", outer.display())),
             Self::EmptyLayer { .. } => hint("omit --layer, and remove the layer from the function's configuration"),
             Self::OutputIsInput { .. } | Self::OutputName(_) => hint("choose another path for it"),

@@ -247,10 +247,10 @@ pub(crate) enum BuildError {
     Unresolvable { path: PathBuf, said: String },
     #[error("cannot determine the name of the project in {}: its setup.py computes it", .0.display())]
     Nameless(PathBuf),
-    #[error("{} is given as an output twice", .0.display())]
-    SameOutput(PathBuf),
-    #[error("cannot write {}: it is in {}, which is an output, too", .inner.display(), .outer.display())]
-    NestedOutput { inner: PathBuf, outer: PathBuf },
+    #[error("{} is given as an output twice{targets}", .path.display())]
+    SameOutput { path: PathBuf, targets: String },
+    #[error("cannot write {}: it is in {}, which is an output, too{targets}", .inner.display(), .outer.display())]
+    NestedOutput { inner: PathBuf, outer: PathBuf, targets: String },
     #[error("cannot write the layer {}: {}", .path.display(), if *provided { "the runtime provides all dependencies" } else { "the function has no dependencies" })]
     EmptyLayer { path: PathBuf, provided: bool },
     #[error("cannot write {}: it is {input}", .path.display())]

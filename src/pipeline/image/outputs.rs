@@ -40,7 +40,7 @@ pub(crate) fn files(settings: &ImageSettings, project: &LockedProject) -> Result
     let mut paths = HashSet::new();
     for file in &files {
         if !paths.insert(resolved(&file.path)) {
-            return Err(BuildError::SameOutput(file.path.clone()));
+            return Err(BuildError::SameOutput { path: file.path.clone(), targets: String::new() });
         }
     }
     Ok(files)

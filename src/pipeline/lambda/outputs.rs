@@ -27,7 +27,7 @@ pub(super) fn outputs(
     let kind = if settings.is_layer { ArtifactKind::Layer } else { ArtifactKind::Function };
     let mut outputs = vec![(kind, first.clone())];
     if let Some(layer) = &settings.layer {
-        planned_outputs::check_distinct([first.path(), layer.path()])?;
+        planned_outputs::check_distinct([(first.path(), None), (layer.path(), None)])?;
         if plan.dependencies().next().is_none() {
             return Err(BuildError::EmptyLayer { path: layer.path().to_owned(), provided: !plan.excluded.is_empty() });
         }
