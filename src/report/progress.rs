@@ -8,6 +8,8 @@ use std::time::Instant;
 pub enum Phase {
     /// The lock is read, and what is bundled of it is selected; not counted.
     Select,
+    /// Packages of the operating system are locked; not counted.
+    Lock,
     /// Files are downloaded; counted in bytes.
     Fetch,
     /// Local projects and source distributions are built into wheels; counted in wheels.

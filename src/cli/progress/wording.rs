@@ -18,6 +18,7 @@ const GAP: &str = "  ";
 fn present(phase: Phase) -> &'static str {
     match phase {
         Phase::Select => "selecting",
+        Phase::Lock => "locking",
         Phase::Fetch => "fetching",
         Phase::Build => "building",
         Phase::Install => "installing",
@@ -34,6 +35,7 @@ fn present(phase: Phase) -> &'static str {
 pub(crate) fn name(phase: Phase) -> &'static str {
     match phase {
         Phase::Select => "select",
+        Phase::Lock => "lock",
         Phase::Fetch => "fetch",
         Phase::Build => "build",
         Phase::Install => "install",
@@ -49,7 +51,7 @@ pub(crate) fn name(phase: Phase) -> &'static str {
 /// Returns an amount of what a phase counts; `None` if it counts nothing.
 fn amount(phase: Phase, number: u64) -> Option<String> {
     match phase {
-        Phase::Select | Phase::Audit => None,
+        Phase::Select | Phase::Lock | Phase::Audit => None,
         Phase::Fetch | Phase::Write | Phase::Push | Phase::Pull => Some(binary_size(number)),
         Phase::Build => Some(count(number, "wheel")),
         Phase::Install | Phase::Bytecode => Some(count(number, "distribution")),
@@ -75,6 +77,7 @@ pub(super) fn ended(phase: Phase, done: u64, elapsed: Duration) -> String {
     let counted = amount(phase, done).unwrap_or_default();
     let what = match phase {
         Phase::Select => "selected the distributions".to_owned(),
+        Phase::Lock => "locked the system packages".to_owned(),
         Phase::Audit => "audited the artifact".to_owned(),
         Phase::Fetch => format!("fetched {counted}"),
         Phase::Build | Phase::Layers => format!("built {counted}"),
@@ -200,6 +203,7 @@ mod tests {
             (Phase::Layers, 2, "built 2 layers in 2.3 s"),
             (Phase::Bytecode, 2, "compiled 2 distributions in 2.3 s"),
             (Phase::Select, 0, "selected the distributions in 2.3 s"),
+            (Phase::Lock, 0, "locked the system packages in 2.3 s"),
             (Phase::Audit, 0, "audited the artifact in 2.3 s"),
         ] {
             assert_eq!(ended(phase, done, elapsed), expected);

@@ -63,7 +63,7 @@ pub(crate) fn lock(
     let mut lock = AptLock::default();
     let mut old = AptLock::default();
     let mut closures = Vec::new();
-    let selecting = RunningPhase::start(reporter, Phase::Select, 0);
+    let locking = RunningPhase::start(reporter, Phase::Lock, 0);
     for settings in targets.iter().filter(|settings| !settings.apt.requested.is_empty()) {
         let common = &settings.common;
         let session = Session::open(&common.cache)?;
@@ -84,7 +84,7 @@ pub(crate) fn lock(
             closures.push(locker.lock(&base, &mut lock)?);
         }
     }
-    selecting.finish();
+    locking.finish();
     let path = path.ok_or(PackagesError::NothingToLock)?;
     // A misspelled name must not look like a package that is up to date. A new lock has the latest versions anyway.
     if let AptUpgrade::Packages(names) = upgrade
