@@ -136,6 +136,13 @@ fn what_is_outdated_is_shown_and_upgraded() {
     let error = fail(&mut project.command(&["lock", "--upgrade", "tinii"]));
     assert!(error.contains("apt.lock has no package `tinii`\nhint: did you mean `tini`?"), "{error}");
     assert_eq!(fs::read_to_string(project.lock()).unwrap(), outdated);
+    // A misspelled name would allow nothing, either.
+    let mut build = pybundle(&["image", "web", "--dry-run", "--apt-allow-unconfigured=tinii"]);
+    let error = fail(build.current_dir(project.path()));
+    assert!(error.contains("apt.lock has no package `tinii`\nhint: did you mean `tini`?"), "{error}");
+    let mut build = pybundle(&["image", "web", "--dry-run", "--apt-allow-unconfigured=tini"]);
+    let error = fail(build.current_dir(project.path()));
+    assert!(error.contains("the base has no Python"), "{error}");
     assert_eq!(project.json(&["lock", "--upgrade"])["written"], true);
     assert_eq!(fs::read_to_string(project.lock()).unwrap(), current);
 }

@@ -13,7 +13,7 @@ use crate::image::system::BaseSystem;
 use crate::image::{Base, python};
 use crate::pipeline::BuildError;
 use crate::pipeline::apt::{self, FetchedPackage, PackagesError};
-use crate::pipeline::image::apt_lock::{LockQuery, sources, with_machine_logins};
+use crate::pipeline::image::apt_lock::{LockQuery, check_locked, sources, with_machine_logins};
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::layer_build::{self, BuiltLayer};
 use crate::pipeline::install::InstalledFiles;
@@ -110,6 +110,8 @@ pub(super) fn install(
     let path = lock_path(project);
     let lock = AptLock::read(&path)?
         .ok_or_else(|| PackagesError::NoLock { path: path.clone(), flags: settings.apt_flags.clone() })?;
+    // A misspelled name would allow nothing.
+    unconfigured.iter().try_for_each(|name| check_locked(name, &[&lock], &path))?;
     let architecture = debian_architecture(base)?;
     let query =
         LockQuery { lock: &lock, path: &path, requested, architecture: &architecture, flags: &settings.apt_flags };

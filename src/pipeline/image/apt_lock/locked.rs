@@ -94,7 +94,7 @@ impl LockedPackages {
 ///
 /// # Errors
 /// None has it.
-pub(super) fn check_locked(name: &PackageName, locks: &[&AptLock], path: &Path) -> Result<(), PackagesError> {
+pub(crate) fn check_locked(name: &PackageName, locks: &[&AptLock], path: &Path) -> Result<(), PackagesError> {
     let mut packages = locks.iter().flat_map(|lock| &lock.packages);
     if packages.any(|package| package.name == *name) {
         return Ok(());

@@ -16,7 +16,7 @@ use self::bases::LockableBase;
 pub(super) use self::bases::sources;
 use self::closures::ClosureLocker;
 pub(super) use self::freshness::LockQuery;
-pub(crate) use self::locked::LockedPackages;
+pub(crate) use self::locked::{LockedPackages, check_locked};
 use crate::apt::archive::Archives;
 use crate::apt::lock::AptLock;
 use crate::apt::machine_logins;
