@@ -42,7 +42,7 @@ pub(crate) fn write(settings: &Settings, projects: &ProjectCache, reporter: &dyn
             return Ok(());
         }
         let Some(command) = LockCommand::of(&workspace, settings)? else { return Ok(()) };
-        let running = RunningTask::start(reporter, Task::new(TaskKind::Run, "`uv lock`"));
+        let running = RunningTask::start(reporter, Task::new(TaskKind::Run, command.name()));
         let directory = workspace.directory(workspace.current());
         let mut uv = resolve::uv(settings, &directory)?;
         uv.args(&command.arguments).args(settings.fetch.no_index.then_some("--no-index"));
@@ -57,6 +57,13 @@ pub(crate) fn write(settings: &Settings, projects: &ProjectCache, reporter: &dyn
 }
 
 impl LockCommand {
+    /// Returns the command without its options, for messages.
+    fn name(&self) -> String {
+        let words = self.arguments.iter().map(|word| word.to_string_lossy());
+        let words: Vec<_> = words.take_while(|word| !word.starts_with('-')).collect();
+        format!("`uv {}`", words.join(" "))
+    }
+
     /// Returns the command for a project; `None` if it requires nothing, or uv does not lock it.
     fn of(workspace: &Workspace, settings: &Settings) -> Result<Option<Self>, BuildError> {
         let source = RequirementsSource::of(workspace);
@@ -118,4 +125,22 @@ fn oldest_python(workspace: &Workspace, settings: &Settings) -> Result<Option<Py
         ProfileChoice::BuiltIn(name) => name.strip_prefix("python").and_then(|version| version.parse().ok()),
         ProfileChoice::File(_) | ProfileChoice::Default => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_named_without_its_options() {
+        let compile = RequirementsSource::SetupPy.lock_command();
+        for (arguments, expected) in [
+            (compile.trim_start_matches("uv "), "`uv pip compile`"),
+            ("lock", "`uv lock`"),
+            ("lock --script /app/job.py", "`uv lock`"),
+        ] {
+            let arguments = arguments.split(' ').map(OsString::from).collect();
+            assert_eq!(LockCommand { source: PathBuf::new(), lock: PathBuf::new(), arguments }.name(), expected);
+        }
+    }
 }
