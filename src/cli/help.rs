@@ -1,8 +1,9 @@
 //! What help, manual pages and the reference say besides the options: examples, environment variables and exit statuses.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 
-use clap::builder::Styles;
+use clap::builder::{Resettable, Styles};
 use clap::{ArgMatches, Command, CommandFactory};
 
 use super::Cli;
@@ -290,6 +291,27 @@ pub(super) fn subcommand(words: &[String]) -> Command {
     root.build();
     let found = words.iter().try_fold(&root, |command, word| command.find_subcommand(word));
     found.cloned().unwrap_or(root)
+}
+
+/// Returns an error of the command line as it is without the variables of the environment that set options: the usage lists
+/// what is given as if it were required (clap 4.6), and these are not.
+pub(super) fn with_plain_usage(
+    error: clap::Error,
+    command: Command,
+    words: &[impl Into<OsString> + Clone],
+) -> clap::Error {
+    if !error.use_stderr() {
+        return error;
+    }
+    match without_variables(command).try_get_matches_from(words.iter().cloned()) {
+        Err(plain) if plain.kind() == error.kind() => plain,
+        // The value of a variable is what is wrong.
+        _ => error,
+    }
+}
+
+fn without_variables(command: Command) -> Command {
+    command.mut_args(|argument| argument.env(Resettable::Reset)).mut_subcommands(without_variables)
 }
 
 fn with_examples(command: Command, words: &str) -> Command {

@@ -157,7 +157,10 @@ pub fn main() -> ExitCode {
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, help::words(&matches))));
     let (cli, words) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return printer::usage(&error),
+        Err(error) => {
+            let words = environment::command_line();
+            return printer::usage(&help::with_plain_usage(error, help::command(), &words));
+        }
     };
     let printer = match Printer::new(&cli.global) {
         Ok(printer) => printer,

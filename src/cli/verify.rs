@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, ValueHint};
+use clap::{Args, CommandFactory, Parser, ValueHint};
 
 use super::arguments::GlobalArguments;
 use super::diff;
@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Resul
                 let (settings, _) = arguments.settings(&global, &ProjectCache::default())?;
                 Ok((Some(Project::Lambda(Box::new(settings))), Vec::new(), global))
             }
-            Err(error) => Err(error),
+            Err(error) => Err((error, RebuildArguments::<LambdaArguments>::command())),
         },
         (Err(_), _) => match RebuildArguments::<ImageArguments>::try_parse_from(&words) {
             Ok(RebuildArguments { arguments, global: own }) => {
@@ -86,12 +86,12 @@ pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Resul
                 let insecure = settings.registry.insecure.clone();
                 Ok((Some(Project::Image(Box::new(settings))), insecure, global))
             }
-            Err(error) => Err(error),
+            Err(error) => Err((error, RebuildArguments::<ImageArguments>::command())),
         },
     };
     let (project, insecure, global) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return Ok(printer::usage(&error)),
+        Err((error, command)) => return Ok(printer::usage(&help::with_plain_usage(error, command, &words))),
     };
     let printer = match Printer::new(&global) {
         Ok(printer) => printer,

@@ -174,6 +174,21 @@ fn a_usage_error_shows_the_usage_of_its_command() {
         assert_eq!(ran.status, 2, "{words:?}: {}", ran.err);
         assert!(ran.err.contains(&format!("\nUsage: pybundle {usage}\n")), "{words:?}: {}", ran.err);
     }
+    // What a variable sets is not a part of it.
+    for (words, usage) in [
+        ("push", "push <ARTIFACT> <REF>..."),
+        ("lambda --extra=x --all-extras", "lambda --extra <NAME> [PROJECT]"),
+        ("verify app.zip . --extra=x --all-extras", "verify <ARTIFACT|REF> --extra <NAME> <PROJECT>"),
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let variables =
+            [("PYBUNDLE_CACHE_DIR", "cache"), ("PYBUNDLE_REMOTE_CACHE", "off"), ("PYBUNDLE_NETWORK_TIMEOUT", "9")];
+        let ran = run(studio().pybundle(&words).envs(variables));
+        assert!(ran.err.contains(&format!("\nUsage: pybundle {usage}\n")), "{words:?}: {}", ran.err);
+    }
+    // Its value may be what is wrong.
+    let said = run(studio().pybundle(&["push", "a", "b"]).env("PYBUNDLE_NETWORK_TIMEOUT", "x")).err;
+    assert!(said.contains("invalid value 'x' for '--network-timeout <SECONDS>'"), "{said}");
     let said = run(studio().pybundle(&["apt", "list"]).env("PYBUNDLE_OUTPUT_FORMAT", "xml")).err;
     assert!(said.contains("\nUsage: pybundle apt list [OPTIONS] [PROJECT]\n"), "{said}");
 }
