@@ -101,6 +101,9 @@ impl std::fmt::Display for NotSelected {
 
 impl Hints for NotSelected {
     fn hints(&self) -> Vec<String> {
+        if self.excluding_flag == Some("--no-dev") {
+            return vec!["omit --no-dev (or its key in [tool.pybundle]) and pass --group dev to select it".to_owned()];
+        }
         if let Some(flag) = self.excluding_flag {
             return vec![format!("omit {flag} (or its key in [tool.pybundle]) to select it")];
         }

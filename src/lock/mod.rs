@@ -364,7 +364,7 @@ pub struct SelectionRequest {
     pub all_extras: bool,
     /// Groups in addition to the project's dependencies.
     pub groups: BTreeSet<GroupName>,
-    /// Groups that are not included although they are named; they are not among `groups`. Only messages use them.
+    /// Groups that are not included although they are named; they are not among `groups`.
     pub excluded_groups: BTreeSet<GroupName>,
     /// Groups instead of the project and its dependencies.
     pub only_groups: BTreeSet<GroupName>,

@@ -1,5 +1,6 @@
 //! What requires what: `plan --tree` and `why`, which agree with `uv tree`.
 
+use crate::support::artifact::sha256;
 use crate::support::uv::Project;
 use crate::support::wheel_with;
 use crate::test_project::TestProject;
@@ -279,9 +280,6 @@ fn flags_that_would_select_a_distribution_are_named() {
         said,
         "error: shell is not selected for any target: tests requires it only if `sys_platform == \"win32\"`\n"
     );
-    // The group is excluded although it is named, so its flag would not help.
-    let (_, said) = project.ends(1, &["why", "tests", "--runtime=3.12", "--no-dev"]);
-    assert!(!said.contains("--group"), "{said}");
 }
 
 #[test]
@@ -300,10 +298,60 @@ fn a_flag_that_excludes_a_distribution_is_named() {
         assert_eq!(said, expected);
         project.run(&command);
     }
+    // The group is excluded although it is named, so its flag alone would not help.
+    for arguments in [&["--no-dev"][..], &["--no-dev", "--group=dev"]] {
+        let (_, said) = project.ends(1, &[&["why", "tests", "--runtime=3.12"], arguments].concat());
+        assert_eq!(
+            said,
+            "error: tests is not selected for any target: --no-dev excludes it\n\
+             hint: omit --no-dev (or its key in [tool.pybundle]) and pass --group dev to select it\n"
+        );
+    }
+    project.run(&["why", "tests", "--runtime=3.12", "--group=dev"]);
     // What is only in another group is added to those that are named.
     let (_, said) = project.ends(1, &["why", "tests", "--runtime=3.12", "--only-group=ci"]);
     assert!(said.ends_with("\nhint: pass --only-group dev to select it\n"), "{said}");
     project.run(&["why", "tests", "--runtime=3.12", "--only-group=ci", "--only-group=dev"]);
+}
+
+/// The project and the members of its workspace, and the default groups of a pylock.toml.
+#[test]
+fn a_flag_that_excludes_projects_or_groups_is_named() {
+    let backend = "[build-system]\nrequires = [\"uv_build\"]\nbuild-backend = \"uv_build\"\n";
+    let root = "dependencies = [\"worker\", \"base\"]\n[tool.uv]\nno-index = true\nfind-links = [\"wheels\"]\n\
+                [tool.uv.sources]\nworker = { workspace = true }\n[tool.uv.workspace]\nmembers = [\"worker\"]\n";
+    let lock = "lock-version = \"1.0\"\ncreated-by = \"test\"\ndependency-groups = [\"dev\"]\ndefault-groups = [\"dev\"]\n\
+                [[packages]]\nname = \"tests\"\nversion = \"1.0\"\nmarker = \"'dev' in dependency_groups\"\n\
+                wheels = [{ path = \"wheels/tests-1.0-py3-none-any.whl\", hashes = { sha256 = \"HASH\" } }]\n";
+    let project = Project::new(&[("src/shop/__init__.py", ""), ("worker/src/worker/__init__.py", "")]);
+    write_wheel(&project, "base", &[]);
+    write_wheel(&project, "tests", &[]);
+    let digest = sha256(&std::fs::read(project.path().join("wheels/tests-1.0-py3-none-any.whl")).unwrap());
+    let head = "version = \"1.0\"\nrequires-python = \">=3.9\"\n";
+    project.write("pyproject.toml", format!("[project]\nname = \"shop\"\n{head}{root}{backend}").as_bytes());
+    project.write("worker/pyproject.toml", format!("[project]\nname = \"worker\"\n{head}{backend}").as_bytes());
+    project.write("other/pylock.toml", lock.replace("HASH", &digest).replace("wheels/", "../wheels/").as_bytes());
+    project.uv(&["lock", "--quiet"]);
+    let project = TestProject(project);
+    let other = "--lock=other/pylock.toml";
+    for (name, flag, arguments) in [
+        ("shop", "--no-install-project", &[][..]),
+        ("worker", "--no-install-workspace", &[]),
+        ("tests", "--no-default-groups", &[other]),
+    ] {
+        let command = [&["why", name, "--runtime=3.12"], arguments].concat();
+        let (_, said) = project.ends(1, &[&command[..], &[flag]].concat());
+        let expected = format!(
+            "error: {name} is not selected for any target: {flag} excludes it\n\
+             hint: omit {flag} (or its key in [tool.pybundle]) to select it\n"
+        );
+        assert_eq!(said, expected);
+        project.run(&command);
+    }
+    // Of other locks, the group is only selected if it is named.
+    let (_, said) = project.ends(1, &["why", "tests", "--runtime=3.12", other, "--no-dev"]);
+    assert!(said.starts_with("error: tests is not selected for any target: --no-dev excludes it\n"), "{said}");
+    project.run(&["why", "tests", "--runtime=3.12", other, "--group=dev"]);
 }
 
 /// Each target is asked with what it selects.

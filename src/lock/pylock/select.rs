@@ -111,6 +111,7 @@ impl Pylock {
         }
         let extras = if request.all_extras { &self.extras } else { &request.extras };
         let default = (!request.no_default_groups && request.only_groups.is_empty()).then_some(&self.default_groups);
+        let default = default.map(|groups| groups.difference(&request.excluded_groups));
         let groups = request.groups.union(&request.only_groups).chain(default.into_iter().flatten());
         Ok(ActiveExtras {
             extras: extras.iter().map(ExtraName::to_string).collect(),

@@ -60,7 +60,14 @@ impl OtherSelections<'_> {
         let request = &self.settings.request;
         let mut without_name = request.no_install_packages.clone();
         without_name.remove(name);
+        // Its flag removes the group from those that are named.
+        let with_dev = SelectionRequest {
+            groups: request.groups.union(&request.excluded_groups).cloned().collect(),
+            excluded_groups: BTreeSet::new(),
+            ..request.clone()
+        };
         let others = [
+            ("--no-dev", with_dev),
             ("--no-install-package", SelectionRequest { no_install_packages: without_name, ..request.clone() }),
             ("--only-group", SelectionRequest { only_groups: BTreeSet::new(), ..request.clone() }),
             ("--no-default-groups", SelectionRequest { no_default_groups: false, ..request.clone() }),
