@@ -217,6 +217,34 @@ fn what_excludes_wheels_and_builds_is_named() {
     }
 }
 
+/// To allow only one of both would not help with a target that no wheel of this version is for: the hints are true together.
+#[test]
+fn excluded_builds_and_wheels_are_both_named() {
+    let pyproject =
+        "[project]\nname = 'app'\nversion = '1'\nrequires-python = '>=3.12'\ndependencies = ['markupsafe==3.0.2']\n";
+    let project = Project::new(&[("app.py", ""), ("pyproject.toml", pyproject)]);
+    project.uv(&["lock"]);
+    let planned = |arguments: &[&str]| pybundle(&["plan"]).args(arguments).arg(project.path()).output().unwrap();
+    let excluded = ["--no-build-package=markupsafe", "--no-binary-package=markupsafe"];
+    let output = planned(&[&excluded[..], &["--runtime=python3.14"]].concat());
+    let said = String::from_utf8(output.stderr).unwrap();
+    let key = "(or its key in [tool.pybundle])";
+    for hint in [
+        &format!("allow `markupsafe-3.0.2.tar.gz` to be built: it is excluded by --no-build-package {key}"),
+        "pass one of --runtime python3.12 and --runtime python3.13, for which it has a wheel",
+        &format!("then allow the wheels of markupsafe, too: they are excluded by --no-binary-package {key}"),
+    ] {
+        assert!(said.lines().any(|line| line == format!("hint: {hint}")), "{hint}\n{said}");
+    }
+    for (arguments, is_enough) in [
+        (&["--runtime=python3.13", excluded[0], excluded[1]][..], false),
+        (&["--runtime=python3.14", excluded[0]], false),
+        (&["--runtime=python3.13", excluded[0]], true),
+    ] {
+        assert_eq!(planned(arguments).status.success(), is_enough, "{arguments:?}");
+    }
+}
+
 /// Most have wheels for musl and for glibc, and some for musl 1.1, too.
 #[test]
 fn wheels_for_musl_are_those_of_uv() {
