@@ -261,8 +261,8 @@ impl Reach<'_> {
     /// Finds changes of the collected files, and of what decides which files are collected.
     fn application(&self, directory: &Path, settings: &Settings) -> Result<Option<String>, BuildError> {
         let excludes = Excludes::new(directory, &settings.excludes)?;
-        let LockedProject { workspace, lock_reads, .. } = self.project;
-        let source = plan::application_source(settings, workspace, directory, (&excludes, &lock_reads.files));
+        let (workspace, locks) = (&self.project.workspace, self.project.lock_reads.all());
+        let source = plan::application_source(settings, workspace, directory, (&excludes, &locks));
         let collected = source.collect()?;
         let mut files = collected.all_files().filter_map(|entry| match &entry.content {
             FileContent::File { path, .. } => Some(path.as_ref()),

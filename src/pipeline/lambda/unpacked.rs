@@ -174,7 +174,7 @@ fn write(
         changed,
         is_layer_changed,
         directories: iter::once(plan.project.workspace.root.clone()).chain(local).collect(),
-        locks: plan.project.lock_reads.files.clone(),
+        locks: plan.project.lock_reads.all(),
         function: files(tree),
         layers: layer.map(files).unwrap_or_default(),
     })

@@ -85,8 +85,8 @@ impl BuildSources {
                 || plans.iter().all(|plan| plan.application.is_empty()))
             && plans.iter().all(|plan| plan.is_decided);
         let first = plans.first().filter(|_| is_repeatable)?;
-        let included = project.lock_reads.files.iter().filter(|file| !project.paths.contains(file));
-        let mut files: BTreeSet<PathBuf> = included.cloned().collect();
+        let mut files: BTreeSet<PathBuf> = project.lock_reads.all().into_iter().collect();
+        files.retain(|file| !project.paths.contains(file));
         for plan in plans {
             files.extend(distributions(plan));
             // A script is one of the application's files, and a pyproject.toml beside it is not its own.
@@ -198,7 +198,7 @@ pub(crate) fn plan_digest(plans: &[Plan], reason: &str) -> Sha256 {
     for plan in plans.iter().flat_map(Plan::stages) {
         text.push_str(&format!("\n{}\n{:?}\n{:?}\n{:?}", plan.name(), plan.target, plan.selected, plan.excluded));
         // What they included until now may be a file of the application.
-        text.push_str(&format!("\n{:?}", plan.project.lock_reads.files));
+        text.push_str(&format!("\n{:?}", plan.project.lock_reads.all()));
     }
     Sha256::of(text.as_bytes())
 }

@@ -90,7 +90,7 @@ pub(super) fn application(
     }
     match virtual_root.filter(|_| settings.includes.is_empty() || workspace.script().is_some()) {
         Some(directory) => {
-            let application = collect(settings, workspace, directory, &project.lock_reads.files)
+            let application = collect(settings, workspace, directory, &project.lock_reads.all())
                 .map_err(|error| member_instead(error, workspace))?;
             if let Some(warning) = data_size::warning(&application) {
                 reporter.warn(&warning);

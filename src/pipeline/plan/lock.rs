@@ -1,7 +1,6 @@
 //! Finds and reads the lock of a project, and compares it with the project.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use crate::limited_reader::{self, LARGEST_LOCK};
 use crate::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
 use crate::lock::{ForeignTool, LocalProject, Lock, LockError, LockFormat, PipfileEnvironment};
 use crate::pipeline::plan::lock_check;
+pub(crate) use crate::pipeline::plan::lock_reads::LockReads;
 use crate::pipeline::plan::requirements_source::{DECLARING_FILES, RequirementsSource};
 use crate::pipeline::plan::script::warn_of_undeclared;
 use crate::pipeline::session::LockEvidence;
@@ -31,15 +31,6 @@ pub(crate) struct OpenedLock {
     pub is_checked_by_files: bool,
 }
 
-/// What reading a lock depends on.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct LockReads {
-    /// The files of the lock, and those that they include, in the order in which they are read.
-    pub files: Vec<PathBuf>,
-    /// The environment variables that they refer to.
-    pub variables: BTreeSet<String>,
-}
-
 /// Reads the lock of a project, or several requirements files, and compares it with the project unless `--frozen` is given.
 ///
 /// # Errors
@@ -58,7 +49,8 @@ pub(crate) fn open(
         return if settings.requirements.resolve || requires_nothing(workspace) {
             warn_of_undeclared(workspace, reporter);
             let lock = Arc::new(Lock::Requirements(RequirementsTxt::empty(&workspace.root)));
-            Ok(OpenedLock { paths, lock, reads: LockReads::default(), is_checked_by_files: true })
+            let reads = LockReads::default().with_source(workspace);
+            Ok(OpenedLock { paths, lock, reads, is_checked_by_files: true })
         } else {
             Err(missing(workspace))
         };
@@ -76,6 +68,9 @@ pub(crate) fn open(
         reads.files.push(path.clone());
         projects.lock(path, || Ok(read(&paths, references, workspace)?.0))?
     };
+    if lock.requirements().is_some() {
+        reads = reads.with_source(workspace);
+    }
     for unset in lock.requirements().iter().flat_map(|requirements| requirements.unset_variables()) {
         reporter.warn(&unset.to_string());
     }

@@ -7,6 +7,7 @@ mod handler;
 pub(crate) mod indexes;
 pub(crate) mod lock;
 mod lock_check;
+mod lock_reads;
 mod locked_project;
 pub(crate) mod missing_lock;
 mod named_distributions;

@@ -336,3 +336,39 @@ fn a_script_without_a_lock_is_locked() {
     project.uv(&["lock", "--check", "--script", "app.py"]);
     succeed(pybundle(&["lambda", "-o"]).arg(&zip).arg(&script));
 }
+
+/// Neither is read when the function runs: not what the lock is made from, nor what that includes.
+#[test]
+fn what_a_requirements_in_includes_is_not_bundled() {
+    let project = Project::new(&[
+        ("requirements.in", "-r base/all.in\n"),
+        ("base/all.in", "demo\n-c limits.in\n"),
+        ("base/limits.in", "demo<2\n"),
+        ("base/other.in", ""),
+        ("app.py", "def handler(event, context): ...\n"),
+    ]);
+    project.write("wheels/demo-1.0-py3-none-any.whl", &crate::support::wheel("demo", "1.0"));
+    let wheels = project.path().join("wheels");
+    let arguments =
+        ["--runtime=python3.12", "--handler=app.handler", "--no-index", "--no-audit", "--exclude=wheels", "--json"];
+    let taken = |command: &[&str]| {
+        let mut command = pybundle(&[command, &arguments].concat());
+        command.arg("--find-links").arg(&wheels).arg("-o").arg(project.path().join("f.zip")).arg(project.path());
+        let report: Value = serde_json::from_str(&succeed(&mut command)).unwrap();
+        let mut taken = report["application"]["taken"].as_array().unwrap().clone();
+        taken.sort_by_key(Value::to_string);
+        taken
+    };
+    let mut plan = pybundle(&["plan", "--resolve", "--no-index", "--runtime=python3.12", "--find-links"]);
+    let page = succeed(plan.arg(&wheels).arg(project.path()));
+    assert!(page.contains("base/all.in (read by a tool only)"), "{page}");
+    // With the lock that is written, and with that later.
+    for command in [&["lambda", "--resolve"][..], &["lambda"]] {
+        assert_eq!(taken(command), ["app.py", "base/"]);
+        let zip = std::fs::File::open(project.path().join("f.zip")).unwrap();
+        let zip = zip::ZipArchive::new(zip).unwrap();
+        let paths: Vec<String> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
+        let own: Vec<&String> = paths.iter().filter(|path| path.starts_with("base/")).collect();
+        assert_eq!(own, ["base/other.in"]);
+    }
+}
