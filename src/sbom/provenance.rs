@@ -26,8 +26,8 @@
 //! | `excludeRuntime`, `layer` | for `lambda`: whether the SDK was excluded, and whether dependencies are in a layer |
 //! | `base` | for `image`: the base as specified |
 //!
-//! `resolvedDependencies` are the project's commit if its files are unchanged from it, the lock, every installed file, commit
-//! or directory, and the base image. Directories without a commit are omitted, since they have no digest.
+//! `resolvedDependencies` are the project's commit if its files are unchanged from it, the lock, what it includes, every
+//! installed file, commit or directory, and the base image. Directories without a commit are omitted, since they have no digest.
 //!
 //! `byproducts` are the files that the commands of `prepare` created or changed.
 //!
@@ -65,9 +65,11 @@ pub(crate) struct ProvenanceSubject {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LockFile {
-    /// The file name without directories.
+    /// The file name without directories; that of an included file is relative to the directory of the lock.
     pub(crate) name: String,
     pub(crate) sha256: Sha256,
+    /// Whether another lock includes it.
+    pub(crate) is_included: bool,
 }
 
 /// The parameters of the command. [The module](self) documents them.
@@ -144,12 +146,12 @@ pub(crate) fn statement(
             "profile": target.profile, "python": target.python, "platform": target.platform,
         })),
     );
-    let locks: Vec<Value> =
-        locks.iter().map(|lock| json!({ "name": lock.name, "digest": digest_set(&[lock.sha256.into()]) })).collect();
-    let lock = match &locks[..] {
+    let named: Vec<Value> = locks.iter().filter(|lock| !lock.is_included).map(described).collect();
+    let locks: Vec<Value> = locks.iter().map(described).collect();
+    let lock = match &named[..] {
         [] => None,
         [only] => Some(only.clone()),
-        _ => Some(json!(locks)),
+        _ => Some(json!(named)),
     };
     set(&mut external, "lock", lock);
     let mut details = json!({ "builder": { "id": BUILDER, "version": { (TOOL.0): TOOL.1 } } });
@@ -169,6 +171,10 @@ pub(crate) fn statement(
             "runDetails": details,
         },
     }))
+}
+
+fn described(lock: &LockFile) -> Value {
+    json!({ "name": lock.name, "digest": digest_set(&[lock.sha256.into()]) })
 }
 
 /// Returns the inputs of the build: the project, its lock, the base, each package and each distribution.

@@ -1,6 +1,7 @@
 //! The SBOM and the provenance statement of an artifact, written beside a zip or attached to an image.
 
 mod bundled;
+mod locks;
 mod origin;
 mod sbom;
 mod write;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use super::ArtifactDocument;
 use super::bundled::bundled;
+use super::locks::locks;
 use super::origin::origin;
 use crate::digest::Sha256;
-use crate::limited_reader::{self, LARGEST_LOCK};
 use crate::lock::requirements::{self, InstalledMetadata};
 use crate::lock::{Dependent, SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
@@ -16,7 +16,7 @@ use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
 use crate::redact;
 use crate::report::{DocumentKind, Reporter};
-use crate::sbom::provenance::{self, LockFile, ProvenanceParameters, ProvenanceSubject};
+use crate::sbom::provenance::{self, ProvenanceParameters, ProvenanceSubject};
 use crate::sbom::{
     self, BaseImage, ComponentOrigin, DistributionMetadata, SbomComponent, SbomContents, SbomFormat, SbomProject,
     SystemPackageComponent,
@@ -95,11 +95,12 @@ impl DocumentSources<'_> {
             });
         }
         if provenance {
+            let locks = locks(self.plan.project, self.apt_lock.as_deref())?;
             documents.push(ArtifactDocument {
                 kind: DocumentKind::Provenance,
                 media_type: provenance::MEDIA_TYPE,
                 extension: provenance::EXTENSION,
-                bytes: provenance::statement(&contents, subjects, &self.parameters, &self.locks()?, &self.prepared()?),
+                bytes: provenance::statement(&contents, subjects, &self.parameters, &locks, &self.prepared()?),
             });
         }
         Ok(documents)
@@ -115,16 +116,6 @@ impl DocumentSources<'_> {
             Ok(ProvenanceSubject { name, sha256 })
         });
         files.collect()
-    }
-
-    /// Returns the name and the digest of the lock, or of each requirements file that was given.
-    fn locks(&self) -> Result<Vec<LockFile>, BuildError> {
-        let locks = self.plan.project.paths.iter().chain(&self.apt_lock).map(|path| {
-            let bytes = limited_reader::read_regular_file(path, LARGEST_LOCK).map_err(BuildError::reading(path))?;
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            Ok(LockFile { name, sha256: Sha256::of(&bytes) })
-        });
-        locks.collect()
     }
 
     /// Returns the contents of the SBOM.

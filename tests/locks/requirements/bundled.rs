@@ -372,3 +372,26 @@ fn what_a_requirements_in_includes_is_not_bundled() {
         assert_eq!(own, ["base/other.in"]);
     }
 }
+
+/// The statement names what was read, each with its digest; the parameters are the files that were named.
+#[test]
+fn the_provenance_statement_names_what_a_lock_includes() {
+    let project = Project::new(&[
+        ("deploy/prod.txt", "-r base/all.txt\n-c ../limits.txt\n"),
+        ("deploy/base/all.txt", "# Nothing.\n"),
+        ("limits.txt", "six==1.17.0\n"),
+        ("app.py", "def handler(event, context): ...\n"),
+    ]);
+    let zip = project.path().join("f.zip");
+    let mut command = pybundle(&["lambda", "--runtime=python3.12", "--handler=app.handler", "--provenance", "-o"]);
+    command.arg(&zip).arg("--lock").arg(project.path().join("deploy/prod.txt")).arg(project.path());
+    succeed(&mut command);
+    let statement = std::fs::read(project.path().join("f.zip.provenance.json")).unwrap();
+    let statement: Value = serde_json::from_slice(&statement).unwrap();
+    let definition = &statement["predicate"]["buildDefinition"];
+    assert_eq!(definition["externalParameters"]["lock"]["name"], "prod.txt");
+    let inputs = definition["resolvedDependencies"].as_array().unwrap();
+    let names: Vec<&str> = inputs.iter().map(|input| input["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["prod.txt", "base/all.txt", "limits.txt"]);
+    assert_eq!(inputs[2]["digest"]["sha256"], sha256(project.read("limits.txt").as_bytes()));
+}
