@@ -269,9 +269,19 @@ fn a_comment_in_what_a_lock_includes_changes_nothing() {
     git(&project, &["init", "--quiet"]);
     git(&project, &["add", "."]);
     git(&project, &["commit", "--quiet", "--message=one"]);
+    let reason = || project.json(&["build", "--list", "--changed-since=HEAD"])["targets"][0]["reason"].clone();
     for (file, expected) in [("base.txt", "unchanged since HEAD"), ("other.txt", "other.txt changed")] {
         project.0.write(file, b"# Nothing.\n");
-        let listed = project.json(&["build", "--list", "--changed-since=HEAD"]);
-        assert_eq!(listed["targets"][0]["reason"], expected);
+        assert_eq!(reason(), expected);
+    }
+    // What is included is no file of the application, and the other way round, although the same is selected.
+    git(&project, &["checkout", "--quiet", "."]);
+    for (lock, expected) in [
+        ("# Nothing.\n", "base.txt is not a part of the lock any more"),
+        ("--requirement base.txt\n--constraint other.txt\n", "other.txt is a part of the lock now"),
+        ("--requirement base.txt\n# Nothing.\n", "unchanged since HEAD"),
+    ] {
+        project.0.write("prod.txt", lock.as_bytes());
+        assert_eq!(reason(), expected);
     }
 }

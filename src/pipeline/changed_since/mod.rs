@@ -3,6 +3,7 @@
 //! not detected.
 
 mod declared;
+mod includes;
 mod layers;
 mod selection;
 
@@ -171,8 +172,7 @@ impl Reach<'_> {
         if settings.requirements.resolve && self.project.lock.requirements().is_some() {
             return Ok(Some("uv may resolve to other versions than before".to_owned()));
         }
-        let paths = self.project.paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
-        let paths: Vec<PathBuf> = paths.collect();
+        let paths: Vec<PathBuf> = self.project.paths.iter().map(includes::canonical).collect();
         let Some(first) = paths.first() else { return Ok(None) };
         // A requirements file may include others.
         let is_alone = self.project.lock.requirements().is_none();
@@ -185,7 +185,7 @@ impl Reach<'_> {
         let shown = self.shown(first);
         let before = match lock::before(&paths, &settings.environment.references, &self.project.workspace, self.changes)
         {
-            Ok(Some(lock)) => lock,
+            Ok(Some((lock, _))) => lock,
             Ok(None) => return Ok(Some(format!("{shown} is new"))),
             Err(_) => return Ok(Some(format!("cannot read the previous {shown}"))),
         };
@@ -225,7 +225,7 @@ impl Reach<'_> {
             }
         }
         match default.filter(|_| settings.includes.is_empty()) {
-            Some(directory) => self.application(directory, settings),
+            Some(directory) => Ok(self.application(directory, settings)?.or(self.included(directory, settings)?)),
             None if settings.includes.is_empty() => Ok(None),
             None => self.application(&workspace.directory(workspace.current()), settings),
         }

@@ -185,7 +185,7 @@ pub(crate) fn read(
     Ok((lock, reads.into_inner()))
 }
 
-/// Returns the lock that was at some paths before the changes; `None` if one of them did not exist.
+/// Returns the lock that was at some paths before the changes, and what it was read from; `None` if one of them did not exist.
 ///
 /// # Errors
 /// It cannot be read, or git is not installed.
@@ -194,18 +194,20 @@ pub(crate) fn before(
     references: &Variables,
     workspace: &Workspace,
     changes: &GitChanges,
-) -> Result<Option<Lock>, BuildError> {
+) -> Result<Option<(Lock, LockReads)>, BuildError> {
     for path in paths {
         if changes.text_before(path)?.is_none() {
             return Ok(None);
         }
     }
+    let reads = RefCell::new(LockReads::default());
     let variable = |name: &str| references.get(name).map(str::to_owned);
     let lock = parse(paths, &variable, workspace, &|path| {
+        reads.borrow_mut().files.push(path.to_owned());
         let text = changes.text_before(path).map_err(io::Error::other)?;
         text.ok_or_else(|| io::ErrorKind::NotFound.into())
     })?;
-    Ok(Some(lock))
+    Ok(Some((lock, reads.into_inner())))
 }
 
 /// Parses a lock, or several requirements files; `text` returns the content of a file.
