@@ -268,6 +268,16 @@ mod tests {
         }
     }
 
+    /// As Python's IDNA codec and browsers write them.
+    #[test]
+    fn international_host_names_are_encoded() {
+        for (text, host) in
+            [("https://Bücher.example/simple", "xn--bcher-kva.example"), ("https://日本/", "xn--wgv71a")]
+        {
+            assert_eq!(location(text, Path::new("/project")).unwrap().host_str(), Some(host));
+        }
+    }
+
     #[test]
     fn locations_are_urls_or_paths() {
         let directory = Path::new("/project/sub");
