@@ -212,3 +212,39 @@ fn a_distribution_that_says_it_provides_a_module_is_named() {
         assert!(said.contains(&hint), "{said}");
     }
 }
+
+/// A member or another directory with a package that its backend omits.
+#[test]
+fn what_the_wheel_of_a_local_project_lacks_is_explained() {
+    let head = "[project]\nname = \"a\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"reports\"]\n\
+                [tool.uv]\npackage = false\n";
+    let member = "[tool.uv.workspace]\nmembers = [\"libs/*\"]\n[tool.uv.sources]\nreports = { workspace = true }\n";
+    let directory = "[tool.uv.sources]\nreports = { path = \"libs/reports\" }\n";
+    let back_end = "[build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n\
+                    [project]\nname = \"reports\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\n";
+    for sources in [member, directory] {
+        let project = Project::new(&[
+            ("pyproject.toml", &format!("{head}{sources}")),
+            ("app.py", "import reports.daily\n"),
+            (".gitignore", "*.sqlite\n/reports/\n"),
+            ("libs/reports/pyproject.toml", back_end),
+            ("libs/reports/reports/__init__.py", ""),
+            ("libs/reports/reports/daily.py", ""),
+        ]);
+        project.uv(&["lock", "--quiet"]);
+        let common = ["--include", "app.py"];
+        let said = fail(&mut lambda(project.path(), "3.12", &common));
+        let hint = "hint: `reports` is in libs/reports, but not in the wheel that is built of it: hatchling omits what \
+                    `/reports/` of .gitignore matches below the project: set `ignore-vcs = true` in [tool.hatch.build]\n";
+        assert!(said.contains(hint), "{said}");
+        let followed = format!("{back_end}[tool.hatch.build]\nignore-vcs = true\n");
+        project.write("libs/reports/pyproject.toml", followed.as_bytes());
+        succeed(&mut lambda(project.path(), "3.12", &common));
+        let excluded = format!("{followed}exclude = [\"daily.py\"]\n");
+        project.write("libs/reports/pyproject.toml", excluded.as_bytes());
+        let said = fail(&mut lambda(project.path(), "3.12", &common));
+        let hint = "hint: `reports.daily` is in libs/reports, but not in the wheel that is built of it: \
+                    check which files its build backend includes\n";
+        assert!(said.contains(hint), "{said}");
+    }
+}

@@ -7,6 +7,7 @@ mod import_names;
 mod imports;
 mod inclusion;
 mod libraries;
+mod omitted;
 mod remedies;
 mod startup;
 mod system_needs;

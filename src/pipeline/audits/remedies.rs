@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::declaration::RequirementsDeclaration;
-use super::{Audited, import_names, inclusion};
+use super::{Audited, import_names, inclusion, omitted};
 use crate::audit::command::servers;
 use crate::audit::imports::{LibraryModule, MissingModule, Providers};
 use crate::hints;
@@ -28,6 +28,11 @@ impl<'a> Remedies<'a> {
     pub(super) fn add(&mut self, missing: &mut MissingModule) {
         if let Some(remedy) = missing.importer.as_ref().and_then(|importer| self.of_extra(importer, missing)) {
             missing.remedies.insert(0, remedy);
+            return;
+        }
+        let module = &missing.module;
+        if let Some(remedy) = omitted::explain(self.audited, module) {
+            missing.remedies = vec![remedy];
             return;
         }
         let in_project = self.in_project(&missing.module).or_else(|| self.elsewhere_in_project(missing));
@@ -228,7 +233,7 @@ const VENDOR_DIRECTORIES: [&str; 8] =
     ["vendor", "vendored", "_vendor", "third_party", "third-party", "thirdparty", "external", "lib"];
 
 /// Returns the file or package that is a module, given its path without a suffix.
-fn module_file(stem: &Path) -> Option<PathBuf> {
+pub(super) fn module_file(stem: &Path) -> Option<PathBuf> {
     let file = stem.with_added_extension("py");
     if file.is_file() {
         return Some(file);
