@@ -161,7 +161,7 @@ const DEFECTS: [Defect; 26] = [
         python: "3.12",
         expected: &[
             "app.py:1 imports `distutils`",
-            "removed in Python 3.12: add the distribution setuptools, which provides it",
+            "removed in Python 3.12: add the distribution setuptools, and write `import setuptools` before this import",
         ],
         raises: "ModuleNotFoundError No module named 'distutils'",
     },

@@ -38,6 +38,9 @@ impl<'a> ImportChecker<'a> {
     ) -> Vec<ImportFinding> {
         let imported = self.imported_modules(outcomes, reach);
         let needs: Vec<_> = imported.par_iter().map(|module| self.needs(&module.file)).collect();
+        if needs.iter().flatten().any(|need| &*need.name == "setuptools") {
+            self.resolver.provide_distutils();
+        }
         let own: HashSet<&str> = outcomes
             .iter()
             .flatten()

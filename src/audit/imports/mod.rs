@@ -186,7 +186,8 @@ impl<'t> ImportAudit<'_, 't> {
         let added = self.added_directories(&modules);
         let mut checker = ImportChecker {
             imports: self,
-            resolver: ModuleResolver::new(self.roots, self.after_standard_library, self.python, self.provided, added),
+            resolver: ModuleResolver::new(self.roots, self.after_standard_library, self.python, self.provided, added)
+                .with_imports(modules.iter().flat_map(|module| &module.source.imports)),
             set_attributes: modules
                 .iter()
                 .flat_map(|module| module.source.set_attributes.iter().map(String::as_str))

@@ -28,10 +28,16 @@ pub(super) fn missing<'n>(
         let name = top(&module);
         let provider = providers.names().first().filter(|provider| **provider != name.replace('_', "-"));
         match (standard.until, standard.since, provider) {
-            (Some(until), _, Some(provider)) if until < python.minor => remedies.push(format!(
-                "`{name}` was removed in Python 3.{}: add the distribution {provider}, which provides it",
-                until + 1
-            )),
+            (Some(until), _, Some(provider)) if until < python.minor => {
+                // Where `.pth` files are not read, importing setuptools is what puts its distutils into place.
+                let is_put_by_import = name == "distutils" && imports.after_standard_library.is_none();
+                let addition = if is_put_by_import {
+                    format!("add the distribution {provider}, and write `import {provider}` before this import")
+                } else {
+                    format!("add the distribution {provider}, which provides it")
+                };
+                remedies.push(format!("`{name}` was removed in Python 3.{}: {addition}", until + 1));
+            }
             (Some(until), _, None) if until < python.minor => {
                 remedies.push(format!("`{name}` was removed in Python 3.{}", until + 1));
             }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::known_modules::StandardModule;
+use super::source::Import;
 use crate::audit::LARGEST_MODULE;
 use crate::audit::handler::ImportRoot;
 use crate::audit::search::{self, ModuleFile, ModuleLookup, SearchDirectory};
@@ -37,6 +38,8 @@ pub(super) struct ModuleResolver<'a> {
     python: PythonVersion,
     /// Top-level modules of the runtime.
     provided: &'a BTreeSet<String>,
+    /// Whether setuptools has put its copy of distutils into place.
+    has_distutils: bool,
     resolved: HashMap<String, ModuleResolution<'a>>,
 }
 
@@ -55,7 +58,23 @@ impl<'a> ModuleResolver<'a> {
             directories.extend(added_by_path_files(root));
         }
         directories.extend(added);
-        Self { directories, before_standard, python, provided, resolved: HashMap::new() }
+        // Python reads the `.pth` files of site-packages, which the standard library precedes, and not those of PYTHONPATH.
+        let has_distutils = after_standard.is_some();
+        Self { directories, before_standard, python, provided, has_distutils, resolved: HashMap::new() }
+    }
+
+    /// Takes into account what importing these modules does, which are those that the application imports.
+    pub(super) fn with_imports<'i>(mut self, mut imports: impl Iterator<Item = &'i Import>) -> Self {
+        if imports.any(|import| import.level == 0 && import.module.split('.').next() == Some("setuptools")) {
+            self.provide_distutils();
+        }
+        self
+    }
+
+    /// Takes into account that setuptools is imported.
+    pub(super) fn provide_distutils(&mut self) {
+        self.has_distutils = true;
+        self.resolved.retain(|module, _| !module.starts_with("distutils"));
     }
 
     /// Returns every file that could be a top-level module, in the order of precedence: only the first is.
@@ -106,7 +125,9 @@ impl<'a> ModuleResolver<'a> {
                 {
                     return ModuleResolution::Unknown;
                 }
-                ModuleLookup::NotFound if top == "distutils" => return self.resolve_distutils(module),
+                ModuleLookup::NotFound if top == "distutils" && self.has_distutils => {
+                    return self.resolve_distutils(module);
+                }
                 ModuleLookup::NotFound => return ModuleResolution::Missing { depth, foreign: None },
                 ModuleLookup::Foreign(file) => return ModuleResolution::Missing { depth, foreign: Some(file) },
                 ModuleLookup::Namespace(directories) => ModuleResolution::Namespace(directories),
@@ -119,8 +140,8 @@ impl<'a> ModuleResolver<'a> {
         resolution
     }
 
-    /// Resolves distutils, which Python 3.12 removed, to the copy that setuptools installs in its place
-    /// (`setuptools._distutils`, by `distutils-precedence.pth`).
+    /// Resolves distutils, which Python 3.12 removed, to the copy that setuptools puts in its place (`setuptools._distutils`):
+    /// `distutils-precedence.pth` does, when Python starts, and so does importing setuptools.
     fn resolve_distutils(&self, module: &str) -> ModuleResolution<'a> {
         let own = module.replacen("distutils", "setuptools._distutils", 1);
         match self.resolve_uncached(&own) {

@@ -9,6 +9,7 @@ mod inclusion;
 mod libraries;
 mod omitted;
 mod remedies;
+mod setuptools;
 mod startup;
 mod system_needs;
 mod unused;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::declaration::RequirementsDeclaration;
-use super::{Audited, import_names, inclusion, omitted};
+use super::{Audited, import_names, inclusion, omitted, setuptools};
 use crate::audit::command::servers;
 use crate::audit::imports::{LibraryModule, MissingModule, Providers};
 use crate::hints;
@@ -31,7 +31,8 @@ impl<'a> Remedies<'a> {
             return;
         }
         let module = &missing.module;
-        if let Some(remedy) = omitted::explain(self.audited, module) {
+        let explained = setuptools::explain(self.audited, module).or_else(|| omitted::explain(self.audited, module));
+        if let Some(remedy) = explained {
             missing.remedies = vec![remedy];
             return;
         }
