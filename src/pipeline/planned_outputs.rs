@@ -243,8 +243,8 @@ pub(crate) fn check_distinct<'a>(
 /// Names the targets of two outputs, as the end of a message.
 fn of_targets(one: Option<&str>, other: Option<&str>) -> String {
     match (one, other) {
-        (Some(one), Some(other)) if one == other => format!(": by the target `{one}`"),
-        (Some(one), Some(other)) => format!(": by the targets `{one}` and `{other}`"),
+        (Some(one), Some(other)) if one == other => format!(": see the target `{one}`"),
+        (Some(one), Some(other)) => format!(": see the targets `{one}` and `{other}`"),
         _ => String::new(),
     }
 }

@@ -185,7 +185,7 @@ fn no_output_is_in_another_one() {
     fs::write(&pyproject, fs::read_to_string(&pyproject).unwrap() + targets).unwrap();
     let said = fail(&mut example.command(&["build"]));
     assert!(
-        said.starts_with("error: cannot write new/all/layer: it is in new/all, which is an output, too\n"),
+        said.starts_with("error: cannot write new/all/layer: it is in new/all, which is an output, too: see the targets `all` and `common`\n"),
         "{said}"
     );
     assert!(!example.0.path().join("new").exists());

@@ -83,7 +83,7 @@ fn the_failure_of_one_target_does_not_stop_the_others() {
     let (_, said) = project.ends(1, &["build"]);
     assert_eq!(
         said,
-        "error: dist/./api.zip is given as an output twice: by the targets `api` and `wrong`\nhint: give each output its own path\n"
+        "error: dist/./api.zip is given as an output twice: see the targets `api` and `wrong`\nhint: give each output its own path\n"
     );
     assert!(!project.0.path().join("dist").exists());
 }
