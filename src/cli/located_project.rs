@@ -26,6 +26,9 @@ pub(crate) enum InvalidProject {
     File(PathBuf),
     #[error("cannot configure {}: a script needs no more than its metadata", .0.display())]
     NotConfigured(PathBuf),
+    /// Where a project could follow an artifact.
+    #[error("{other} is another artifact, not a project")]
+    Artifact { artifact: String, other: String },
     /// A directory inside a project.
     #[error("{} is not a project: it contains no pyproject.toml and no lock", directory.display())]
     InsideProject {
@@ -49,6 +52,10 @@ impl Hints for InvalidProject {
                 (name.as_str(), hint)
             }
             Self::File(_) => return vec!["name the directory, or nothing for the working directory".to_owned()],
+            Self::Artifact { artifact, other } => {
+                let [one, two] = [artifact, other].map(|name| hints::quoted_path(Path::new(name)));
+                return vec![format!("compare the two with `pybundle diff {one} {two}`")];
+            }
             Self::NotConfigured(script) => {
                 let script = hints::quoted_path(script);
                 return vec![format!("run `pybundle lambda {script}` or `pybundle image {script}`")];

@@ -1,5 +1,6 @@
 //! `pybundle verify`: verifies an artifact against the digests in it, and against a rebuild.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, ValueHint};
@@ -10,6 +11,7 @@ use super::error::CliError;
 use super::help;
 use super::image::ImageArguments;
 use super::lambda::LambdaArguments;
+use super::located_project::InvalidProject;
 use super::printer::{self, Printer};
 use super::progress::ProgressReporter;
 use super::suspects;
@@ -69,6 +71,9 @@ pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Resul
     let VerifyArguments { artifact, project } = arguments;
     let words: Vec<&str> = std::iter::once("pybundle").chain(project.iter().map(String::as_str)).collect();
     let name = ArtifactName::find(&artifact)?;
+    if let Some(other) = project.first().filter(|word| Path::new(word).is_file() && ArtifactName::find(word).is_ok()) {
+        return Err(InvalidProject::Artifact { artifact, other: other.clone() }.into());
+    }
     let parsed = match (TrailingArguments::try_parse_from(&words), &name) {
         (Ok(plain), _) => Ok((None, plain.insecure_registry, plain.global.or(global.clone()))),
         (Err(_), ArtifactName::Zip(_)) => match RebuildArguments::<LambdaArguments>::try_parse_from(&words) {

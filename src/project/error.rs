@@ -107,6 +107,9 @@ pub enum ProjectError {
 impl Hints for ProjectError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "name a directory or a script that exists".to_owned()
+            }
             Self::Read { .. } | Self::Invalid { .. } | Self::Index { .. } | Self::UvOptions { .. } => {
                 return Vec::new();
             }

@@ -290,7 +290,10 @@ fn a_script_is_refused_in_true_words() {
         ("binary.py", "cannot read HERE/binary.py"),
         ("huge.py", "cannot read HERE/huge.py"),
         ("./notes.txt", "./notes.txt is neither the directory of a project nor a script\nhint: name the directory"),
-        ("./missing.py", "cannot read ./missing.py"),
+        (
+            "./missing.py",
+            "cannot read ./missing.py\n  because: No such file or directory (os error 2)\nhint: name a directory or a script that exists\n",
+        ),
     ] {
         expect(&["lambda", script], expected);
         expect(&["image", script], expected);

@@ -35,6 +35,13 @@ fn an_artifact_is_verified_against_its_target() {
     let verified = ["dist/layer.zip", ".", "--runtime=python3.12", "--handler=app.handler"];
     assert_eq!(hint(&verified), "--layer");
     project.run(&[&["verify"], &verified[..], &["--layer=other.zip"]].concat());
+    let (_, said) = project.ends(1, &["verify", "dist/f.zip", "dist/layer.zip"]);
+    let command = "pybundle diff dist/f.zip dist/layer.zip";
+    assert_eq!(
+        said,
+        format!("error: dist/layer.zip is another artifact, not a project\nhint: compare the two with `{command}`\n")
+    );
+    assert!(project.run(&["diff", "dist/f.zip", "dist/layer.zip"]).contains("different"));
     // What an artifact says of itself needs no options.
     let damaged = project.0.path().join("dist/api.zip");
     let mut bytes = std::fs::read(&damaged).unwrap();
