@@ -199,8 +199,8 @@ pub(crate) enum HandlerError {
     WebApplication {
         handler: Handler,
         path: String,
-        /// The name of the application in that module.
-        name: String,
+        /// The name of the application in that module. Boxed: with a `String`, clippy finds all errors of builds too large.
+        name: Box<str>,
         framework: Framework,
         /// Similar handlers, the likeliest first.
         similar: Vec<String>,

@@ -94,7 +94,13 @@ impl<'a> HandlerCheck<'a> {
                 NameTarget::OtherParameters => return Err(HandlerError::Parameters { handler, path, function }),
                 NameTarget::WebApplication(framework) => {
                     let similar = self.similar();
-                    return Err(HandlerError::WebApplication { handler, path, name: function, framework, similar });
+                    return Err(HandlerError::WebApplication {
+                        handler,
+                        path,
+                        name: function.into(),
+                        framework,
+                        similar,
+                    });
                 }
                 NameTarget::Undefined => {
                     return Err(match before {
