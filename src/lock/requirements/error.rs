@@ -143,10 +143,17 @@ impl RequirementsError {
     }
 }
 
+/// The reason why a file cannot be read that is not text in UTF-8.
+pub(super) const NOT_UTF8: &str = "it is not valid UTF-8";
+
 impl Hints for RequirementsError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Syntax { hint, .. } => hint.iter().cloned().collect(),
+            // Windows PowerShell 5 redirects output in UTF-16.
+            Self::Unreadable { reason, .. } if reason == NOT_UTF8 => {
+                vec!["save it as UTF-8, in PowerShell with `pip freeze | Out-File -Encoding utf8 FILE`".to_owned()]
+            }
             Self::Unreadable { .. } | Self::IncludeLoop { .. } | Self::ContradictingLines { .. } => Vec::new(),
             Self::ConflictingHashes { .. } => {
                 vec!["compile the requirements files again with one command, so that their hashes agree".to_owned()]

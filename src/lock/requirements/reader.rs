@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::entry::UnparsedRequirement;
-use super::error::{LineLocation, RequirementLine, RequirementsError};
+use super::error::{LineLocation, NOT_UTF8, RequirementLine, RequirementsError};
 use super::lines::{LogicalLine, lines};
 use super::reference;
 use super::statement::{FileOption, RequirementsTxtStatement};
@@ -80,7 +80,7 @@ impl RequirementsTxtReader<'_> {
             return Ok(());
         }
         let text = (self.environment.read)(path).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => self.unreadable(path, "it is not valid UTF-8".to_owned()),
+            io::ErrorKind::InvalidData => self.unreadable(path, NOT_UTF8.to_owned()),
             _ => self.unreadable(path, error.to_string()),
         })?;
         if text.contains('\0') {

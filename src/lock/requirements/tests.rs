@@ -339,6 +339,20 @@ fn the_project_itself_is_the_root() {
     );
 }
 
+/// As Windows PowerShell 5 redirects the output of `pip freeze`.
+#[test]
+fn a_file_in_utf_16_is_refused_with_a_remedy() {
+    let environment = RequirementsEnvironment {
+        project: Path::new("/project"),
+        read: &|_| Err(io::ErrorKind::InvalidData.into()),
+        variable: &variable,
+        name: &|_| None,
+    };
+    let error = RequirementsTxt::read(&[Path::new("requirements.txt")], &environment).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read requirements.txt: it is not valid UTF-8");
+    assert_eq!(error.hints(), ["save it as UTF-8, in PowerShell with `pip freeze | Out-File -Encoding utf8 FILE`"]);
+}
+
 #[test]
 fn groups_extras_and_members_are_refused() {
     let files = [("requirements.txt", "a==1\nb==2")];
