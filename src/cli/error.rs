@@ -5,6 +5,7 @@ use std::io;
 use super::apt::UnknownFile;
 use super::deploy::InvalidDeployment;
 use super::located_project::InvalidProject;
+use super::option_of_others;
 use super::resolve::UnresolvableTarget;
 use super::text_page::count;
 use super::why::NotSelected;
@@ -130,9 +131,11 @@ impl Hints for CliError {
     }
 }
 
-/// Returns the hints for a value that cannot be parsed.
-pub(super) fn value_hints(message: &clap::Error) -> Vec<String> {
-    let Some(problem) = std::error::Error::source(message) else { return Vec::new() };
+/// Returns the hints for an option that the command does not have, or for a value that cannot be parsed.
+pub(super) fn usage_hints(message: &clap::Error) -> Vec<String> {
+    let Some(problem) = std::error::Error::source(message) else {
+        return option_of_others::hint(message).into_iter().collect();
+    };
     let hints = [
         problem.downcast_ref::<InvalidReference>().map(Hints::hints),
         problem.downcast_ref::<InvalidBase>().map(Hints::hints),

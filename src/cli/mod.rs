@@ -26,6 +26,7 @@ mod inspect;
 mod lambda;
 mod located_project;
 mod man;
+mod option_of_others;
 mod plain;
 mod plan;
 mod printer;
@@ -159,7 +160,8 @@ pub fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => {
             let words = environment::command_line();
-            return printer::usage(&help::with_plain_usage(error, help::command(), &words));
+            let error = help::with_plain_usage(error, help::command(), &words);
+            return printer::usage(&option_of_others::without_wrong_tip(error));
         }
     };
     let printer = match Printer::new(&cli.global) {

@@ -13,7 +13,7 @@ use super::annotation::{self, AnnotationLevel, WorkflowAnnotation};
 use super::arguments::{ColorWhen, GlobalArguments};
 use super::code_quality;
 use super::environment;
-use super::error::{CliError, value_hints};
+use super::error::{CliError, usage_hints};
 use super::explanation;
 use super::format::OutputFormat;
 use super::plain::{self, plain, without_commands};
@@ -365,7 +365,7 @@ pub(crate) fn usage(message: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // It quotes the command line, which may contain URLs with passwords.
-    let (text, hints) = (message.render(), value_hints(message));
+    let (text, hints) = (message.render(), usage_hints(message));
     if printer.format == OutputFormat::Github {
         let text = text.to_string();
         let hints: String = hints.iter().map(|hint| format!("\nhint: {hint}")).collect();

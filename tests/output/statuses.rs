@@ -189,6 +189,12 @@ fn a_usage_error_shows_the_usage_of_its_command() {
     // Its value may be what is wrong.
     let said = run(studio().pybundle(&["push", "a", "b"]).env("PYBUNDLE_NETWORK_TIMEOUT", "x")).err;
     assert!(said.contains("invalid value 'x' for '--network-timeout <SECONDS>'"), "{said}");
+    // An option of another command is no value.
+    for option in ["--cmd", "--cmd=x"] {
+        let said = run(&mut studio().pybundle(&["lambda", option])).err;
+        assert!(said.contains("hint: --cmd is an option of `pybundle image`"), "{said}");
+        assert!(!said.contains("tip:"), "{said}");
+    }
     let said = run(studio().pybundle(&["apt", "list"]).env("PYBUNDLE_OUTPUT_FORMAT", "xml")).err;
     assert!(said.contains("\nUsage: pybundle apt list [OPTIONS] [PROJECT]\n"), "{said}");
 }
