@@ -173,9 +173,7 @@ impl Hints for DownloadError {
                         .to_owned(),
                 ]
             }
-            Self::Transport(_) => vec![
-                "check the connection and, behind a proxy, HTTPS_PROXY; the next run resumes the download".to_owned(),
-            ],
+            Self::Transport(_) => vec!["check the connection and, behind a proxy, HTTPS_PROXY".to_owned()],
             Self::Size { .. } | Self::Digest { .. } => {
                 vec![
                     "if you trust the file that is there now, lock it, for instance with `uv lock --refresh`"
