@@ -276,7 +276,9 @@ fn kind_name(kind: Option<TargetKind>) -> &'static str {
 /// Reads the value of one key, and returns it as the options write it.
 fn checked<O: TargetOptions>(key: &str, value: &Value, directory: &Path) -> Result<Value, String> {
     let one = Value::Table(Table::from_iter([(key.to_owned(), value.clone())]));
-    let mut options = O::deserialize(one).map_err(|error| redact::text(error.message()))?;
+    // TOML calls arrays what serde calls sequences.
+    let mut options = O::deserialize(one)
+        .map_err(|error| redact::text(error.message()).replace("expected a sequence", "expected an array"))?;
     options.rebase(directory).map_err(|error| error.to_string())?;
     let table = Table::try_from(&options).map_err(|error| error.to_string())?;
     Ok(table.get(key).unwrap_or(value).clone())

@@ -17,6 +17,11 @@ fn an_error_names_its_line() {
         ),
         (
             6,
+            "[tool.pybundle]\ninclude = \"src\"",
+            "`include` in [tool.pybundle]: invalid type: string \"src\", expected an array",
+        ),
+        (
+            6,
             "[tool.pybundle]\nnonsense = 1",
             "unknown key `nonsense` in [tool.pybundle]\nhint: run `pybundle config schema` to print every key",
         ),
