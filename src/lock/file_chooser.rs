@@ -10,6 +10,7 @@ use super::{
     DistributionFiles, DistributionSource, FileLocation, FormatControl, LockedWheel, PinnedDistribution,
     SelectedDistribution, SelectedSource, Selection, WantedWheel,
 };
+use crate::name::DistributionName;
 use crate::platform::{
     CLibrary, CompatibilityTag, CompatibilityTags, Glibc, LambdaProfile, Musl, ProfileKind, TargetPlatform,
 };
@@ -126,6 +127,7 @@ impl<'a> FileChooser<'a> {
         }
         let excludes_wheels = !self.formats.may_install(name);
         if !is_compatible {
+            hints.extend(marker_hint(name, wheels));
             hints.extend(python_hint(&self.compatible_pythons(wheels), "for which it has a wheel"));
             hints.extend(self.c_library_hint(wheels));
         }
@@ -246,6 +248,19 @@ impl<'a> FileChooser<'a> {
             None => format!("it has wheels for {}", shortened(platforms.into_iter().map(str::to_owned).collect())),
         }
     }
+}
+
+/// Returns the hint to require a distribution only on the operating system that all of its wheels are for; `None` if they are
+/// for several, or for Linux.
+fn marker_hint(name: &DistributionName, wheels: &[LockedWheel]) -> Option<String> {
+    const SYSTEMS: [(&str, &str, &str); 2] = [("win", "Windows", "win32"), ("macosx", "macOS", "darwin")];
+    let tags: BTreeSet<&str> =
+        wheels.iter().flat_map(|wheel| wheel.filename.platform_tags.iter().map(String::as_str)).collect();
+    let (_, system, value) =
+        SYSTEMS.into_iter().find(|(prefix, ..)| !tags.is_empty() && tags.iter().all(|tag| tag.starts_with(prefix)))?;
+    Some(format!(
+        "if only {system} needs {name}, require it with the marker `; sys_platform == '{value}'`, and lock again"
+    ))
 }
 
 /// Returns the version of glibc and the architecture of a manylinux tag. PEP 600 defines the older names as aliases.

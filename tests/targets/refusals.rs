@@ -371,6 +371,19 @@ fn a_missing_wheel_names_versions_that_have_one() {
     }
     let (_, said) = project.ends(1, &flags);
     assert!(said.contains("hint: replace numbers: no version of it has a wheel for the target\n"), "{said}");
+
+    // Wheels for Windows alone.
+    for version in ["1.0", "1.1"] {
+        let path = project.0.path().join(format!("wheels/numbers-{version}-cp39-cp39-manylinux_2_17_x86_64.whl"));
+        std::fs::remove_file(path).unwrap();
+    }
+    project.0.write("wheels/numbers-1.0-cp312-cp312-win_amd64.whl", &wheel_with("numbers", "1.0", &[]));
+    let (_, said) = project.ends(1, &flags);
+    let expected =
+        "hint: if only Windows needs numbers, require it with the marker `; sys_platform == 'win32'`, and lock again\n";
+    assert!(said.contains(expected), "{said}");
+    project.0.write("requirements.txt", b"numbers==1.0 ; sys_platform == 'win32'\n");
+    project.run(&flags);
 }
 
 /// The value of an optional flag is not the project, also where the project has no targets.
