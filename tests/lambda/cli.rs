@@ -165,6 +165,27 @@ fn an_output_that_is_a_directory_is_an_error() {
     }
 }
 
+/// A name without effect is only noticed if it is similar to another one: targets of several locks may share a key.
+#[test]
+fn a_misspelled_name_of_a_distribution_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    example(folder.path());
+    for (option, name, warning) in [
+        ("no-install-package", "example-taly", Some("example-tally")),
+        ("prefer", "exmaple-banner", Some("example-banner")),
+        ("accept-invalid", "example-greetings", Some("example-greeting")),
+        ("no-install-package", "example-tally", None),
+        ("no-install-package", "numpy", None),
+    ] {
+        let run = pybundle(folder.path(), &["lambda", "--no-audit", &format!("--{option}"), name]);
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        let expected = warning.map_or_else(String::new, |meant| {
+            format!("warning: {option} names `{name}`, which is not selected: did you mean `{meant}`?\n")
+        });
+        assert_eq!(text(&run.stderr), expected);
+    }
+}
+
 #[test]
 fn usage_errors_exit_with_2() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,6 +10,7 @@ mod lock_check;
 mod lock_reads;
 mod locked_project;
 pub(crate) mod missing_lock;
+mod misspelled;
 mod named_distributions;
 pub(crate) mod offers;
 pub(crate) mod prepare;
@@ -91,6 +92,8 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, BuildError> {
         let workspace = &project.workspace;
         let selection = project.selection(settings, &target)?;
+        let names = selection.distributions.iter().map(|pinned| pinned.name.clone()).collect();
+        misspelled::warn(project, settings, &target, names, reporter);
         let is_decided = selection.distributions.iter().all(PinnedDistribution::is_decided);
         let formats = indexes::formats(settings, project);
         let find_links = &settings.fetch.find_links;

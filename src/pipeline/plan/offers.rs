@@ -114,7 +114,8 @@ impl OtherSelections<'_> {
         Some(Offer { flags, what, distributions })
     }
 
-    fn select(self, request: SelectionRequest) -> Option<BTreeSet<DistributionName>> {
+    /// Returns what a request selects; `None` if that fails.
+    pub(super) fn select(self, request: SelectionRequest) -> Option<BTreeSet<DistributionName>> {
         let Self { project, settings, target } = self;
         let settings = Settings { request, ..settings.clone() };
         let selection = project.selection_of(&project.lock, &settings, target).ok()?;
