@@ -21,6 +21,7 @@
 //! one tells how much has arrived.
 
 mod blobs;
+mod local_file;
 mod record;
 mod records;
 mod shared;

@@ -44,7 +44,7 @@ pub(crate) enum RecordKind {
     PackOutline,
     /// What a target was made from and written to, by its project, its name and its outputs.
     Note,
-    /// The digest of a large file of a local project, by its path, its number, its size and its times.
+    /// The digest of a large file outside of the cache, by its path, its number, its size and its times.
     LargeFile,
     /// The start of zips, by the files in it.
     ZipStart,

@@ -226,6 +226,13 @@ impl DownloadError {
 impl Hints for FetchError {
     fn hints(&self) -> Vec<String> {
         match self {
+            // A file on this machine: uv compares it with its lock only when it upgrades.
+            Self::File { file, attempts: 0, source, .. } if matches!(**source, DownloadError::Digest { .. }) => {
+                let name = file.split_once('-').map_or(file.as_str(), |(name, _)| name);
+                vec![format!(
+                    "if you trust the file that is there now, lock it, for instance with `uv lock --upgrade-package {name}`"
+                )]
+            }
             Self::File { source, .. } => source.hints(),
             Self::Offline(_) => vec!["run once without --offline to fill the cache".to_owned()],
             Self::Cache(error) => error.hints(),

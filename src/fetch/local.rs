@@ -7,8 +7,17 @@ use super::error::DownloadError;
 use super::fetchable::Fetchable;
 use super::verify::Verifier;
 use crate::cache::{Cache, CacheError, copy};
+use crate::digest::Digest;
 use crate::limited_reader;
 use crate::lock::LockedFile;
+
+/// Returns whether a file that the cache has is still the one on this machine: another machine would refuse another one. A file
+/// that was removed does not matter.
+pub(super) fn is_current<Name: Fetchable>(locked: &LockedFile<Name>, path: &Path, cache: &Cache) -> bool {
+    let expected = locked.digest().and_then(Digest::sha256);
+    let actual = expected.and_then(|_| cache.digest_of_file(path).ok());
+    actual.is_none() || actual == expected
+}
 
 /// Copies a file into the cache, so that builds use the verified data even if the file changes.
 ///

@@ -111,8 +111,8 @@ impl Fetcher {
     /// Returns the files in the order of `files`. Blocks, so it must not be called from asynchronous code or from a rayon
     /// thread.
     ///
-    /// A file with a digest in the lock is taken from the cache if possible. One without is read again each time, in case it
-    /// has changed.
+    /// A file with a digest in the lock is taken from the cache if possible; one on this machine must still have the digest. One
+    /// without is read again each time, in case it has changed.
     ///
     /// # Errors
     /// A file cannot be fetched, does not match the lock, or is not a valid wheel. Of several failures, the first in the order
@@ -306,19 +306,21 @@ enum StartedDownload<Fetched> {
 
 /// Returns a file from the cache or a local path; `None` if it must be downloaded.
 fn find<Name: Fetchable>(locked: &LockedFile<Name>, cache: &Cache) -> Result<Option<Name::Fetched>, FetchError> {
-    if let Some(fetched) = in_cache(locked, cache)? {
-        return Ok(Some(fetched));
-    }
+    let cached = in_cache(locked, cache)?;
     let path = match &locked.location {
         FileLocation::Path(path) => path.clone(),
         FileLocation::Url { url, .. } => match url.scheme() {
-            "https" | "http" => return Ok(None),
+            "https" | "http" => return Ok(cached),
             scheme => match url.to_file_path() {
                 Ok(path) if scheme == "file" => path,
+                _ if cached.is_some() => return Ok(cached),
                 _ => return Err(failure(locked, 0, DownloadError::Scheme(scheme.to_owned()))),
             },
         },
     };
+    if cached.is_some() && local::is_current(locked, &path, cache) {
+        return Ok(cached);
+    }
     match local::take_in(locked, &path, cache) {
         Ok(fetched) => Ok(Some(fetched)),
         Err(error) => Err(failure(locked, 0, error)),

@@ -173,6 +173,14 @@ fn local_files_are_verified() {
     assert!(place.refusal(&LockedWheel { digests: vec![], size: None, ..wheel.clone() }).0.starts_with("demo-1.0"));
     assert!(place.files(".whl").iter().all(|found| *found == path), "nothing of it is in the cache");
 
+    // A file that is rebuilt is not the locked one, although the cache still has that.
+    fs::write(&path, &bytes).unwrap();
+    place.fetch_one(&wheel, &bytes);
+    fs::write(&path, &other).unwrap();
+    let (message, hints) = place.refusal(&wheel);
+    assert!(message.contains("does not match the lock"), "{message}");
+    assert!(hints.contains("`uv lock --upgrade-package demo`"), "{hints}");
+
     let md5 = LockedWheel { digests: vec![digest(Algorithm::Md5, &bytes)], ..wheel.clone() };
     fs::write(&path, &bytes).unwrap();
     place.fetch_one(&md5, &bytes);

@@ -7,15 +7,14 @@
 //! unnecessary build takes a second, an outdated wheel takes an afternoon to find.
 
 use std::collections::BTreeSet;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use rayon::prelude::*;
 
-use crate::cache::{Cache, CacheError, RecordKey, RecordKind};
+use crate::cache::Cache;
 use crate::digest::Sha256;
 use crate::git;
 use crate::limited_reader::{self, LARGEST_PROJECT_FILE};
@@ -39,13 +38,6 @@ const TOOL_DIRECTORIES: [&str; 14] = [
     "__pycache__",
     "node_modules",
 ];
-
-/// The digests of larger files, in bytes, are kept until their times change: data and models, not sources.
-const LARGEST_HASHED: u64 = 8 << 20;
-
-/// How long ago a file must have changed, so that another change is sure to give it another time: FAT stores every other
-/// second.
-const SETTLED: Duration = Duration::from_secs(3);
 
 /// A directory with more files is built each time: they would take longer to read than a build.
 const MOST_FILES: usize = 50_000;
@@ -220,23 +212,6 @@ fn is_cache(directory: &Path) -> bool {
 }
 
 fn file_state(path: &Path, cache: &Cache) -> io::Result<String> {
-    let metadata = path.metadata()?;
-    let is_executable = metadata.mode() & 0o111 != 0;
-    let digest = if metadata.len() > LARGEST_HASHED && is_settled(&metadata) {
-        let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
-        let identity = (metadata.dev(), metadata.ino(), metadata.len(), times);
-        let key = RecordKey::new("file 1", &[&path.display(), &format!("{identity:?}")]);
-        let digest =
-            cache.remember(RecordKind::LargeFile, key, || Sha256::of_file(path).map_err(CacheError::io("read", path)));
-        digest.map_err(io::Error::other)?
-    } else {
-        Sha256::of_file(path)?
-    };
-    Ok(format!("{is_executable} {}", digest.hex()))
-}
-
-fn is_settled(metadata: &Metadata) -> bool {
-    let changed =
-        u64::try_from(metadata.ctime()).ok().map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-    changed.and_then(|changed| changed.elapsed().ok()).is_some_and(|age| age > SETTLED)
+    let is_executable = path.metadata()?.mode() & 0o111 != 0;
+    Ok(format!("{is_executable} {}", cache.digest_of_file(path)?.hex()))
 }
