@@ -167,6 +167,8 @@ pub(crate) enum HandlerError {
         similar: Vec<String>,
         /// The file or package of the project that has the module, if it is not in the artifact.
         omitted: Option<String>,
+        /// Whether the project has a file of the handler's name, such as `run.sh`, which the Lambda Web Adapter may start.
+        is_file: bool,
     },
     #[error("cannot run the handler `{handler}`: {hidden}")]
     HiddenModule { handler: Handler, hidden: UnfoundModule },
@@ -239,7 +241,7 @@ pub(crate) enum HandlerError {
 impl Hints for HandlerError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NoModule { omitted: Some(omitted), handler, similar } => {
+            Self::NoModule { omitted: Some(omitted), handler, similar, .. } => {
                 // The name of the module begins with the directory that is not part of it, such as `src`.
                 let shorter = similar.iter().filter(|similar| handler.text.ends_with(&format!(".{similar}")));
                 let mut hints: Vec<String> = shorter.map(|similar| did_you_mean(similar)).collect();
@@ -248,6 +250,11 @@ impl Hints for HandlerError {
                 ));
                 hints
             }
+            Self::NoModule { is_file: true, .. } => vec![
+                "omit --handler (or its key in [tool.pybundle]), which names a function of Python: a file that the Lambda Web \
+                 Adapter starts is not checked"
+                    .to_owned(),
+            ],
             Self::NoModule { similar, .. }
             | Self::NamespacePackage { similar, .. }
             | Self::NoFunction { similar, .. }

@@ -165,6 +165,20 @@ fn an_output_that_is_a_directory_is_an_error() {
     }
 }
 
+/// Lambda's handler is then the name of the script, but there is no function to look for.
+#[test]
+fn a_script_for_the_web_adapter_is_no_function() {
+    let folder = tempfile::tempdir().unwrap();
+    example(folder.path());
+    fs::write(folder.path().join("run.sh"), "#!/bin/sh\nexec python -m shop\n").unwrap();
+    let hint = "hint: omit --handler (or its key in [tool.pybundle]), which names a function of Python: a file that the \
+                Lambda Web Adapter starts is not checked\n";
+    assert_fails(folder.path(), &["--handler", "run.sh"], &["the artifact has no module `run`", hint]);
+    let run = pybundle(folder.path(), &["lambda"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    assert!(text(&run.stdout).contains("run.sh"), "{}", text(&run.stdout));
+}
+
 /// A name without effect is only noticed if it is similar to another one: targets of several locks may share a key.
 #[test]
 fn a_misspelled_name_of_a_distribution_is_a_warning() {

@@ -68,7 +68,7 @@ impl<'a> HandlerCheck<'a> {
                 let handler = self.handler.clone();
                 return Err(match hidden {
                     Some(hidden) => HandlerError::HiddenModule { handler, hidden },
-                    None => HandlerError::NoModule { handler, similar: self.similar(), omitted: None },
+                    None => HandlerError::NoModule { handler, similar: self.similar(), omitted: None, is_file: false },
                 });
             }
         };

@@ -29,7 +29,7 @@ impl Plan<'_> {
     /// Adds the file of the project that has the missing module of a handler. What `uv init` makes is a package, and a module
     /// beside it is not in its wheel.
     fn in_project(&self, mut error: HandlerError) -> HandlerError {
-        if let HandlerError::NoModule { handler, omitted, .. } = &mut error {
+        if let HandlerError::NoModule { handler, omitted, is_file, .. } = &mut error {
             let workspace = &self.project.workspace;
             let directory = workspace.directory(workspace.current());
             let module = handler.module().replace('.', "/");
@@ -38,6 +38,7 @@ impl Plan<'_> {
                 .any(|path| directory.join(path).is_file());
             let top_level = module.split('/').next().unwrap_or_default();
             let package = directory.join(top_level).is_dir().then(|| top_level.to_owned());
+            *is_file = directory.join(handler.to_string()).is_file();
             *omitted = exists.then(|| package.unwrap_or_else(|| format!("{top_level}.py")));
         }
         error
