@@ -294,6 +294,9 @@ impl Hints for InvalidBase {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::File(_) => Vec::new(),
+            Self::Reference(error) if error.text.starts_with(['/', '.', '~']) => {
+                vec!["use oci:DIR, oci-archive:FILE or docker-archive:FILE for an image on this machine".to_owned()]
+            }
             Self::Reference(error) => error.hints(),
         }
     }

@@ -248,4 +248,9 @@ fn a_reference_that_is_nearly_valid_gets_a_hint() {
         );
         assert!(said.ends_with("hint: write `me/shop`\n"), "{said}");
     }
+    for base in ["/bases/slim", "./slim.tar", "../slim"] {
+        let said = run(&mut studio().pybundle(&["image", "--base", base])).err;
+        let expected = "hint: use oci:DIR, oci-archive:FILE or docker-archive:FILE for an image on this machine\n";
+        assert!(said.ends_with(expected), "{said}");
+    }
 }
