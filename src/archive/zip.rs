@@ -3,7 +3,7 @@
 //! The entries of dependencies come first, then the application's, which change most often; both are ordered by the bytes of
 //! their paths. All are dated 1980-01-01 and made by Unix. There are no data descriptors, no comment, and no entries for
 //! directories, except for those of namespace packages where they are needed
-//! ([`with_namespace_packages`](ZipEntries::with_namespace_packages)). zip64 records are written only where a value does not fit
+//! (`ZipEntries::with_namespace_packages`). zip64 records are written only where a value does not fit
 //! without them.
 //!
 //! Specification: [APPNOTE 6.3.10](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
