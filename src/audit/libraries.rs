@@ -269,7 +269,7 @@ impl LibraryAudit<'_> {
         match position {
             _ if is_available => None,
             Some(at) if self.is_imported_first(binary.owner, self.binaries[at].owner) => None,
-            Some(at) => Some(SharedProblem::Unreachable(library.to_owned(), at)),
+            Some(at) => Some(SharedProblem::Unreachable(listed_name(binary, library).to_owned(), at)),
             None => Some(SharedProblem::Missing(library.to_owned())),
         }
     }
@@ -375,6 +375,12 @@ impl LibraryAudit<'_> {
     fn missing(&self, libraries: Vec<String>) -> LoadProblem {
         LoadProblem::Missing { libraries, is_known: self.system.libraries.is_some() }
     }
+}
+
+/// Returns the name of a library as a file lists it, which may be a path.
+fn listed_name<'a>(binary: &'a Binary, library: &'a str) -> &'a str {
+    let listed = binary.elf.iter().flat_map(|elf| &elf.needed).find(|needed| linker::file_name(needed) == library);
+    listed.map_or(library, String::as_str)
 }
 
 /// Returns whether a file is an extension module; a malformed file is judged by its name.

@@ -90,6 +90,30 @@ fn the_runpath_of_a_file_of_the_application_is_set_as_its_warning_says() {
     assert!(!said.contains("warning: native/fast.so"), "{said}");
 }
 
+/// A linker lists a library without a SONAME by the path that it was given.
+#[test]
+fn a_path_in_place_of_a_name_is_replaced_as_its_warning_says() {
+    let compiler = Compiler::new();
+    let module = compiler.helped("-Wl,--enable-new-dtags", "$ORIGIN/../libs");
+    let by_path = compiler.patched(&module, &["--replace-needed", "libhelp.so", "build/libhelp.so"]);
+    let project = with_own_file(&by_path);
+    project.files.write("libs/libhelp.so", &compiler.help());
+    let build = || {
+        let output = project.lambda("python3.13").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    let said = build();
+    assert!(said.contains("needs build/libhelp.so, which is at libs/libhelp.so (the application)"), "{said}");
+    let remedy = format!("`patchelf --replace-needed build/libhelp.so libhelp.so {OWN}` makes it a name\n");
+    assert!(said.contains(&remedy) && !said.contains("RUNPATH"), "{said}");
+    let named = compiler.patched(&by_path, &["--replace-needed", "build/libhelp.so", "libhelp.so"]);
+    project.files.write(OWN, &named);
+    let said = build();
+    assert!(!said.contains("warning: native/fast.so"), "{said}");
+}
+
 /// A build back end without dependencies, which only packs what is compiled.
 const BACKEND: &str = r#"
 import pathlib, zipfile

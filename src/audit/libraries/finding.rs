@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::linker::file_name;
 use super::{SystemKind, providers};
 use crate::audit::c_library::CLibraryKind;
 use crate::audit::elf::{ElfMachine, MalformedElf};
@@ -111,6 +112,13 @@ impl fmt::Display for LibraryFinding {
                 )?;
                 match &self.owner {
                     // It is a warning, which has no hints.
+                    FileOrigin::Application if library.contains('/') => write!(
+                        formatter,
+                        ": the name is a path from the working directory, because the library had no SONAME when the file was linked; \
+                         `patchelf --replace-needed {library} {} {}` makes it a name",
+                        file_name(library),
+                        self.file
+                    ),
                     FileOrigin::Application => {
                         let directory = at.rsplit_once('/').map_or("", |(directory, _)| directory);
                         write!(formatter, ": set its RUNPATH to the path from `$ORIGIN` to `{directory}`")
