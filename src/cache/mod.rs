@@ -445,10 +445,13 @@ fn create_parent(path: &Path) -> Result<(), CacheError> {
     }
 }
 
-/// Marks the directory so that backup programs skip it.
+/// Marks the directory so that backup programs skip it, and no application contains it.
 ///
 /// Specification: [Cache Directory Tagging](https://bford.info/cachedir/).
-fn mark_as_cache(dir: &Path) -> Result<(), CacheError> {
+///
+/// # Errors
+/// The directory cannot be written to.
+pub(crate) fn mark_as_cache(dir: &Path) -> Result<(), CacheError> {
     let path = dir.join("CACHEDIR.TAG");
     if path.exists() {
         return Ok(());

@@ -1,14 +1,20 @@
 //! Records that somebody changed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The first line of a record.
 pub const HEADER: &[u8] = b"pybundle closure\n";
 
+/// Returns the path of the only record in a directory.
+pub fn record_in(directory: &Path) -> PathBuf {
+    let mut files = fs::read_dir(directory).unwrap().map(|file| file.unwrap());
+    files.find(|file| file.file_name() != "CACHEDIR.TAG").unwrap().path()
+}
+
 /// Changes the values of the only record in a directory.
 pub fn rewrite_record(directory: &Path, change: impl FnOnce(&mut [u8])) {
-    let path = fs::read_dir(directory).unwrap().next().unwrap().unwrap().path();
+    let path = record_in(directory);
     fs::write(&path, rewritten(&fs::read(&path).unwrap(), change)).unwrap();
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::changed_records::{name_another_file, rewrite_record};
+use crate::changed_records::{name_another_file, record_in, rewrite_record};
 use crate::http::{Answer, Server};
 use crate::moto::Moto;
 use crate::remote_cache::{Fleet, SDIST, require_source};
@@ -170,10 +170,10 @@ fn a_bucket_is_found_in_its_region() {
     let (fleet, s3) = (Fleet::new(), Server::start());
     let directory = fleet.workshop.path("shared");
     let (first, _) = write(&fleet, "warm", "http://127.0.0.1:9", directory.to_str().unwrap());
-    let record = fs::read_dir(&directory).unwrap().next().unwrap().unwrap();
-    let path = format!("/fleet/app/{}", record.file_name().into_string().unwrap());
+    let record = record_in(&directory);
+    let path = format!("/fleet/app/{}", record.file_name().unwrap().to_str().unwrap());
     let moved = Answer::status(301).header("x-amz-bucket-region", "eu-north-1");
-    s3.answer(&path, [moved, Answer::file(&fs::read(record.path()).unwrap())]);
+    s3.answer(&path, [moved, Answer::file(&fs::read(&record).unwrap())]);
     let (cold, said) = write(&fleet, "cold", &s3.url(""), "s3://fleet/app");
     assert_eq!((&cold["digest"], &cold["remote_cache"]["read"]), (&first["digest"], &json!("exact")), "{said}");
     let scopes = s3.requests(&path).into_iter().map(|request| request.header("authorization").unwrap().to_owned());

@@ -11,7 +11,7 @@ use pybundle::registry::{ImageReference, Registry, RegistryOptions};
 use pybundle::report::Silent;
 use serde_json::{Value, json};
 
-use crate::changed_records::{HEADER, name_another_file, rewrite_record, with_another_file};
+use crate::changed_records::{HEADER, name_another_file, record_in, rewrite_record, with_another_file};
 use crate::http::{Answer, Server};
 use crate::registries::DockerRegistry;
 use crate::support::artifact::sha256;
@@ -314,7 +314,7 @@ fn a_record_that_is_wrong_changes_no_image() {
     let fleet = Fleet::new();
     let (shared, arguments) = (fleet.workshop.path("shared"), ["--remote-cache", "./shared", "--output", "oci:out"]);
     let expected = fleet.workshop.report(&arguments)["digest"].clone();
-    let path = fs::read_dir(&shared).unwrap().next().unwrap().unwrap().path();
+    let path = record_in(&shared);
     let intact = fs::read(&path).unwrap();
 
     let mut machine = 0;

@@ -83,7 +83,7 @@ impl Fleet {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{said}");
         let left = leftovers(self.directory.path()).into_iter();
-        let left: Vec<_> = left.filter(|path| !path.starts_with(self.path("shared"))).collect();
+        let left: Vec<_> = left.filter(|path| !path.parent().unwrap().ends_with("shared")).collect();
         assert_eq!(left, [] as [PathBuf; 0]);
         (serde_json::from_slice(&output.stdout).unwrap(), said)
     }
@@ -102,6 +102,18 @@ impl Fleet {
 
 fn digests(report: &Value) -> Vec<&Value> {
     report["artifacts"].as_array().unwrap().iter().map(|artifact| &artifact["sha256"]).collect()
+}
+
+/// The remote cache may be a directory of the project: the application does not contain it, with or without the flag.
+#[test]
+fn records_in_the_project_are_not_bundled() {
+    let fleet = Fleet::new();
+    let (first, said) = fleet.builds("warm", "./project/shared", &[]);
+    assert_eq!(first["remote_cache"]["written"], true, "{said}");
+    for remote_cache in ["./project/shared", "off"] {
+        let (next, said) = fleet.builds("warm", remote_cache, &[]);
+        assert_eq!(digests(&next), digests(&first), "{said}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::store::{LocalFile, NewRecord, RecordError, RecordStore, SharedFile, StoredRecord};
+use crate::cache;
 use crate::closure::{ClosureRecord, InvalidRecord, LARGEST_RECORD};
 use crate::digest::HashingWriter;
 use crate::limited_reader;
@@ -17,7 +18,11 @@ pub(super) struct RecordDirectory(pub PathBuf);
 impl RecordDirectory {
     /// Writes a file, whole or not at all.
     fn store(&self, path: &Path, content: &mut dyn Read) -> io::Result<()> {
-        std::fs::create_dir_all(&self.0)?;
+        if !self.0.exists() {
+            std::fs::create_dir_all(&self.0)?;
+            // It may be in the project, whose application would contain it, and grow with each build.
+            cache::mark_as_cache(&self.0).map_err(io::Error::other)?;
+        }
         let mut file = TemporaryFile::new_in(&self.0)?;
         io::copy(content, &mut file)?;
         file.persist(path)?;
