@@ -131,8 +131,11 @@ pub(crate) fn check_replaceable(path: &Path, format: FileFormat) -> Result<(), A
     }
 }
 
+/// What a page of pybundle has in its head.
+const GENERATOR: &str = "<meta name=\"generator\" content=\"pybundle\">";
+
 /// Returns whether pybundle has written the archive at a path, as far as its first entry tells: it has the time that pybundle
-/// gives to all of them, as hardly another program does.
+/// gives to all of them, as hardly another program does. Pages name their generator.
 pub(crate) fn is_own(path: &Path, format: FileFormat) -> bool {
     let Some(start) = start(path).ok().flatten().filter(|start| format.matches(start)) else { return false };
     match format {
@@ -141,7 +144,8 @@ pub(crate) fn is_own(path: &Path, format: FileFormat) -> bool {
             let digits = start.get(136..147).and_then(|digits| str::from_utf8(digits).ok());
             digits.and_then(|digits| u64::from_str_radix(digits, 8).ok()) == Some(EPOCH)
         }
-        FileFormat::Json | FileFormat::Html | FileFormat::ManPage => true,
+        FileFormat::Html => memchr::memmem::find(&start, GENERATOR.as_bytes()).is_some(),
+        FileFormat::Json | FileFormat::ManPage => true,
     }
 }
 

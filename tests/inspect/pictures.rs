@@ -221,3 +221,15 @@ fn the_page_needs_nothing_else_and_is_always_the_same() {
     assert!(!text.contains(zip.trim_end_matches("science.zip")), "a path of this machine is in it");
     assert!(text.contains("<title>science.zip</title>") && text.contains("<noscript><table>"));
 }
+
+/// Otherwise, each look at an artifact would change the next one.
+#[test]
+fn a_page_in_the_project_is_not_bundled() {
+    let (_directory, page) = drawn(&artifacts().zip());
+    let project = tempfile::tempdir().unwrap();
+    fs::write(project.path().join("app.py"), "def handler(event, context): ...\n").unwrap();
+    fs::write(project.path().join("index.html"), "<!doctype html>\n<meta charset=\"utf-8\">\n").unwrap();
+    fs::copy(page, project.path().join("map.html")).unwrap();
+    let planned = succeed(&mut pybundle(&["plan", project.path().to_str().unwrap()]));
+    assert!(planned.contains("application: app.py, index.html\nomitted: map.html (build output)\n"), "{planned}");
+}

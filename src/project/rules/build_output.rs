@@ -17,6 +17,8 @@ pub(super) fn is_artifact(candidate: &CandidatePath) -> bool {
         Some((_, "whl")) => true,
         Some((_, "zip")) => destination::is_own(path, FileFormat::Zip),
         Some((_, "tar")) => destination::is_own(path, FileFormat::Tar),
+        // A treemap of `inspect --html`.
+        Some((_, "html")) => destination::is_own(path, FileFormat::Html),
         // `--output` takes any name.
         None => [FileFormat::Zip, FileFormat::Tar].iter().any(|format| destination::is_own(path, *format)),
         _ => {
