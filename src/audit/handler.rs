@@ -169,6 +169,8 @@ pub(crate) enum HandlerError {
         omitted: Option<String>,
         /// Whether the project has a file of the handler's name, such as `run.sh`, which the Lambda Web Adapter may start.
         is_file: bool,
+        /// The flag that excludes the project itself.
+        excluded_by: Option<&'static str>,
     },
     #[error("cannot run the handler `{handler}`: {hidden}")]
     HiddenModule { handler: Handler, hidden: UnfoundModule },
@@ -241,6 +243,9 @@ pub(crate) enum HandlerError {
 impl Hints for HandlerError {
     fn hints(&self) -> Vec<String> {
         match self {
+            Self::NoModule { excluded_by: Some(flag), .. } => {
+                vec![format!("omit {flag} (or its key in [tool.pybundle]): it excludes the project itself")]
+            }
             Self::NoModule { omitted: Some(omitted), handler, similar, .. } => {
                 // The name of the module begins with the directory that is not part of it, such as `src`.
                 let shorter = similar.iter().filter(|similar| handler.text.ends_with(&format!(".{similar}")));

@@ -179,6 +179,23 @@ fn a_script_for_the_web_adapter_is_no_function() {
     assert!(text(&run.stdout).contains("run.sh"), "{}", text(&run.stdout));
 }
 
+#[test]
+fn a_handler_in_a_project_that_a_flag_excludes_names_the_flag() {
+    let folder = tempfile::tempdir().unwrap();
+    example(folder.path());
+    for (file, from, to) in [
+        ("pyproject.toml", "[project]", "[build-system]\nrequires = []\n\n[project]"),
+        ("uv.lock", "source = { virtual = \".\" }", "source = { editable = \".\" }"),
+    ] {
+        let path = folder.path().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(&path, text.replace(from, to)).unwrap();
+    }
+    let hint = "hint: omit --no-install-project (or its key in [tool.pybundle]): it excludes the project itself\n";
+    assert_fails(folder.path(), &["--frozen", "--no-install-project", "--handler", "app.handler"], &[hint]);
+}
+
 /// A name without effect is only noticed if it is similar to another one: targets of several locks may share a key.
 #[test]
 fn a_misspelled_name_of_a_distribution_is_a_warning() {

@@ -68,7 +68,13 @@ impl<'a> HandlerCheck<'a> {
                 let handler = self.handler.clone();
                 return Err(match hidden {
                     Some(hidden) => HandlerError::HiddenModule { handler, hidden },
-                    None => HandlerError::NoModule { handler, similar: self.similar(), omitted: None, is_file: false },
+                    None => HandlerError::NoModule {
+                        handler,
+                        similar: self.similar(),
+                        omitted: None,
+                        is_file: false,
+                        excluded_by: None,
+                    },
                 });
             }
         };

@@ -55,7 +55,8 @@ fn hints_about_handlers_are_about_the_application() {
     // The module's name begins with the directory that the application's files were taken from.
     let error = check_in(&files, "src.web.main.handler").unwrap_err();
     let HandlerError::NoModule { handler, similar, .. } = error else { panic!("{error}") };
-    let error = HandlerError::NoModule { handler, similar, omitted: Some("src".to_owned()), is_file: false };
+    let error =
+        HandlerError::NoModule { handler, similar, omitted: Some("src".to_owned()), is_file: false, excluded_by: None };
     assert_eq!(
         error.hints(),
         [

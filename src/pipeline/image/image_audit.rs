@@ -73,7 +73,7 @@ impl ImageAudit<'_> {
         let roots = directories.iter().map(|site_packages| ImportRoot { tree, site_packages, suffixes: &suffixes });
         let roots: Vec<ImportRoot> = roots.collect();
         if let Some(handler) = &handler {
-            plan.check_handler(handler, &roots, reporter)?;
+            plan.check_handler(handler, &roots, &settings.common, reporter)?;
         }
         let runtime = LambdaProfile::all().find(|profile| handler.is_some() && profile.python == target.python);
         if let Some(warning) = runtime.and_then(LambdaProfile::unreleased) {

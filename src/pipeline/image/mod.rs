@@ -199,7 +199,7 @@ pub(crate) fn plan_image(
     let fetch = &origins.fetch;
     plans.iter().try_for_each(|plan| planned::check(plan, common, fetch, &finder, &session.cache, reporter))?;
     if let (Some(handler), Some(plan)) = (command::handler(settings, &chosen.target)?, plans.first()) {
-        plan.check_planned_handler(&handler, reporter)?;
+        plan.check_planned_handler(&handler, common, reporter)?;
     }
     Ok(ImagePlanReport {
         format: FORMAT_VERSION,

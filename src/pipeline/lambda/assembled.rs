@@ -121,7 +121,7 @@ pub(super) fn assemble<T>(
         roots.push(ImportRoot { tree: trees[0].0, site_packages: &profile.application, suffixes: &suffixes });
     }
     if let Some(handler) = &handler {
-        plan.check_handler(handler, &roots, reporter)?;
+        plan.check_handler(handler, &roots, common, reporter)?;
     }
     let unknown: Vec<String> = settings.unknown_layers().map(ToString::to_string).collect();
     if !unknown.is_empty() {

@@ -95,7 +95,7 @@ pub(crate) fn plan(
     layers::exclude(&mut plan, settings, &layer_plans)?;
     planned::check(&plan, common, &origins.fetch, &finder, &session.cache, reporter)?;
     match handler(settings, &function.project) {
-        Ok(Some(handler)) => plan.check_planned_handler(&handler, reporter)?,
+        Ok(Some(handler)) => plan.check_planned_handler(&handler, common, reporter)?,
         Ok(None) => {}
         Err(error) if purpose != PlanPurpose::Build => reporter.warn(&error.to_string()),
         Err(error) => return Err(error),

@@ -3,7 +3,9 @@
 use crate::audit::handler::{self, Handler, HandlerError, ImportRoot};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::Plan;
+use crate::pipeline::plan::offers::OtherSelections;
 use crate::report::Reporter;
+use crate::settings::Settings;
 use crate::tree::FileTree;
 
 impl Plan<'_> {
@@ -15,11 +17,12 @@ impl Plan<'_> {
         &self,
         handler: &Handler,
         roots: &[ImportRoot],
+        settings: &Settings,
         reporter: &dyn Reporter,
     ) -> Result<(), BuildError> {
         let projects = self.project_names();
         let found = handler::check(handler, roots, self.target.python, |origin| origin.is_own(&projects));
-        let found = found.map_err(|error| self.in_project(error))?;
+        let found = found.map_err(|error| self.in_project(error, settings))?;
         if let Some(uncertainty) = &found.uncertainty {
             reporter.warn(&format!("cannot check that {} defines the handler `{handler}`: {uncertainty}", found.path));
         }
@@ -28,8 +31,8 @@ impl Plan<'_> {
 
     /// Adds the file of the project that has the missing module of a handler. What `uv init` makes is a package, and a module
     /// beside it is not in its wheel.
-    fn in_project(&self, mut error: HandlerError) -> HandlerError {
-        if let HandlerError::NoModule { handler, omitted, is_file, .. } = &mut error {
+    fn in_project(&self, mut error: HandlerError, settings: &Settings) -> HandlerError {
+        if let HandlerError::NoModule { handler, omitted, is_file, excluded_by, .. } = &mut error {
             let workspace = &self.project.workspace;
             let directory = workspace.directory(workspace.current());
             let module = handler.module().replace('.', "/");
@@ -38,6 +41,10 @@ impl Plan<'_> {
                 .any(|path| directory.join(path).is_file());
             let top_level = module.split('/').next().unwrap_or_default();
             let package = directory.join(top_level).is_dir().then(|| top_level.to_owned());
+            let others = OtherSelections { project: self.project, settings, target: &self.target };
+            let name = workspace.current().pyproject.name.as_ref();
+            let name = name.filter(|name| !self.selected.iter().any(|selected| selected.name == **name));
+            *excluded_by = name.and_then(|name| others.excluding_flag(name));
             *is_file = directory.join(handler.to_string()).is_file();
             *omitted = exists.then(|| package.unwrap_or_else(|| format!("{top_level}.py")));
         }
@@ -48,7 +55,12 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// It is not there.
-    pub(crate) fn check_planned_handler(&self, handler: &Handler, reporter: &dyn Reporter) -> Result<(), BuildError> {
+    pub(crate) fn check_planned_handler(
+        &self,
+        handler: &Handler,
+        settings: &Settings,
+        reporter: &dyn Reporter,
+    ) -> Result<(), BuildError> {
         let mut tree = FileTree::default();
         for (path, entry) in &self.application.files {
             tree.insert(path.clone(), entry.clone())?;
@@ -61,6 +73,7 @@ impl Plan<'_> {
             self.check_handler(
                 handler,
                 &[ImportRoot { tree: &tree, site_packages: "", suffixes: &self.target.extension_suffixes() }],
+                settings,
                 reporter,
             )?;
         }
