@@ -9,6 +9,7 @@ use toml::{Table, Value};
 use super::configuration::ConfiguredTarget;
 use super::error::counterpart;
 use super::precedence::{FLAGS_ONLY, conflict};
+use super::value_reason::reason;
 use super::{
     ConfigurationError, ImageOptions, LambdaOptions, LayerOptions, OptionValues, SourcedValue, TARGET_NAME, TargetKind,
     TargetOptions, ValueSource, is_target_name, schema,
@@ -17,7 +18,6 @@ use crate::hints::{did_you_mean, nearest};
 use crate::project::document::TomlDocument;
 use crate::project::lines::KeyLines;
 use crate::project::pyproject::FILENAME;
-use crate::redact;
 
 /// `[tool.pybundle]` of one file.
 pub(super) struct ConfigurationFile {
@@ -145,12 +145,8 @@ impl ConfigurationFile {
                 let own = lines.table(current);
                 if let Some(kind) = tables[current].get("kind") {
                     let kind = TargetKind::deserialize(kind.clone()).map_err(|_| {
-                        self.value_error(
-                            own.line("kind"),
-                            &place,
-                            "kind",
-                            "expected \"lambda\", \"layer\" or \"image\"",
-                        )
+                        let reason = reason("expected `lambda`, `layer` or `image`", kind);
+                        self.value_error(own.line("kind"), &place, "kind", &reason)
                     })?;
                     if *declared.get_or_insert(kind) != kind {
                         let reason =
@@ -276,9 +272,7 @@ fn kind_name(kind: Option<TargetKind>) -> &'static str {
 /// Reads the value of one key, and returns it as the options write it.
 fn checked<O: TargetOptions>(key: &str, value: &Value, directory: &Path) -> Result<Value, String> {
     let one = Value::Table(Table::from_iter([(key.to_owned(), value.clone())]));
-    // TOML calls arrays what serde calls sequences.
-    let mut options = O::deserialize(one)
-        .map_err(|error| redact::text(error.message()).replace("expected a sequence", "expected an array"))?;
+    let mut options = O::deserialize(one).map_err(|error| reason(error.message(), value))?;
     options.rebase(directory).map_err(|error| error.to_string())?;
     let table = Table::try_from(&options).map_err(|error| error.to_string())?;
     Ok(table.get(key).unwrap_or(value).clone())

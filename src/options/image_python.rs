@@ -96,7 +96,8 @@ struct PythonTable {
 
 impl<'de> Deserialize<'de> for ImagePython {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = match PythonForm::deserialize(deserializer)? {
+        let expected = "expected a version in quotation marks, or a table such as { apt = \"python3.13\" }";
+        let text = match PythonForm::deserialize(deserializer).map_err(|_| D::Error::custom(expected))? {
             PythonForm::Text(text) => text,
             PythonForm::Table(PythonTable { apt }) => format!("{PREFIX}{apt}"),
         };

@@ -23,6 +23,7 @@ mod run;
 mod schema;
 mod selection;
 mod texts;
+mod value_reason;
 mod values;
 
 use std::path::{Path, PathBuf};

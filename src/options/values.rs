@@ -23,12 +23,13 @@ use crate::trim::SlimRule;
 pub(crate) struct ImagePlatform(pub(crate) Architecture);
 
 impl FromStr for ImagePlatform {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let name = text.strip_prefix("linux/").unwrap_or(text);
         let name = name.strip_suffix("/v8").filter(|name| *name == "arm64").unwrap_or(name);
-        name.parse().map(Self).map_err(|_| "expected linux/amd64 or linux/arm64")
+        let unsupported = |_| format!("`{text}` is not a supported platform: expected linux/amd64 or linux/arm64");
+        name.parse().map(Self).map_err(unsupported)
     }
 }
 

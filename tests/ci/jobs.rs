@@ -251,7 +251,8 @@ fn an_invalid_configuration_is_reported() {
     let project = repository_with("\n[tool.pybundle.target.api]\nkind = \"lamda\"\n");
     let mut runner = runner(&project);
     assert!(!bundle(&mut runner, json!({})).success, "{}", runner.log);
-    let message = "pyproject.toml:7: `kind` in [tool.pybundle.target.api]: expected \"lambda\", \"layer\" or \"image\"";
+    let message =
+        "pyproject.toml:7: `kind` in [tool.pybundle.target.api]: expected `lambda`, `layer` or `image`, found `lamda`";
     let annotation = "::error title=pybundle,file=pyproject.toml,line=7::pyproject.toml:7: `kind` in ";
     assert!(runner.log.contains(annotation), "{}", runner.log);
     assert_eq!(runner.summary, format!("### pybundle failed\n\n```text\n{message}\n```\n\n"));

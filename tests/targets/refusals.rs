@@ -15,11 +15,7 @@ fn an_error_names_its_line() {
             "[tool.pybundle]\nhandlr = \"a.b\"",
             "unknown key `handlr` in [tool.pybundle]\nhint: did you mean `handler`?",
         ),
-        (
-            6,
-            "[tool.pybundle]\ninclude = \"src\"",
-            "`include` in [tool.pybundle]: invalid type: string \"src\", expected an array",
-        ),
+        (6, "[tool.pybundle]\ninclude = \"src\"", "`include` in [tool.pybundle]: expected an array, found a string"),
         (
             6,
             "[tool.pybundle]\nnonsense = 1",
@@ -45,11 +41,7 @@ fn an_error_names_its_line() {
             "[tool.pybundle.target.a]\nkind = \"image\"\ninsecure-registry = []",
             "`insecure-registry` in [tool.pybundle.target.a]: only the user can allow plain HTTP, which sends logins unencrypted\nhint: remove it, and add --insecure-registry HOST or set PYBUNDLE_INSECURE_REGISTRY=HOST; registries on this machine need neither",
         ),
-        (
-            6,
-            "[tool.pybundle]\nfrozen = \"yes\"",
-            "`frozen` in [tool.pybundle]: invalid type: string \"yes\", expected a boolean",
-        ),
+        (6, "[tool.pybundle]\nfrozen = \"yes\"", "`frozen` in [tool.pybundle]: expected a boolean, found a string"),
         (
             6,
             "[tool.pybundle]\narch = \"riscv\"",
@@ -69,7 +61,7 @@ fn an_error_names_its_line() {
         (
             6,
             "[tool.pybundle]\nplatform = [\"windows/amd64\"]",
-            "`platform` in [tool.pybundle]: expected linux/amd64 or linux/arm64",
+            "`platform` in [tool.pybundle]: `windows/amd64` is not a supported platform: expected linux/amd64 or linux/arm64",
         ),
         (6, "[tool.pybundle]\nenv = [\"A=B\"]", "`env` in [tool.pybundle]: expected a table of strings"),
         (6, "[tool.pybundle]\nenv = { \"\" = \"x\" }", "`env` in [tool.pybundle]: a name must not be empty"),
@@ -86,7 +78,7 @@ fn an_error_names_its_line() {
         (
             6,
             "[tool.pybundle]\nentrypoint = 5",
-            "`entrypoint` in [tool.pybundle]: expected a string or an array of strings",
+            "`entrypoint` in [tool.pybundle]: expected a string or an array of strings, found the number 5",
         ),
         (
             6,
@@ -106,12 +98,12 @@ fn an_error_names_its_line() {
         (
             6,
             "[tool.pybundle]\nmax-layers = 0",
-            "`max-layers` in [tool.pybundle]: invalid value: integer `0`, expected a nonzero usize",
+            "`max-layers` in [tool.pybundle]: expected a whole number of at least 1, found the number 0",
         ),
         (
             6,
             "[tool.pybundle]\ncompression = \"xz\"",
-            "`compression` in [tool.pybundle]: unknown variant `xz`, expected `gzip` or `zstd`",
+            "`compression` in [tool.pybundle]: expected `gzip` or `zstd`, found `xz`",
         ),
         (
             6,
@@ -123,13 +115,23 @@ fn an_error_names_its_line() {
             "[tool.pybundle]\ninclude = [\"a:../b\"]",
             "`include` in [tool.pybundle]: `a:../b` is not a valid PATH[:DEST]: the destination has the component `..`",
         ),
+        (
+            6,
+            "[tool.pybundle]\npython = 3.12",
+            "`python` in [tool.pybundle]: expected a version in quotation marks, or a table such as { apt = \"python3.13\" }, found the number 3.12",
+        ),
+        (
+            6,
+            "[tool.pybundle]\nruntime = 3.12",
+            "`runtime` in [tool.pybundle]: expected a string, found the number 3.12",
+        ),
         (6, "[tool.pybundle]\ntarget = 1", "`target` in [tool.pybundle]: expected a table of targets by name"),
         (6, "[tool]\npybundle = 1", "`pybundle` in [tool]: expected a table"),
         (6, "[tool.pybundle.target]\na = 1", "`a` in [tool.pybundle.target]: expected a table"),
         (
             6,
             "[tool.pybundle.target.a]\nkind = \"zip\"",
-            "`kind` in [tool.pybundle.target.a]: expected \"lambda\", \"layer\" or \"image\"",
+            "`kind` in [tool.pybundle.target.a]: expected `lambda`, `layer` or `image`, found `zip`",
         ),
         (
             5,
