@@ -70,23 +70,25 @@ fn another_wheel_is_locked_instead_of_one_that_does_not_load() {
     succeed(&mut with_module(&module).lambda("python3.13"));
 }
 
+/// Returns the messages of a build that succeeds.
+fn said_by(build: &mut Command) -> String {
+    let output = build.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
 #[test]
 fn the_runpath_of_a_file_of_the_application_is_set_as_its_warning_says() {
     let compiler = Compiler::new();
     let module = compiler.helped("-Wl,--enable-new-dtags", "/nowhere");
     let project = with_own_file(&module);
     project.files.write("libs/libhelp.so", &compiler.help());
-    let build = || {
-        let output = project.lambda("python3.13").output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{said}");
-        said
-    };
-    let said = build();
+    let said = said_by(&mut project.lambda("python3.13"));
     let remedy = ", where the dynamic linker does not look: set its RUNPATH to the path from `$ORIGIN` to `libs`\n";
     assert!(said.contains(remedy), "{said}");
     project.files.write(OWN, &compiler.patched(&module, &["--set-rpath", "$ORIGIN/../libs"]));
-    let said = build();
+    let said = said_by(&mut project.lambda("python3.13"));
     assert!(!said.contains("warning: native/fast.so"), "{said}");
 }
 
@@ -98,19 +100,13 @@ fn a_path_in_place_of_a_name_is_replaced_as_its_warning_says() {
     let by_path = compiler.patched(&module, &["--replace-needed", "libhelp.so", "build/libhelp.so"]);
     let project = with_own_file(&by_path);
     project.files.write("libs/libhelp.so", &compiler.help());
-    let build = || {
-        let output = project.lambda("python3.13").output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{said}");
-        said
-    };
-    let said = build();
+    let said = said_by(&mut project.lambda("python3.13"));
     assert!(said.contains("needs build/libhelp.so, which is at libs/libhelp.so (the application)"), "{said}");
     let remedy = format!("`patchelf --replace-needed build/libhelp.so libhelp.so {OWN}` makes it a name\n");
     assert!(said.contains(&remedy) && !said.contains("RUNPATH"), "{said}");
     let named = compiler.patched(&by_path, &["--replace-needed", "build/libhelp.so", "libhelp.so"]);
     project.files.write(OWN, &named);
-    let said = build();
+    let said = said_by(&mut project.lambda("python3.13"));
     assert!(!said.contains("warning: native/fast.so"), "{said}");
 }
 
