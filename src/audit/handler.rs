@@ -351,7 +351,7 @@ fn similar_handlers(
                     continue;
                 }
                 let name_similarity = similarity(name, handler.function());
-                // The name of a module was given in the place of a handler's.
+                // A module was named instead of a handler.
                 let is_in_named = module == handler.text && CONVENTIONAL.contains(&name);
                 let is_near = is_in_named
                     || (module == wanted && (name_similarity >= SIMILARITY || CONVENTIONAL.contains(&name)))

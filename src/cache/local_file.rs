@@ -17,13 +17,12 @@ const LARGEST_HASHED: u64 = 8 << 20;
 const SETTLED: Duration = Duration::from_secs(3);
 
 impl Cache {
-    /// Returns the digest of a file, which is read again only if it is small or has changed.
+    /// Returns the digest of a file with this metadata, which is read again only if it is small or has changed.
     ///
     /// # Errors
     /// The file cannot be read, or the cache cannot be written to.
-    pub(crate) fn digest_of_file(&self, path: &Path) -> io::Result<Sha256> {
-        let metadata = path.metadata()?;
-        if metadata.len() <= LARGEST_HASHED || !is_settled(&metadata) {
+    pub(crate) fn digest_of_file(&self, path: &Path, metadata: &Metadata) -> io::Result<Sha256> {
+        if metadata.len() <= LARGEST_HASHED || !is_settled(metadata) {
             return Sha256::of_file(path);
         }
         let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];

@@ -15,7 +15,7 @@ use crate::lock::LockedFile;
 /// that was removed does not matter.
 pub(super) fn is_current<Name: Fetchable>(locked: &LockedFile<Name>, path: &Path, cache: &Cache) -> bool {
     let expected = locked.digest().and_then(Digest::sha256);
-    let actual = expected.and_then(|_| cache.digest_of_file(path).ok());
+    let actual = expected.and_then(|_| cache.digest_of_file(path, &path.metadata().ok()?).ok());
     actual.is_none() || actual == expected
 }
 

@@ -12,16 +12,13 @@ use super::resolver::{PoetryResolver, RootRequirement};
 use super::{PoetryLock, PoetryPackageIndex};
 use crate::lock::error::LockError;
 use crate::lock::path::join;
-use crate::lock::requires_python::flags_of_allowed;
+use crate::lock::requires_python::environment_if;
 use crate::lock::{
     Dependent, DistributionSource, ExtrasAndGroups, LockedRequirement, PinnedDistribution, Selection, SelectionRequest,
 };
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::platform::{MarkerEnvironment, TargetPlatform};
-
-/// The highest patch version of Python to try; see [`requires_python`](crate::lock::requires_python).
-const HIGHEST_PATCH: u64 = 99;
 
 /// Poetry's name for a project without one.
 const NAMELESS: &str = "non-package-mode";
@@ -81,26 +78,8 @@ impl PoetryLock {
 
     /// Returns the target's marker environment, after refusing a target that the lock does not support.
     fn environment(&self, target: &TargetPlatform) -> Result<MarkerEnvironment, LockError> {
-        let environment = target.marker_environment();
         let constraint = &self.metadata.python_versions;
-        if constraint.allows(&environment.python_full_version) {
-            return Ok(environment);
-        }
-        // A range may begin or end within a minor version, and the runtime's patch version is not known.
-        let mut patches = (0..=HIGHEST_PATCH).map(|patch| target.python.patch_release(patch));
-        match patches.find(|version| constraint.allows(version)) {
-            Some(version) => Ok(MarkerEnvironment::new(&version, target.architecture)),
-            None => {
-                let specifiers = constraint.to_python_specifiers();
-                Err(LockError::IncompatiblePython {
-                    path: self.path.clone(),
-                    target: target.name.clone(),
-                    python: target.python,
-                    requires_python: specifiers.to_string(),
-                    pythons: flags_of_allowed(&specifiers, target),
-                })
-            }
-        }
+        environment_if(&self.path, target, |version| constraint.allows(version), || constraint.to_python_specifiers())
     }
 
     /// Returns the project's name, or else that of its directory.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::LockedProject;
 use super::offers::OtherSelections;
 use crate::hints;
-use crate::lock::SelectionRequest;
+use crate::lock::{Selection, SelectionRequest};
 use crate::name::DistributionName;
 use crate::platform::TargetPlatform;
 use crate::report::Reporter;
@@ -17,12 +17,16 @@ pub(super) fn warn(
     project: &LockedProject,
     settings: &Settings,
     target: &TargetPlatform,
-    selected: BTreeSet<DistributionName>,
+    selection: &Selection,
     reporter: &dyn Reporter,
 ) {
     let (request, contents) = (&settings.request, &settings.contents);
     let excluded = &request.no_install_packages;
-    let mut known = selected;
+    if excluded.is_empty() && contents.prefer.is_empty() && contents.accept_invalid.is_empty() {
+        return;
+    }
+    let mut known: BTreeSet<DistributionName> =
+        selection.distributions.iter().map(|pinned| pinned.name.clone()).collect();
     if !excluded.is_empty() {
         let others = OtherSelections { project, settings, target };
         let all = SelectionRequest { no_install_packages: BTreeSet::new(), ..request.clone() };

@@ -92,8 +92,7 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, BuildError> {
         let workspace = &project.workspace;
         let selection = project.selection(settings, &target)?;
-        let names = selection.distributions.iter().map(|pinned| pinned.name.clone()).collect();
-        misspelled::warn(project, settings, &target, names, reporter);
+        misspelled::warn(project, settings, &target, &selection, reporter);
         let is_decided = selection.distributions.iter().all(PinnedDistribution::is_decided);
         let formats = indexes::formats(settings, project);
         let find_links = &settings.fetch.find_links;

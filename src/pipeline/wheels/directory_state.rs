@@ -212,6 +212,7 @@ fn is_cache(directory: &Path) -> bool {
 }
 
 fn file_state(path: &Path, cache: &Cache) -> io::Result<String> {
-    let is_executable = path.metadata()?.mode() & 0o111 != 0;
-    Ok(format!("{is_executable} {}", cache.digest_of_file(path)?.hex()))
+    let metadata = path.metadata()?;
+    let is_executable = metadata.mode() & 0o111 != 0;
+    Ok(format!("{is_executable} {}", cache.digest_of_file(path, &metadata)?.hex()))
 }
